@@ -1,0 +1,1 @@
+"""The page where people ask, read, vote and compare."""

@@ -1,0 +1,1 @@
+"""Numbers from texts: blocks, the pair builder and the cache."""

@@ -1,0 +1,79 @@
+"""The one place that turns numbers of single texts into features of a pair, and knows how the swap acts on them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.blocks import Floats
+
+
+@dataclass(frozen=True)
+class PairMatrix:
+    """Features of n battles, with the rule that swaps the sides.
+
+    Attributes
+    ----------
+    values : (n, p) float32
+        NaN where a feature does not apply.
+    names : tuple of str, length p
+        `block: column (A)`, `(B)`, `(A - B)`, `(|A - B|)`, `(prompt)`.
+    partner : (p,) int64
+        Column that takes this column's place when the sides are swapped.
+    sign : (p,) float32
+        -1 where the swapped value is negated, 1 elsewhere.
+    """
+
+    values: Floats
+    names: tuple[str, ...]
+    partner: NDArray[np.int64]
+    sign: Floats
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, rows: NDArray[np.int64]) -> "PairMatrix":
+        """Return the chosen rows."""
+        return PairMatrix(self.values[rows], self.names, self.partner, self.sign)
+
+    def flip(self) -> "PairMatrix":
+        """Return the same battles with the sides swapped."""
+        return PairMatrix(self.values[:, self.partner] * self.sign, self.names, self.partner, self.sign)
+
+    def columns(self, keep: Sequence[int]) -> "PairMatrix":
+        """Return the chosen columns; a column and its partner are kept or dropped together."""
+        position = {column: place for place, column in enumerate(keep)}
+        partner = np.array([position[int(self.partner[column])] for column in keep], dtype=np.int64)
+        names = tuple(self.names[column] for column in keep)
+        return PairMatrix(self.values[:, keep], names, partner, self.sign[list(keep)])
+
+
+def join(parts: Sequence[PairMatrix]) -> PairMatrix:
+    """Set feature matrices of the same battles side by side."""
+    starts = np.cumsum([0] + [part.values.shape[1] for part in parts[:-1]])
+    return PairMatrix(
+        np.concatenate([part.values for part in parts], axis=1),
+        tuple(name for part in parts for name in part.names),
+        np.concatenate([part.partner + start for part, start in zip(parts, starts, strict=True)]),
+        np.concatenate([part.sign for part in parts]),
+    )
+
+
+def answer_pairs(block: str, columns: Sequence[str], a: Floats, b: Floats) -> PairMatrix:
+    """Turn numbers of answer A and of answer B, each (n, k), into A, B, A - B and |A - B|: (n, 4k)."""
+    k = len(columns)
+    difference = a - b
+    values = np.concatenate([a, b, difference, np.abs(difference)], axis=1)
+    names = tuple(f"{block}: {column} ({kind})" for kind in ("A", "B", "A - B", "|A - B|") for column in columns)
+    own = np.arange(k)
+    partner = np.concatenate([own + k, own, own + 2 * k, own + 3 * k])
+    sign = np.repeat(np.array([1, 1, -1, 1], dtype=np.float32), k)
+    return PairMatrix(values.astype(np.float32), names, partner, sign)
+
+
+def shared(block: str, columns: Sequence[str], values: Floats, of: str = "prompt") -> PairMatrix:
+    """Name numbers that both sides share, (n, k): those of the prompt, or of the battle as a whole."""
+    names = tuple(f"{block}: {column} ({of})" for column in columns)
+    k = len(columns)
+    return PairMatrix(values.astype(np.float32), names, np.arange(k), np.ones(k, dtype=np.float32))

@@ -1,0 +1,1 @@
+"""Learners, the stack, the judge and the commands that run them."""

@@ -1,0 +1,1 @@
+"""Level-0 learners behind one interface."""

@@ -1,0 +1,117 @@
+"""The interface of a level-0 learner and the data it is given."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.pairs import PairMatrix
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+FLIP = [1, 0, 2]
+"""Order of the three outcomes after the sides are swapped."""
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Frozen sentence embeddings of n battles: `prompt`, `a` and `b`, each (n, d) float32, rows of unit length."""
+
+    prompt: NDArray[np.float32]
+    a: NDArray[np.float32]
+    b: NDArray[np.float32]
+
+    def take(self, rows: Ints) -> "Embeddings":
+        """Return the chosen rows."""
+        return Embeddings(self.prompt[rows], self.a[rows], self.b[rows])
+
+    def flip(self) -> "Embeddings":
+        """Return the same battles with the sides swapped."""
+        return Embeddings(self.prompt, self.b, self.a)
+
+
+@dataclass(frozen=True)
+class LearnerData:
+    """What every learner sees of n battles; never the model names, never the outcome.
+
+    Attributes
+    ----------
+    texts : DataFrame, n rows
+        Columns `prompt`, `response_a`, `response_b`: tuples of turns.
+    pairs : PairMatrix, n rows
+        Unfitted pair features.
+    embeddings : Embeddings or None
+        None where the embedding block is off.
+    """
+
+    texts: pd.DataFrame
+    pairs: PairMatrix
+    embeddings: Embeddings | None
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def take(self, rows: Ints) -> "LearnerData":
+        """Return the chosen rows, in the order given."""
+        embeddings = None if self.embeddings is None else self.embeddings.take(rows)
+        return LearnerData(self.texts.iloc[rows].reset_index(drop=True), self.pairs.take(rows), embeddings)
+
+    def flip(self) -> "LearnerData":
+        """Return the same battles with the sides swapped."""
+        texts = self.texts.rename(columns={"response_a": "response_b", "response_b": "response_a"})
+        embeddings = None if self.embeddings is None else self.embeddings.flip()
+        return LearnerData(texts[["prompt", "response_a", "response_b"]], self.pairs.flip(), embeddings)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a learner is told besides the data.
+
+    Attributes
+    ----------
+    outcome : (n,) int64
+        0 A preferred, 1 B preferred, 2 tie.
+    weight : (n,) float64
+        Weight of each battle, mean about 1.
+    group : (n,) int64
+        Prompt group: rows of one group must not be parted by an inner split.
+    seed : int
+        Seed for everything random inside the fit.
+    threads : int
+        Threads the learner may use.
+    workdir : Path or None
+        A folder of this fit's own for checkpoints, so that a killed fit goes on where it was; None keeps nothing.
+    """
+
+    outcome: Ints
+    weight: Floats
+    group: Ints
+    seed: int
+    threads: int = 1
+    workdir: Path | None = None
+
+
+class Learner(Protocol):
+    """A level-0 model. Learned state ends in an underscore and exists only after `fit`."""
+
+    name: str
+
+    def fit(self, data: LearnerData, fit: Fit) -> Self:
+        """Learn from the battles; sees both orders of each."""
+        ...
+
+    def predict_proba(self, data: LearnerData) -> Floats:
+        """Return (n, 3) probabilities of A, B and tie; swapping the sides swaps the first two to 1e-9."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the learned state into an empty folder, without pickle."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        ...
