@@ -49,6 +49,23 @@ class PairMatrix:
         return PairMatrix(self.values[:, keep], names, partner, self.sign[list(keep)])
 
 
+@dataclass(frozen=True)
+class Embeddings:
+    """Frozen sentence embeddings of n battles: `prompt`, `a` and `b`, each (n, d) float32, rows of unit length."""
+
+    prompt: Floats
+    a: Floats
+    b: Floats
+
+    def take(self, rows: NDArray[np.int64]) -> "Embeddings":
+        """Return the chosen rows."""
+        return Embeddings(self.prompt[rows], self.a[rows], self.b[rows])
+
+    def flip(self) -> "Embeddings":
+        """Return the same battles with the sides swapped."""
+        return Embeddings(self.prompt, self.b, self.a)
+
+
 def join(parts: Sequence[PairMatrix]) -> PairMatrix:
     """Set feature matrices of the same battles side by side."""
     starts = np.cumsum([0] + [part.values.shape[1] for part in parts[:-1]])

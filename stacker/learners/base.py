@@ -8,29 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.pairs import PairMatrix
+from features.pairs import Embeddings, PairMatrix
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 FLIP = [1, 0, 2]
 """Order of the three outcomes after the sides are swapped."""
-
-
-@dataclass(frozen=True)
-class Embeddings:
-    """Frozen sentence embeddings of n battles: `prompt`, `a` and `b`, each (n, d) float32, rows of unit length."""
-
-    prompt: NDArray[np.float32]
-    a: NDArray[np.float32]
-    b: NDArray[np.float32]
-
-    def take(self, rows: Ints) -> "Embeddings":
-        """Return the chosen rows."""
-        return Embeddings(self.prompt[rows], self.a[rows], self.b[rows])
-
-    def flip(self) -> "Embeddings":
-        """Return the same battles with the sides swapped."""
-        return Embeddings(self.prompt, self.b, self.a)
 
 
 @dataclass(frozen=True)
