@@ -1,0 +1,142 @@
+"""Scores of predicted probabilities against votes; every function takes (n, 3) probabilities in the order A, B, tie."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import balanced_accuracy_score, f1_score
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+FLOOR = 1e-15
+"""Probabilities are clipped here before a logarithm, as Kaggle's log loss does."""
+
+
+def losses(probabilities: Floats, outcome: Ints) -> Floats:
+    """Return the log loss of each row, (n,), in nats."""
+    chosen = probabilities[np.arange(len(outcome)), outcome]
+    return -np.log(np.clip(chosen, FLOOR, 1.0))
+
+
+def log_loss(probabilities: Floats, outcome: Ints, weight: Floats | None = None) -> float:
+    """Return the weighted mean log loss in nats."""
+    return float(np.average(losses(probabilities, outcome), weights=weight))
+
+
+def class_log_loss(probabilities: Floats, outcome: Ints) -> list[float | None]:
+    """Return the mean log loss over the rows of each true class (A, B, tie); None for a class without rows."""
+    each = losses(probabilities, outcome)
+    return [float(each[outcome == k].mean()) if np.any(outcome == k) else None for k in range(3)]
+
+
+def accuracy(probabilities: Floats, outcome: Ints) -> float:
+    """Return the share of rows whose most probable outcome was voted."""
+    return float(np.mean(probabilities.argmax(axis=1) == outcome))
+
+
+def balanced_accuracy(probabilities: Floats, outcome: Ints) -> float:
+    """Return the mean recall over the classes that occur in `outcome`."""
+    present = np.unique(outcome)
+    if len(present) == 1:
+        return accuracy(probabilities, outcome)
+    predicted = probabilities.argmax(axis=1)
+    if not np.isin(predicted, present).all():
+        return float(np.mean([np.mean(predicted[outcome == k] == k) for k in present]))
+    return float(balanced_accuracy_score(outcome, predicted))
+
+
+def macro_f1(probabilities: Floats, outcome: Ints) -> float:
+    """Return the unweighted mean of the three classes' F1; a class that is never predicted counts 0."""
+    return float(f1_score(outcome, probabilities.argmax(axis=1), labels=[0, 1, 2], average="macro", zero_division=0))
+
+
+def bradley_terry_loss(probabilities: Floats, outcome: Ints) -> float | None:
+    """Return the mean of -log p(winner) / (p(A) + p(B)) over battles without a tie; None where all are ties.
+
+    This is the Bradley-Terry (1952) likelihood with the log-odds of A against B as the difference of strengths.
+    """
+    decided = outcome < 2
+    if not decided.any():
+        return None
+    pair = np.clip(probabilities[decided, :2], FLOOR, 1.0)
+    winner = pair[np.arange(len(pair)), outcome[decided]]
+    return float(-np.log(winner / pair.sum(axis=1)).mean())
+
+
+def win_rate(probabilities: Floats, outcome: Ints) -> float | None:
+    """Return the share of battles without a tie whose winner had the higher probability; an equal pair counts half."""
+    decided = outcome < 2
+    if not decided.any():
+        return None
+    pair = probabilities[decided, :2]
+    gap = np.where(outcome[decided] == 0, pair[:, 0] - pair[:, 1], pair[:, 1] - pair[:, 0])
+    return float(np.mean(np.where(gap > 0, 1.0, np.where(gap == 0, 0.5, 0.0))))
+
+
+def brier(probabilities: Floats, outcome: Ints) -> float:
+    """Return the mean squared distance between the probabilities and the voted outcome, 0 to 2 (Brier, 1950)."""
+    return float(np.mean(np.sum((probabilities - np.eye(3)[outcome]) ** 2, axis=1)))
+
+
+def expected_calibration_error(probabilities: Floats, outcome: Ints, bins: int = 15) -> float:
+    """Return the expected calibration error of the most probable outcome over equal-width bins (Guo et al., 2017)."""
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == outcome
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    gap = np.bincount(place, weights=confidence - right, minlength=bins)
+    return float(np.abs(gap).sum() / len(outcome))
+
+
+def tie_recall(probabilities: Floats, outcome: Ints) -> float | None:
+    """Return the share of tied battles for which a tie was the most probable outcome; None where there is no tie."""
+    ties = outcome == 2
+    return float(np.mean(probabilities[ties].argmax(axis=1) == 2)) if ties.any() else None
+
+
+def scores(probabilities: Floats, outcome: Ints) -> dict[str, float | None]:
+    """Return every score by name, in the order of the results table."""
+    by_class = class_log_loss(probabilities, outcome)
+    return {
+        "log_loss": log_loss(probabilities, outcome),
+        "accuracy": accuracy(probabilities, outcome),
+        "balanced_accuracy": balanced_accuracy(probabilities, outcome),
+        "macro_f1": macro_f1(probabilities, outcome),
+        "bradley_terry_loss": bradley_terry_loss(probabilities, outcome),
+        "win_rate": win_rate(probabilities, outcome),
+        "brier": brier(probabilities, outcome),
+        "ece": expected_calibration_error(probabilities, outcome),
+        "tie_recall": tie_recall(probabilities, outcome),
+        "log_loss_a": by_class[0],
+        "log_loss_b": by_class[1],
+        "log_loss_tie": by_class[2],
+    }
+
+
+def bootstrap_difference(
+    first: Floats,
+    second: Floats,
+    group: Ints,
+    draws: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> dict[Literal["difference", "low", "high"], float]:
+    """Return mean(first) - mean(second) of paired row losses with a percentile interval, resampling whole groups.
+
+    Parameters
+    ----------
+    first, second : (n,) float
+        Losses of the same rows under two predictors.
+    group : (n,) int
+        Rows of one group (one prompt) are drawn together, because their losses are not independent.
+    """
+    _, place = np.unique(group, return_inverse=True)
+    total = np.bincount(place, weights=first - second)
+    size = np.bincount(place).astype(float)
+    rng = np.random.default_rng(seed)
+    means = np.empty(draws)
+    for draw in range(draws):
+        times = np.bincount(rng.integers(len(size), size=len(size)), minlength=len(size))
+        means[draw] = (times @ total) / (times @ size)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return {"difference": float((first - second).mean()), "low": float(low), "high": float(high)}

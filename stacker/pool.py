@@ -1,0 +1,88 @@
+"""The stack's level-1 models: log-odds of several learners in, one verdict out, symmetric by form.
+
+Every learner's verdict is taken apart into the margin m = log p(A) - log p(B), whose sign turns when the sides are
+swapped, and the tie log-odds t = log p(tie) - (log p(A) + log p(B)) / 2, which stays. A level-1 model combines margins
+without a constant and tie log-odds with one, so it cannot learn the position.
+"""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+FLOOR = 1e-6
+
+
+def margins_and_ties(probabilities: Floats) -> tuple[Floats, Floats]:
+    """Take (..., 3) probabilities apart into margins and tie log-odds, each (...)."""
+    logs = np.log(np.clip(probabilities, FLOOR, 1.0))
+    return logs[..., 0] - logs[..., 1], logs[..., 2] - 0.5 * (logs[..., 0] + logs[..., 1])
+
+
+def probabilities_of(margin: Floats, tie: Floats) -> Floats:
+    """Put margins and tie log-odds, each (n,), together into (n, 3) probabilities.
+
+    Built from sums that do not depend on the order of A and B, so the swap is exact to the last bit.
+    """
+    top = np.maximum(np.abs(margin) / 2, tie)
+    a, b, t = np.exp(margin / 2 - top), np.exp(-margin / 2 - top), np.exp(tie - top)
+    total = (a + b) + t
+    return np.stack([a / total, b / total, t / total], axis=-1)
+
+
+class Pool:
+    """Log-linear pool of K learners, fitted by penalised maximum likelihood.
+
+    margin = scale_m * sum_k w_k m_k and tie = scale_t * sum_k v_k t_k + offset, with weights that do not fall below 0
+    in the `pool` form and are free in the `logistic` form.
+
+    Parameters
+    ----------
+    form : {"pool", "logistic"}
+        Whether weights must be at least 0.
+    shrink : float
+        Pull of the weights towards 1 / K each, in units of one battle's log loss; equal weights where data are few.
+    """
+
+    def __init__(self, form: Literal["pool", "logistic"] = "pool", shrink: float = 20.0) -> None:
+        self.form = form
+        self.shrink = shrink
+
+    def fit(self, probabilities: Floats, outcome: Ints, weight: Floats) -> "Pool":
+        """Fit to (n, K, 3) out-of-fold probabilities, (n,) outcomes and (n,) weights."""
+        margin, tie = margins_and_ties(probabilities)
+        learners = margin.shape[1]
+        start = np.full(2 * learners + 1, 1.0 / learners)
+        start[-1] = 0.0
+        share = weight / weight.sum()
+        pull = self.shrink / weight.sum()
+
+        def objective(theta: Floats) -> tuple[float, Floats]:
+            w, v, offset = theta[:learners], theta[learners:-1], theta[-1]
+            p = probabilities_of(margin @ w, tie @ v + offset)
+            away = theta - start
+            away[-1] = 0.0
+            value = -share @ np.log(p[np.arange(len(outcome)), outcome]) + 0.5 * pull * away @ away
+            slope_margin = share * 0.5 * ((p[:, 0] - (outcome == 0)) - (p[:, 1] - (outcome == 1)))
+            slope_tie = share * (p[:, 2] - (outcome == 2))
+            slope = np.concatenate([margin.T @ slope_margin, tie.T @ slope_tie, [slope_tie.sum()]])
+            return float(value), slope + pull * away
+
+        low = 0.0 if self.form == "pool" else None
+        bounds = [(low, None)] * (2 * learners) + [(None, None)]
+        found = optimize.minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds)
+        self.margin_weights_ = np.asarray(found.x[:learners])
+        self.tie_weights_ = np.asarray(found.x[learners:-1])
+        self.tie_offset_ = float(found.x[-1])
+        return self
+
+    def predict_proba(self, probabilities: Floats) -> Floats:
+        """Pool (n, K, 3) probabilities of the same learners into (n, 3)."""
+        margin, tie = margins_and_ties(probabilities)
+        # Sums over learners one by one: a matrix product may add in another order for another number of rows.
+        pooled_margin = sum(margin[:, k] * w for k, w in enumerate(self.margin_weights_))
+        pooled_tie = sum(tie[:, k] * v for k, v in enumerate(self.tie_weights_))
+        return probabilities_of(np.asarray(pooled_margin), np.asarray(pooled_tie) + self.tie_offset_)
