@@ -39,7 +39,8 @@ class PairMatrix:
 
     def flip(self) -> "PairMatrix":
         """Return the same battles with the sides swapped."""
-        return PairMatrix(self.values[:, self.partner] * self.sign, self.names, self.partner, self.sign)
+        # Adding 0 turns -0 into 0, so that the flip has the very bytes that swapped texts give.
+        return PairMatrix(self.values[:, self.partner] * self.sign + 0, self.names, self.partner, self.sign)
 
     def columns(self, keep: Sequence[int]) -> "PairMatrix":
         """Return the chosen columns; a column and its partner are kept or dropped together."""
@@ -67,7 +68,7 @@ class Embeddings:
 
 
 def join(parts: Sequence[PairMatrix]) -> PairMatrix:
-    """Set feature matrices of the same battles side by side."""
+    """Set feature matrices of the same battles side by side; there is at least one."""
     starts = np.cumsum([0] + [part.values.shape[1] for part in parts[:-1]])
     return PairMatrix(
         np.concatenate([part.values for part in parts], axis=1),

@@ -1,0 +1,120 @@
+"""The blocks of what two texts share: an answer with its prompt, and the two answers with each other."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from features.blocks import Floats
+from features.english import FUNCTION_WORDS
+from features.text import dominant_script, sentences, words
+
+_HEAD = 100_000
+"""Characters of a text that are compared; of real answers none is longer."""
+
+
+class _Contents:
+    """The words of one text, prepared for comparing."""
+
+    __slots__ = ("pairs", "script", "opening", "length", "content", "all")
+
+    def __init__(self, text: str) -> None:
+        head = text[:_HEAD]
+        found = words(head.lower())
+        self.length = len(found)
+        self.all = frozenset(found)
+        self.content = self.all - FUNCTION_WORDS
+        self.pairs = frozenset(zip(found, found[1:], strict=False))
+        self.script = dominant_script(head)
+        self.opening = frozenset(words(next(sentences(head), "").lower())) - FUNCTION_WORDS
+
+
+class Overlap:
+    """Compares an answer with its prompt; a share of nothing is 0."""
+
+    name = "overlap"
+    version = "1"
+    columns: tuple[str, ...] = (
+        "shared content words",
+        "prompt coverage",
+        "answer words from the prompt",
+        "Jaccard of words",
+        "copied bigrams",
+        "prompt bigrams kept",
+        "first sentence on the prompt",
+        "same script",
+        "log length ratio",
+        "contains the prompt",
+    )
+
+    def compute(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats:
+        """Return a (len(answers), len(columns)) float32 array."""
+        contents = lru_cache(maxsize=4)(_Contents)
+        rows = np.zeros((len(answers), len(self.columns)), dtype=np.float32)
+        for row, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
+            asked, said = contents(prompt), contents(answer)
+            both = len(asked.content & said.content)
+            pairs = len(asked.pairs & said.pairs)
+            rows[row] = (
+                both,
+                _share(both, len(asked.content)),
+                _share(both, len(said.content)),
+                _share(len(asked.all & said.all), len(asked.all | said.all)),
+                _share(pairs, len(said.pairs)),
+                _share(pairs, len(asked.pairs)),
+                _share(len(asked.content & said.opening), len(said.opening)),
+                asked.script == said.script,
+                np.log1p(said.length) - np.log1p(asked.length),
+                len(prompt) > 20 and prompt.strip() in answer,
+            )
+        return rows
+
+
+class Agreement:
+    """Compares the two answers of a battle; the same numbers whichever of them comes first."""
+
+    name = "agreement"
+    version = "1"
+    columns: tuple[str, ...] = (
+        "identical",
+        "Jaccard of words",
+        "Jaccard of bigrams",
+        "common opening",
+        "common ending",
+        "same script",
+        "shorter by longer",
+    )
+
+    def compute(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats:
+        """Return a (len(answers), len(columns)) float32 array; the two arguments are the answers of a battle."""
+        rows = np.zeros((len(answers), len(self.columns)), dtype=np.float32)
+        for row, (one, other) in enumerate(zip(prompts, answers, strict=True)):
+            first, second = _Contents(one), _Contents(other)
+            shorter, longer = sorted((len(one), len(other)))
+            rows[row] = (
+                one == other,
+                _share(len(first.all & second.all), len(first.all | second.all)),
+                _share(len(first.pairs & second.pairs), len(first.pairs | second.pairs)),
+                _share(_common(one, other), shorter),
+                _share(_common(one[: -_HEAD - 1 : -1], other[: -_HEAD - 1 : -1]), shorter),
+                first.script == second.script,
+                _share(shorter, longer),
+            )
+        return rows
+
+
+def _share(part: float, whole: float) -> float:
+    """Divide; a share of nothing is 0."""
+    return part / whole if whole else 0.0
+
+
+def _common(one: str, other: str) -> int:
+    """Count the characters that two texts begin with alike, by halving."""
+    low, high = 0, min(len(one), len(other), _HEAD)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low

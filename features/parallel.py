@@ -1,0 +1,145 @@
+"""Runs chunks of texts through a block, over the cores where that pays, and yields the results as they come."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Self
+
+import numpy as np
+
+from features.blocks import AnswerBlock, Floats, TextBlock
+from features.registry import answer_blocks, text_blocks
+from features.worker import receive, request, send
+
+CHUNK_TEXTS = 512
+CHUNK_CHARACTERS = 1 << 20
+PAYS_FROM = 3_000_000
+"""Characters, over all blocks, from which starting processes (about 0.3 s each) is repaid."""
+
+Texts = tuple[Sequence[str], ...]
+"""One list of texts, or two of the same length for a block that compares."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some of the items of a block's work: their places, and the texts at these places."""
+
+    block: TextBlock | AnswerBlock
+    places: Sequence[int]
+    texts: Texts
+
+
+def chunks(block: TextBlock | AnswerBlock, places: Sequence[int], texts: Texts) -> Iterator[Chunk]:
+    """Cut the work of a block, `texts[...][place]` for each place, into chunks of about equal size."""
+    start = characters = 0
+    for end, place in enumerate(places):
+        size = sum(len(column[place]) for column in texts)
+        if end > start and (end - start >= CHUNK_TEXTS or characters + size > CHUNK_CHARACTERS):
+            yield _chunk(block, places[start:end], texts)
+            start, characters = end, 0
+        characters += size
+    if start < len(places):
+        yield _chunk(block, places[start:], texts)
+
+
+def _chunk(block: TextBlock | AnswerBlock, places: Sequence[int], texts: Texts) -> Chunk:
+    return Chunk(block, places, tuple([column[place] for place in places] for column in texts))
+
+
+def compute(block: TextBlock | AnswerBlock, texts: Texts) -> Floats:
+    """Run a block of either kind in this process."""
+    return block.compute(*texts)
+
+
+class _Process:
+    """A worker process, and the way to ask it."""
+
+    def __init__(self) -> None:
+        root = str(Path(__file__).resolve().parent.parent)
+        path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "features.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        )
+
+    def ask(self, chunk: Chunk) -> Floats | None:
+        """Return the rows of a chunk, None where the process has died."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        try:
+            send(self._process.stdin, request(chunk.block.name, chunk.texts))  # type: ignore[arg-type]
+            answer = receive(self._process.stdout)  # type: ignore[arg-type]
+        except OSError:
+            return None
+        return None if answer is None else np.frombuffer(answer, dtype=np.float32).reshape(len(chunk.places), -1)
+
+    def close(self) -> None:
+        """End the process: it stops when its input ends."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        try:
+            self._process.stdin.close()
+        except OSError:
+            pass  # it had died with a message half sent
+        self._process.stdout.close()
+        self._process.wait()
+
+
+class Runner:
+    """Runs chunks in this process, or in `threads` others; a context, so that these end with it.
+
+    Parameters
+    ----------
+    threads : int
+        Processes to start; with 1 everything runs here.
+    characters : int
+        Characters of all the work that will come, to judge whether processes pay.
+    """
+
+    def __init__(self, threads: int, characters: int) -> None:
+        self._wanted = threads if characters >= PAYS_FROM and sys.executable else 1
+        self._idle: SimpleQueue[_Process] = SimpleQueue()
+        self._processes: list[_Process] = []
+        self._known = {**text_blocks(), **answer_blocks()}
+
+    def __enter__(self) -> Self:
+        if self._wanted > 1:
+            self._processes = [_Process() for _ in range(self._wanted)]
+            for process in self._processes:
+                self._idle.put(process)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for process in self._processes:
+            process.close()
+
+    def run(self, work: Iterator[Chunk]) -> Iterator[tuple[Chunk, Floats]]:
+        """Yield each chunk with its rows, in the order they are finished."""
+        if not self._processes:
+            for chunk in work:
+                yield chunk, compute(chunk.block, chunk.texts)
+            return
+        with ThreadPoolExecutor(len(self._processes)) as asking:
+            waiting = set()
+            for chunk in work:
+                waiting.add(asking.submit(self._ask, chunk))
+                if len(waiting) > 2 * len(self._processes):  # so that not all texts lie in messages at once
+                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    yield from (finished.result() for finished in done)
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                yield from (finished.result() for finished in done)
+
+    def _ask(self, chunk: Chunk) -> tuple[Chunk, Floats]:
+        """Have an idle process compute a chunk; where the process has died, compute it here."""
+        process = self._idle.get()
+        try:
+            rows = process.ask(chunk)
+        finally:
+            self._idle.put(process)
+        return chunk, compute(chunk.block, chunk.texts) if rows is None else rows

@@ -1,0 +1,20 @@
+"""The blocks that need nothing but text, by name: what a worker process can be asked to run."""
+
+from features.blocks import AnswerBlock, TextBlock
+from features.overlap import Agreement, Overlap
+from features.readability import Readability
+from features.sentiment import Sentiment
+from features.style import Style
+from features.surface import Surface
+
+
+def text_blocks() -> dict[str, TextBlock]:
+    """Return the blocks that see one text, in the order their features have."""
+    blocks: tuple[TextBlock, ...] = (Surface(), Style(), Sentiment(), Readability())
+    return {block.name: block for block in blocks}
+
+
+def answer_blocks() -> dict[str, AnswerBlock]:
+    """Return the blocks that see two texts at once."""
+    blocks: tuple[AnswerBlock, ...] = (Overlap(), Agreement())
+    return {block.name: block for block in blocks}

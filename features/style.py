@@ -1,0 +1,162 @@
+"""The block of how an answer is written: Markdown, refusals, apologies, names of models, emoji, hedges, offers."""
+
+import math
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from features.blocks import Floats
+from features.phrases import APOLOGIES, FLATTERY, HEDGES, IDENTITY, OFFERS, REFUSALS, WORD_KINDS, plain
+from features.text import pieces
+
+_OPENING = 200
+_ENDING = 300
+_LINE_HEAD = 400
+_ORDERED = re.compile(r"(?:\d{1,3}|[a-zA-Z])[.)、．][ \t]|[（(]\d{1,3}[)）]|[①-⑳]|[一二三四五六七八九十]{1,3}、")
+_TABLE_RULE = re.compile(r"[|:\- ]{3,}")
+_EMOJI = re.compile(
+    "[\u2600-\u27bf\u2b50\u2b55\u231a\u231b\u23e9-\u23f3\U0001f1e6-\U0001f1ff\U0001f300-\U0001f64f"
+    "\U0001f680-\U0001f6ff\U0001f900-\U0001faff]"
+)
+_BULLETS = ("- ", "* ", "+ ", "• ", "· ", "– ", "▪ ", "● ", "○ ", "◦ ", "‣ ")
+_BOLD = re.compile(r"\*\*[^\s*][^*\n]{0,300}\*\*|__[^\s_][^_\n]{0,300}__")
+_LATIN_WORD = re.compile(r"[a-z]+(?:'[a-z]+)*+")
+
+
+class Style:
+    """Counts of marks and phrases of an assistant's style, in English and Chinese and some other languages."""
+
+    name = "style"
+    version = "1"
+    columns: tuple[str, ...] = (
+        "headers",
+        "unordered items",
+        "ordered items",
+        "list lines share",
+        "bold spans",
+        "inline code",
+        "code blocks",
+        "code lines share",
+        "table lines",
+        "quoted lines",
+        "longest line",
+        "paragraphs",
+        "mean paragraph length",
+        "emoji",
+        "refusal phrases",
+        "opens with a refusal",
+        "apology phrases",
+        "opens with an apology",
+        "model-identity phrases",
+        "opens with model identity",
+        "flattering opening",
+        "hedges",
+        "first-person words",
+        "second-person words",
+        "connectives",
+        "negations",
+        "ends with a question",
+        "ends with an offer",
+        "ends without a stop",
+        "Markdown marks",
+    )
+
+    def compute(self, texts: Sequence[str]) -> Floats:
+        """Return a (len(texts), len(columns)) float32 array; all 0 for an empty text."""
+        rows = np.zeros((len(texts), len(self.columns)), dtype=np.float32)
+        for row, text in enumerate(texts):
+            if text and not text.isspace():
+                rows[row] = _numbers(text)
+        return rows
+
+
+def _numbers(text: str) -> list[float]:
+    """Return the numbers of one text, in the order of the columns."""
+    headers, bullets, ordered, blocks, code_lines, tables, quoted, longest, filled, paragraphs = _lines(text)
+    bold = len(_BOLD.findall(text)) if "**" in text or "__" in text else 0
+    fences = text.count("```")
+    inline = max(0, text.count("`") - 3 * fences) // 2
+    lowered = plain(text)
+    opening, ending = lowered.lstrip()[:_OPENING], lowered.rstrip()[-_ENDING:]
+    kinds = [0] * 6
+    for word in _LATIN_WORD.finditer(lowered):
+        kinds[WORD_KINDS.get(word[0], 0)] += 1
+    last = ending[-1]
+    lists = bullets + ordered
+    return [
+        headers,
+        bullets,
+        ordered,
+        lists / max(1, filled),
+        bold,
+        inline,
+        blocks,
+        code_lines / max(1, filled),
+        tables,
+        quoted,
+        math.log1p(longest),
+        paragraphs,
+        len(text) / max(1, paragraphs),
+        0 if text.isascii() else len(_EMOJI.findall(text)),
+        _count(lowered, REFUSALS),
+        _any(opening, REFUSALS),
+        _count(lowered, APOLOGIES),
+        _any(opening, APOLOGIES),
+        _count(lowered, IDENTITY),
+        _any(opening, IDENTITY),
+        _any(opening[:60], FLATTERY),
+        kinds[1] + _count(lowered, HEDGES),
+        kinds[2],
+        kinds[3],
+        kinds[4],
+        kinds[5],
+        last in "?？",
+        _any(ending, OFFERS),
+        last.isalnum() or last in ",，",
+        headers + lists + bold + inline + blocks + tables,
+    ]
+
+
+def _lines(text: str) -> tuple[int, ...]:
+    """Walk over the lines and tell what each of them is."""
+    headers = bullets = ordered = blocks = code_lines = tables = quoted = longest = filled = paragraphs = 0
+    in_code = False
+    after_blank = True
+    for piece in pieces(text, at="\n"):
+        for line in piece.splitlines():
+            longest = max(longest, len(line))
+            head = line[:_LINE_HEAD].strip()
+            if not head:
+                after_blank = True
+                continue
+            filled += 1
+            paragraphs += after_blank
+            after_blank = False
+            first = head[0]
+            if first in "`~" and head.startswith(("```", "~~~")):
+                in_code = not in_code
+                blocks += in_code
+            elif in_code:
+                code_lines += 1
+            elif first == "#":
+                headers += head.lstrip("#")[:1] == " " and len(head) - len(head.lstrip("#")) <= 6
+            elif first == "|":
+                tables += not _TABLE_RULE.fullmatch(head)
+            elif first == ">":
+                quoted += 1
+            elif first.isalnum() or first in "（(":
+                ordered += _ORDERED.match(head) is not None
+            else:
+                bullets += head.startswith(_BULLETS)
+    return headers, bullets, ordered, blocks, code_lines, tables, quoted, longest, filled, paragraphs
+
+
+def _count(lowered: str, phrases: Sequence[str]) -> int:
+    """Count the phrases in a text; each is looked for as it stands."""
+    return sum(lowered.count(phrase) for phrase in phrases)
+
+
+def _any(lowered: str, phrases: Sequence[str]) -> bool:
+    """Tell whether one of the phrases stands in a text."""
+    return any(phrase in lowered for phrase in phrases)

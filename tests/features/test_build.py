@@ -1,0 +1,134 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.blocks import Floats
+from features.build import BattleFeatures, FeatureParams, build_features
+from features.cache import BlockCache
+
+ANY_TEXT = st.text(st.characters(codec=None), max_size=60)
+TURNS = st.lists(ANY_TEXT, min_size=1, max_size=3).map(tuple)
+
+
+class Letters:
+    """A stand-in encoder: unit rows from the counts of a few letters, and a count of the texts it was given."""
+
+    name = "embedding"
+    version = "letters"
+    columns: tuple[str, ...] = ("a", "e", "o", "other")
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def compute(self, texts: list[str]) -> Floats:
+        self.seen += len(texts)
+        counts = np.array([[1 + t.count("a"), t.count("e"), t.count("o"), len(t)] for t in texts], dtype=np.float32)
+        return counts / np.linalg.norm(counts, axis=1, keepdims=True)
+
+
+def table(rows: list[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["prompt", "response_a", "response_b"])
+
+
+def battles(n: int, start: int = 0) -> pd.DataFrame:
+    return table(
+        [
+            (
+                (f"What is {i} plus one?",),
+                (f"The answer is {i + 1}. I hope this helps!",),
+                (f"I'm sorry, as an AI I cannot add {i}.", "Great question! " * (i % 4)),
+            )
+            for i in range(start, start + n)
+        ]
+    )
+
+
+def same(one: BattleFeatures, other: BattleFeatures) -> None:
+    assert one.pairs.names == other.pairs.names
+    assert one.pairs.values.tobytes() == other.pairs.values.tobytes()
+
+
+@given(st.lists(st.tuples(TURNS, TURNS, TURNS), min_size=1, max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_swapping_the_sides_flips_every_feature_exactly(rows):
+    frame = table(rows)
+    swapped = frame.rename(columns={"response_a": "response_b", "response_b": "response_a"})
+    straight = build_features(frame, FeatureParams(), encoder_block=Letters())
+    flipped = build_features(swapped, FeatureParams(), encoder_block=Letters())
+    assert straight.pairs.flip().values.tobytes() == flipped.pairs.values.tobytes()
+    np.testing.assert_array_equal(straight.embeddings.flip().a, flipped.embeddings.a)
+
+
+@given(st.lists(st.tuples(TURNS, TURNS, TURNS), min_size=2, max_size=5), st.randoms(use_true_random=False))
+@settings(max_examples=40, deadline=None)
+def test_a_row_does_not_depend_on_the_rows_around_it(rows, random):
+    frame = table(rows)
+    whole = build_features(frame, FeatureParams()).pairs.values
+    order = list(range(len(rows)))
+    random.shuffle(order)
+    shuffled = build_features(frame.iloc[order], FeatureParams()).pairs.values
+    assert whole[order].tobytes() == shuffled.tobytes()
+    alone = build_features(frame.iloc[[order[0]]], FeatureParams()).pairs.values
+    assert whole[order[0]].tobytes() == alone[0].tobytes()
+
+
+def test_each_feature_describes_the_side_it_names():
+    frame = table([(("Say three words.",), ("one two three",), ("four five six seven",))])
+    pairs = build_features(frame, FeatureParams()).pairs
+    value = dict(zip(pairs.names, pairs.values[0].tolist(), strict=True))
+    assert value["surface: words (A)"] == 3
+    assert value["surface: words (B)"] == 4
+    assert value["surface: words (A - B)"] == -1
+    assert value["surface: words (|A - B|)"] == 1
+    assert value["surface: words (prompt)"] == 3
+    assert len(set(pairs.names)) == len(pairs.names)
+
+
+@pytest.mark.parametrize("block", sorted(FeatureParams.model_fields))
+def test_a_block_switched_off_leaves_no_column(block):
+    features = build_features(battles(2), FeatureParams(**{block: False}), encoder_block=Letters())
+    assert not [name for name in features.pairs.names if name.startswith(f"{block}:")]
+    assert (features.embeddings is None) == (block == "embedding")
+
+
+def test_with_every_block_off_there_are_rows_without_columns():
+    off = FeatureParams(**dict.fromkeys(FeatureParams.model_fields, False))
+    assert build_features(battles(3), off).pairs.values.shape == (3, 0)
+
+
+def test_no_battles_give_no_rows():
+    assert len(build_features(battles(0), FeatureParams(), encoder_block=Letters()).pairs) == 0
+
+
+def test_a_second_run_computes_nothing_and_more_rows_only_themselves(tmp_path: Path):
+    cache, encoder = BlockCache(tmp_path), Letters()
+    first = build_features(battles(20), FeatureParams(), encoder_block=encoder, cache=cache)
+    assert encoder.seen == 20 * 3
+    steps: list[tuple[str, int, int]] = []
+    again = build_features(
+        battles(20), FeatureParams(), encoder_block=encoder, cache=cache, progress=lambda *step: steps.append(step)
+    )
+    assert encoder.seen == 60 and all(done == total for _, done, total in steps)
+    same(first, again)
+    build_features(battles(22), FeatureParams(), encoder_block=encoder, cache=cache)
+    assert encoder.seen == 66
+    same(build_features(battles(20), FeatureParams(), encoder_block=Letters()), first)
+
+
+def test_processes_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr("features.parallel.PAYS_FROM", 0)
+    frame = battles(30)
+    frame.at[3, "response_a"] = ("lone \ud800 surrogate",)
+    steps: list[tuple[str, int, int]] = []
+    here = build_features(frame, FeatureParams(), threads=1)
+    there = build_features(
+        frame, FeatureParams(), threads=2, cache=BlockCache(tmp_path), progress=lambda *step: steps.append(step)
+    )
+    same(here, there)
+    for stage in {stage for stage, _, _ in steps}:
+        done = [done for name, done, _ in steps if name == stage]
+        assert done == sorted(done) and done[-1] == next(total for name, _, total in steps if name == stage)
