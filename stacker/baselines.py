@@ -12,7 +12,7 @@ BASELINES = ("uniform", "class prior", "length only")
 
 
 def out_of_fold_baselines(texts: pd.DataFrame, fit: Fit, folds: np.ndarray) -> dict[str, Floats]:
-    """Return (n, 3) out-of-fold probabilities of each baseline; `texts`, `fit` and `folds` are of the same n battles."""
+    """Return (n, 3) out-of-fold probabilities of each baseline; all arguments are of the same n battles."""
     odd, even = length_features(texts)
     found = {name: np.full((len(texts), 3), 1 / 3) for name in BASELINES}
     for fold in np.unique(folds):

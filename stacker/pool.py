@@ -5,7 +5,7 @@ swapped, and the tie log-odds t = log p(tie) - (log p(A) + log p(B)) / 2, which 
 without a constant and tie log-odds with one, so it cannot learn the position.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +78,25 @@ class Pool:
         self.tie_weights_ = np.asarray(found.x[learners:-1])
         self.tie_offset_ = float(found.x[-1])
         return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fitted pool as JSON values."""
+        return {
+            "form": self.form,
+            "shrink": self.shrink,
+            "margin_weights": self.margin_weights_.tolist(),
+            "tie_weights": self.tie_weights_.tolist(),
+            "tie_offset": self.tie_offset_,
+        }
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, Any]) -> "Pool":
+        """Return the pool that `to_dict` described."""
+        pool = cls(stored["form"], stored["shrink"])
+        pool.margin_weights_ = np.array(stored["margin_weights"])
+        pool.tie_weights_ = np.array(stored["tie_weights"])
+        pool.tie_offset_ = stored["tie_offset"]
+        return pool
 
     def predict_proba(self, probabilities: Floats) -> Floats:
         """Pool (n, K, 3) probabilities of the same learners into (n, 3)."""

@@ -39,11 +39,20 @@ class BoostingParams(Section):
     components: int = 16
 
 
+class LightGBMParams(BoostingParams):
+    """Settings of LightGBM."""
+
+
+class XGBoostParams(BoostingParams):
+    """Settings of XGBoost."""
+
+
 class Boosting(ABC):
     """A boosted-trees learner; subclasses train, apply and store one booster of their library."""
 
     name: ClassVar[str]
     suffix: ClassVar[str]
+    settings: ClassVar[type[BoostingParams]]
 
     def __init__(self, params: BoostingParams) -> None:
         self.params = params
@@ -85,7 +94,7 @@ class Boosting(ABC):
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
         meta = json.loads((folder / "learner.json").read_text(encoding="utf-8"))
-        learner = cls(BoostingParams(**meta["params"]))
+        learner = cls(cls.settings(**meta["params"]))
         learner.names_ = tuple(meta["names"])
         reducer = folder / "reducer.safetensors"
         learner.reducer_ = EmbeddingReducer.load(reducer) if reducer.exists() else None
@@ -120,6 +129,7 @@ class LightGBMLearner(Boosting):
 
     name = "lightgbm"
     suffix = ".txt"
+    settings = LightGBMParams
 
     def _train(self, pairs: PairMatrix, fit: Fit, train_rows: Ints, held_rows: Ints, seed: int) -> Any:
         import lightgbm
@@ -190,6 +200,7 @@ class XGBoostLearner(Boosting):
 
     name = "xgboost"
     suffix = ".ubj"
+    settings = XGBoostParams
 
     def _train(self, pairs: PairMatrix, fit: Fit, train_rows: Ints, held_rows: Ints, seed: int) -> Any:
         import xgboost
@@ -233,7 +244,6 @@ class XGBoostLearner(Boosting):
         return booster[: booster.best_iteration + 1]
 
     def _apply(self, booster: Any, values: Floats32) -> Floats:
-        import xgboost
 
         return np.asarray(booster.inplace_predict(values, predict_type="margin"), dtype=np.float64)
 

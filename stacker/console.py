@@ -1,0 +1,67 @@
+"""What a command shows on the screen: progress bars, notes and tables; and its way out when the user can mend it."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from pipelines.errors import UserError
+
+CANNOT = 2
+"""Exit status for what the user can mend."""
+
+
+class Screen:
+    """Notes, tables and progress on one console; progress bars only where somebody watches a terminal."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False, soft_wrap=True)
+        self._progress: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+
+    @contextmanager
+    def working(self) -> Iterator["Screen"]:
+        """Show progress bars for as long as the block runs."""
+        columns = (TextColumn("{task.description:<32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self.console, transient=False) as progress:
+            self._progress = progress
+            try:
+                yield self
+            finally:
+                self._progress, self._tasks = None, {}
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Move the bar of a stage; a `features.progress.Progress`."""
+        if self._progress is None:
+            return
+        if stage not in self._tasks:
+            self._tasks[stage] = self._progress.add_task(stage, total=total)
+        self._progress.update(self._tasks[stage], completed=done, total=total)
+
+    def note(self, text: str) -> None:
+        """Show one line."""
+        self.console.print(text, markup=False)
+
+    def table(self, title: str, rows: Sequence[Sequence[str]]) -> None:
+        """Show a table whose first row is its heading and whose first column holds names."""
+        shown = Table(title=title, title_justify="left", box=None, pad_edge=False)
+        for place, heading in enumerate(rows[0]):
+            shown.add_column(heading, justify="left" if place == 0 else "right", no_wrap=True)
+        for row in rows[1:]:
+            shown.add_row(*row)
+        self.console.print(shown)
+
+
+def run_command(command: Callable[[], None]) -> None:
+    """Run a command's main function; a `UserError` becomes one sentence on standard error and exit status 2."""
+    try:
+        command()
+    except UserError as fault:
+        sys.stderr.write(f"{fault}\n")
+        raise SystemExit(CANNOT) from None
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped; what was finished is kept, and the same command goes on from there.\n")
+        raise SystemExit(130) from None

@@ -1,0 +1,73 @@
+"""Fits kept on disk by what they depend on, so that a killed or repeated run fits nothing twice."""
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.artefacts import whole_file, whole_folder
+from stacker.learners.base import Learner
+
+FORM = "1"
+"""Raised when a learner's code changes what a fit with the same settings gives."""
+
+
+class FitStore:
+    """A folder of finished fits: held-out predictions as npz, learners as folders.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when first written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def key(self, *parts: str) -> str:
+        """Return the name of a fit from all that it depends on."""
+        digest = hashlib.sha256(FORM.encode())
+        for part in parts:
+            digest.update(b"\0" + part.encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()[:32]
+
+    def arrays(self, key: str) -> dict[str, Any] | None:
+        """Return the arrays kept under a key, or None."""
+        path = self.folder / f"{key}.npz"
+        if not path.exists():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                return {name: stored[name] for name in stored.files}
+        except (OSError, ValueError, KeyError):  # damaged by the disk: fit again
+            return None
+
+    def keep_arrays(self, key: str, arrays: Mapping[str, Any]) -> None:
+        """Keep arrays under a key, whole or not at all."""
+        with whole_file(self.folder / f"{key}.npz") as part, part.open("wb") as file:
+            np.savez(file, **dict(arrays))
+
+    def learner_folder(self, key: str) -> Path | None:
+        """Return the folder of a kept learner, or None."""
+        path = self.folder / key
+        return path if path.is_dir() else None
+
+    def keep_learner(self, key: str, learner: Learner) -> Path:
+        """Save a learner under a key, whole or not at all, and return its folder."""
+        path = self.folder / key
+        with whole_folder(path) as part:
+            learner.save(part)
+        return path
+
+    def workdir(self, key: str) -> Path:
+        """Return a folder for checkpoints of a fit that is under way."""
+        path = self.folder / f"{key}.work"
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def drop_workdir(self, key: str) -> None:
+        """Remove the checkpoints of a fit that is done."""
+        shutil.rmtree(self.folder / f"{key}.work", ignore_errors=True)

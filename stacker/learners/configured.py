@@ -1,0 +1,71 @@
+"""Which learners params.yaml asks for, by name, and how each is made and loaded."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import UserError
+from pipelines.section import Section
+from stacker.learners.base import Learner
+from stacker.learners.boosting import LightGBMLearner, XGBoostLearner
+from stacker.learners.linear import LinearLearner
+from stacker.learners.sparse import SparseLearner
+
+KINDS: Mapping[str, Any] = {
+    "lightgbm": LightGBMLearner,
+    "xgboost": XGBoostLearner,
+    "linear": LinearLearner,
+    "sparse": SparseLearner,
+}
+"""Learner classes by the kind written into a saved judge."""
+
+
+@dataclass(frozen=True)
+class Configured:
+    """A learner as params.yaml asks for it.
+
+    Attributes
+    ----------
+    name : str
+        Its name in tables and in the judge.
+    kind : str
+        Key of `KINDS`.
+    identity : str
+        Everything besides data and seed that its fit depends on.
+    make : callable
+        Returns a new, unfitted learner.
+    """
+
+    name: str
+    kind: str
+    identity: str
+    make: Callable[[], Learner]
+
+
+def configured_learners(learners: Section) -> list[Configured]:
+    """Return the switched-on learners of the `learners` section in the order of the file."""
+    found = []
+    for kind in type(learners).model_fields:
+        settings = getattr(learners, kind)
+        if settings.enabled:
+            found.append(_configured(kind, settings))
+    return found
+
+
+def load_learner(kind: str, folder: Path) -> Learner:
+    """Read a saved learner of a kind.
+
+    Raises
+    ------
+    UserError
+        When the kind is not known to this version.
+    """
+    if kind not in KINDS:
+        raise UserError(f"{folder}: holds a learner of kind {kind!r}, which this version does not know; update it.")
+    learner: Learner = KINDS[kind].load(folder)
+    return learner
+
+
+def _configured(kind: str, settings: Section) -> Configured:
+    return Configured(kind, kind, settings.model_dump_json(), lambda: KINDS[kind](settings))

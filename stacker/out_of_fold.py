@@ -1,0 +1,106 @@
+"""Out-of-fold probabilities of every learner, and the learners fitted on all rows, each fit done once."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from features.progress import Progress
+from stacker.fit_store import FitStore
+from stacker.learners.base import FLIP, Fit, Floats, Ints, Learner, LearnerData
+from stacker.learners.configured import Configured, load_learner
+
+SWAP_ROWS = 100
+"""Rows of each fold whose verdict is also taken with the sides swapped."""
+
+
+def fingerprint(battles: pd.DataFrame, features_version: str) -> list[str]:
+    """Return one short hash per battle over its texts, vote and weight, and over the features' version."""
+    found = []
+    columns = zip(*(battles[name] for name in ("prompt", "response_a", "response_b", "outcome", "weight")), strict=True)
+    for row in columns:
+        digest = hashlib.blake2b(features_version.encode(), digest_size=12)
+        digest.update(repr(row).encode("utf-8", "surrogatepass"))
+        found.append(digest.hexdigest())
+    return found
+
+
+def out_of_fold(
+    learner: Configured,
+    data: LearnerData,
+    fit: Fit,
+    folds: Ints,
+    prints: Sequence[str],
+    store: FitStore,
+    progress: Progress,
+) -> tuple[Floats, float]:
+    """Predict every battle by a learner that was fitted without its fold.
+
+    Parameters
+    ----------
+    learner : Configured
+        What to fit.
+    data, fit : n battles
+        All training battles.
+    folds : (n,) int
+        Fold of each battle.
+    prints : n str
+        Fingerprints of the battles; with the settings and the seed they name a fit in `store`.
+
+    Returns
+    -------
+    (n, 3) float, float
+        Out-of-fold probabilities, and the largest change of a probability when the sides are swapped.
+    """
+    found = np.full((len(data), 3), np.nan)
+    swap_error = 0.0
+    numbers = np.unique(folds)
+    for done, fold in enumerate(numbers):
+        progress(f"{learner.name}: folds", done, len(numbers))
+        train, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        key = store.key(
+            learner.kind, learner.identity, str(fit.seed), _digest(prints, train), _digest(prints, held), "fold"
+        )
+        kept = store.arrays(key)
+        if kept is None:
+            fitted = learner.make().fit(data.take(train), _part(fit, train, store.workdir(key)))
+            probabilities = fitted.predict_proba(data.take(held))
+            some = held[:: max(len(held) // SWAP_ROWS, 1)]
+            swapped = fitted.predict_proba(data.take(some).flip())[:, FLIP]
+            again = fitted.predict_proba(data.take(some))
+            kept = {"probabilities": probabilities, "swap_error": np.abs(swapped - again).max()}
+            store.keep_arrays(key, kept)
+            store.drop_workdir(key)
+        found[held] = kept["probabilities"]
+        swap_error = max(swap_error, float(kept["swap_error"]))
+    progress(f"{learner.name}: folds", len(numbers), len(numbers))
+    return found, swap_error
+
+
+def fitted_on_all(
+    learner: Configured, data: LearnerData, fit: Fit, prints: Sequence[str], store: FitStore, progress: Progress
+) -> tuple[Learner, Path]:
+    """Return the learner fitted on all battles, and the folder where it is kept."""
+    stage = f"{learner.name}: all battles"
+    progress(stage, 0, 1)
+    everything = np.arange(len(data))
+    key = store.key(learner.kind, learner.identity, str(fit.seed), _digest(prints, everything), "all")
+    folder = store.learner_folder(key)
+    if folder is None:
+        fitted = learner.make().fit(data, _part(fit, everything, store.workdir(key)))
+        folder = store.keep_learner(key, fitted)
+        store.drop_workdir(key)
+    progress(stage, 1, 1)
+    # Read back even when just fitted: the judge is made of what was stored, so a second run cannot differ.
+    return load_learner(learner.kind, folder), folder
+
+
+def _part(fit: Fit, rows: Ints, workdir: Path) -> Fit:
+    return replace(fit, outcome=fit.outcome[rows], weight=fit.weight[rows], group=fit.group[rows], workdir=workdir)
+
+
+def _digest(prints: Sequence[str], rows: Ints) -> str:
+    return hashlib.sha256("".join(prints[row] for row in rows).encode()).hexdigest()

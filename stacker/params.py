@@ -1,0 +1,162 @@
+"""params.yaml as typed objects: one section a stage, an unknown key refused by name, `--set` overrides."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError
+
+from features.build import FeatureParams
+from features.encoders import EncoderParams
+from pipelines.errors import UserError
+from pipelines.folds import FoldParams
+from pipelines.section import Section
+from pipelines.sources import DataParams
+from stacker.learners.boosting import LightGBMParams, XGBoostParams
+from stacker.learners.linear import LinearParams
+from stacker.learners.sparse import SparseParams
+
+
+class LearnersParams(Section):
+    """The level-0 learners besides the transformers."""
+
+    lightgbm: LightGBMParams = LightGBMParams()
+    xgboost: XGBoostParams = XGBoostParams()
+    linear: LinearParams = LinearParams()
+    sparse: SparseParams = SparseParams()
+
+
+class StackParams(Section):
+    """The level-1 model: `form` pool keeps every weight at or above 0, logistic leaves them free."""
+
+    form: Literal["pool", "logistic"] = "pool"
+    shrink: float = Field(20.0, ge=0)
+
+
+class RunParams(Section):
+    """Where a run writes, and what it may use; `threads` 0 means every core."""
+
+    folder: Path = Path("runs/latest")
+    cache: Path = Path("cache")
+    seed: int = 0
+    threads: int = Field(0, ge=0)
+    bootstrap_draws: int = Field(2000, ge=100)
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    data: DataParams = DataParams()
+    folds: FoldParams = FoldParams()
+    features: FeatureParams = FeatureParams()
+    encoder: EncoderParams = EncoderParams()
+    learners: LearnersParams = LearnersParams()
+    stack: StackParams = StackParams()
+    run: RunParams = RunParams()
+
+
+def read_params(path: Path, overrides: Sequence[str] = ()) -> Params:
+    """Read params.yaml and apply `section.key=value` overrides.
+
+    Parameters
+    ----------
+    path : Path
+        A YAML mapping of sections; a section left out has its defaults.
+    overrides : sequence of str
+        `section.key=value`, the value written as YAML.
+
+    Raises
+    ------
+    UserError
+        When the file cannot be read, or a key or value is not allowed; the sentence names the key.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as fault:
+        raise UserError(f"{path}: cannot be read ({fault.strerror}); name an existing params.yaml.") from fault
+    except UnicodeDecodeError as fault:
+        raise UserError(f"{path}: is not UTF-8 text; save it as UTF-8.") from fault
+    except yaml.YAMLError as fault:
+        mark = getattr(fault, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark else ""
+        raise UserError(f"{path}{place}: is not valid YAML; mend the indentation or the quotes there.") from fault
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: holds {type(content).__name__}, not sections; write `section:` and keys under it.")
+    for override in overrides:
+        _override(content, override)
+    return parse_params(content, str(path))
+
+
+def parse_params(content: Mapping[str, Any], origin: str = "parameters") -> Params:
+    """Check a mapping of sections and return it typed; `origin` is named in the error."""
+    try:
+        return Params.model_validate(content)
+    except ValidationError as fault:
+        raise UserError(_sentence(fault, origin)) from fault
+
+
+def dump_params(params: Params) -> str:
+    """Return the resolved parameters as YAML that `read_params` reads back to the same."""
+    return yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def key_names(model: type[BaseModel] = Params, prefix: str = "") -> list[tuple[str, Any]]:
+    """Return every key as a dotted name with its default, in the order of the file."""
+    found: list[tuple[str, Any]] = []
+    for name, field in model.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        if isinstance(default, BaseModel):
+            found += key_names(type(default), f"{prefix}{name}.")
+        else:
+            found.append((f"{prefix}{name}", default))
+    return found
+
+
+def _override(content: dict[str, Any], override: str) -> None:
+    name, equals, text = override.partition("=")
+    if not equals or not name.strip():
+        raise UserError(f"--set {override}: has no `=`; write --set section.key=value.")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as fault:
+        raise UserError(f"--set {override}: the value is not valid YAML; put it in quotes.") from fault
+    *sections, key = name.strip().split(".")
+    place: Any = content
+    for depth, section in enumerate(sections):
+        if isinstance(place, list):
+            place = _item(place, section, override)
+            continue
+        place[section] = {} if place.get(section) is None else place[section]
+        place = place[section]
+        if not isinstance(place, dict | list):
+            raise UserError(f"--set {override}: {'.'.join(sections[: depth + 1])} is a value, not a section.")
+    if isinstance(place, list):
+        _item(place, key, override)
+        place[int(key)] = value
+    else:
+        place[key] = value
+
+
+def _item(items: list[Any], number: str, override: str) -> Any:
+    if not number.isdigit() or int(number) >= len(items):
+        raise UserError(f"--set {override}: the list has items 0 to {len(items) - 1}; {number} is none of them.")
+    return items[int(number)]
+
+
+def _sentence(fault: ValidationError, origin: str) -> str:
+    first = fault.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    more = f" ({fault.error_count() - 1} more keys are wrong)" if fault.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        names = [name for name, _ in key_names()]
+        sections = {".".join(name.split(".")[:depth]) for name in names for depth in range(1, name.count(".") + 2)}
+        near = difflib.get_close_matches(key, sorted(sections), n=1, cutoff=0.6)
+        hint = f"did you mean {near[0]}?" if near else "see --help for the keys there are."
+        return f"{origin}: the key {key} is unknown; {hint}{more}"
+    found = first.get("input")
+    shown = repr(found) if len(repr(found)) < 80 else f"{repr(found)[:77]}..."
+    wish = first["msg"][:1].lower() + first["msg"][1:]
+    wish = wish.removeprefix("value error, ")
+    return f"{origin}: {key} is {shown}; {wish}.{more}"
