@@ -1,5 +1,8 @@
 """The counts that textstat's formulas are made of, gathered in one walk over a text and memoised by distinct word.
 
+Nearly all of them are sums over the words of a text, and most words of a text have been met before: what a word adds
+is worked out once and kept as one large integer with a field for each count, so that a text's counts are one sum.
+
 textstat counts syllables by NLTK's cmudict where that can be downloaded, and by Pyphen's hyphenation patterns where
 the dictionary lacks a word. Numbers that depend on the network are of no use: here every syllable comes from Pyphen.
 Source of the definitions: textstat 0.7.13, `textstat/backend`.
@@ -9,102 +12,62 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
-from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
+from features.hyphenation import Syllables
 from features.text import pieces
 
-_KNOWN_TOKENS = 200_000
-_LONGEST_KNOWN = 64
-_LONGEST_WORD = 256
-"""Longer words are hyphenated in windows of this many letters."""
+_KNOWN_TOKENS = 100_000
+_LONGEST_KNOWN = 40
+"""Characters above which a token is not remembered: it will hardly come again."""
+_KEPT_FROM_A_TEXT = 200_000
+"""Characters of one text whose words are remembered; what a longer one holds would take many times its size."""
+_LINSEAR_WORDS = 100
 
 _STRAY_APOSTROPHE = re.compile(r"'(?![tsd]|ve|ll|re)")
 _PUNCTUATION = re.compile(r"[^\w\s']")
 _NOT_LETTER = re.compile(r"[^\w\s]")
-_WORD_CHARACTER = re.compile(r"\w")
+_LETTER = re.compile(r"\w")
 _STOPS = re.compile(r"[.!?]+")
-_LINSEAR_WORDS = 100
-
-
-class Token(NamedTuple):
-    """What a run of characters without white space adds to the counts of its text."""
-
-    characters: int
-    letters: int
-    """Characters of a word: letters, digits and underscores. A token with none of them is no word."""
-    syllables: int
-    difficulty: int
-    """0 for a word on the Dale-Chall list and for no word, else 1 + its syllables."""
-    starts: bool
-    """Whether something of a word stands before the first full stop within the token."""
-    breaks: bool
-    """Whether a full stop, question or exclamation mark stands in the token."""
-    ends: bool
-    """Whether something of a word stands behind the last of these."""
 
 
 @dataclass(slots=True)
 class TextCounts:
-    """Counts of one text, as textstat defines each of them."""
+    """Counts of one text, as textstat defines each of them; a token is a run of characters without white space."""
 
     tokens: int = 0
     characters: int = 0
     letters: int = 0
+    """Letters, digits and underscores; a token that holds one is a word."""
     words: int = 0
     syllables: int = 0
     monosyllables: int = 0
     polysyllables: int = 0
+    """Words of at least three syllables."""
     unfamiliar: int = 0
     """Words that are not on the Dale-Chall list, of any length."""
     difficult: int = 0
-    """Of these, words of at least two syllables."""
+    """Unfamiliar words of at least two syllables."""
     complex: int = 0
-    """Of these, words of at least three syllables."""
+    """Unfamiliar words of at least three syllables."""
     long_words: int = 0
+    """Words of more than six letters."""
     mini_words: int = 0
+    """Words of at most three letters."""
     sentences: int = 0
     linsear_points: int = 0
     linsear_sentences: int = 0
 
 
-class Syllables:
-    """Counts syllables by Pyphen's patterns for American English."""
+_SUMMED = TextCounts.__slots__[: TextCounts.__slots__.index("sentences")]
+_FIELD = 40
+"""Bits of a field: room for more characters than a text can have."""
+_MASK = (1 << _FIELD) - 1
+_PLACE = {name: place * _FIELD for place, name in enumerate(_SUMMED)}
+_ONE = {name: 1 << place for name, place in _PLACE.items()}
 
-    def __init__(self) -> None:
-        from pyphen import Pyphen
-
-        # Its own copy of the patterns: their memo of words grows without bound and is emptied here.
-        self._pyphen = Pyphen(lang="en_US", cache=False)
-        self._reach: int = self._pyphen.hd.maxlen
-
-    def of(self, word: str) -> int:
-        """Return the syllables of one lower-case word."""
-        if len(word) <= _LONGEST_WORD:
-            count = len(self._pyphen.positions(word)) + 1
-            self._pyphen.hd.cache.clear()
-            return count
-        return self._of_long(word)
-
-    def _of_long(self, word: str) -> int:
-        """Count in windows: a pattern reaches no further than its length, so wide enough margins change nothing."""
-        count = 1
-        known: dict[str, tuple[int, ...]] = {}
-        for start in range(0, len(word), _LONGEST_WORD):
-            stop = min(start + _LONGEST_WORD, len(word))
-            left, right = max(0, start - self._reach), min(len(word), stop + self._reach)
-            window = word[left:right]
-            positions = known.get(window)
-            if positions is None:
-                # A false edge inside the word could match patterns for a word's edge, but only within the margin.
-                positions = tuple(int(place) for place in self._pyphen.hd.positions(window))
-                self._pyphen.hd.cache.clear()
-                if len(known) < 64:
-                    known[window] = positions
-            first, last = max(2, start) - left, min(len(word) - 2, stop - 1) - left
-            count += sum(1 for place in positions if first <= place <= last)
-        return count
+# How a token stands to the sentences, which end at full stops inside a token too; a sentence of two words is none.
+_NO_WORD, _WORD, _BREAKS = 0, 1, 2
 
 
 class TokenTable:
@@ -113,75 +76,137 @@ class TokenTable:
     def __init__(self) -> None:
         self._syllables = Syllables()
         self._easy = easy_words()
-        self._known: dict[str, Token] = {}
+        self._syllables_of: dict[str, int] = {}
+        self._sums: dict[str, int] = {}
+        self._kinds: dict[str, int] = {}
 
     def count(self, text: str) -> TextCounts:
         """Count one text."""
+        walk = _Walk()
         total = TextCounts()
-        known = self._known
-        in_sentence = sentences = 0
-        for token in chain.from_iterable(piece.split() for piece in pieces(text)):
-            characters, letters, syllables, difficulty, starts, breaks, ends = known.get(token) or self._token(token)
-            total.tokens += 1
-            total.characters += characters
-            in_sentence += starts
-            if breaks:
-                sentences += in_sentence > 2
-                in_sentence = ends
-            if not letters:
-                continue
-            total.letters += letters
-            total.words += 1
-            total.syllables += syllables
-            if syllables >= 3:
-                total.polysyllables += 1
-            elif syllables == 1:
-                total.monosyllables += 1
-            if difficulty:
-                total.unfamiliar += 1
-                if difficulty >= 3:
-                    total.difficult += 1
-                    if difficulty >= 4:
-                        total.complex += 1
-            if letters > 6:
-                total.long_words += 1
-            elif letters <= 3:
-                total.mini_words += 1
-            if total.words == _LINSEAR_WORDS:
-                total.linsear_points = total.words + 2 * total.polysyllables
-                total.linsear_sentences = max(1, sentences + (in_sentence > 2))
-        total.sentences = max(1, sentences + (in_sentence > 2)) if text else 0
-        if total.words < _LINSEAR_WORDS:
-            total.linsear_points = total.words + 2 * total.polysyllables
-            total.linsear_sentences = total.sentences if total.tokens else 0
+        read = 0
+        for piece in pieces(text):
+            tokens = piece.split()
+            new = self._learn(tokens)
+            cut = 0
+            if walk.words < _LINSEAR_WORDS:
+                cut = self._first(tokens, _LINSEAR_WORDS - walk.words)
+                self._add(walk, tokens[:cut])
+                total.linsear_points = walk.words + 2 * walk.polysyllables
+                total.linsear_sentences = walk.sentences
+            self._add(walk, tokens[cut:])
+            read += len(piece)
+            if read > _KEPT_FROM_A_TEXT:
+                for token in new:
+                    del self._sums[token], self._kinds[token]
+        for name, place in _PLACE.items():
+            setattr(total, name, walk.sums >> place & _MASK)
+        total.sentences = walk.sentences if text else 0
+        if not total.tokens:
+            total.linsear_sentences = 0
         return total
 
-    def _token(self, token: str) -> Token:
-        """Work out what a token adds, and remember it unless it is long."""
-        letters = len(_NOT_LETTER.sub("", token))
-        syllables = difficulty = 0
+    def _learn(self, tokens: list[str]) -> set[str]:
+        """Make sure that every token is known, and return the new ones; forget the others when there are too many."""
+        new = set(tokens).difference(self._sums)
+        if len(new) + len(self._sums) > _KNOWN_TOKENS:
+            self._sums.clear()
+            self._kinds.clear()
+            self._syllables_of.clear()
+            new = set(tokens)
+        for token in new:
+            self._sums[token], self._kinds[token] = self._token(token)
+        return new
+
+    def _first(self, tokens: list[str], words: int) -> int:
+        """Return the place behind the n-th word, or behind the last token where there are fewer."""
+        for place, token in enumerate(tokens, 1):
+            if self._sums[token] >> _PLACE["letters"] & _MASK:
+                words -= 1
+                if not words:
+                    return place
+        return len(tokens)
+
+    def _add(self, walk: "_Walk", tokens: list[str]) -> None:
+        """Add tokens to the counts."""
+        walk.sums += sum(map(self._sums.__getitem__, tokens))
+        in_sentence, full = walk.in_sentence, walk.full
+        for kind in map(self._kinds.__getitem__, tokens):
+            if kind == _WORD:
+                in_sentence += 1
+            elif kind:
+                # Bit 2 says whether a word stands before the first stop of the token, bit 3 whether behind the last.
+                full += in_sentence + (kind >> 2 & 1) > 2
+                in_sentence = kind >> 3
+        walk.in_sentence, walk.full = in_sentence, full
+
+    def _token(self, token: str) -> tuple[int, int]:
+        """Work out what a token adds to the sums, and how it stands to the sentences."""
+        plain = token.isalnum()
+        letters = len(token) if plain else len(_NOT_LETTER.sub("", token))
+        sums = _ONE["tokens"] + len(token) * _ONE["characters"] + letters * _ONE["letters"]
         if letters:
-            word = _PUNCTUATION.sub("", _STRAY_APOSTROPHE.sub("", token)).lower()
-            syllables = self._syllables.of(word)
+            word = token if plain else _PUNCTUATION.sub("", _STRAY_APOSTROPHE.sub("", token))
+            word = word.lower()
+            syllables = self._count_syllables(word)
+            sums += _ONE["words"] + syllables * _ONE["syllables"]
+            if syllables == 1:
+                sums += _ONE["monosyllables"]
+            elif syllables >= 3:
+                sums += _ONE["polysyllables"]
+            if letters > 6:
+                sums += _ONE["long_words"]
+            elif letters <= 3:
+                sums += _ONE["mini_words"]
             if word not in self._easy:
-                # The library cleans the lower-cased word once more here: "İ" leaves a dot behind that is dropped.
-                cleaned = _PUNCTUATION.sub("", word)
-                difficulty = 1 + (syllables if cleaned == word else self._syllables.of(cleaned))
-        first, *rest = _STOPS.split(token)
-        found = Token(
-            len(token),
-            letters,
-            syllables,
-            difficulty,
-            _WORD_CHARACTER.search(first) is not None,
-            bool(rest),
-            bool(rest) and _WORD_CHARACTER.search(rest[-1]) is not None,
-        )
-        if len(token) <= _LONGEST_KNOWN:
-            if len(self._known) >= _KNOWN_TOKENS:
-                self._known.clear()
-            self._known[token] = found
-        return found
+                if not plain or not word.isalnum():
+                    # The library cleans the lower-case word once more here: "İ" leaves a dot behind, which is dropped.
+                    syllables = self._count_syllables(_PUNCTUATION.sub("", word))
+                sums += _ONE["unfamiliar"]
+                if syllables >= 2:
+                    sums += _ONE["difficult"]
+                if syllables >= 3:
+                    sums += _ONE["complex"]
+        if plain or not _STOPS.search(token):
+            return sums, _WORD if letters else _NO_WORD
+        parts = _STOPS.split(token)
+        before, behind = _LETTER.search(parts[0]) is not None, _LETTER.search(parts[-1]) is not None
+        return sums, _BREAKS | before << 2 | behind << 3
+
+    def _count_syllables(self, word: str) -> int:
+        """Return the syllables of a lower-case word, and remember them unless the word is long."""
+        known = self._syllables_of.get(word)
+        if known is None:
+            known = self._syllables.of(word)
+            if len(word) <= _LONGEST_KNOWN and len(self._syllables_of) < _KNOWN_TOKENS:
+                self._syllables_of[word] = known
+        return known
+
+
+@dataclass(slots=True)
+class _Walk:
+    """How far the walk over a text has come."""
+
+    sums: int = 0
+    in_sentence: int = 0
+    """Words since the last stop."""
+    full: int = 0
+    """Sentences of more than two words that have ended."""
+
+    @property
+    def words(self) -> int:
+        """Words so far."""
+        return self.sums >> _PLACE["words"] & _MASK
+
+    @property
+    def polysyllables(self) -> int:
+        """Words of at least three syllables so far."""
+        return self.sums >> _PLACE["polysyllables"] & _MASK
+
+    @property
+    def sentences(self) -> int:
+        """Sentences, were the text to end here."""
+        return max(1, self.full + (self.in_sentence > 2))
 
 
 def easy_words() -> frozenset[str]:

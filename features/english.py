@@ -4,9 +4,8 @@ import re
 
 from features.text import SCRIPTS, dominant_script
 
-_HEAD = 4000
+_HEAD = 2000
 _LETTER = re.compile(r"[^\W\d_]")
-_LATIN_WORD = re.compile(r"[^\W\d_]+")
 
 _ENGLISH = (
     "the of and to is that it for you with as are this was have not or by from can your we will what which if they"
@@ -35,15 +34,13 @@ _WEIGHT = dict.fromkeys(_OTHERS.split(), -1) | dict.fromkeys(_ENGLISH.split(), 1
 def is_english(text: str) -> bool:
     """Tell whether a text looks English: mostly Latin letters, and not more little words of other languages.
 
-    Only the first 4,000 characters are looked at. A text with no letter is not English; one without any little word
+    Only the first 2,000 characters are looked at. A text with no letter is not English; one without any little word
     (`Paris.`) is taken for English when all of its letters are ASCII.
     """
     head = text[:_HEAD]
-    if not head.isascii() and SCRIPTS[dominant_script(head)] != "Latin":
+    if dominant_script(head) != SCRIPTS.index("Latin"):
         return False
-    little = [_WEIGHT.get(word, 0) for word in _LATIN_WORD.findall(head.lower())]
-    if not little:
-        return False
-    if any(little):
+    little = [weight for weight in map(_WEIGHT.get, head.lower().split()) if weight]
+    if little:
         return sum(little) > 0
-    return not any(ord(letter) > 127 for letter in _LETTER.findall(head))
+    return head.isascii() or not any(ord(letter) > 127 for letter in _LETTER.findall(head))

@@ -13,6 +13,8 @@ from features.vader import vader
 
 _TONE = 0.05
 """The compound from which the library's authors call a sentence positive (or, negated, negative)."""
+_KEPT_FROM_A_TEXT = 200_000
+"""Characters of one text whose words are remembered; what a longer one holds would take many times its size."""
 
 
 class Sentiment:
@@ -52,8 +54,10 @@ def _numbers(text: str) -> list[float]:
     score = vader().score
     compounds: list[float] = []
     positive = negative = neutral = 0.0
+    read = 0
     for sentence in sentences(text):
-        scores = score(sentence)
+        read += len(sentence)
+        scores = score(sentence, remember=read <= _KEPT_FROM_A_TEXT)
         compounds.append(scores.compound)
         positive += scores.positive
         negative += scores.negative

@@ -15,13 +15,23 @@ _CJK = (
     "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
 )
 _HAS_CJK = re.compile(f"[{_CJK}]")
+_ASCII_WORD = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*+")
 _PLAIN_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*+")
 _ANY_WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+(?:['’][^\W_{_CJK}]+)*+")
+_ASCII_LETTER = re.compile(r"[A-Za-z]")
 _LETTER = re.compile(r"[^\W\d_]")
 _SPACE = re.compile(r"\s")
-_STOP = re.compile(r"[.!?]++|[。！？｡…؟।]++|\n++")
-_CLOSERS = frozenset("\"'”’»)]*_`」』）》】")
-_ABBREVIATIONS = frozenset("mr mrs ms dr prof st vs e.g i.e eg ie no fig al approx".split())
+# Where a sentence ends: at marks that end one anywhere, and at the first of . ! ? in a row, with the rest of the row,
+# before white space. A row is entered only at its first mark and given back never, so that no text is read twice over.
+_END = re.compile(
+    r"""[.!?。！？｡…؟।\n]
+    (?: (?<=[。！？｡…؟।\n]) [。！？｡…؟।\n]*+ ["'”’」』）】]{0,4}+
+      | (?<![.!?][.!?])
+        (?<!\b[DMSdms]r\.) (?<!\bMs\.) (?<!\b[Vv]s\.) (?<!\bSt\.) (?<!\bMrs\.) (?<!\b[Ee]\.g\.) (?<!\b[Ii]\.e\.)
+        (?<!\bProf\.) (?<!\b[Ff]ig\.) (?<!\bapprox\.)
+        [.!?]*+ ["'”’»)\]*_`」』）】]{0,4}+ (?=\s|\Z) )""",
+    re.VERBOSE,
+)
 
 SCRIPTS = ("Latin", "Han", "Kana", "Hangul", "Cyrillic", "other")
 """The writing systems told apart, in the order that `script_counts` has."""
@@ -94,7 +104,9 @@ def blocks_of(text: str, size: int = PIECE) -> Iterator[str]:
 
 def words(text: str) -> list[str]:
     """Return the words of a text: runs of letters and digits; each Han and kana sign is a word of its own."""
-    if text.isascii() or not _HAS_CJK.search(text):
+    if text.isascii():
+        return _ASCII_WORD.findall(text)
+    if not _HAS_CJK.search(text):
         return _PLAIN_WORD.findall(text)
     return _ANY_WORD.findall(text)
 
@@ -106,37 +118,22 @@ def sentences(text: str) -> Iterator[str]:
     what holds no letter belongs to the sentence after it; one longer than `LONGEST_SENTENCE` characters is cut.
     """
     start = seen = 0
-    lettered = False
-    for stop in _STOP.finditer(text):
-        mark, end = text[stop.start()], stop.end()
-        if mark in ".!?":
-            while end < len(text) and text[end] in _CLOSERS and end - stop.end() < 4:
-                end += 1
-            if end < len(text) and not text[end].isspace():
-                continue
-            if mark == "." and stop.end() - stop.start() == 1 and _abbreviated(text, stop.start()):
-                continue
-        if end <= seen:
-            continue
-        lettered = lettered or _LETTER.search(text, seen, end) is not None
+    lettered = _LETTER.search
+    for stop in _END.finditer(text):
+        end = stop.end()
+        if lettered(text, seen, end):
+            if end - start <= LONGEST_SENTENCE:
+                yield text[start:end].strip()
+            else:
+                yield from _bounded(text[start:end])
+            start = end
         seen = end
-        if lettered:
-            yield from _bounded(text[start:end])
-            start, lettered = end, False
-    if start < len(text) and _LETTER.search(text, start):
+    if lettered(text, seen):
         yield from _bounded(text[start:])
-
-
-def _abbreviated(text: str, stop: int) -> bool:
-    """Tell whether the word before a full stop is a common abbreviation."""
-    return text[max(0, stop - 7) : stop].rpartition(" ")[2].lower().lstrip("(") in _ABBREVIATIONS
 
 
 def _bounded(sentence: str) -> Iterator[str]:
     """Yield a sentence stripped, and in parts where it is too long."""
-    if len(sentence) <= LONGEST_SENTENCE:
-        yield sentence.strip()
-        return
     for part in blocks_of(sentence, LONGEST_SENTENCE):
         part = part.strip()
         if part:
@@ -170,6 +167,9 @@ def script_counts(characters: Counter[str]) -> list[int]:
 
 def dominant_script(text: str) -> int:
     """Return the place in `SCRIPTS` of the script most letters at the start of a text are written in, -1 for none."""
-    counts = script_counts(Counter(text[:4000]))
+    head = text[:4000]
+    if head.isascii():
+        return 0 if _ASCII_LETTER.search(head) else -1
+    counts = script_counts(Counter(head))
     most = max(counts)
     return counts.index(most) if most else -1

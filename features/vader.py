@@ -1,18 +1,20 @@
 """vaderSentiment's score of a sentence, value for value, without the library's cost that grows with its square.
 
 The library lower-cases the whole sentence again for each word it looks at, and walks over all of its characters in
-search of emoji. Here what it asks of a word is worked out once per distinct word, and only the words of its lexicon
-are weighed; the arithmetic is the library's, step by step, so that the scores are equal and not merely close.
+search of emoji. Here what its rules ask of a word is worked out once per distinct word, and only the words of its
+lexicon are weighed; the arithmetic is the library's, in its order, so that the scores are equal and not merely close.
 Source: vaderSentiment 3.3.2, `SentimentIntensityAnalyzer.polarity_scores`.
 """
 
+import math
 import re
 import string
 from functools import cache
 from typing import NamedTuple
 
 _KNOWN_WORDS = 100_000
-_LONGEST_KNOWN = 64
+_LONGEST_KNOWN = 40
+"""Characters above which a word is not remembered: it will hardly come again."""
 
 
 class Scores(NamedTuple):
@@ -46,30 +48,50 @@ class Vader:
         import vaderSentiment.vaderSentiment as library  # noqa: N813
 
         analyzer = library.SentimentIntensityAnalyzer()
-        self._library = library
-        self._score_valence = analyzer.score_valence
         self._but_check = analyzer._but_check
         self._lexicon: dict[str, float] = analyzer.lexicon
         self._emojis: dict[str, str] = analyzer.emojis
         self._emoji = re.compile("[" + "".join(re.escape(sign) for sign in self._emojis if len(sign) == 1) + "]")
+        self._boosters: dict[str, float] = library.BOOSTER_DICT
+        self._special: dict[str, float] = library.SPECIAL_CASES
+        self._phrase_starts = {
+            " ".join(phrase.split()[:2]) for phrase in (*self._special, *self._boosters) if " " in phrase
+        }
         self._negations = frozenset(library.NEGATE)
+        self._negated_by: float = library.N_SCALAR
+        self._capitals_add: float = library.C_INCR
+        self._normalize = library.normalize
+        # What is known of words, by the word as it stands in a text.
         self._words: dict[str, _Word] = {}
+        self._weighty: set[str] = set()
 
-    def score(self, sentence: str) -> Scores:
-        """Return the four scores of one sentence, rounded as the library rounds them."""
+    def score(self, sentence: str, remember: bool = True) -> Scores:
+        """Return the four scores of one sentence, rounded as the library rounds them.
+
+        Parameters
+        ----------
+        sentence : str
+            Any text; the time grows with its length.
+        remember : bool
+            False where so many new words would come that they should not be kept in memory.
+        """
         if not sentence.isascii():
             sentence = self._without_emoji(sentence)
-        known = self._words
-        items = []
-        weighed = False
-        for token in sentence.split():
-            word = known.get(token) or self._word(token)
-            items.append(word)
-            if word[1] is not None:
-                weighed = True
-        if not weighed:
-            return _NEUTRAL if items else _EMPTY
-        return self._weigh(items, sentence.strip())
+        tokens = sentence.split()
+        words = self._words
+        new = [token for token in tokens if token not in words]
+        if new:
+            self._learn(new)
+            if len(new) < len(tokens):
+                self._learn([token for token in tokens if token not in words])  # where the memory was full and emptied
+        if self._weighty.isdisjoint(tokens):
+            scores = _NEUTRAL if tokens else _EMPTY
+        else:
+            scores = self._weigh([words[token] for token in tokens], sentence)
+        for token in new if not remember else [token for token in new if len(token) > _LONGEST_KNOWN]:
+            words.pop(token, None)
+            self._weighty.discard(token)
+        return scores
 
     def _without_emoji(self, sentence: str) -> str:
         """Put an emoji's description in its place, as the library does, with a space before it."""
@@ -87,42 +109,66 @@ class Vader:
                 after_space = False
         return "".join(parts)
 
-    def _word(self, token: str) -> _Word:
-        """Work out what the rules ask of a word, and remember it."""
-        stripped = token.strip(string.punctuation)
-        item = token if len(stripped) <= 2 else stripped
-        lower = item.lower()
-        word = _Word(
-            lower,
-            self._lexicon.get(lower),
-            item.isupper(),
-            self._library.BOOSTER_DICT.get(lower),
-            lower in self._negations or "n't" in lower,
-        )
-        if len(token) <= _LONGEST_KNOWN:
-            if len(self._words) >= _KNOWN_WORDS:
-                self._words.clear()
-            self._words[token] = word
-        return word
+    def _learn(self, tokens: list[str]) -> None:
+        """Work out what the rules ask of words; forget the others when there are too many."""
+        if len(self._words) + len(tokens) > _KNOWN_WORDS:
+            self._words.clear()
+            self._weighty.clear()
+        for token in tokens:
+            stripped = token.strip(string.punctuation)
+            item = token if len(stripped) <= 2 else stripped
+            lower = item.lower()
+            valence = self._lexicon.get(lower)
+            booster = self._boosters.get(lower)
+            negates = lower in self._negations or "n't" in lower
+            self._words[token] = _Word(lower, valence, item.isupper(), booster, negates)
+            if valence is not None:
+                self._weighty.add(token)
 
     def _weigh(self, items: list[_Word], sentence: str) -> Scores:
         """Apply the rules to a sentence with at least one word of the lexicon."""
-        capitals = sum(item.capitals for item in items)
+        lowered = [item[0] for item in items]
+        capitals = [item[2] for item in items].count(True)
         mixed = 0 < capitals < len(items)
-        sentiments: list[float] = [0] * len(items)
         last = len(items) - 1
+        sentiments: list[float] = [0] * len(items)
         for i, item in enumerate(items):
-            if item.valence is None or item.booster is not None:
+            if item[1] is None or item[3] is not None or (i < last and item[0] == "kind" and lowered[i + 1] == "of"):
                 continue
-            if i < last and item.lower == "kind" and items[i + 1].lower == "of":
-                continue
-            sentiments[i] = self._valence(items, i, mixed)
-        if any(item.lower == "but" for item in items):
-            sentiments = self._but_check([item.lower for item in items], sentiments)
-        scores = self._score_valence(sentiments, sentence)
-        return Scores(scores["neg"], scores["neu"], scores["pos"], scores["compound"])
+            sentiments[i] = self._valence(items, lowered, i, mixed)
+        if "but" in lowered:
+            sentiments = self._but_check(lowered, sentiments)
+        return self._summed(sentiments, sentence)
 
-    def _valence(self, items: list[_Word], i: int, mixed: bool) -> float:
+    def _summed(self, sentiments: list[float], sentence: str) -> Scores:
+        """Sum the valences of a sentence up: the library's `score_valence` and what it calls."""
+        felt = [sentiment for sentiment in sentiments if sentiment]
+        neutral = len(sentiments) - len(felt)
+        total = positive = negative = 0.0
+        for sentiment in felt:
+            total += sentiment
+            if sentiment > 0:
+                positive += sentiment + 1
+            else:
+                negative += sentiment - 1
+        emphasis = _emphasis(sentence)
+        if total > 0:
+            total += emphasis
+        elif total < 0:
+            total -= emphasis
+        if positive > math.fabs(negative):
+            positive += emphasis
+        elif positive < math.fabs(negative):
+            negative -= emphasis
+        words = positive + math.fabs(negative) + neutral
+        return Scores(
+            round(math.fabs(negative / words), 3),
+            round(math.fabs(neutral / words), 3),
+            round(math.fabs(positive / words), 3),
+            round(self._normalize(total), 4),
+        )
+
+    def _valence(self, items: list[_Word], lowered: list[str], i: int, mixed: bool) -> float:
         """Return the valence of the lexicon word at place `i` with what stands around it."""
         item = items[i]
         base = item.valence
@@ -130,79 +176,84 @@ class Vader:
         valence = base
         if item.lower == "no" and i != len(items) - 1 and items[i + 1].valence is not None:
             valence = 0.0
-        if (
-            (i > 0 and items[i - 1].lower == "no")
-            or (i > 1 and items[i - 2].lower == "no")
-            or (i > 2 and items[i - 3].lower == "no" and items[i - 1].lower in ("or", "nor"))
+        if i and (
+            lowered[i - 1] == "no"
+            or (i > 1 and lowered[i - 2] == "no")
+            or (i > 2 and lowered[i - 3] == "no" and lowered[i - 1] in ("or", "nor"))
         ):
-            valence = base * self._library.N_SCALAR
+            valence = base * self._negated_by
         if item.capitals and mixed:
-            valence += self._library.C_INCR if valence > 0 else -self._library.C_INCR
+            valence += self._capitals_add if valence > 0 else -self._capitals_add
         for back in (1, 2, 3):
-            if i < back or items[i - back].valence is not None:
+            if i < back:
+                break
+            before = items[i - back]
+            if before.valence is not None:
                 continue
-            boost = self._boost(items[i - back], valence, mixed)
-            if back == 2 and boost != 0:
-                boost = boost * 0.95
-            if back == 3 and boost != 0:
-                boost = boost * 0.9
-            valence = self._negated(items, i, back, valence + boost)
+            if before.booster is not None:
+                boost = self._boost(before, valence, mixed)
+                if boost and back > 1:
+                    boost = boost * (0.95 if back == 2 else 0.9)
+                valence = valence + boost
+            valence = self._negated(items, lowered, i, back, valence)
             if back == 3:
-                valence = self._idioms(items, i, valence)
-        if i > 0 and items[i - 1].valence is None and items[i - 1].lower == "least":
-            if i == 1 or items[i - 2].lower not in ("at", "very"):
-                valence = valence * self._library.N_SCALAR
+                valence = self._idioms(lowered, i, valence)
+        if i > 0 and lowered[i - 1] == "least" and items[i - 1].valence is None:
+            if i == 1 or lowered[i - 2] not in ("at", "very"):
+                valence = valence * self._negated_by
         return valence
 
     def _boost(self, before: _Word, valence: float, mixed: bool) -> float:
         """Return what a booster or dampener before a word adds to it."""
-        if before.booster is None:
-            return 0.0
-        boost = before.booster
+        boost = before.booster or 0.0
         if valence < 0:
             boost *= -1
         if before.capitals and mixed:
-            boost += self._library.C_INCR if valence > 0 else -self._library.C_INCR
+            boost += self._capitals_add if valence > 0 else -self._capitals_add
         return boost
 
-    def _negated(self, items: list[_Word], i: int, back: int, valence: float) -> float:
+    def _negated(self, items: list[_Word], lowered: list[str], i: int, back: int, valence: float) -> float:
         """Apply the negation that may stand `back` words before."""
         if back == 2:
-            if items[i - 2].lower == "never" and items[i - 1].lower in ("so", "this"):
+            if lowered[i - 2] == "never" and lowered[i - 1] in ("so", "this"):
                 return valence * 1.25
-            if items[i - 2].lower == "without" and items[i - 1].lower == "doubt":
+            if lowered[i - 2] == "without" and lowered[i - 1] == "doubt":
                 return valence
         elif back == 3:
+            # The library's `and` and `or` bind so that the word right before is enough; kept as it is.
             emphasis = ("so", "this")
-            # The library's `and`/`or` bind so that the word right before is enough; kept as it is.
-            if (items[i - 3].lower == "never" and items[i - 2].lower in emphasis) or items[i - 1].lower in emphasis:
+            if lowered[i - 1] in emphasis or (lowered[i - 3] == "never" and lowered[i - 2] in emphasis):
                 return valence * 1.25
-            if items[i - 3].lower == "without" and "doubt" in (items[i - 2].lower, items[i - 1].lower):
+            if lowered[i - 3] == "without" and "doubt" in (lowered[i - 2], lowered[i - 1]):
                 return valence
-        return valence * self._library.N_SCALAR if items[i - back].negates else valence
+        return valence * self._negated_by if items[i - back].negates else valence
 
-    def _idioms(self, items: list[_Word], i: int, valence: float) -> float:
+    def _idioms(self, lowered: list[str], i: int, valence: float) -> float:
         """Apply special phrases around the word at place `i` >= 3, and boosters of two words before it."""
-        three, two, one, zero = (items[place].lower for place in range(i - 3, i + 1))
-        special = self._library.SPECIAL_CASES
-        for phrase in (
-            f"{one} {zero}",
-            f"{two} {one} {zero}",
-            f"{two} {one}",
-            f"{three} {two} {one}",
-            f"{three} {two}",
-        ):
-            if phrase in special:
-                valence = special[phrase]
+        pairs = [f"{lowered[place]} {lowered[place + 1]}" for place in range(i - 3, min(i + 1, len(lowered) - 1))]
+        if self._phrase_starts.isdisjoint(pairs):
+            return valence
+        three, two, one, zero = lowered[i - 3 : i + 1]
+        phrases = (f"{one} {zero}", f"{two} {one} {zero}", f"{two} {one}", f"{three} {two} {one}", f"{three} {two}")
+        for phrase in phrases:
+            if phrase in self._special:
+                valence = self._special[phrase]
                 break
-        if i + 1 < len(items):
-            phrase = f"{zero} {items[i + 1].lower}"
-            valence = special.get(phrase, valence)
-            if i + 2 < len(items):
-                valence = special.get(f"{phrase} {items[i + 2].lower}", valence)
+        if i + 1 < len(lowered):
+            phrase = f"{zero} {lowered[i + 1]}"
+            valence = self._special.get(phrase, valence)
+            if i + 2 < len(lowered):
+                valence = self._special.get(f"{phrase} {lowered[i + 2]}", valence)
         for phrase in (f"{three} {two} {one}", f"{three} {two}", f"{two} {one}"):
-            valence = valence + self._library.BOOSTER_DICT.get(phrase, 0.0)
+            valence = valence + self._boosters.get(phrase, 0.0)
         return valence
+
+
+def _emphasis(sentence: str) -> float:
+    """Return what up to four exclamation marks, and more than one question mark, add."""
+    questions = sentence.count("?")
+    asked = 0.0 if questions < 2 else questions * 0.18 if questions <= 3 else 0.96
+    return min(sentence.count("!"), 4) * 0.292 + asked
 
 
 @cache
