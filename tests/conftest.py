@@ -1,0 +1,21 @@
+"""What tests of every package share."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Give the folder of a tiny random checkpoint by architecture; made once a session, so leave it as it is."""
+    from checkpoints import make_checkpoint
+
+    made: dict[str, Path] = {}
+
+    def of(architecture: str) -> Path:
+        if architecture not in made:
+            made[architecture] = make_checkpoint(architecture, tmp_path_factory.mktemp("checkpoint") / architecture)
+        return made[architecture]
+
+    return of
