@@ -1,7 +1,9 @@
 """Battles in, features out: runs each switched-on block once per distinct text and builds the pair features."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -105,8 +107,10 @@ def build_features(
         works.append(_work(compared["overlap"], with_prompt.texts, with_prompt.keys, cache))
         works.append(_work(compared["agreement"], with_other.texts, with_other.keys, cache))
     with Runner(threads, sum(work.characters for work in works)) as runner:
-        for work in works:
-            _finish(work, runner, cache, progress)
+        # One line of chunks over all blocks, so that no process waits at a block's end.
+        line = chain.from_iterable(chunks(work.block, work.missing, work.texts) for work in works)
+        with closing(runner.run(line)) as results:
+            _store(works, results, cache, progress)
     parts = [shared("", (), np.zeros((len(battles), 0), dtype=np.float32))]  # where every block is off
     parts += [_of_texts(work.block, work.rows, found) for work in works[: len(alone)]]
     if with_prompt is not None and with_other is not None:
@@ -174,21 +178,24 @@ def _work(block: TextBlock | AnswerBlock, texts: Texts, keys: list[bytes], cache
     return _Work(block, texts, keys, rows, np.flatnonzero(~known).tolist())
 
 
-def _finish(work: _Work, runner: Runner, cache: BlockCache | None, progress: Progress) -> None:
-    """Compute what is missing, and keep each chunk as it comes."""
-    _store(work, runner.run(chunks(work.block, work.missing, work.texts)), cache, progress)
-
-
-def _store(work: _Work, results: Iterator[tuple[Chunk, Floats]], cache: BlockCache | None, progress: Progress) -> None:
-    """Put computed rows in their places, into the cache, and report."""
-    done, total = len(work.keys) - len(work.missing), len(work.keys)
-    progress(work.block.name, done, total)
+def _store(
+    works: Sequence[_Work], results: Iterator[tuple[Chunk, Floats]], cache: BlockCache | None, progress: Progress
+) -> None:
+    """Put computed rows in their places and into the cache, and report; results come in the order of the works."""
+    queue = iter(works)
+    done, work = 0, None
     for chunk, rows in results:
+        while work is None or work.block is not chunk.block:
+            work = next(queue)
+            done = len(work.keys) - len(work.missing)
+            progress(work.block.name, done, len(work.keys))
         work.rows[list(chunk.places)] = rows
         if cache is not None:
             cache.put(work.block, [work.keys[place] for place in chunk.places], rows)
         done += len(chunk.places)
-        progress(work.block.name, done, total)
+        progress(work.block.name, done, len(work.keys))
+    for work in queue:
+        progress(work.block.name, len(work.keys), len(work.keys))
 
 
 def _of_texts(block: TextBlock | AnswerBlock, rows: Floats, found: _Battles) -> PairMatrix:
@@ -200,7 +207,7 @@ def _of_texts(block: TextBlock | AnswerBlock, rows: Floats, found: _Battles) -> 
 def _embed(block: TextBlock, found: _Battles, cache: BlockCache | None, progress: Progress) -> Embeddings:
     """Embed the distinct texts; the encoder uses the cores by itself."""
     work = _work(block, (found.texts,), found.keys, cache)
-    _store(work, _encoded(work), cache, progress)
+    _store([work], _encoded(work), cache, progress)
     return Embeddings(work.rows[found.prompt], work.rows[found.a], work.rows[found.b])
 
 

@@ -3,11 +3,11 @@
 import hashlib
 import sqlite3
 import warnings
+import weakref
 import zlib
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
-from typing import TypeVar
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,6 @@ from features.blocks import AnswerBlock, Floats, TextBlock
 from pipelines.errors import UserError
 
 Block = TextBlock | AnswerBlock
-Result = TypeVar("Result")
 
 _BATCH = 500
 """Keys asked for in one query."""
@@ -60,6 +59,15 @@ class BlockCache:
             raise UserError(
                 f"The cache folder {self.folder} cannot be made ({error.strerror}); name another or mend its rights."
             ) from error
+        self._open: dict[Path, sqlite3.Connection] = {}
+        self._lock = Lock()
+        # Closes the files when the cache is let go, whether or not anybody thought of it.
+        self._closing = weakref.finalize(self, _close_all, self._open)
+
+    def close(self) -> None:
+        """Close the files; a later call opens them again."""
+        with self._lock:
+            _close_all(self._open)
 
     def path(self, block: Block) -> Path:
         """Return the file of a block: its name, version and columns are all in the file's name."""
@@ -101,33 +109,25 @@ class BlockCache:
         if data:
             self._run(block, write)
 
-    def _run(self, block: Block, work: Callable[[sqlite3.Connection], Result]) -> Result:
+    def _run(self, block: Block, work: Callable[[sqlite3.Connection], None]) -> None:
         """Run `work` on the block's file; a file that is damaged is set aside and a new one begun."""
         path = self.path(block)
-        for attempt in (1, 2):
-            try:
-                with closing(self._opened(path)) as database:
-                    return work(database)
-            except sqlite3.OperationalError as error:
-                raise UserError(_mendable(path, error)) from error
-            except sqlite3.DatabaseError as error:
-                if attempt == 2:
-                    raise UserError(f"The cache file {path} cannot be used ({error}); delete it.") from error
-                self._set_aside(path, error)
-        raise AssertionError("not reached")
-
-    def _opened(self, path: Path) -> sqlite3.Connection:
-        """Open a block's file, made when missing."""
-        database = sqlite3.connect(path, timeout=_WAIT_S)
-        try:
-            database.execute("PRAGMA page_size = 8192")
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = NORMAL")
-            database.execute(_TABLE)
-        except sqlite3.Error:
-            database.close()
-            raise
-        return database
+        with self._lock:
+            for attempt in (1, 2):
+                try:
+                    if path not in self._open:
+                        self._open[path] = _opened(path)
+                    work(self._open[path])
+                    return
+                except sqlite3.DatabaseError as error:
+                    if path in self._open:
+                        self._open.pop(path).close()
+                    # What SQLite calls operational the user can mend; a table that is not ours is as bad as damage.
+                    if isinstance(error, sqlite3.OperationalError) and "no such" not in str(error):
+                        raise UserError(_mendable(path, error)) from error
+                    if attempt == 2:
+                        raise UserError(f"The cache file {path} cannot be used ({error}); delete it.") from error
+                    self._set_aside(path, error)
 
     def _set_aside(self, path: Path, error: sqlite3.DatabaseError) -> None:
         """Rename a damaged file, so that nobody reads it again and somebody can look at it."""
@@ -141,15 +141,38 @@ class BlockCache:
             path.replace(path.with_name(path.name + ".damaged"))
 
 
+def _opened(path: Path) -> sqlite3.Connection:
+    """Open a block's file, made when missing."""
+    # One lock of ours guards the connection, so that any thread may use it.
+    database = sqlite3.connect(path, timeout=_WAIT_S, check_same_thread=False)
+    try:
+        database.execute("PRAGMA page_size = 8192")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.execute(_TABLE)
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
+
+
+def _close_all(databases: dict[Path, sqlite3.Connection]) -> None:
+    """Close open files."""
+    while databases:
+        databases.popitem()[1].close()
+
+
 def _packed(row: Floats) -> bytes:
     """Return a row's bytes and their checksum."""
     data = row.tobytes()
     return data + zlib.crc32(data).to_bytes(4, "little")
 
 
-def _unpacked(data: bytes, width: int) -> Floats | None:
+def _unpacked(data: object, width: int) -> Floats | None:
     """Return the row, or None where its bytes are not what was written."""
-    if len(data) != 4 * width + 4 or zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
+    if not isinstance(data, bytes) or len(data) != 4 * width + 4:
+        return None
+    if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
         return None
     return np.frombuffer(data, dtype="<f4", count=width)
 

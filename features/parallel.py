@@ -1,10 +1,11 @@
-"""Runs chunks of texts through a block, over the cores where that pays, and yields the results as they come."""
+"""Runs chunks of texts through a block, over the cores where that pays, and yields the results in order."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -13,11 +14,10 @@ from typing import Self
 import numpy as np
 
 from features.blocks import AnswerBlock, Floats, TextBlock
-from features.registry import answer_blocks, text_blocks
 from features.worker import receive, request, send
 
-CHUNK_TEXTS = 512
-CHUNK_CHARACTERS = 1 << 20
+CHUNK_TEXTS = 256
+CHUNK_CHARACTERS = 1 << 18
 PAYS_FROM = 3_000_000
 """Characters, over all blocks, from which starting processes (about 0.3 s each) is repaid."""
 
@@ -105,7 +105,6 @@ class Runner:
         self._wanted = threads if characters >= PAYS_FROM and sys.executable else 1
         self._idle: SimpleQueue[_Process] = SimpleQueue()
         self._processes: list[_Process] = []
-        self._known = {**text_blocks(), **answer_blocks()}
 
     def __enter__(self) -> Self:
         if self._wanted > 1:
@@ -118,22 +117,23 @@ class Runner:
         for process in self._processes:
             process.close()
 
-    def run(self, work: Iterator[Chunk]) -> Iterator[tuple[Chunk, Floats]]:
-        """Yield each chunk with its rows, in the order they are finished."""
+    def run(self, work: Iterator[Chunk]) -> Generator[tuple[Chunk, Floats], None, None]:
+        """Yield each chunk with its rows, in the order of the work."""
         if not self._processes:
             for chunk in work:
                 yield chunk, compute(chunk.block, chunk.texts)
             return
-        with ThreadPoolExecutor(len(self._processes)) as asking:
-            waiting = set()
+        asking = ThreadPoolExecutor(len(self._processes))
+        waiting: deque[Future[tuple[Chunk, Floats]]] = deque()
+        try:
             for chunk in work:
-                waiting.add(asking.submit(self._ask, chunk))
-                if len(waiting) > 2 * len(self._processes):  # so that not all texts lie in messages at once
-                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    yield from (finished.result() for finished in done)
+                waiting.append(asking.submit(self._ask, chunk))
+                if len(waiting) > 4 * len(self._processes):  # so that not all texts lie in messages at once
+                    yield waiting.popleft().result()
             while waiting:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                yield from (finished.result() for finished in done)
+                yield waiting.popleft().result()
+        finally:
+            asking.shutdown(cancel_futures=True)
 
     def _ask(self, chunk: Chunk) -> tuple[Chunk, Floats]:
         """Have an idle process compute a chunk; where the process has died, compute it here."""

@@ -1,68 +1,155 @@
-"""Phrases that mark an assistant's style, lower case, with straight apostrophes; English, Chinese and some others."""
+"""Phrases that mark an assistant's style: English, Chinese, and some of the other languages people write in."""
 
-REFUSALS = (
-    "i cannot ", "i can't ", "i can not ", "i am unable to", "i'm unable to", "i am not able to", "i'm not able to",
-    "i won't ", "i will not ", "cannot fulfill", "can't fulfill", "cannot assist", "can't assist", "cannot provide",
-    "can't provide", "can't help with", "cannot help with", "unable to provide", "unable to assist", "i must decline",
-    "i have to decline", "not appropriate", "inappropriate", "against my programming", "goes against",
-    "not comfortable", "我无法", "我不能", "无法提供", "不能提供", "无法回答", "我没有能力", "无法满足",
-    "お答えできません", "できません", "no puedo", "je ne peux pas", "ich kann nicht", "ich kann keine", "não posso",
-    "не могу", "non posso", "할 수 없습니다",
-)  # fmt: skip
-APOLOGIES = (
-    "sorry", "apologize", "apologise", "apologies", "my mistake", "forgive me", "regret to", "抱歉", "对不起",
-    "很遗憾", "請原諒", "申し訳", "すみません", "ごめんなさい", "죄송", "lo siento", "disculpa", "désolé",
-    "je m'excuse", "entschuldigung", "tut mir leid", "desculpe", "sinto muito", "извините", "к сожалению",
-    "mi dispiace", "przepraszam",
-)  # fmt: skip
-IDENTITY = (
-    "as an ai", "as a language model", "as a large language model", "as an artificial intelligence", "i'm an ai",
-    "i am an ai", "i'm just an ai", "i am just an ai", "i'm a language model", "i am a language model",
-    "i'm a large language model", "i am a large language model", "ai language model", "ai assistant", "i am chatgpt",
-    "i'm chatgpt", "developed by openai", "trained by openai", "created by openai", "made by anthropic",
-    "created by anthropic", "trained by anthropic", "i'm claude", "i am claude", "i'm vicuna", "i am vicuna",
-    "i'm gpt", "i am gpt", "i'm bard", "i am bard", "i'm gemini", "i am gemini", "i'm llama", "i am llama",
-    "my training data", "my knowledge cutoff", "knowledge cutoff", "my last update", "i don't have personal",
-    "i do not have personal", "i don't have feelings", "i don't have access to", "作为一个ai", "作为ai",
-    "作为一个人工智能", "作为人工智能", "作为一个语言模型", "作为一名ai", "语言模型", "人工智能助手", "言語モデル",
-    "aiとして", "como modelo de lenguaje", "como una ia", "como uma ia", "modelo de linguagem", "en tant qu'ia",
-    "modèle de langage", "als ki", "sprachmodell", "языковая модель", "как ии", "언어 모델",
-)  # fmt: skip
-FLATTERY = (
-    "great question", "good question", "excellent question", "interesting question", "what a great",
-    "what a wonderful", "fantastic question", "that's a great", "that's an excellent", "that's an interesting",
-    "i'm glad you", "good point", "excellent point", "great idea", "好问题", "很好的问题", "非常好的问题",
-    "buena pregunta", "bonne question", "gute frage", "ótima pergunta", "хороший вопрос", "良い質問",
-)  # fmt: skip
-OFFERS = (
-    "let me know", "feel free to", "if you have any", "if you need", "hope this helps", "hope that helps",
-    "happy to help", "would you like", "do you have any", "is there anything", "can i help", "i can help you",
-    "don't hesitate", "any other questions", "any further questions", "more information", "请告诉我", "希望对你有",
-    "希望这", "如果您", "如果你", "お知らせください", "espero que", "n'hésitez pas", "zögern sie nicht",
-    "дайте знать", "fique à vontade",
-)  # fmt: skip
-HEDGES = (
-    "i think", "i believe", "it seems", "it is possible", "it's possible", "it depends", "in general",
-    "as far as i know", "it is important to note", "it's important to note", "it is worth noting",
-    "it's worth noting", "keep in mind", "please note", "可能", "也许", "一般来说", "需要注意", "请注意", "かもしれ",
-    "たぶん",
-)  # fmt: skip
+import re
+from collections import Counter
+from collections.abc import Sequence
 
-_KINDS = {
-    1: "maybe perhaps possibly probably might may could likely unlikely generally typically usually often sometimes"
-    " somewhat apparently roughly approximately arguably seems appears suggests tends",
-    2: "i i'm i'd i'll i've me my mine myself we we're we've we'll us our ours",
-    3: "you you're you'd you'll you've your yours yourself",
-    4: "however therefore moreover furthermore additionally overall finally first firstly second secondly third"
-    " lastly conclusion summary example instance because although thus hence meanwhile ultimately",
-    5: "not no never none nothing neither nor cannot can't don't doesn't didn't won't isn't aren't wasn't weren't"
-    " wouldn't shouldn't couldn't hasn't haven't hadn't without",
+from features.text import blocks_of
+
+# Phrases of words: lower case, straight apostrophes; found word by word, so that line breaks and signs do not matter.
+_SPOKEN = {
+    "refusal": """
+        i cannot | i can't | i can not | i am unable | i'm unable | i am not able | i'm not able | i won't | i will not
+        we cannot | cannot fulfill | can't fulfill | cannot assist | can't assist | cannot provide | can't provide
+        cannot help | can't help with | unable to provide | unable to assist | i must decline | have to decline
+        not appropriate | inappropriate | against my programming | goes against | not comfortable
+        no puedo | je ne peux pas | ich kann nicht | ich kann keine | ich kann leider | não posso | non posso
+        не могу | я не могу | не можу | nie mogę | 할 수 없습니다 | tidak dapat
+    """,
+    "apology": """
+        sorry | apologize | apologise | apologies | my mistake | forgive me | regret to
+        lo siento | disculpa | disculpe | désolé | désolée | entschuldigung | tut mir leid | desculpe | sinto muito
+        извините | к сожалению | mi dispiace | przepraszam | 죄송합니다 | maaf
+    """,
+    "identity": """
+        as an ai | as a language model | as a large language model | as an artificial intelligence | as an assistant
+        i'm an ai | i am an ai | i'm just an ai | i am just an ai | i'm a language model | i am a language model
+        i'm a large language model | i am a large language model | ai language model | ai assistant | i am chatgpt
+        i'm chatgpt | developed by openai | trained by openai | created by openai | made by anthropic
+        created by anthropic | trained by anthropic | by meta ai | trained by google | i'm claude | i am claude
+        i'm vicuna | i am vicuna | my name is vicuna | i'm gpt | i am gpt | i'm bard | i am bard | i'm gemini
+        i am gemini | i'm llama | i am llama | i am open assistant | i'm koala | i am koala | my training data
+        knowledge cutoff | my last update | i don't have personal | i do not have personal | i don't have feelings
+        i don't have access to | i do not have access to | i don't have real
+        modelo de lenguaje | como una ia | como uma ia | modelo de linguagem | en tant qu'ia | modèle de langage
+        als ki | sprachmodell | языковая модель | как ии | 언어 모델 | model bahasa
+    """,
+    "flattery": """
+        great question | good question | excellent question | interesting question | fantastic question | what a great
+        what a wonderful | that's a great | that's an excellent | that's an interesting | i'm glad you | good point
+        excellent point | great idea | great choice | buena pregunta | bonne question | gute frage | ótima pergunta
+        хороший вопрос | boa pergunta | ottima domanda
+    """,
+    "offer": """
+        let me know | feel free | if you have any | if you need | hope this helps | hope that helps | happy to help
+        would you like | do you have any | is there anything | can i help | can help you | don't hesitate
+        any other questions | any further questions | more information | good luck
+        espero que | n'hésitez pas | zögern sie nicht | дайте знать | fique à vontade | no dudes | no dude
+    """,
+    "hedge": """
+        i think | i believe | it seems | it is possible | it's possible | it depends | in general | as far as i know
+        important to note | worth noting | keep in mind | please note | to my knowledge | my opinion
+        maybe | perhaps | possibly | probably | might | may | could | likely | unlikely | generally | typically
+        usually | often | sometimes | somewhat | apparently | roughly | approximately | arguably | seems
+        appears | suggests | tends
+    """,
+    "first person": """
+        i | i'm | i'd | i'll | i've | me | my | mine | myself | we | we're | we've | we'll | us | our | ours
+    """,
+    "second person": "you | you're | you'd | you'll | you've | your | yours | yourself",
+    "connective": """
+        however | therefore | moreover | furthermore | additionally | overall | finally | first | firstly | second
+        secondly | third | lastly | conclusion | summary | example | instance | because | although | thus | hence
+        meanwhile | ultimately
+    """,
+    "negation": """
+        not | no | never | none | nothing | neither | nor | cannot | can't | don't | doesn't | didn't | won't | isn't
+        aren't | wasn't | weren't | wouldn't | shouldn't | couldn't | hasn't | haven't | hadn't | without
+    """,
 }
-WORD_KINDS = {word: kind for kind, words in _KINDS.items() for word in words.split()}
-"""Kind of a word: 1 hedge, 2 first person, 3 second person, 4 connective, 5 negation; a word not here is of kind 0."""
+# Phrases of Chinese and Japanese, which put no space between words; found as they stand.
+_UNSPACED = {
+    "refusal": "我无法 | 我不能 | 无法提供 | 不能提供 | 无法回答 | 没有能力 | 无法满足 | 無法 | できません",
+    "apology": "抱歉 | 对不起 | 很遗憾 | 對不起 | 請原諒 | 申し訳 | すみません | ごめんなさい",
+    "identity": """
+        作为一个ai | 作为ai | 作为一个人工智能 | 作为人工智能 | 作为一个语言模型 | 作为一名ai | 语言模型 | 人工智能助手
+        語言模型 | 言語モデル | aiとして | 我是chatgpt
+    """,
+    "flattery": "好问题 | 很好的问题 | 好的问题 | 好問題 | 良い質問 | いい質問",
+    "offer": "请告诉我 | 希望对你有 | 希望对您有 | 希望这 | 如果您 | 如果你 | 如有 | お知らせください | お役に立",
+    "hedge": "可能 | 也许 | 一般来说 | 需要注意 | 请注意 | かもしれ | たぶん | おそらく",
+    "first person": "我 | 私 | 僕",
+    "second person": "你 | 您 | あなた",
+    "connective": "但是 | 然而 | 因此 | 所以 | 首先 | 其次 | 最后 | 总之 | 例如 | しかし | したがって | まず | 例えば",
+    "negation": "不 | 没有 | 沒有 | ない | ません",
+}
+
+KINDS = tuple(_SPOKEN)
+"""Kinds of phrases, in the order that counts have."""
+_WORD = re.compile(r"[a-z]+(?:'[a-z]+)*+")
+_ANY_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*+")
+
+
+def _listed(phrases: str) -> list[str]:
+    """Split a list of phrases at bars and line ends."""
+    return [phrase.strip() for phrase in re.split(r"[|\n]", phrases) if phrase.strip()]
+
+
+def _by_first_word() -> tuple[dict[str, int], dict[str, list[tuple[list[str], int]]]]:
+    """Return the kind of each phrase of one word, and the longer phrases by their first word."""
+    single: dict[str, int] = {}
+    longer: dict[str, list[tuple[list[str], int]]] = {}
+    for place, kind in enumerate(KINDS):
+        for phrase in map(str.split, _listed(_SPOKEN[kind])):
+            if len(phrase) == 1:
+                single[phrase[0]] = place
+            else:
+                longer.setdefault(phrase[0], []).append((phrase, place))
+    return single, longer
+
+
+_SINGLE, _LONGER = _by_first_word()
+_SIGNS = {KINDS.index(kind): _listed(phrases) for kind, phrases in _UNSPACED.items()}
 
 
 def plain(text: str) -> str:
     """Return a text in lower case with straight apostrophes, as the phrases are written."""
     lowered = text.lower()
     return lowered if lowered.isascii() else lowered.replace("’", "'").replace("ʼ", "'")
+
+
+def count_phrases(lowered: str, most_words: int | None = None, last: bool = False) -> list[int]:
+    """Count the phrases of each of `KINDS` in a text.
+
+    Parameters
+    ----------
+    lowered : str
+        A text as `plain` returns it.
+    most_words : int or None
+        Look at this many words only.
+    last : bool
+        Whether these are the last words and not the first.
+    """
+    counts = [0] * len(KINDS)
+    ascii_only = lowered.isascii()
+    pattern = _WORD if ascii_only else _ANY_WORD
+    for piece in blocks_of(lowered):
+        words = pattern.findall(piece)
+        if most_words is not None:
+            words = words[-most_words:] if last else words[:most_words]
+        for kind, times in Counter(map(_SINGLE.get, words)).items():
+            if kind is not None:
+                counts[kind] += times
+        for place in [place for place, word in enumerate(words) if word in _LONGER]:
+            for phrase, kind in _LONGER[words[place]]:
+                if words[place : place + len(phrase)] == phrase:
+                    counts[kind] += 1
+        if not ascii_only:
+            for kind, signs in _SIGNS.items():
+                counts[kind] += sum(map(piece.count, signs))
+    return counts
+
+
+def has_phrase(counts: Sequence[int], kind: str) -> bool:
+    """Tell whether a kind of phrase was counted."""
+    return counts[KINDS.index(kind)] > 0

@@ -22,7 +22,7 @@ def pinned_textstat() -> Iterator[Any]:
     """Yield textstat counting syllables by Pyphen alone: cmudict, which it would download, counts as not there."""
     textstat = import_module("textstat").textstat
     module = sys.modules[_SYLLABLES]
-    original = module.get_cmudict  # type: ignore[attr-defined]
+    original = module.get_cmudict
     module.get_cmudict = lambda lang: None  # type: ignore[attr-defined]
     try:
         yield textstat

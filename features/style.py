@@ -7,11 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from features.blocks import Floats
-from features.phrases import APOLOGIES, FLATTERY, HEDGES, IDENTITY, OFFERS, REFUSALS, WORD_KINDS, plain
+from features.phrases import KINDS, count_phrases, has_phrase, plain
 from features.text import pieces
 
-_OPENING = 200
-_ENDING = 300
+_GREETING = 60
+_OPENING = 240
+_OPENING_WORDS = 30
+_ENDING = 400
+_ENDING_WORDS = 50
 _LINE_HEAD = 400
 _ORDERED = re.compile(r"(?:\d{1,3}|[a-zA-Z])[.)、．][ \t]|[（(]\d{1,3}[)）]|[①-⑳]|[一二三四五六七八九十]{1,3}、")
 _TABLE_RULE = re.compile(r"[|:\- ]{3,}")
@@ -21,7 +24,6 @@ _EMOJI = re.compile(
 )
 _BULLETS = ("- ", "* ", "+ ", "• ", "· ", "– ", "▪ ", "● ", "○ ", "◦ ", "‣ ")
 _BOLD = re.compile(r"\*\*[^\s*][^*\n]{0,300}\*\*|__[^\s_][^_\n]{0,300}__")
-_LATIN_WORD = re.compile(r"[a-z]+(?:'[a-z]+)*+")
 
 
 class Style:
@@ -75,14 +77,13 @@ def _numbers(text: str) -> list[float]:
     """Return the numbers of one text, in the order of the columns."""
     headers, bullets, ordered, blocks, code_lines, tables, quoted, longest, filled, paragraphs = _lines(text)
     bold = len(_BOLD.findall(text)) if "**" in text or "__" in text else 0
-    fences = text.count("```")
-    inline = max(0, text.count("`") - 3 * fences) // 2
-    lowered = plain(text)
-    opening, ending = lowered.lstrip()[:_OPENING], lowered.rstrip()[-_ENDING:]
-    kinds = [0] * 6
-    for word in _LATIN_WORD.finditer(lowered):
-        kinds[WORD_KINDS.get(word[0], 0)] += 1
-    last = ending[-1]
+    inline = max(0, text.count("`") - 3 * text.count("```")) // 2
+    lowered = plain(text).strip()
+    everywhere = dict(zip(KINDS, count_phrases(lowered), strict=True))
+    opening = count_phrases(lowered[:_OPENING], _OPENING_WORDS)
+    greeting = count_phrases(lowered[:_GREETING])
+    ending = count_phrases(lowered[-_ENDING:], _ENDING_WORDS, last=True)
+    last = lowered[-1]
     lists = bullets + ordered
     return [
         headers,
@@ -99,20 +100,20 @@ def _numbers(text: str) -> list[float]:
         paragraphs,
         len(text) / max(1, paragraphs),
         0 if text.isascii() else len(_EMOJI.findall(text)),
-        _count(lowered, REFUSALS),
-        _any(opening, REFUSALS),
-        _count(lowered, APOLOGIES),
-        _any(opening, APOLOGIES),
-        _count(lowered, IDENTITY),
-        _any(opening, IDENTITY),
-        _any(opening[:60], FLATTERY),
-        kinds[1] + _count(lowered, HEDGES),
-        kinds[2],
-        kinds[3],
-        kinds[4],
-        kinds[5],
+        everywhere["refusal"],
+        has_phrase(opening, "refusal"),
+        everywhere["apology"],
+        has_phrase(opening, "apology"),
+        everywhere["identity"],
+        has_phrase(opening, "identity"),
+        has_phrase(greeting, "flattery"),
+        everywhere["hedge"],
+        everywhere["first person"],
+        everywhere["second person"],
+        everywhere["connective"],
+        everywhere["negation"],
         last in "?？",
-        _any(ending, OFFERS),
+        has_phrase(ending, "offer"),
         last.isalnum() or last in ",，",
         headers + lists + bold + inline + blocks + tables,
     ]
@@ -150,13 +151,3 @@ def _lines(text: str) -> tuple[int, ...]:
             else:
                 bullets += head.startswith(_BULLETS)
     return headers, bullets, ordered, blocks, code_lines, tables, quoted, longest, filled, paragraphs
-
-
-def _count(lowered: str, phrases: Sequence[str]) -> int:
-    """Count the phrases in a text; each is looked for as it stands."""
-    return sum(lowered.count(phrase) for phrase in phrases)
-
-
-def _any(lowered: str, phrases: Sequence[str]) -> bool:
-    """Tell whether one of the phrases stands in a text."""
-    return any(phrase in lowered for phrase in phrases)

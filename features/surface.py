@@ -6,21 +6,27 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.blocks import Floats
-from features.text import SCRIPTS, blocks_of, script_counts, sentences, words
+from features.text import SCRIPTS, blocks_of, script_of, sentences, words
 
 _URL = re.compile(r"https?://|www\.", re.IGNORECASE)
 _MATHS_DELIMITERS = ("\\(", "\\[", "$$", "\\begin{")
 _LATEX_COMMAND = re.compile(r"\\[a-zA-Z]{2,20}")
-_MATHS_SIGNS = frozenset("=+<>±×÷≤≥≠≈√∞∑∏∫∂∇∈∉⊂⊆∪∩∀∃⇒⇔→π^")
-_QUESTION_MARKS = "?？؟⁇⁈"
-_EXCLAMATION_MARKS = "!！‼⁉"
-_FULL_STOPS = ".。．｡"
-_COMMAS = ",，、､،"
-_COLONS = ":：;；"
-_QUOTES = '"“”„«»「」『』'
-_BRACKETS = "([（【"
+# Counts of signs, wherever a sign has a full-width form counted with it.
+_SIGNS = {
+    "question marks": "?？؟⁇⁈",
+    "exclamation marks": "!！‼⁉",
+    "full stops": ".。．｡",
+    "commas": ",，、､،",
+    "colons": ":：;；",
+    "quotation marks": '"“”„«»「」『』',
+    "brackets": "([（【",
+    "maths signs": "=+<>±×÷≤≥≠≈√∞∑∏∫∂∇∈∉⊂⊆∪∩∀∃⇒⇔→π^",
+}
+_KINDS = ("digits", "capitals", "spaces", "punctuation", "ASCII")
+_PLACES = {name: place for place, name in enumerate((*SCRIPTS, *_KINDS, *_SIGNS))}
 
 
 class Surface:
@@ -48,18 +54,11 @@ class Surface:
         "white-space share",
         "non-ASCII share",
         *(f"{script} share" for script in SCRIPTS),
-        "question marks",
-        "exclamation marks",
-        "full stops",
-        "commas",
-        "colons",
-        "quotation marks",
-        "brackets",
+        *_SIGNS,
         "numbers",
         "URLs",
         "maths delimiters",
         "LaTeX commands",
-        "maths signs",
     )
 
     def compute(self, texts: Sequence[str]) -> Floats:
@@ -71,44 +70,60 @@ class Surface:
         return rows
 
 
-class _Kind(dict[str, int]):
-    """The kind of a character: 0 other, 1 digit, 2 capital, 3 white space, 4 punctuation; filled as they are met."""
+class _Character(dict[str, tuple[int, ...]]):
+    """The places in `_PLACES` a character counts at; filled as characters are met."""
 
-    def __missing__(self, character: str) -> int:
-        kind = 4
-        if character.isalnum():
-            kind = 1 if character.isdecimal() else 2 if character.isupper() else 0
+    def __missing__(self, character: str) -> tuple[int, ...]:
+        names = []
+        if character.isalpha():
+            names.append(SCRIPTS[script_of(character)])
+        if character.isdecimal():
+            names.append("digits")
+        elif character.isupper():
+            names.append("capitals")
         elif character.isspace():
-            kind = 3
+            names.append("spaces")
+        elif not character.isalnum():
+            names.append("punctuation")
+        if character.isascii():
+            names.append("ASCII")
+        names.extend(name for name, signs in _SIGNS.items() if character in signs)
         if len(self) > 50_000:  # texts of random code points must not fill the memory
             self.clear()
-        self[character] = kind
-        return kind
+        self[character] = places = tuple(_PLACES[name] for name in names)
+        return places
 
 
-_KIND = _Kind()
+_CHARACTER = _Character()
+
+
+def _tally(text: str) -> list[int]:
+    """Count the characters of a text by what they are, in the order of `_PLACES`."""
+    totals = [0] * len(_PLACES)
+    counted: Iterable[tuple[str, int]]
+    if text.isascii():
+        codes = np.bincount(np.frombuffer(text.encode("ascii"), dtype=np.uint8))
+        met = np.flatnonzero(codes).tolist()
+        counted = zip(map(chr, met), codes[met].tolist(), strict=True)
+    else:
+        counted = Counter(text).items()
+    for character, times in counted:
+        for place in _CHARACTER[character]:
+            totals[place] += times
+    return totals
 
 
 def _numbers(text: str) -> list[float]:
     """Return the numbers of one text that is not empty, in the order of the columns."""
-    characters = Counter(text)
-    kinds = [0] * 5
-    non_ascii = 0
-    for character, times in characters.items():
-        kinds[_KIND[character]] += times
-        if character > "\x7f":
-            non_ascii += times
-    scripts = script_counts(characters)
+    tally = _tally(text)
+    kinds = dict(zip(_KINDS, tally[len(SCRIPTS) :], strict=False))
+    scripts = tally[: len(SCRIPTS)]
+    signs = tally[len(SCRIPTS) + len(_KINDS) :]
     letters = sum(scripts) or 1
     length = len(text)
     n_words, unique, word_characters, shouted, numbers = _word_counts(text)
     n_sentences = sum(1 for _ in sentences(text))
-    lines = characters["\n"] + 1
-    blank = text.count("\n\n")
-
-    def signs(of: Iterable[str]) -> int:
-        return sum(characters[sign] for sign in of if sign in characters)
-
+    lines = text.count("\n") + 1
     return [
         length,
         math.log1p(length),
@@ -117,47 +132,43 @@ def _numbers(text: str) -> list[float]:
         n_sentences,
         math.log1p(n_sentences),
         lines,
-        blank,
+        text.count("\n\n"),
         n_words / max(1, n_sentences),
         n_words / lines,
         word_characters / max(1, n_words),
         unique / max(1, n_words),
-        kinds[1] / length,
-        kinds[2] / letters,
+        kinds["digits"] / length,
+        kinds["capitals"] / letters,
         shouted,
-        kinds[4] / length,
-        kinds[3] / length,
-        non_ascii / length,
+        kinds["punctuation"] / length,
+        kinds["spaces"] / length,
+        1 - kinds["ASCII"] / length,
         *(count / letters for count in scripts),
-        signs(_QUESTION_MARKS),
-        signs(_EXCLAMATION_MARKS),
-        signs(_FULL_STOPS),
-        signs(_COMMAS),
-        signs(_COLONS),
-        signs(_QUOTES),
-        signs(_BRACKETS),
+        *signs,
         numbers,
-        len(_URL.findall(text)) if "://" in text or "www." in text.lower() else 0,
-        sum(text.count(delimiter) for delimiter in _MATHS_DELIMITERS),
+        len(_URL.findall(text)) if "://" in text or "www." in text or "WWW." in text else 0,
+        sum(map(text.count, _MATHS_DELIMITERS)),
         len(_LATEX_COMMAND.findall(text)) if "\\" in text else 0,
-        signs(_MATHS_SIGNS),
     ]
 
 
 def _word_counts(text: str) -> tuple[int, int, int, int, int]:
     """Count words, distinct words (case folded), characters in words, words in capitals, and words led by a digit."""
     n_words = characters = shouted = numbers = 0
-    distinct: set[str] = set()
-    hashed: list[np.ndarray] = []
+    lowered: set[str] = set()
+    hashed: list[NDArray[np.int64]] = []
     for piece in blocks_of(text):
         found = words(piece)
         n_words += len(found)
         characters += sum(map(len, found))
-        shouted += sum(1 for word in found if word.isupper() and len(word) > 1)
-        numbers += sum(1 for word in found if word[0].isdecimal())
-        distinct = set(words(piece.lower()))
+        distinct = set(found)
+        loud = {word for word in distinct if len(word) > 1 and word.isupper()}
+        led = {word for word in distinct if word[0].isdecimal()}
+        shouted += sum(map(loud.__contains__, found)) if loud else 0
+        numbers += sum(map(led.__contains__, found)) if led else 0
+        lowered = set(map(str.lower, distinct))
         if len(piece) < len(text):
             # A set of all the words of a very long text would be larger than the text; eight bytes a word are not.
-            hashed.append(np.fromiter(map(hash, distinct), dtype=np.int64, count=len(distinct)))
-    unique = len(np.unique(np.concatenate(hashed))) if hashed else len(distinct)
+            hashed.append(np.fromiter(map(hash, lowered), dtype=np.int64, count=len(lowered)))
+    unique = len(np.unique(np.concatenate(hashed))) if hashed else len(lowered)
     return n_words, unique, characters, shouted, numbers

@@ -20,6 +20,7 @@ _PLAIN_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*+")
 _ANY_WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+(?:['’][^\W_{_CJK}]+)*+")
 _ASCII_LETTER = re.compile(r"[A-Za-z]")
 _LETTER = re.compile(r"[^\W\d_]")
+_OTHER_LETTER = re.compile(r"[^\W\d_a-zA-Z]")
 _SPACE = re.compile(r"\s")
 # Where a sentence ends: at marks that end one anywhere, and at the first of . ! ? in a row, with the rest of the row,
 # before white space. A row is entered only at its first mark and given back never, so that no text is read twice over.
@@ -34,7 +35,7 @@ _END = re.compile(
 )
 
 SCRIPTS = ("Latin", "Han", "Kana", "Hangul", "Cyrillic", "other")
-"""The writing systems told apart, in the order that `script_counts` has."""
+"""The writing systems told apart, in the order that the columns have."""
 _SCRIPT_RANGES = (
     (0, 0x0041, 0x024F),
     (0, 0x1E00, 0x1EFF),
@@ -140,36 +141,19 @@ def _bounded(sentence: str) -> Iterator[str]:
             yield part
 
 
-class _ScriptOfLetter(dict[str, int]):
-    """The script's place for a letter, -1 for what is no letter; filled as letters are met."""
-
-    def __missing__(self, letter: str) -> int:
-        place = -1
-        if letter.isalpha() or letter == "\u3005":
-            code = ord(letter)
-            place = next((place for place, low, high in _SCRIPT_RANGES if low <= code <= high), len(SCRIPTS) - 1)
-        if len(self) > 50_000:  # texts of random code points must not fill the memory
-            self.clear()
-        self[letter] = place
-        return place
-
-
-_SCRIPT_OF = _ScriptOfLetter()
-
-
-def script_counts(characters: Counter[str]) -> list[int]:
-    """Count the letters of each of `SCRIPTS` among counted characters."""
-    counts = [0] * (len(SCRIPTS) + 1)
-    for character, times in characters.items():
-        counts[_SCRIPT_OF[character]] += times
-    return counts[:-1]
+def script_of(letter: str) -> int:
+    """Return the place in `SCRIPTS` of a letter's script."""
+    code = ord(letter)
+    return next((place for place, low, high in _SCRIPT_RANGES if low <= code <= high), len(SCRIPTS) - 1)
 
 
 def dominant_script(text: str) -> int:
     """Return the place in `SCRIPTS` of the script most letters at the start of a text are written in, -1 for none."""
-    head = text[:4000]
+    head = text[:2000]
     if head.isascii():
         return 0 if _ASCII_LETTER.search(head) else -1
-    counts = script_counts(Counter(head))
+    counts = [len(_ASCII_LETTER.findall(head))] + [0] * (len(SCRIPTS) - 1)
+    for letter, times in Counter(_OTHER_LETTER.findall(head)).items():
+        counts[script_of(letter)] += times
     most = max(counts)
     return counts.index(most) if most else -1
