@@ -9,9 +9,11 @@ Source of the definitions: textstat 0.7.13, `textstat/backend`.
 """
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 from features.hyphenation import Syllables
@@ -22,6 +24,8 @@ _LONGEST_KNOWN = 40
 """Characters above which a token is not remembered: it will hardly come again."""
 _KEPT_FROM_A_TEXT = 200_000
 """Characters of one text whose words are remembered; what a longer one holds would take many times its size."""
+_LEARNT_AT_ONCE = 100_000
+"""Characters of several texts that are learnt from at once."""
 _LINSEAR_WORDS = 100
 
 _STRAY_APOSTROPHE = re.compile(r"'(?![tsd]|ve|ll|re)")
@@ -76,9 +80,20 @@ class TokenTable:
     def __init__(self) -> None:
         self._syllables = Syllables()
         self._easy = easy_words()
-        self._syllables_of: dict[str, int] = {}
         self._sums: dict[str, int] = {}
         self._kinds: dict[str, int] = {}
+
+    def count_all(self, texts: Sequence[str]) -> Iterator[TextCounts]:
+        """Yield the counts of texts; the new words of many of them are learnt at once, which takes less time."""
+        start = characters = 0
+        for end, text in enumerate(texts, 1):
+            characters += len(text)
+            if characters > _LEARNT_AT_ONCE or end == len(texts):
+                if characters <= 2 * _LEARNT_AT_ONCE:
+                    met = set(chain.from_iterable(map(str.split, texts[start:end])))
+                    self._learn(token for token in met if len(token) <= _LONGEST_KNOWN)
+                yield from map(self.count, texts[start:end])
+                start, characters = end, 0
 
     def count(self, text: str) -> TextCounts:
         """Count one text."""
@@ -96,8 +111,8 @@ class TokenTable:
                 total.linsear_sentences = walk.sentences
             self._add(walk, tokens[cut:])
             read += len(piece)
-            if read > _KEPT_FROM_A_TEXT:
-                for token in new:
+            for token in new:
+                if read > _KEPT_FROM_A_TEXT or len(token) > _LONGEST_KNOWN:
                     del self._sums[token], self._kinds[token]
         for name, place in _PLACE.items():
             setattr(total, name, walk.sums >> place & _MASK)
@@ -106,16 +121,22 @@ class TokenTable:
             total.linsear_sentences = 0
         return total
 
-    def _learn(self, tokens: list[str]) -> set[str]:
+    def _learn(self, tokens: Iterable[str]) -> set[str]:
         """Make sure that every token is known, and return the new ones; forget the others when there are too many."""
-        new = set(tokens).difference(self._sums)
+        met = set(tokens)
+        new = met.difference(self._sums)
         if len(new) + len(self._sums) > _KNOWN_TOKENS:
             self._sums.clear()
             self._kinds.clear()
-            self._syllables_of.clear()
-            new = set(tokens)
-        for token in new:
-            self._sums[token], self._kinds[token] = self._token(token)
+            new = met
+        words = {token: _word(token) for token in new}
+        # The library cleans a lower-case word once more before it judges its difficulty: "İ" leaves a dot behind.
+        odd = {word: _PUNCTUATION.sub("", word) for word in words.values() if not word.isalnum()}
+        distinct = list({*words.values(), *odd.values()})
+        syllables = dict(zip(distinct, self._syllables.of(distinct).tolist(), strict=True))
+        for token, word in words.items():
+            hard = 0 if word in self._easy else syllables[odd.get(word, word)]
+            self._sums[token], self._kinds[token] = _added(token, syllables[word] if word else 0, hard)
         return new
 
     def _first(self, tokens: list[str], words: int) -> int:
@@ -140,47 +161,50 @@ class TokenTable:
                 in_sentence = kind >> 3
         walk.in_sentence, walk.full = in_sentence, full
 
-    def _token(self, token: str) -> tuple[int, int]:
-        """Work out what a token adds to the sums, and how it stands to the sentences."""
-        plain = token.isalnum()
-        letters = len(token) if plain else len(_NOT_LETTER.sub("", token))
-        sums = _ONE["tokens"] + len(token) * _ONE["characters"] + letters * _ONE["letters"]
-        if letters:
-            word = token if plain else _PUNCTUATION.sub("", _STRAY_APOSTROPHE.sub("", token))
-            word = word.lower()
-            syllables = self._count_syllables(word)
-            sums += _ONE["words"] + syllables * _ONE["syllables"]
-            if syllables == 1:
-                sums += _ONE["monosyllables"]
-            elif syllables >= 3:
-                sums += _ONE["polysyllables"]
-            if letters > 6:
-                sums += _ONE["long_words"]
-            elif letters <= 3:
-                sums += _ONE["mini_words"]
-            if word not in self._easy:
-                if not plain or not word.isalnum():
-                    # The library cleans the lower-case word once more here: "İ" leaves a dot behind, which is dropped.
-                    syllables = self._count_syllables(_PUNCTUATION.sub("", word))
-                sums += _ONE["unfamiliar"]
-                if syllables >= 2:
-                    sums += _ONE["difficult"]
-                if syllables >= 3:
-                    sums += _ONE["complex"]
-        if plain or not _STOPS.search(token):
-            return sums, _WORD if letters else _NO_WORD
-        parts = _STOPS.split(token)
-        before, behind = _LETTER.search(parts[0]) is not None, _LETTER.search(parts[-1]) is not None
-        return sums, _BREAKS | before << 2 | behind << 3
 
-    def _count_syllables(self, word: str) -> int:
-        """Return the syllables of a lower-case word, and remember them unless the word is long."""
-        known = self._syllables_of.get(word)
-        if known is None:
-            known = self._syllables.of(word)
-            if len(word) <= _LONGEST_KNOWN and len(self._syllables_of) < _KNOWN_TOKENS:
-                self._syllables_of[word] = known
-        return known
+def _word(token: str) -> str:
+    """Return the word in a token as textstat cleans it, in lower case; empty where there is none."""
+    if token.isalnum():
+        return token.lower()
+    return _PUNCTUATION.sub("", _STRAY_APOSTROPHE.sub("", token)).lower()
+
+
+def _added(token: str, syllables: int, hard: int) -> tuple[int, int]:
+    """Return what a token adds to the sums, and how it stands to the sentences.
+
+    Parameters
+    ----------
+    token : str
+        As it stands in the text.
+    syllables : int
+        Syllables of its word.
+    hard : int
+        Syllables of its word where this is not on the list of easy ones, else 0.
+    """
+    plain = token.isalnum()
+    letters = len(token) if plain else len(_NOT_LETTER.sub("", token))
+    sums = _ONE["tokens"] + len(token) * _ONE["characters"]
+    if letters:
+        sums += _ONE["words"] + letters * _ONE["letters"] + syllables * _ONE["syllables"]
+        if syllables == 1:
+            sums += _ONE["monosyllables"]
+        elif syllables >= 3:
+            sums += _ONE["polysyllables"]
+        if letters > 6:
+            sums += _ONE["long_words"]
+        elif letters <= 3:
+            sums += _ONE["mini_words"]
+        if hard:
+            sums += _ONE["unfamiliar"]
+            if hard >= 2:
+                sums += _ONE["difficult"]
+            if hard >= 3:
+                sums += _ONE["complex"]
+    if plain or not _STOPS.search(token):
+        return sums, _WORD if letters else _NO_WORD
+    parts = _STOPS.split(token)
+    before, behind = _LETTER.search(parts[0]) is not None, _LETTER.search(parts[-1]) is not None
+    return sums, _BREAKS | before << 2 | behind << 3
 
 
 @dataclass(slots=True)

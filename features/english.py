@@ -4,7 +4,7 @@ import re
 
 from features.text import SCRIPTS, dominant_script
 
-_HEAD = 2000
+_HEAD = 1000
 _LETTER = re.compile(r"[^\W\d_]")
 
 _ENGLISH = (
@@ -34,7 +34,7 @@ _WEIGHT = dict.fromkeys(_OTHERS.split(), -1) | dict.fromkeys(_ENGLISH.split(), 1
 def is_english(text: str) -> bool:
     """Tell whether a text looks English: mostly Latin letters, and not more little words of other languages.
 
-    Only the first 2,000 characters are looked at. A text with no letter is not English; one without any little word
+    Only the first 1,000 characters are looked at. A text with no letter is not English; one without any little word
     (`Paris.`) is taken for English when all of its letters are ASCII.
     """
     head = text[:_HEAD]

@@ -1,48 +1,88 @@
-"""Syllables of English words by Pyphen's hyphenation patterns, found by walking a tree of their letters."""
+"""Syllables of English words by Pyphen's hyphenation patterns, for many words at once."""
 
-from typing import Any
+from collections.abc import Sequence
 
-_ODD = bytes(value & 1 for value in range(256))
+import numpy as np
+from numpy.typing import NDArray
+
+_BLOCK = 1 << 14
+"""Letters walked from at once: bounds the memory for one endless word."""
 
 
 class Syllables:
-    """Counts syllables as `len(Pyphen(lang="en_US").positions(word)) + 1` does, in a tenth of the time.
+    """Counts syllables as `len(Pyphen(lang="en_US").positions(word)) + 1` does, in a fraction of the time.
 
-    Pyphen looks up every part of a word of up to the longest pattern's length; most parts begin no pattern at all, and
-    a tree tells so after a letter or two. The time and memory for one endless word grow only with its length.
+    The patterns are kept as a tree of their letters. From every letter of all the words at once the tree is walked
+    down; where a pattern ends, its values are laid over the places between the letters, and the highest value wins.
+    An odd one allows a break. Source: F. M. Liang, "Word Hy-phen-a-tion by Com-put-er", 1983.
     """
 
     def __init__(self) -> None:
         from pyphen import Pyphen
 
-        patterns = Pyphen(lang="en_US", cache=False)
-        self._left: int = patterns.left
-        self._right: int = patterns.right
-        self._longest: int = patterns.hd.maxlen
-        # A node is what may follow: by letter, the next node and the values of the pattern that ends with the letter.
-        self._tree: dict[str, Any] = {}
-        for letters, (offset, values) in patterns.hd.patterns.items():
-            node = self._tree
-            for letter in letters[:-1]:
-                node = node.setdefault(letter, ({}, ()))[0]
-            said = tuple((offset + place, int(value)) for place, value in enumerate(values) if value)
-            node[letters[-1]] = (node.get(letters[-1], ({}, ()))[0], said)
+        hyphenator = Pyphen(lang="en_US", cache=False)
+        self._left: int = hyphenator.left
+        self._right: int = hyphenator.right
+        patterns: dict[str, tuple[int, Sequence[int]]] = hyphenator.hd.patterns
+        reach = max(offset + len(values) for offset, values in patterns.values())
+        tree: list[dict[str, int]] = [{}, {}]  # node 0 is the end of every walk, node 1 the root
+        said: dict[int, list[int]] = {}
+        for letters, (offset, values) in patterns.items():
+            node = 1
+            for letter in letters:
+                if letter not in tree[node]:
+                    tree[node][letter] = len(tree)
+                    tree.append({})
+                node = tree[node][letter]
+            said[node] = [0] * offset + [int(value) for value in values] + [0] * (reach - offset - len(values))
+        # Letters beyond ASCII in the patterns (é, ligatures) get codes that no word has; others lead nowhere.
+        beyond = sorted({letter for followers in tree for letter in followers if not letter.isascii()})
+        self._codes = {ord(letter): code for code, letter in enumerate(beyond, 1)}
+        self._next = np.zeros((len(tree), 128), dtype=np.int32)
+        for node, followers in enumerate(tree):
+            for letter, follower in followers.items():
+                self._next[node, self._codes.get(ord(letter), ord(letter))] = follower
+        self._said = np.zeros((len(tree), reach), dtype=np.uint8)
+        self._speaks = np.zeros(len(tree), dtype=np.bool_)
+        for node, row in said.items():
+            self._said[node] = row
+            self._speaks[node] = True
 
-    def of(self, word: str) -> int:
-        """Return the syllables of one lower-case word; 1 for the empty word, as Pyphen has no break in it."""
-        pointed = f".{word}."
-        breaks = bytearray(len(pointed) + 1)
-        longest, tree = self._longest, self._tree
-        for start in range(len(pointed) - 1):
-            node = tree
-            for letter in pointed[start : start + longest]:
-                found = node.get(letter)
-                if found is None:
-                    break
-                node, said = found
-                for place, value in said:
-                    if value > breaks[start + place]:
-                        breaks[start + place] = value
-        # An odd value allows a break before the letter at that place; places count the leading full stop.
-        allowed = breaks[self._left + 1 : len(word) - self._right + 2]
-        return 1 + allowed.translate(_ODD).count(1)
+    def of(self, words: Sequence[str]) -> NDArray[np.int64]:
+        """Return the syllables of lower-case words, (len(words),), none of which holds a full stop."""
+        if not words:
+            return np.zeros(0, dtype=np.int64)
+        # Each word stands between full stops, which the patterns know as a word's edges.
+        pointed = f".{'.'.join(words)}."
+        if not pointed.isascii():
+            pointed = pointed.translate(self._codes)
+        letters = np.frombuffer(pointed.encode("ascii", "replace"), dtype=np.uint8)
+        breaks = np.zeros(len(letters) + self._said.shape[1], dtype=np.uint8)
+        for start in range(0, len(letters), _BLOCK):
+            self._walk(letters, breaks, start, min(start + _BLOCK, len(letters)))
+        lengths = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
+        starts = np.cumsum(lengths + 1) - lengths
+        # A break counts from behind the first `left` letters of a word to before its last `right` letters.
+        first = starts + self._left
+        last = np.maximum(first, starts + lengths - self._right + 1)
+        breaks &= 1
+        # Every second sum runs from a word's first place to before its last; where there is none, reduceat gives one.
+        sums = np.add.reduceat(breaks, np.stack((first, last), axis=1).ravel(), dtype=np.int64)[::2]
+        return 1 + np.where(last > first, sums, 0)
+
+    def _walk(self, letters: NDArray[np.uint8], breaks: NDArray[np.uint8], start: int, stop: int) -> None:
+        """Walk the tree from each letter from `start` to before `stop`, and lay what the patterns say over `breaks`."""
+        places = np.arange(start, stop)
+        nodes = np.ones(len(places), dtype=np.int32)
+        for depth in range(len(letters)):
+            inside = places + depth < len(letters)
+            places, nodes = places[inside], nodes[inside]
+            nodes = self._next[nodes, letters[places + depth]]
+            alive = nodes > 0
+            places, nodes = places[alive], nodes[alive]
+            if not len(places):
+                return
+            speaking = self._speaks[nodes]
+            said = self._said[nodes[speaking]]
+            rows, columns = np.nonzero(said)
+            np.maximum.at(breaks, places[speaking][rows] + columns, said[rows, columns])

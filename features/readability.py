@@ -133,8 +133,7 @@ class Readability:
     def compute(self, texts: Sequence[str]) -> Floats:
         """Return a (len(texts), len(columns)) float32 array."""
         rows = np.full((len(texts), len(self.columns)), np.nan, dtype=np.float32)
-        for row, text in enumerate(texts):
-            if is_english(text):
-                counts = token_table().count(text)
-                rows[row] = [min(max(formula(counts), low), high) for formula, low, high in FORMULAS.values()]
+        english = [row for row, text in enumerate(texts) if is_english(text)]
+        for row, counts in zip(english, token_table().count_all([texts[row] for row in english]), strict=True):
+            rows[row] = [min(max(formula(counts), low), high) for formula, low, high in FORMULAS.values()]
         return rows

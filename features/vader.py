@@ -26,17 +26,6 @@ class Scores(NamedTuple):
     compound: float
 
 
-class _Word(NamedTuple):
-    """What the rules ask of a word."""
-
-    lower: str
-    valence: float | None
-    """The lexicon's valence, None where the lexicon does not have the word."""
-    capitals: bool
-    booster: float | None
-    negates: bool
-
-
 _NEUTRAL = Scores(0.0, 1.0, 0.0, 0.0)
 _EMPTY = Scores(0.0, 0.0, 0.0, 0.0)
 
@@ -61,9 +50,10 @@ class Vader:
         self._negated_by: float = library.N_SCALAR
         self._capitals_add: float = library.C_INCR
         self._normalize = library.normalize
-        # What is known of words, by the word as it stands in a text.
-        self._words: dict[str, _Word] = {}
+        # What is known of words as they stand in a text: bare and in lower case, whether in the lexicon, in capitals.
+        self._words: dict[str, str] = {}
         self._weighty: set[str] = set()
+        self._capitals: set[str] = set()
 
     def score(self, sentence: str, remember: bool = True) -> Scores:
         """Return the four scores of one sentence, rounded as the library rounds them.
@@ -81,16 +71,16 @@ class Vader:
         words = self._words
         new = [token for token in tokens if token not in words]
         if new:
-            self._learn(new)
-            if len(new) < len(tokens):
-                self._learn([token for token in tokens if token not in words])  # where the memory was full and emptied
+            self._learn(tokens)
         if self._weighty.isdisjoint(tokens):
             scores = _NEUTRAL if tokens else _EMPTY
         else:
-            scores = self._weigh([words[token] for token in tokens], sentence)
-        for token in new if not remember else [token for token in new if len(token) > _LONGEST_KNOWN]:
-            words.pop(token, None)
-            self._weighty.discard(token)
+            scores = self._weigh(tokens, sentence)
+        for token in new:
+            if not remember or len(token) > _LONGEST_KNOWN:
+                words.pop(token, None)
+                self._weighty.discard(token)
+                self._capitals.discard(token)
         return scores
 
     def _without_emoji(self, sentence: str) -> str:
@@ -114,28 +104,30 @@ class Vader:
         if len(self._words) + len(tokens) > _KNOWN_WORDS:
             self._words.clear()
             self._weighty.clear()
+            self._capitals.clear()
         for token in tokens:
-            stripped = token.strip(string.punctuation)
-            item = token if len(stripped) <= 2 else stripped
-            lower = item.lower()
-            valence = self._lexicon.get(lower)
-            booster = self._boosters.get(lower)
-            negates = lower in self._negations or "n't" in lower
-            self._words[token] = _Word(lower, valence, item.isupper(), booster, negates)
-            if valence is not None:
-                self._weighty.add(token)
+            if token not in self._words:
+                bare = token.strip(string.punctuation)
+                if len(bare) <= 2:
+                    bare = token  # an emoticon, most likely
+                self._words[token] = lower = bare.lower()
+                if lower in self._lexicon:
+                    self._weighty.add(token)
+                if bare.isupper():
+                    self._capitals.add(token)
 
-    def _weigh(self, items: list[_Word], sentence: str) -> Scores:
+    def _weigh(self, tokens: list[str], sentence: str) -> Scores:
         """Apply the rules to a sentence with at least one word of the lexicon."""
-        lowered = [item[0] for item in items]
-        capitals = [item[2] for item in items].count(True)
-        mixed = 0 < capitals < len(items)
-        last = len(items) - 1
-        sentiments: list[float] = [0] * len(items)
-        for i, item in enumerate(items):
-            if item[1] is None or item[3] is not None or (i < last and item[0] == "kind" and lowered[i + 1] == "of"):
+        lowered = list(map(self._words.__getitem__, tokens))
+        weighty = self._weighty
+        mixed = not self._capitals.isdisjoint(tokens) and not self._capitals.issuperset(tokens)
+        last = len(tokens) - 1
+        sentiments: list[float] = [0] * len(tokens)
+        for i in [i for i, token in enumerate(tokens) if token in weighty]:
+            word = lowered[i]
+            if word in self._boosters or (i < last and word == "kind" and lowered[i + 1] == "of"):
                 continue
-            sentiments[i] = self._valence(items, lowered, i, mixed)
+            sentiments[i] = self._valence(tokens, lowered, i, mixed)
         if "but" in lowered:
             sentiments = self._but_check(lowered, sentiments)
         return self._summed(sentiments, sentence)
@@ -168,13 +160,10 @@ class Vader:
             round(self._normalize(total), 4),
         )
 
-    def _valence(self, items: list[_Word], lowered: list[str], i: int, mixed: bool) -> float:
+    def _valence(self, tokens: list[str], lowered: list[str], i: int, mixed: bool) -> float:
         """Return the valence of the lexicon word at place `i` with what stands around it."""
-        item = items[i]
-        base = item.valence
-        assert base is not None
-        valence = base
-        if item.lower == "no" and i != len(items) - 1 and items[i + 1].valence is not None:
+        valence = base = self._lexicon[lowered[i]]
+        if lowered[i] == "no" and i != len(lowered) - 1 and lowered[i + 1] in self._lexicon:
             valence = 0.0
         if i and (
             lowered[i - 1] == "no"
@@ -182,37 +171,30 @@ class Vader:
             or (i > 2 and lowered[i - 3] == "no" and lowered[i - 1] in ("or", "nor"))
         ):
             valence = base * self._negated_by
-        if item.capitals and mixed:
+        if mixed and tokens[i] in self._capitals:
             valence += self._capitals_add if valence > 0 else -self._capitals_add
-        for back in (1, 2, 3):
-            if i < back:
-                break
-            before = items[i - back]
-            if before.valence is not None:
+        for back in range(1, min(i, 3) + 1):
+            before = lowered[i - back]
+            if before in self._lexicon:
                 continue
-            if before.booster is not None:
-                boost = self._boost(before, valence, mixed)
+            if before in self._boosters:
+                boost = self._boosters[before]
+                if valence < 0:
+                    boost *= -1
+                if mixed and tokens[i - back] in self._capitals:
+                    boost += self._capitals_add if valence > 0 else -self._capitals_add
                 if boost and back > 1:
                     boost = boost * (0.95 if back == 2 else 0.9)
                 valence = valence + boost
-            valence = self._negated(items, lowered, i, back, valence)
+            valence = self._negated(lowered, i, back, valence)
             if back == 3:
                 valence = self._idioms(lowered, i, valence)
-        if i > 0 and lowered[i - 1] == "least" and items[i - 1].valence is None:
+        if i > 0 and lowered[i - 1] == "least" and "least" not in self._lexicon:
             if i == 1 or lowered[i - 2] not in ("at", "very"):
                 valence = valence * self._negated_by
         return valence
 
-    def _boost(self, before: _Word, valence: float, mixed: bool) -> float:
-        """Return what a booster or dampener before a word adds to it."""
-        boost = before.booster or 0.0
-        if valence < 0:
-            boost *= -1
-        if before.capitals and mixed:
-            boost += self._capitals_add if valence > 0 else -self._capitals_add
-        return boost
-
-    def _negated(self, items: list[_Word], lowered: list[str], i: int, back: int, valence: float) -> float:
+    def _negated(self, lowered: list[str], i: int, back: int, valence: float) -> float:
         """Apply the negation that may stand `back` words before."""
         if back == 2:
             if lowered[i - 2] == "never" and lowered[i - 1] in ("so", "this"):
@@ -226,7 +208,8 @@ class Vader:
                 return valence * 1.25
             if lowered[i - 3] == "without" and "doubt" in (lowered[i - 2], lowered[i - 1]):
                 return valence
-        return valence * self._negated_by if items[i - back].negates else valence
+        word = lowered[i - back]
+        return valence * self._negated_by if word in self._negations or "n't" in word else valence
 
     def _idioms(self, lowered: list[str], i: int, valence: float) -> float:
         """Apply special phrases around the word at place `i` >= 3, and boosters of two words before it."""
