@@ -82,6 +82,7 @@ class TokenTable:
         self._easy = easy_words()
         self._sums: dict[str, int] = {}
         self._kinds: dict[str, int] = {}
+        self._wordless: set[str] = set()
 
     def count_all(self, texts: Sequence[str]) -> Iterator[TextCounts]:
         """Yield the counts of texts; the new words of many of them are learnt at once, which takes less time."""
@@ -114,6 +115,7 @@ class TokenTable:
             for token in new:
                 if read > _KEPT_FROM_A_TEXT or len(token) > _LONGEST_KNOWN:
                     del self._sums[token], self._kinds[token]
+                    self._wordless.discard(token)
         for name, place in _PLACE.items():
             setattr(total, name, walk.sums >> place & _MASK)
         total.sentences = walk.sentences if text else 0
@@ -128,6 +130,7 @@ class TokenTable:
         if len(new) + len(self._sums) > _KNOWN_TOKENS:
             self._sums.clear()
             self._kinds.clear()
+            self._wordless.clear()
             new = met
         words = {token: _word(token) for token in new}
         # The library cleans a lower-case word once more before it judges its difficulty: "İ" leaves a dot behind.
@@ -135,14 +138,18 @@ class TokenTable:
         distinct = list({*words.values(), *odd.values()})
         syllables = dict(zip(distinct, self._syllables.of(distinct).tolist(), strict=True))
         for token, word in words.items():
+            if not word:
+                self._wordless.add(token)
             hard = 0 if word in self._easy else syllables[odd.get(word, word)]
             self._sums[token], self._kinds[token] = _added(token, syllables[word] if word else 0, hard)
         return new
 
     def _first(self, tokens: list[str], words: int) -> int:
         """Return the place behind the n-th word, or behind the last token where there are fewer."""
+        if self._wordless.isdisjoint(tokens[:words]):
+            return min(words, len(tokens))
         for place, token in enumerate(tokens, 1):
-            if self._sums[token] >> _PLACE["letters"] & _MASK:
+            if token not in self._wordless:
                 words -= 1
                 if not words:
                     return place

@@ -10,7 +10,7 @@ _LETTER = re.compile(r"[^\W\d_]")
 _ENGLISH = (
     "the of and to is that it for you with as are this was have not or by from can your we will what which if they"
     " be at i my how an when there their has but all more would should could about do does these some into than how"
-    " here let's its our been were being also other may any who why where his her he she then because such"
+    " here lets its our been were being also other may any who why where his her he she then because such"
 )
 _OTHERS = (
     # Spanish, Portuguese, Catalan

@@ -15,9 +15,11 @@ _CJK = (
     "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
 )
 _HAS_CJK = re.compile(f"[{_CJK}]")
-_ASCII_WORD = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*+")
-_PLAIN_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*+")
-_ANY_WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+(?:['’][^\W_{_CJK}]+)*+")
+# For ASCII text this is several times faster than a search for words, and finds the same.
+_ASCII_SPACED = {code: None if code == 0x27 else chr(code) if chr(code).isalnum() else " " for code in range(128)}
+_APOSTROPHES = {0x27: None, 0x2019: None}
+_PLAIN_WORD = re.compile(r"[^\W_]+")
+_ANY_WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
 _ASCII_LETTER = re.compile(r"[A-Za-z]")
 _LETTER = re.compile(r"[^\W\d_]")
 _OTHER_LETTER = re.compile(r"[^\W\d_a-zA-Z]")
@@ -104,9 +106,13 @@ def blocks_of(text: str, size: int = PIECE) -> Iterator[str]:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text: runs of letters and digits; each Han and kana sign is a word of its own."""
+    """Return the words of a text: runs of letters and digits; each Han and kana sign is a word of its own.
+
+    Apostrophes are dropped: `don't` is the word `dont`.
+    """
     if text.isascii():
-        return _ASCII_WORD.findall(text)
+        return text.translate(_ASCII_SPACED).split()
+    text = text.translate(_APOSTROPHES)
     if not _HAS_CJK.search(text):
         return _PLAIN_WORD.findall(text)
     return _ANY_WORD.findall(text)

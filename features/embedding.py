@@ -1,0 +1,215 @@
+"""The block of the frozen encoder: one mean-pooled embedding of unit length for each text."""
+
+import json
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from features.blocks import Floats
+from features.encoders import EncoderParams, ResolvedEncoder
+from features.engines import Engine, Ids, OneByOne, SameShape
+from features.loading import ensure_padding, load_backbone, most_tokens, quiet
+from pipelines.artefacts import sha256_of
+from pipelines.errors import UserError
+from pipelines.model_files import TOKENIZERS, read_config
+
+_TEXTS_AT_ONCE = 256
+"""The tokenizer's own records take about 100 bytes a token; few texts at once keep memory steady."""
+
+
+class EmbeddingBlock:
+    """Embeddings by sentence-transformers; a text's row is the same, to the bit, whatever texts it comes with.
+
+    Nothing is loaded before the first text is asked for.
+
+    Parameters
+    ----------
+    encoder : ResolvedEncoder
+        Where the model is. A folder made by sentence-transformers is pooled as its authors say, any other by the mean
+        of its tokens.
+    params : EncoderParams
+        Tokens kept of a text, device and precision.
+    threads : int
+        Cores to use on a CPU; 0 means all. The rows do not depend on it.
+
+    Raises
+    ------
+    UserError
+        When the model has fewer positions than `max_tokens`, or a setting does not fit the device; at the first text,
+        when the model cannot be loaded.
+    """
+
+    name = "embedding"
+
+    def __init__(self, encoder: ResolvedEncoder, params: EncoderParams, threads: int = 0) -> None:
+        self.encoder = encoder
+        self.params = params
+        self.threads = threads or usable_cores()
+        most = most_tokens(encoder.folder)
+        if most is not None and params.max_tokens > most:
+            raise UserError(
+                f"encoder.max_tokens {params.max_tokens}: {encoder.name} has positions for {most}; lower it to that."
+            )
+        self.device = _device(params)
+        self.columns: tuple[str, ...] = tuple(f"dimension {number + 1}" for number in range(_width(encoder.folder)))
+        self.version = "-".join(
+            (
+                f"1-{encoder.sha256}",
+                _tokenizer_sha256(encoder.folder)[:16],
+                f"{params.max_tokens}-{params.head_share}",
+                f"{self.device}-{params.precision}",
+                f"{params.batch_tokens}" if self.device == "cuda" else "",
+                *(version_of(library) for library in ("sentence-transformers", "transformers", "torch")),
+            )
+        )
+
+    def compute(self, texts: Sequence[str]) -> Floats:
+        """Return a (len(texts), d) float32 array of rows of unit length."""
+        rows = np.empty((len(texts), len(self.columns)), dtype=np.float32)
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            part = slice(start, start + _TEXTS_AT_ONCE)
+            rows[part] = self._engine.embed(self.token_ids(texts[part]))
+        return rows
+
+    def token_ids(self, texts: Sequence[str]) -> list[Ids]:
+        """Return each text's token ids, special tokens included; of a long text the head and the tail."""
+        if not texts:
+            return []
+        readable = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]  # no lone surrogates
+        found = self._tokenizer(
+            readable,
+            add_special_tokens=False,
+            split_special_tokens=True,  # the name of a special token, written in a text, is text
+            padding=False,
+            truncation=False,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+            verbose=False,
+        )
+        before, after = self._frame
+        room = max(self.params.max_tokens - len(before) - len(after), 0)
+        return [[*before, *head_and_tail(ids, room, self.params.head_share), *after] for ids in found["input_ids"]]
+
+    @cached_property
+    def _model(self) -> Any:
+        return load_sentence_model(self.encoder)
+
+    @property
+    def _tokenizer(self) -> Any:
+        return self._model.tokenizer
+
+    @cached_property
+    def _frame(self) -> tuple[Ids, Ids]:
+        return special_tokens(self._tokenizer)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        if self.device == "cpu":
+            return OneByOne(self._model, self.threads)
+        ensure_padding(self._tokenizer, self.encoder.name)
+        pad = int(self._tokenizer.pad_token_id)
+        return SameShape(self._model, pad, self.params.batch_tokens, self.params.precision)
+
+
+def load_sentence_model(encoder: ResolvedEncoder) -> Any:
+    """Load a `SentenceTransformer` on the CPU, in float32, that gives rows of unit length.
+
+    Raises
+    ------
+    UserError
+        When the tokenizer or the weights cannot be loaded.
+    """
+    load_backbone(encoder)  # says what is wrong; sentence-transformers would go on with random weights
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+
+    local = {"local_files_only": True}
+    whole = {"local_files_only": True, "use_safetensors": True, "dtype": "float32"}
+    folder = str(encoder.folder)
+    try:
+        with quiet():
+            if (encoder.folder / "modules.json").is_file():
+                model = SentenceTransformer(
+                    folder,
+                    device="cpu",
+                    local_files_only=True,
+                    model_kwargs=whole,
+                    processor_kwargs=local,
+                    config_kwargs=local,
+                )
+                modules = list(model)
+            else:
+                body = Transformer(folder, model_kwargs=whole, processor_kwargs=local, config_kwargs=local)
+                modules = [body, Pooling(body.get_embedding_dimension(), pooling_mode="mean")]
+            if not isinstance(modules[-1], Normalize):
+                modules.append(Normalize())
+            return SentenceTransformer(modules=modules, device="cpu").eval()
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as fault:
+        first = str(fault).strip().partition("\n")[0][:160].rstrip(".") or type(fault).__name__
+        raise UserError(
+            f"encoder {encoder.name} ({encoder.folder}): sentence-transformers cannot load it ({first}); "
+            f"name another model or get it again."
+        ) from fault
+
+
+def head_and_tail(ids: Ids, room: int, head_share: float) -> Ids:
+    """Keep at most `room` tokens: `head_share` of them from the head of the text, the others from its tail."""
+    if len(ids) <= room:
+        return ids
+    head = min(round(room * head_share), room)
+    return [*ids[:head], *ids[len(ids) - (room - head) :]]
+
+
+def special_tokens(tokenizer: Any) -> tuple[Ids, Ids]:
+    """Return the ids a tokenizer puts before and after one text."""
+    plain = tokenizer("x", add_special_tokens=False)["input_ids"]
+    framed = list(tokenizer("x")["input_ids"])
+    for start in range(len(framed) - len(plain) + 1):
+        if framed[start : start + len(plain)] == plain:
+            return framed[:start], framed[start + len(plain) :]
+    return [], []
+
+
+def usable_cores() -> int:
+    """Return the number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _device(params: EncoderParams) -> str:
+    device = params.device
+    if device != "cpu":
+        import torch
+
+        there = torch.cuda.is_available()
+        if device == "cuda" and not there:
+            raise UserError("encoder.device cuda: torch sees no GPU here; set it to auto or cpu.")
+        device = "cuda" if there else "cpu"
+    if device == "cpu" and params.precision != "fp32":
+        raise UserError(f"encoder.precision {params.precision}: is for a GPU and there is none in use; set it to fp32.")
+    return device
+
+
+def _tokenizer_sha256(folder: Path) -> str:
+    group = next(group for group in TOKENIZERS if all((folder / name).is_file() for name in group))
+    return sha256_of(folder / group[0])
+
+
+def _width(folder: Path) -> int:
+    """Return the length of an embedding from the configuration alone: loading a model takes seconds."""
+    config = read_config(folder)
+    width = next((config[key] for key in ("hidden_size", "dim", "d_model") if isinstance(config.get(key), int)), None)
+    modules = folder / "modules.json"
+    if modules.is_file():
+        for module in json.loads(modules.read_text(encoding="utf-8")):
+            settings = folder / module["path"] / "config.json"
+            if module["path"] and settings.is_file():
+                found = json.loads(settings.read_text(encoding="utf-8"))
+                width = found.get("out_features", width)
+    if width is None:
+        raise UserError(f"{folder / 'config.json'}: does not say how long an embedding is (hidden_size).")
+    return int(width)

@@ -1,0 +1,138 @@
+"""Loads an encoder's tokenizer and weights from its folder; what does not fit is said in one sentence."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from features.encoders import ResolvedEncoder
+from pipelines.errors import UserError
+from pipelines.model_files import read_config
+
+_OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer")
+"""Architectures that number positions from the padding id on, and so have that many fewer to use."""
+_UNUSED = ("pooler.", "position_ids")
+"""Weights that no embedding needs, and that checkpoints made for another task lack."""
+
+
+def load_tokenizer(encoder: ResolvedEncoder) -> Any:
+    """Load an encoder's tokenizer; its padding token is the end-of-sequence token where it has none of its own.
+
+    Raises
+    ------
+    UserError
+        When the tokenizer cannot be read, or has no token to pad with.
+    """
+    from transformers import AutoTokenizer
+
+    with _said(encoder, "its tokenizer cannot be read"), quiet():
+        tokenizer = AutoTokenizer.from_pretrained(encoder.folder, local_files_only=True)
+    ensure_padding(tokenizer, encoder.name)
+    return tokenizer
+
+
+def ensure_padding(tokenizer: Any, name: str) -> None:
+    """Give a tokenizer its end-of-sequence token to pad with where it has no padding token.
+
+    Raises
+    ------
+    UserError
+        When it has neither.
+    """
+    if tokenizer.pad_token is not None:
+        return
+    if tokenizer.eos_token is None:
+        raise UserError(
+            f"encoder {name}: its tokenizer has neither a padding nor an end-of-sequence token; "
+            f"name a pad_token in its tokenizer_config.json."
+        )
+    tokenizer.pad_token = tokenizer.eos_token
+
+
+def load_backbone(encoder: ResolvedEncoder, **settings: Any) -> Any:
+    """Load an encoder's weights into its transformers class, in float32 unless `settings` say otherwise.
+
+    Parameters
+    ----------
+    encoder : ResolvedEncoder
+        Where the files are.
+    **settings
+        Passed on to `AutoModel.from_pretrained` (`dtype`, `attn_implementation`, ...).
+
+    Raises
+    ------
+    UserError
+        When the architecture is unknown, or the weights are damaged or do not fit it. Weights that a checkpoint lacks
+        would otherwise be random, with a warning that scrolls by.
+    """
+    import torch
+    from transformers import AutoModel
+
+    with _said(encoder, _architecture(encoder)), quiet():
+        model, info = AutoModel.from_pretrained(
+            encoder.folder,
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+            **({"dtype": torch.float32} | settings),
+        )
+    missing = sorted(name for name in info["missing_keys"] if not name.startswith(_UNUSED[:1]) and _needed(name))
+    if missing:
+        raise UserError(
+            f"encoder {encoder.name}: its weights lack {len(missing)} of the tensors that {type(model).__name__} "
+            f"needs, {missing[0]} among them; get a checkpoint that fits its {encoder.folder / 'config.json'}."
+        )
+    return model.eval()
+
+
+def most_tokens(folder: Path) -> int | None:
+    """Return how many tokens, special ones included, a model has positions for; None where it does not say."""
+    config = read_config(folder)
+    most = config.get("max_position_embeddings")
+    if not isinstance(most, int) or most <= 0:
+        return None
+    if config["model_type"] in _OFFSET_POSITIONS:
+        most -= config.get("pad_token_id", 1) + 1
+    return most
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers from writing bars and reports of its own to the screen."""
+    from transformers.utils import logging
+
+    level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bar:
+            logging.enable_progress_bar()
+
+
+@contextmanager
+def _said(encoder: ResolvedEncoder, what: str) -> Iterator[None]:
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, ImportError, SafetensorError) as fault:
+        first = str(fault).strip().partition("\n")[0][:160].rstrip(".") or type(fault).__name__
+        raise UserError(
+            f"encoder {encoder.name} ({encoder.folder}): {what} ({first}); name another model or get it again."
+        ) from fault
+
+
+def _architecture(encoder: ResolvedEncoder) -> str:
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    kind = read_config(encoder.folder).get("model_type")
+    if kind not in CONFIG_MAPPING_NAMES:
+        return f"transformers knows no architecture {kind!r}"
+    return f"its weights do not load as {kind}"
+
+
+def _needed(name: str) -> bool:
+    return not any(part in name for part in _UNUSED)

@@ -1,0 +1,191 @@
+"""An encoder in two halves: lower layers that stay as they are, upper ones that may learn.
+
+What comes out of the lower half never changes during a fit, so it can be computed once and kept. Both halves share the
+weights of one transformers model.
+"""
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pipelines.errors import UserError
+
+
+class SplitEncoder(nn.Module):
+    """A transformers encoder whose first `start` layers are frozen.
+
+    Parameters
+    ----------
+    model : PreTrainedModel
+        An encoder without a head.
+    start : int
+        Layers of the lower half: 0 leaves everything in the upper half, the model's number of layers nothing.
+
+    Raises
+    ------
+    UserError
+        When the model's layers cannot be told apart (ALBERT shares one layer, some DeBERTa mix in a convolution).
+    """
+
+    def __init__(self, model: Any, start: int) -> None:
+        super().__init__()
+        self.model = model
+        self.start = start
+        self.width = int(model.config.hidden_size)
+        self.takes_types = "token_type_ids" in _arguments(model)
+        path = layer_path(model)
+        whole = start in (0, layer_count(model))
+        if not whole and (path is None or getattr(getattr(model, "encoder", None), "conv", None) is not None):
+            raise UserError(
+                f"transformer {model.config.name_or_path}: the layers of a {model.config.model_type} model cannot be "
+                f"trained apart; set tuning to frozen, lora with top_layers 0, or all."
+            )
+        # Kept out of nn.Module's registry: they are the same weights under a second name.
+        self._halves: tuple[Any, Any, Any] | None = None
+        if not whole and path is not None:
+            layers = _get(model, path)
+            lower, upper, given = _twin(model), _twin(model), _Given()
+            _put(lower, path, nn.ModuleList(layers[:start]))
+            _put(upper, path, nn.ModuleList(layers[start:]))
+            upper._modules["embeddings"] = given
+            object.__setattr__(self, "_halves", (lower, upper, given))
+        for name, weight in model.named_parameters():
+            weight.requires_grad = start == 0 or _layer_number(name, path) >= start
+
+    def lower(self, batch: dict[str, Tensor]) -> Tensor | None:
+        """Return the (m, l, d) hidden states below the upper half, None where there is no lower half."""
+        if self.start == 0:
+            return None
+        with torch.no_grad():
+            if self._halves is None:
+                return self._run(self.model, batch)
+            lower = self._halves[0]
+            path = layer_path(lower)
+            found: list[Tensor] = []
+            last = _get(lower, path or "")[-1]
+            # The last layer's own output: some models normalise once more behind it.
+            hook = last.register_forward_hook(lambda *call: found.append(_tensor(call[2])))
+            try:
+                self._run(lower, batch)
+            finally:
+                hook.remove()
+            return found[0]
+
+    def upper(self, batch: dict[str, Tensor], hidden: Tensor | None) -> Tensor:
+        """Return the (m, l, d) last hidden states from what `lower` returned."""
+        if self.start == 0:
+            return self._run(self.model, batch)
+        if hidden is None:
+            raise ValueError("the upper half needs the hidden states of the lower one")
+        if self._halves is None:
+            return hidden
+        _, upper, given = self._halves
+        given.hidden = hidden
+        try:
+            return self._run(upper, batch)
+        finally:
+            given.hidden = None
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        """Return the (m, l, d) last hidden states of a batch with `ids`, `mask` and `types`, each (m, l)."""
+        return self.upper(batch, self.lower(batch))
+
+    def train(self, mode: bool = True) -> "SplitEncoder":
+        """Switch the upper half to training; what is frozen stays in evaluation, without dropout."""
+        super().train(mode)
+        if self.start > 0:
+            self.model.eval()
+            if self._halves is not None:
+                _get(self._halves[1], layer_path(self._halves[1]) or "").train(mode)
+        return self
+
+    def _run(self, model: Any, batch: dict[str, Tensor]) -> Tensor:
+        inputs = {"input_ids": batch["ids"], "attention_mask": batch["mask"]}
+        if self.takes_types:
+            inputs["token_type_ids"] = batch["types"]
+        return _tensor(model(**inputs).last_hidden_state)
+
+
+class _Given(nn.Module):
+    """Stands where the embeddings were and hands on hidden states that were computed before."""
+
+    hidden: Tensor | None = None
+
+    def forward(self, *_: Any, **__: Any) -> Tensor:
+        if self.hidden is None:
+            raise ValueError("no hidden states were given")
+        return self.hidden
+
+
+def layer_path(model: nn.Module) -> str | None:
+    """Return the dotted name of a model's list of layers, None where its layers are not a list of their own."""
+    count = int(model.config.num_hidden_layers)  # type: ignore[arg-type, union-attr]
+    for name, module in model.named_modules():
+        if isinstance(module, nn.ModuleList) and name in ("encoder.layer", "transformer.layer", "layers"):
+            return name if count else None
+    return None
+
+
+def layer_count(model: nn.Module) -> int:
+    """Return how many layers a model runs through."""
+    return int(model.config.num_hidden_layers)  # type: ignore[arg-type, union-attr]
+
+
+def linear_names(model: nn.Module, start: int) -> list[str]:
+    """Return the names of all linear maps in the layers from `start` on; in every layer where they are shared."""
+    path = layer_path(model)
+    inside = path or ("encoder" if hasattr(model, "encoder") else "")
+    return [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear)
+        and name.startswith(f"{inside}.")
+        and (path is None or _layer_number(name, path) >= start)
+    ]
+
+
+def _layer_number(name: str, path: str | None) -> int:
+    """Return which layer a weight belongs to, -1 for none."""
+    if path is None or not name.startswith(f"{path}."):
+        return -1
+    return int(name[len(path) + 1 :].partition(".")[0])
+
+
+def _get(model: nn.Module, path: str) -> nn.ModuleList:
+    found = model.get_submodule(path)
+    if not isinstance(found, nn.ModuleList):
+        raise TypeError(f"{path} is no list of layers")
+    return found
+
+
+def _put(twin: nn.Module, path: str, layers: nn.ModuleList) -> None:
+    """Give a twin another list of layers, without touching the module that it was copied from."""
+    *parents, name = path.split(".")
+    place = twin
+    for parent in parents:
+        inner = _twin(place.get_submodule(parent))
+        place._modules[parent] = inner
+        place = inner
+    place._modules[name] = layers
+
+
+def _twin(module: nn.Module) -> nn.Module:
+    """Return a module that shares everything with another but its table of submodules."""
+    twin = copy.copy(module)
+    twin._modules = dict(module._modules)
+    return twin
+
+
+def _tensor(output: Any) -> Tensor:
+    found = output[0] if isinstance(output, tuple) else output
+    if not isinstance(found, Tensor):
+        raise TypeError(f"a layer returned {type(found).__name__}, not a tensor")
+    return found
+
+
+def _arguments(model: nn.Module) -> set[str]:
+    import inspect
+
+    return set(inspect.signature(model.forward).parameters)

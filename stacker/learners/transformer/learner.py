@@ -1,0 +1,274 @@
+"""The transformer as a level-0 learner: fine-tuned with checkpoints, asked in batches, saved without pickle."""
+
+import hashlib
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import numpy as np
+import pandas as pd
+
+from features.pairs import Embeddings
+from features.progress import Progress, silent
+from pipelines.artefacts import whole_folder
+from stacker.learners.base import Fit, Floats, LearnerData
+from stacker.learners.transformer.params import TransformerParams
+from stacker.learners.transformer.structure import Battles, Structure, Turns
+
+if TYPE_CHECKING:
+    from stacker.learners.transformer.inference import Runner
+    from stacker.learners.transformer.states import LowerStates
+
+FORM = "1"
+"""Raised when the code changes what a fit with the same settings gives; older checkpoints are then dropped."""
+ROWS_AT_ONCE = 1024
+"""Battles that are turned into sequences and run at a time: memory does not grow with the rows."""
+_GIGABYTE = 1 << 30
+
+
+class ResolvedEncoder(Protocol):
+    """What the learner needs to know of an encoder that was found: see `features.encoders`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def sha256(self) -> str: ...
+
+
+class TransformerLearner:
+    """One fine-tuned transformer.
+
+    Parameters
+    ----------
+    name : str
+        Its name in tables and messages.
+    params : TransformerParams
+        Its settings.
+    encoder : ResolvedEncoder
+        The checkpoint that a fit starts from.
+    states : LowerStates or None
+        Shared by the fits of one run, so that frozen layers are run once for all folds; None makes one for each fit.
+    progress : Progress
+        Told how far fits and predictions have come.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        params: TransformerParams,
+        encoder: ResolvedEncoder,
+        *,
+        states: "LowerStates | None" = None,
+        progress: Progress = silent,
+    ) -> None:
+        self.name = name
+        self.params = params
+        self.encoder = encoder
+        self.states = states
+        self.progress = progress
+        self.threads = 0
+
+    def fit(self, data: LearnerData, fit: Fit) -> Self:
+        """Fine-tune on the battles, going on from `fit.workdir` where an earlier try was cut short.
+
+        Raises
+        ------
+        UserError
+            When the encoder cannot be used with these settings, or the memory is too small for one battle.
+        """
+        self.threads = fit.threads
+        with _workdir(fit.workdir) as folder, limited_threads(fit.threads), kept_randomness():
+            stamp = self._stamp(data, fit)
+            finished = folder / "finished"
+            if _read(folder / "stamp") == stamp and finished.is_dir():
+                return self._adopt(finished)
+            if _read(folder / "stamp") != stamp:
+                _empty(folder)
+                (folder / "stamp").write_text(stamp, encoding="ascii")
+            self._train(data, fit, folder / "checkpoints")
+            if fit.workdir is not None:
+                with whole_folder(finished) as part:
+                    self.save(part)
+            # They hold torch's own pickled optimiser state, and nobody needs them any more.
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        return self
+
+    def predict_proba(self, data: LearnerData) -> Floats:
+        """Return (n, 3) probabilities of A, B and tie; exact under swapping of the sides."""
+        from stacker.learners.boosting import softmax
+
+        return softmax(self.logits(data))
+
+    def logits(self, data: LearnerData) -> Floats:
+        """Return (n, 3) log-odds of A, B and tie, those of A and B opposite to each other."""
+        from stacker.learners.transformer.heads import battle_logits
+
+        found = np.empty((len(data), 3))
+        for rows, battles in self._parts(data.texts):
+            found[rows] = battle_logits(self.network_.head, self.runner_.numbers(battles.items)[battles.places])
+        return found
+
+    def embed(self, data: LearnerData) -> Embeddings:
+        """Return the fine-tuned encoder's embeddings of n battles: each text as it is read beside the others.
+
+        They are the mean hidden states of the prompt and of each answer, the prompt's averaged over both sequences.
+        """
+        n, width = len(data), self.network_.encoder.width
+        prompt, a, b = (np.empty((n, width), dtype=np.float32) for _ in range(3))
+        for rows, battles in self._parts(data.texts):
+            first, second = np.moveaxis(self.runner_.pooled(battles.items)[battles.places], 1, 0)
+            prompt[rows] = _unit(first[:, 0] + second[:, 0])
+            if self.network_.head.both_orders:
+                a[rows], b[rows] = _unit(first[:, 1] + second[:, 2]), _unit(first[:, 2] + second[:, 1])
+            else:
+                a[rows], b[rows] = _unit(first[:, 1]), _unit(second[:, 1])
+        return Embeddings(prompt, a, b)
+
+    def score(self, prompts: Sequence[Turns], answers: Sequence[Turns]) -> Floats:
+        """Return the (n,) scores of n answers to n prompts; those of one prompt rank its answers, however many.
+
+        Raises
+        ------
+        ValueError
+            When the head is joint: it knows answers only against each other.
+        """
+        if self.params.head != "pairwise":
+            raise ValueError("only the pairwise head scores single answers")
+        found = np.empty(len(prompts))
+        for start in range(0, len(prompts), ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
+            battles = self.structure_.singles(prompts[rows], answers[rows])
+            found[rows] = self.runner_.numbers(battles.items)[battles.places[:, 0], 0]
+        return found
+
+    def save(self, folder: Path) -> None:
+        """Write the learned state into an empty folder: JSON and safetensors."""
+        from stacker.learners.transformer.stored import Base, save_network
+
+        base = Base(self.encoder.name, self.encoder.folder, self.encoder.sha256)
+        save_network(folder, self.network_, self.structure_.tokenizer, self.params, self.name, base, self.about_)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        UserError
+            When the folder is damaged, or its base is not here or has other weights.
+        """
+        from stacker.learners.transformer.stored import load_network
+
+        stored = load_network(Path(folder))
+        learner = cls(stored.name, stored.params, stored.base)
+        learner.network_ = stored.network
+        learner.about_ = stored.about
+        learner.structure_ = Structure(stored.checkpoint.tokenizer, stored.params, stored.checkpoint.positions)
+        learner.runner_ = learner._runner(None)
+        return learner
+
+    def _train(self, data: LearnerData, fit: Fit, folder: Path) -> None:
+        from stacker.learners.transformer.fitting import fit_network
+
+        began = time.monotonic()
+        fitted = fit_network(self.name, self.params, self.encoder, data.texts, fit, self._states(), folder, self.progress)
+        self.network_, self.structure_, self.about_ = fitted.network, fitted.structure, fitted.about
+        self.about_["seconds"] = round(time.monotonic() - began, 1)
+        self.runner_ = self._runner(self._states())
+
+    def _states(self) -> "LowerStates":
+        from stacker.learners.transformer.states import LowerStates
+
+        if self.states is None:
+            self.states = LowerStates(int(self.params.states_gb * _GIGABYTE), self.params.memory_share)
+        return self.states
+
+    def _adopt(self, folder: Path) -> Self:
+        found = type(self).load(folder)
+        self.network_, self.structure_, self.about_ = found.network_, found.structure_, found.about_
+        self.runner_ = self._runner(None)
+        return self
+
+    def _runner(self, states: "LowerStates | None") -> "Runner":
+        from stacker.learners.transformer.fitting import make_runner
+
+        return make_runner(self.name, self.params, self.network_, self.structure_.longest, states)
+
+    def _parts(self, texts: pd.DataFrame) -> Iterator[tuple[slice, Battles]]:
+        stage = f"{self.name}: battles"
+        with limited_threads(self.threads):
+            for start in range(0, len(texts), ROWS_AT_ONCE):
+                self.progress(stage, start, len(texts))
+                rows = slice(start, start + ROWS_AT_ONCE)
+                yield rows, self.structure_.battles(texts.iloc[rows])
+        self.progress(stage, len(texts), len(texts))
+
+    def _stamp(self, data: LearnerData, fit: Fit) -> str:
+        digest = hashlib.sha256(FORM.encode())
+        digest.update(self.params.model_dump_json().encode())
+        digest.update(f"{self.encoder.sha256} {fit.seed}".encode())
+        for values in (fit.outcome, fit.weight, fit.group):
+            digest.update(np.ascontiguousarray(values).tobytes())
+        for row in zip(*(data.texts[name] for name in ("prompt", "response_a", "response_b")), strict=True):
+            digest.update(repr(row).encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
+
+
+@contextmanager
+def limited_threads(threads: int) -> Iterator[None]:
+    """Let torch use so many threads inside the block; 0 leaves it as it is."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def kept_randomness() -> Iterator[None]:
+    """Give the generators of Python, NumPy and torch back as they were: the Trainer seeds all of them."""
+    import torch
+
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+@contextmanager
+def _workdir(folder: Path | None) -> Iterator[Path]:
+    if folder is None:
+        with tempfile.TemporaryDirectory(prefix="transformer-") as temporary:
+            yield Path(temporary)
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="ascii") if path.exists() else ""
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _unit(rows: Floats) -> Any:
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)

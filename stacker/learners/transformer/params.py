@@ -1,0 +1,86 @@
+"""Settings of one transformer of the stack."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipelines.section import Section
+
+Watched = Literal["log_loss", "accuracy", "balanced_accuracy", "bradley_terry_loss"]
+
+
+class LossParams(Section):
+    """Weights of the losses that are added up; `focal_gamma` and `label_smoothing` shape them.
+
+    `cross_entropy`, `class_weighted` (each class counts alike), `focal` (Lin et al., 2017) and `ranking`
+    (Bradley-Terry on the gap of A's and B's logits, a tie as half a win for each).
+    """
+
+    cross_entropy: float = Field(1.0, ge=0)
+    class_weighted: float = Field(0.0, ge=0)
+    focal: float = Field(0.0, ge=0)
+    focal_gamma: float = Field(2.0, ge=0)
+    ranking: float = Field(0.0, ge=0)
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _some_loss(self) -> Self:
+        if self.cross_entropy + self.class_weighted + self.focal == 0:
+            raise ValueError("give cross_entropy, class_weighted or focal a weight above 0: ranking alone has no tie")
+        return self
+
+
+class TransformerParams(Section):
+    """One fine-tuned transformer.
+
+    `model` is a Hub name or a local folder. `tuning`: frozen fits the head alone; top_k trains the upper `top_layers`
+    layers; lora puts adapters of `lora_rank` into the upper `top_layers` layers (0 means every layer); all trains all.
+    Budgets are in tokens of the model's own tokenizer, markers not counted. `batch` is in battles. `strengths` are
+    candidates for the inverse penalty of the head's first, convex fit. `watch` lists what early stopping looks at:
+    the weights kept are the best by the first, training goes on while any of them improves within `patience`
+    evaluations. `store`: beside keeps only what differs from the named base, whole keeps a full copy, auto keeps it
+    beside where the base comes with the install.
+    """
+
+    model: str = "distilbert-base-uncased"
+    head: Literal["joint", "pairwise"] = "pairwise"
+    ties: Literal["davidson", "rao_kupper"] = "davidson"
+    tuning: Literal["frozen", "top_k", "lora", "all"] = "top_k"
+    top_layers: int = Field(1, ge=0)
+    lora_rank: int = Field(8, ge=1)
+    lora_alpha: float = Field(16.0, gt=0)
+    lora_dropout: float = Field(0.05, ge=0, lt=1)
+
+    prompt_tokens: int = Field(64, ge=1)
+    answer_tokens: int = Field(128, ge=1)
+    head_share: float = Field(0.6, ge=0, le=1)
+    lengths: bool = True
+
+    losses: LossParams = LossParams()
+    strengths: tuple[float, ...] = Field((0.001, 0.003, 0.01, 0.03, 0.1), min_length=1)
+    epochs: float = Field(2.0, gt=0)
+    batch: int = Field(16, ge=1)
+    learning_rate: float = Field(5e-5, gt=0)
+    head_learning_rate: float = Field(1e-4, gt=0)
+    weight_decay: float = Field(0.01, ge=0)
+    warmup: float = Field(0.1, ge=0, lt=1)
+    dropout: float = Field(0.1, ge=0, lt=1)
+    swap_augmentation: bool = True
+
+    held_share: float = Field(0.15, gt=0, lt=1)
+    watch: tuple[Watched, ...] = Field(("log_loss", "accuracy", "balanced_accuracy", "bradley_terry_loss"), min_length=1)
+    patience: int = Field(3, ge=1)
+    evaluations_per_epoch: int = Field(2, ge=1)
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    gradient_checkpointing: bool = False
+    memory_share: float = Field(0.4, gt=0, lt=1)
+    states_gb: float = Field(2.0, ge=0)
+    store: Literal["auto", "whole", "beside"] = "auto"
+
+    @model_validator(mode="after")
+    def _layers_to_train(self) -> Self:
+        if self.tuning == "top_k" and self.top_layers == 0:
+            raise ValueError("tuning top_k needs top_layers of 1 or more; for none choose frozen, for every layer all")
+        return self

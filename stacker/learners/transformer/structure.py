@@ -1,0 +1,240 @@
+"""Structured input: prompt and answers with their lengths marked, each within its budget, as one model's token ids."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.text import words
+from pipelines.battles import text_of
+from pipelines.errors import UserError
+from stacker.learners.transformer.budget import CutCount, CutCounts, Ids, fit_turns
+from stacker.learners.transformer.params import TransformerParams
+
+PROMPT, FIRST, SECOND = 1, 2, 3
+"""Parts of a sequence; 0 is what belongs to none."""
+LENGTHS = 2
+"""Numbers that tell one text's length to a head."""
+_TEXTS_AT_ONCE = 512
+"""The tokenizer's own records take about 100 bytes a token; few texts at once keep memory steady."""
+
+Turns = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One sequence as a model reads it.
+
+    Attributes
+    ----------
+    ids : (l,) int32
+        Token ids, special tokens included.
+    types : (l,) int8
+        Token type ids.
+    parts : (l,) int8
+        Part each token belongs to: `PROMPT`, `FIRST`, `SECOND` (joint head only) or 0.
+    lengths : (k,) float32
+        Scaled log lengths of the prompt and of each answer, for the head; k is 0 where lengths are off.
+    """
+
+    ids: NDArray[np.int32]
+    types: NDArray[np.int8]
+    parts: NDArray[np.int8]
+    lengths: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def key(self) -> bytes:
+        """Bytes that are equal for equal sequences only, and that put sequences into an order."""
+        return b"".join(part.tobytes() for part in (self.ids, self.parts, self.lengths))
+
+
+@dataclass(frozen=True)
+class Battles:
+    """Battles as sequences: the distinct ones, and for each battle the places of its two, (n, 2) int64.
+
+    The two are (prompt, A) and (prompt, B) for the pairwise head, both orders of the battle for the joint head.
+    """
+
+    items: list[Item]
+    places: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A text cut to its budget, with the marker of its length before it."""
+
+    ids: Ids
+    words: int
+    characters: int
+
+
+class Structure:
+    """Turns texts into sequences by one tokenizer's rules, and counts what it cuts in `cut`.
+
+    Parameters
+    ----------
+    tokenizer
+        A transformers tokenizer.
+    params : TransformerParams
+        Budgets, head and whether lengths are shown.
+    most : int
+        Positions the model has.
+
+    Raises
+    ------
+    UserError
+        When the budgets need more positions than the model has.
+    """
+
+    def __init__(self, tokenizer: Any, params: TransformerParams, most: int) -> None:
+        self.tokenizer = tokenizer
+        self.params = params
+        self.cut = CutCounts()
+        self.joint = params.head == "joint"
+        self.prefix, self.middle, self.suffix, self.second_type = _template(tokenizer)
+        self.gap, self.between = self.tokens(["…", "|"])
+        self._markers: dict[tuple[str, int], Ids] = {}
+        self.longest = self._longest()
+        if self.longest > most:
+            raise UserError(
+                f"transformer {params.model}: prompt_tokens {params.prompt_tokens} and answer_tokens "
+                f"{params.answer_tokens} with the {params.head} head need {self.longest} positions but the model has {most}; "
+                f"lower them."
+            )
+
+    def battles(self, texts: pd.DataFrame) -> Battles:
+        """Return the sequences of n battles; columns `prompt`, `response_a`, `response_b` hold tuples of turns.
+
+        The distinct sequences come in an order of their own (length, then content), so that neither the order of the
+        rows nor the sides change how they are batched.
+        """
+        prompts = self._prompts(texts["prompt"])
+        a, b = self._answers(texts["response_a"]), self._answers(texts["response_b"])
+        pairs = []
+        for prompt, first, second in zip(prompts, a, b, strict=True):
+            if self.joint:
+                pairs.append((self._join(prompt, first, second), self._join(prompt, second, first)))
+            else:
+                pairs.append((self._join(prompt, first), self._join(prompt, second)))
+        return _distinct(pairs)
+
+    def singles(self, prompts: Sequence[Turns], answers: Sequence[Turns]) -> Battles:
+        """Return (prompt, answer) pairs as the sequences of the pairwise head, each battle's two the same."""
+        joined = (self._join(*pair) for pair in zip(self._prompts(prompts), self._answers(answers), strict=True))
+        return _distinct([(item, item) for item in joined])
+
+    def tokens(self, texts: Sequence[str]) -> list[Ids]:
+        """Return each text's token ids, without special tokens: the name of one, written in a text, is text."""
+        readable = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]  # no lone surrogates
+        found = self.tokenizer(
+            readable,
+            add_special_tokens=False,
+            split_special_tokens=True,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+            verbose=False,
+        )
+        return [list(ids) for ids in found["input_ids"]]
+
+    def _prompts(self, texts: Iterable[Turns]) -> list[_Text]:
+        return self._cut_all(texts, self.params.prompt_tokens, self.cut.prompt)
+
+    def _answers(self, texts: Iterable[Turns]) -> list[_Text]:
+        return self._cut_all(texts, self.params.answer_tokens, self.cut.answer)
+
+    def _cut_all(self, texts: Iterable[Turns], budget: int, count: CutCount) -> list[_Text]:
+        every = list(texts)
+        found = []
+        for start in range(0, len(every), _TEXTS_AT_ONCE):
+            part = every[start : start + _TEXTS_AT_ONCE]
+            turns = iter(self.tokens([turn for text in part for turn in text]) if any(part) else [])
+            for text in part:
+                own = [next(turns) for _ in text]
+                ids, cut = fit_turns(own, budget, self.params.head_share, self.gap, self.between)
+                count.add(sum(map(len, own)), cut)
+                whole = text_of(text)
+                found.append(_Text(ids, len(words(whole)), len(whole)))
+        return found
+
+    def _join(self, prompt: _Text, *answers: _Text) -> Item:
+        names = ("Answer A", "Answer B") if self.joint else ("Answer",)
+        ids: Ids = [*self.prefix]
+        parts = [0] * len(ids)
+
+        def add(part: int, some: Ids) -> None:
+            ids.extend(some)
+            parts.extend([part] * len(some))
+
+        add(PROMPT, [*self._marker("Prompt", prompt.words), *prompt.ids])
+        for place, (name, answer) in enumerate(zip(names, answers, strict=True)):
+            add(0, self.middle)
+            if not place:
+                first_types = len(ids)
+            add(FIRST + place, [*self._marker(name, answer.words), *answer.ids])
+        add(0, self.suffix)
+        types = np.zeros(len(ids), dtype=np.int8)
+        types[first_types:] = self.second_type
+        lengths = [number for text in (prompt, *answers) for number in _scaled(text)] if self.params.lengths else []
+        return Item(
+            np.array(ids, dtype=np.int32), types, np.array(parts, dtype=np.int8), np.array(lengths, dtype=np.float32)
+        )
+
+    def _marker(self, name: str, count: int) -> Ids:
+        # Two digits are enough to tell lengths apart, and keep the markers few.
+        rounded = int(float(f"{count:.1e}")) if self.params.lengths else -1
+        if (name, rounded) not in self._markers:
+            text = f"{name}, {rounded} words:" if self.params.lengths else f"{name}:"
+            self._markers[name, rounded] = self.tokens([text])[0]
+        return self._markers[name, rounded]
+
+    def _longest(self) -> int:
+        names = ("Prompt", "Answer A", "Answer B") if self.joint else ("Prompt", "Answer")
+        markers = sum(len(self._marker(name, 99_000_000)) for name in names)
+        answers = len(names) - 1
+        special = len(self.prefix) + answers * len(self.middle) + len(self.suffix)
+        return special + markers + self.params.prompt_tokens + answers * self.params.answer_tokens
+
+
+def _scaled(text: _Text) -> tuple[float, float]:
+    # Centred and scaled by what is usual of answers, so that a head's penalty sees them as it sees the rest.
+    return (math.log1p(text.words) - 4.5) / 1.2, (math.log1p(text.characters) - 6.2) / 1.2
+
+
+def _distinct(pairs: Sequence[tuple[Item, Item]]) -> Battles:
+    keys = [(item.key, item) for pair in pairs for item in pair]
+    items = dict(keys)
+    order = sorted(items, key=lambda key: (len(items[key]), key))
+    place = {key: number for number, key in enumerate(order)}
+    places = np.array([place[key] for key, _ in keys], dtype=np.int64).reshape(-1, 2)
+    return Battles([items[key] for key in order], places)
+
+
+def _template(tokenizer: Any) -> tuple[Ids, Ids, Ids, int]:
+    """Return what a tokenizer puts before, between and after two texts, and the type id of the second."""
+    one, two = "x", "y"
+    plain = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in (one, two)]
+    both = tokenizer(one, two)
+    ids: Ids = list(both["input_ids"])
+    start = _find(ids, plain[0], 0)
+    middle = start + len(plain[0])
+    second = _find(ids, plain[1], middle)
+    end = second + len(plain[1])
+    types = both.get("token_type_ids")
+    return ids[:start], ids[middle:second], ids[end:], int(types[second]) if types else 0
+
+
+def _find(ids: Ids, part: Ids, start: int) -> int:
+    for place in range(start, len(ids) - len(part) + 1):
+        if ids[place : place + len(part)] == part:
+            return place
+    return start
