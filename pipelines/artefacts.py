@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,3 +62,19 @@ def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file's bytes as 64 hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sweep(folder: Path, seconds: float = 0.0) -> None:
+    """Remove what killed writers left half-written in a folder, and put back what one had moved aside.
+
+    Call it where nobody writes, or with an age in `seconds` that no writer needs.
+    """
+    oldest = time.time() - seconds
+    for left in folder.glob(".*.old"):
+        name = left.name[1:].rpartition(".")[0].rpartition(".")[0]
+        if name and not (folder / name).exists():
+            left.replace(folder / name)
+    for left in [*folder.glob(".*.part"), *folder.glob(".*.old")]:
+        if left.stat().st_mtime > oldest:
+            continue
+        shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)

@@ -4,9 +4,9 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from pipelines.errors import UserError
 
@@ -47,12 +47,12 @@ class Screen:
 
     def table(self, title: str, rows: Sequence[Sequence[str]]) -> None:
         """Show a table whose first row is its heading and whose first column holds names."""
-        shown = Table(title=title, title_justify="left", box=None, pad_edge=False)
-        for place, heading in enumerate(rows[0]):
-            shown.add_column(heading, justify="left" if place == 0 else "right", no_wrap=True)
-        for row in rows[1:]:
-            shown.add_row(*row)
-        self.console.print(shown)
+        widths = [max(cell_len(row[place]) for row in rows) for place in range(len(rows[0]))]
+        self.note(title)
+        for row in rows:
+            first, *others = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
+            numbers = (cell.rstrip().rjust(width) for cell, width in zip(others, widths[1:], strict=True))
+            self.note("  ".join(["", first, *numbers]).rstrip())
 
 
 def run_command(command: Callable[[], None]) -> None:

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError
@@ -17,6 +17,7 @@ from pipelines.sources import DataParams
 from stacker.learners.boosting import LightGBMParams, XGBoostParams
 from stacker.learners.linear import LinearParams
 from stacker.learners.sparse import SparseParams
+from stacker.stack import StackParams
 
 
 class LearnersParams(Section):
@@ -26,13 +27,6 @@ class LearnersParams(Section):
     xgboost: XGBoostParams = XGBoostParams()
     linear: LinearParams = LinearParams()
     sparse: SparseParams = SparseParams()
-
-
-class StackParams(Section):
-    """The level-1 model: `form` pool keeps every weight at or above 0, logistic leaves them free."""
-
-    form: Literal["pool", "logistic"] = "pool"
-    shrink: float = Field(20.0, ge=0)
 
 
 class RunParams(Section):
@@ -55,6 +49,8 @@ class Params(Section):
     learners: LearnersParams = LearnersParams()
     stack: StackParams = StackParams()
     run: RunParams = RunParams()
+    dashboard: dict[str, Any] = Field(default_factory=dict)
+    """Read by the dashboard, which checks it; nothing here depends on it."""
 
 
 def read_params(path: Path, overrides: Sequence[str] = ()) -> Params:
@@ -112,6 +108,23 @@ def key_names(model: type[BaseModel] = Params, prefix: str = "") -> list[tuple[s
         else:
             found.append((f"{prefix}{name}", default))
     return found
+
+
+def described_keys() -> str:
+    """Return one line per key with its default, for a command's help."""
+    rows = [
+        (name, yaml.safe_dump(_plain(default), default_flow_style=True, width=10**6)) for name, default in key_names()
+    ]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"  {name:<{width}}  {default.removesuffix('...\n').strip()}" for name, default in rows)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    return str(value) if isinstance(value, Path) else value
 
 
 def _override(content: dict[str, Any], override: str) -> None:

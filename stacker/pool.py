@@ -36,8 +36,8 @@ def probabilities_of(margin: Floats, tie: Floats) -> Floats:
 class Pool:
     """Log-linear pool of K learners, fitted by penalised maximum likelihood.
 
-    margin = scale_m * sum_k w_k m_k and tie = scale_t * sum_k v_k t_k + offset, with weights that do not fall below 0
-    in the `pool` form and are free in the `logistic` form.
+    margin = sum_k w_k m_k / T and tie = (sum_k v_k t_k + offset) / T, with weights that do not fall below 0 in the `pool`
+    form and are free in the `logistic` form; `temperature_` T is 1 until somebody who has held-out verdicts sets it.
 
     Parameters
     ----------
@@ -77,6 +77,7 @@ class Pool:
         self.margin_weights_ = np.asarray(found.x[:learners])
         self.tie_weights_ = np.asarray(found.x[learners:-1])
         self.tie_offset_ = float(found.x[-1])
+        self.temperature_ = 1.0
         return self
 
     def to_dict(self) -> dict[str, Any]:
@@ -87,6 +88,7 @@ class Pool:
             "margin_weights": self.margin_weights_.tolist(),
             "tie_weights": self.tie_weights_.tolist(),
             "tie_offset": self.tie_offset_,
+            "temperature": self.temperature_,
         }
 
     @classmethod
@@ -96,6 +98,7 @@ class Pool:
         pool.margin_weights_ = np.array(stored["margin_weights"])
         pool.tie_weights_ = np.array(stored["tie_weights"])
         pool.tie_offset_ = stored["tie_offset"]
+        pool.temperature_ = stored["temperature"]
         return pool
 
     def predict_proba(self, probabilities: Floats) -> Floats:
@@ -103,5 +106,7 @@ class Pool:
         margin, tie = margins_and_ties(probabilities)
         # Sums over learners one by one: a matrix product may add in another order for another number of rows.
         pooled_margin = sum(margin[:, k] * w for k, w in enumerate(self.margin_weights_))
-        pooled_tie = sum(tie[:, k] * v for k, v in enumerate(self.tie_weights_))
-        return probabilities_of(np.asarray(pooled_margin), np.asarray(pooled_tie) + self.tie_offset_)
+        pooled_tie = sum(tie[:, k] * v for k, v in enumerate(self.tie_weights_)) + self.tie_offset_
+        return probabilities_of(
+            np.asarray(pooled_margin) / self.temperature_, np.asarray(pooled_tie) / self.temperature_
+        )

@@ -1,23 +1,48 @@
-"""The stack: a level-1 pool over out-of-fold probabilities, with a cross-fitted score."""
+"""The stack: a level-1 pool over out-of-fold probabilities and its temperature, with a cross-fitted score."""
+
+from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
 from pipelines.section import Section
+from stacker.calibration import fit_temperature
 from stacker.learners.base import Fit, Floats, Ints
 from stacker.pool import Pool
 
 
-def fit_pool(params: Section, probabilities: Floats, fit: Fit) -> Pool:
-    """Fit the level-1 model to (n, K, 3) out-of-fold probabilities."""
-    pool = Pool(params.form, params.shrink)  # type: ignore[attr-defined]
-    return pool.fit(probabilities, fit.outcome, fit.weight)
+class StackParams(Section):
+    """The level-1 model over the learners' out-of-fold probabilities.
+
+    `form` pool keeps every weight at or above 0, logistic leaves them free; `shrink` pulls the weights towards equal
+    ones. `temperature` scales the verdict by one number fitted to held-out verdicts.
+    """
+
+    form: Literal["pool", "logistic"] = "pool"
+    shrink: float = Field(20.0, ge=0)
+    temperature: bool = True
 
 
-def cross_fitted(params: Section, probabilities: Floats, fit: Fit, folds: Ints) -> Floats:
-    """Return (n, 3): each fold's verdicts by a pool that was fitted to the other folds."""
+def fit_stack(params: StackParams, probabilities: Floats, fit: Fit, folds: Ints) -> Pool:
+    """Fit the level-1 model to (n, K, 3) out-of-fold probabilities, and its temperature to cross-fitted verdicts."""
+    pool = _fit_pool(params, probabilities, fit)
+    if params.temperature and len(np.unique(folds)) > 1:
+        held = cross_fitted(params.model_copy(update={"temperature": False}), probabilities, fit, folds)
+        pool.temperature_ = fit_temperature(held, fit.outcome, fit.weight)
+    return pool
+
+
+def cross_fitted(params: StackParams, probabilities: Floats, fit: Fit, folds: Ints) -> Floats:
+    """Return (n, 3): each fold's verdicts by a level-1 model, temperature included, fitted to the other folds."""
     found = np.empty((len(folds), 3))
     for fold in np.unique(folds):
         train, held = folds != fold, folds == fold
+        if not train.any():
+            train = held
         part = Fit(fit.outcome[train], fit.weight[train], fit.group[train], fit.seed)
-        found[held] = fit_pool(params, probabilities[train], part).predict_proba(probabilities[held])
+        found[held] = fit_stack(params, probabilities[train], part, folds[train]).predict_proba(probabilities[held])
     return found
+
+
+def _fit_pool(params: StackParams, probabilities: Floats, fit: Fit) -> Pool:
+    return Pool(params.form, params.shrink).fit(probabilities, fit.outcome, fit.weight)

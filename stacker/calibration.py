@@ -1,0 +1,35 @@
+"""Temperature scaling: one number that makes probabilities as sure as they are right."""
+
+import numpy as np
+from scipy import optimize
+
+from stacker.metrics import Floats, Ints, log_loss
+
+RANGE = (0.2, 5.0)
+"""Temperatures that are looked at."""
+
+
+def scaled(probabilities: Floats, temperature: float) -> Floats:
+    """Return (n, 3) probabilities with their log-odds divided by a temperature; swaps with the sides to the last bit."""
+    logs = np.log(np.clip(probabilities, 1e-12, 1.0)) / temperature
+    e = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return e / ((e[:, 0] + e[:, 1]) + e[:, 2])[:, None]
+
+
+def fit_temperature(probabilities: Floats, outcome: Ints, weight: Floats) -> float:
+    """Return the temperature of the lowest log loss (Guo et al., 2017); above 1 where the probabilities were too sure.
+
+    Parameters
+    ----------
+    probabilities : (n, 3) float
+        Of battles that the model which gave them had not seen.
+    outcome, weight : (n,)
+        Votes and their weights.
+    """
+    found = optimize.minimize_scalar(
+        lambda log: log_loss(scaled(probabilities, float(np.exp(log))), outcome, weight),
+        bounds=tuple(np.log(RANGE)),
+        method="bounded",
+        options={"xatol": 1e-4},
+    )
+    return float(np.exp(found.x))

@@ -1,0 +1,206 @@
+"""The main job: `python -m stacker.run params.yaml` turns battles into a judge, its scores and a submission."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipelines.artefacts import sweep, whole_file, write_json
+from pipelines.folds import fold_hash
+from pipelines.submission import write_submission
+from stacker import baselines, metrics, results
+from stacker.console import Screen, run_command
+from stacker.explain import baseline
+from stacker.judge import Judge
+from stacker.learners.base import FLIP, Floats
+from stacker.learners.configured import configured_learners
+from stacker.level0 import Level0, level0, members
+from stacker.params import Params, described_keys, dump_params, read_params
+from stacker.prepare import Prepared, prepare
+from stacker.run_folder import RunFolder
+from stacker.stack import cross_fitted, fit_stack
+from stacker.versions import versions
+
+OLD_PART_S = 24 * 3600.0
+"""Half-written files in the shared cache are removed when older than this: another run may be writing younger ones."""
+SWAP_ROWS = 200
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stacker.run",
+        description="Learn from battles, save a judge, score it out of fold, and predict the test battles.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"Parameters, with their defaults:\n{described_keys()}",
+    )
+    parser.add_argument("params", type=Path, help="the parameter file, for example params.yaml")
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override one parameter, for example --set data.dir=kaggle; may be repeated",
+    )
+    chosen = parser.parse_args(arguments)
+    run_command(lambda: _run(read_params(chosen.params, chosen.overrides)))
+
+
+def _run(params: Params) -> None:
+    run(params, Screen())
+
+
+def run(params: Params, screen: Screen) -> dict[str, Any]:
+    """Run everything that the parameters ask for, and return what results.json holds.
+
+    Parameters
+    ----------
+    params : Params
+        All sections.
+    screen : Screen
+        Shows progress, notes, the results table and the paths of what was written.
+
+    Raises
+    ------
+    UserError
+        For what the user can mend; what had been computed stays in the cache.
+    """
+    folder = RunFolder(params.run.folder)
+    begun = time.perf_counter()
+    with folder.writing():
+        folder.results.unlink(missing_ok=True)
+        sweep(params.run.cache / "fits", OLD_PART_S)
+        prepared = prepare(params, folder.set_aside, screen)
+        seconds = {"features": time.perf_counter() - begun}
+        learners = configured_learners(params.learners)
+        with screen.working():
+            level = level0(learners, prepared, screen.progress)
+            stacked = cross_fitted(params.stack, level.probabilities, prepared.fit, prepared.folds)
+            fitted = members(learners, prepared, screen.progress)
+        pool = fit_stack(params.stack, level.probabilities, prepared.fit, prepared.folds)
+        judge = Judge(
+            params.features, prepared.encoder, fitted, pool, _about(params, prepared), baseline(prepared.data)
+        )
+        predictions = {**level.by_name(), results.STACK: stacked}
+        predictions |= baselines.out_of_fold_baselines(prepared.data.texts, prepared.fit, prepared.folds)
+        found = _results(params, prepared, level, predictions)
+        found["stack"] = pool.to_dict()
+        found["swap_error"] = {**level.swap_errors, results.STACK: swap_error(judge, prepared)}
+        judge.about["scores"] = {results.STACK: found["scores"][results.STACK]}
+        judge.save(folder.judge)
+        _write_tables(folder, params, prepared, predictions)
+        with screen.working():
+            _predict(folder, params, prepared, screen)
+        found["seconds"] = {**seconds, **level.seconds, "whole run": time.perf_counter() - begun}
+        write_json(folder.results, found)
+    _show(screen, found, folder, prepared)
+    return found
+
+
+def swap_error(judge: Judge, prepared: Prepared) -> float:
+    """Return the largest change of the judge's probabilities on some battles when their sides are swapped."""
+    rows = np.arange(0, len(prepared.data), max(len(prepared.data) // SWAP_ROWS, 1))
+    data = prepared.data.take(rows)
+    straight = judge.pool.predict_proba(judge.member_probabilities(data))
+    swapped = judge.pool.predict_proba(judge.member_probabilities(data.flip()))
+    return float(np.abs(straight - swapped[:, FLIP]).max())
+
+
+def _about(params: Params, prepared: Prepared) -> dict[str, Any]:
+    return {
+        "battles": len(prepared.battles),
+        "prior": baselines.class_prior(prepared.fit.outcome, prepared.fit.weight).tolist(),
+        "sources": prepared.battles["source"].value_counts().sort_index().to_dict(),
+        "seed": params.run.seed,
+        "versions": versions(),
+    }
+
+
+def _results(params: Params, prepared: Prepared, level: Level0, predictions: dict[str, Floats]) -> dict[str, Any]:
+    battles, fit = prepared.battles, prepared.fit
+    scored = results.score_all(predictions, battles)
+    best = results.best_learner(scored, list(level.names))
+    rivals = {"length only": "length only", "best learner": best}
+    losses = metrics.losses(predictions[results.STACK], fit.outcome)
+    bayes = prepared.loaded.bayes_log_loss
+    return {
+        "format": 1,
+        "battles": len(battles),
+        "prompts": int(fit.group.max()) + 1,
+        "set_aside": prepared.loaded.set_aside,
+        "class_shares": np.bincount(fit.outcome, minlength=3).tolist(),
+        "folds": {"count": params.folds.count, "sha256": fold_hash(battles["id"], prepared.folds)},
+        "encoder": None if prepared.encoder is None else prepared.encoder.described(),
+        "learners": list(level.names),
+        "baselines": list(baselines.BASELINES),
+        "scores": scored,
+        "stack_log_loss_by_fold": [float(losses[prepared.folds == fold].mean()) for fold in np.unique(prepared.folds)],
+        "intervals": results.intervals(
+            predictions, rivals, fit.outcome, fit.group, params.run.bootstrap_draws, params.run.seed
+        ),
+        "bayes_log_loss": bayes,
+        "seed": params.run.seed,
+        "versions": versions(),
+    }
+
+
+def _write_tables(folder: RunFolder, params: Params, prepared: Prepared, predictions: dict[str, Floats]) -> None:
+    with whole_file(folder.params) as part:
+        part.write_text(dump_params(params), encoding="utf-8")
+    order = np.argsort(prepared.place)  # back to the order of the sources
+    battles = prepared.battles.iloc[order]
+    with whole_file(folder.folds) as part:
+        pd.DataFrame({"id": battles["id"].to_numpy(), "fold": prepared.folds[order]}).to_parquet(part, index=False)
+    ordered = {name: probabilities[order] for name, probabilities in predictions.items()}
+    results.write_out_of_fold(folder.out_of_fold, battles, prepared.folds[order], ordered)
+
+
+def _predict(folder: RunFolder, params: Params, prepared: Prepared, screen: Screen) -> None:
+    """Predict the test battles with the judge as it was saved."""
+    test = prepared.loaded.test
+    if test is None:
+        folder.submission.unlink(missing_ok=True)
+        return
+    judge = Judge.load(folder.judge)
+    probabilities = judge.predict_proba(
+        test, cache=prepared.cache, threads=prepared.fit.threads, progress=screen.progress
+    )
+    ids = prepared.loaded.sample_ids
+    names = test["id"].tolist()
+    write_submission(folder.submission, names if ids is None else ids, names, probabilities, judge.about["prior"])
+
+
+def _show(screen: Screen, found: dict[str, Any], folder: RunFolder, prepared: Prepared) -> None:
+    screen.table(
+        f"\nOut of fold, {found['battles']:,} battles, {found['folds']['count']} folds:", results.table(found["scores"])
+    )
+    for gap in found["intervals"].values():
+        screen.note(
+            f"Stack against {gap['against']}: log loss {gap['difference']:+.4f}, 95 % interval "
+            f"{gap['low']:+.4f} to {gap['high']:+.4f} (paired bootstrap by prompt)."
+        )
+    if found["bayes_log_loss"] is not None:
+        away = found["scores"][results.STACK]["log_loss"] - found["bayes_log_loss"]
+        screen.note(
+            f"Best possible log loss on these built-in battles: {found['bayes_log_loss']:.4f}; the stack is {away:.4f} away. "
+            f"They teach nothing about real answers: name your own by --set data.dir=FOLDER."
+        )
+    screen.note(f"Swap error of the judge: {found['swap_error'][results.STACK]:.1e}.")
+    if found["set_aside"]:
+        screen.note(
+            f"Set aside: {found['set_aside']:,} rows that cannot be used, with their reasons, in {folder.set_aside}."
+        )
+    screen.note(f"Judge: {folder.judge}")
+    if prepared.loaded.test is not None:
+        screen.note(f"Submission: {folder.submission}")
+    screen.note(f"Results: {folder.results}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

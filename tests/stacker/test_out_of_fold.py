@@ -1,0 +1,114 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.build import FeatureParams, build_features
+from features.progress import silent
+from pipelines.errors import UserError
+from stacker.fit_store import FitStore
+from stacker.learners.base import Fit, LearnerData
+from stacker.learners.configured import Configured, load_learner
+from stacker.learners.linear import LinearLearner, LinearParams
+from stacker.out_of_fold import fingerprint, fitted_on_all, out_of_fold
+
+
+def frame(n):
+    return pd.DataFrame(
+        {
+            "prompt": [(f"What is {i} plus one?",) for i in range(n)],
+            "response_a": [(f"It is {i + 1}. " * (1 + i % 5),) for i in range(n)],
+            "response_b": [(f"**{i + 1}**, I think! " * (1 + i % 3),) for i in range(n)],
+            "outcome": [i % 3 for i in range(n)],
+            "weight": 1.0,
+        }
+    )
+
+
+class Counting(LinearLearner):
+    fits = 0
+
+    def fit(self, data, fit):
+        Counting.fits += 1
+        assert fit.workdir is not None
+        assert fit.workdir.is_dir()
+        return super().fit(data, fit)
+
+
+PARAMS = LinearParams(strengths=(0.01,), components=0)
+LEARNER = Configured("linear", "linear", PARAMS.model_dump_json(), lambda: Counting(PARAMS))
+
+
+@pytest.fixture
+def case():
+    battles = frame(40)
+    built = build_features(battles, FeatureParams(embedding=False))
+    data = LearnerData(battles[["prompt", "response_a", "response_b"]], built.pairs, None)
+    outcome = battles["outcome"].to_numpy()
+    Counting.fits = 0
+    return battles, data, Fit(outcome, np.ones(40), np.arange(40), 0), np.arange(40) % 4
+
+
+def test_each_fold_is_predicted_by_a_fit_that_never_saw_it(case, tmp_path):
+    battles, data, fit, folds = case
+    prints = fingerprint(battles, "1")
+    found, swap = out_of_fold(LEARNER, data, fit, folds, prints, FitStore(tmp_path), silent)
+    assert Counting.fits == 4
+    assert swap < 1e-9
+    held = np.flatnonzero(folds == 1)
+    rest = np.flatnonzero(folds != 1)
+    by_hand = LinearLearner(PARAMS).fit(data.take(rest), Fit(fit.outcome[rest], fit.weight[rest], fit.group[rest], 0))
+    np.testing.assert_array_equal(found[held], by_hand.predict_proba(data.take(held)))
+
+
+def test_nothing_is_fitted_twice_and_what_changed_is_fitted_again(case, tmp_path):
+    battles, data, fit, folds = case
+    store = FitStore(tmp_path)
+    first, _ = out_of_fold(LEARNER, data, fit, folds, fingerprint(battles, "1"), store, silent)
+    again, _ = out_of_fold(LEARNER, data, fit, folds, fingerprint(battles, "1"), store, silent)
+    assert Counting.fits == 4
+    np.testing.assert_array_equal(first, again)
+    out_of_fold(LEARNER, data, fit, folds, fingerprint(battles, "2"), store, silent)  # other features
+    assert Counting.fits == 8
+    battles.loc[0, "outcome"] = 1  # one vote
+    out_of_fold(LEARNER, data, fit, folds, fingerprint(battles, "1"), store, silent)
+    assert Counting.fits == 12
+
+
+def test_a_damaged_fit_is_fitted_again(case, tmp_path):
+    battles, data, fit, folds = case
+    store = FitStore(tmp_path)
+    prints = fingerprint(battles, "1")
+    first, _ = out_of_fold(LEARNER, data, fit, folds, prints, store, silent)
+    damaged = sorted(tmp_path.glob("*.npz"))[0]
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    again, _ = out_of_fold(LEARNER, data, fit, folds, prints, store, silent)
+    assert Counting.fits == 5
+    np.testing.assert_array_equal(first, again)
+    assert not list(tmp_path.glob("*.work"))
+
+
+def test_the_learner_of_all_battles_is_read_back_from_where_it_was_kept(case, tmp_path):
+    battles, data, fit, _ = case
+    store = FitStore(tmp_path)
+    learner, folder = fitted_on_all(LEARNER, data, fit, fingerprint(battles, "1"), store, silent)
+    again, _ = fitted_on_all(LEARNER, data, fit, fingerprint(battles, "1"), store, silent)
+    assert Counting.fits == 1
+    np.testing.assert_array_equal(learner.predict_proba(data), again.predict_proba(data))
+    assert json.loads((folder / "learner.json").read_text())["params"]["strengths"] == [0.01]
+
+
+def test_an_unknown_kind_of_learner_is_named():
+    with pytest.raises(UserError, match="holds a learner of kind 'oracle'"):
+        load_learner("oracle", Path("judge"))
+
+
+def test_a_fingerprint_knows_texts_votes_and_lone_surrogates():
+    battles = frame(2)
+    battles.at[1, "prompt"] = ("half a pair \ud83d",)
+    one, other = fingerprint(battles, "1")
+    assert one != other
+    battles.loc[0, "weight"] = 2.0
+    assert fingerprint(battles, "1")[0] != one

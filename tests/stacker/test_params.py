@@ -1,0 +1,109 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipelines.errors import UserError
+from stacker.params import Params, described_keys, dump_params, key_names, parse_params, read_params
+
+ROOT = Path(__file__).parents[2]
+
+
+def written(tmp_path, text):
+    path = tmp_path / "p.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_projects_own_file_says_every_key_and_each_default():
+    """params.yaml is where people read what there is, so it may neither lack a key nor show another default."""
+    stands = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    resolved = read_params(ROOT / "params.yaml")
+    assert dump_params(resolved) == dump_params(Params().model_copy(update={"dashboard": resolved.dashboard}))
+
+    def leaves(node, prefix=""):
+        for key, value in node.items():
+            if isinstance(value, dict):
+                yield from leaves(value, f"{prefix}{key}.")
+            else:
+                yield f"{prefix}{key}"
+
+    assert {name for name, _ in key_names() if name.partition(".")[0] not in ("dashboard", "study")} <= set(
+        leaves(stands)
+    )
+
+
+def test_a_section_left_out_has_its_defaults(tmp_path):
+    assert read_params(written(tmp_path, "run:\n  seed: 7\n")).run.seed == 7
+    assert read_params(written(tmp_path, "")) == Params()
+
+
+def test_what_is_dumped_reads_back_to_the_same(tmp_path):
+    params = parse_params({"run": {"seed": 3}, "learners": {"sparse": {"word_ngrams": [1, 3]}}})
+    assert read_params(written(tmp_path, dump_params(params))) == params
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "value"),
+    [
+        ("run.seed=9", "seed", 9),
+        ("run.folder=runs/other", "folder", Path("runs/other")),
+        ("run.threads=1", "threads", 1),
+    ],
+)
+def test_an_override_wins_over_the_file(tmp_path, override, key, value):
+    params = read_params(written(tmp_path, "run: {seed: 1}\n"), [override])
+    assert getattr(params.run, key) == value
+
+
+def test_an_override_reaches_into_a_list(tmp_path):
+    path = written(tmp_path, "data:\n  sources:\n    - path: a.csv\n    - path: b.csv\n")
+    params = read_params(path, ["data.sources.1.weight=0.5"])
+    assert [source.weight for source in params.data.sources] == [1.0, 0.5]
+
+
+BAD = [
+    ("run:\n  sed: 1\n", [], ["run.sed", "unknown", "did you mean run.seed?"]),
+    ("learner: {}\n", [], ["learner", "unknown", "did you mean learners?"]),
+    ("run:\n  seed: one\n", [], ["run.seed", "'one'", "integer"]),
+    ("run:\n  threads: -1\n", [], ["run.threads", "-1", "greater than or equal to 0"]),
+    ("folds:\n  count: 1\n", [], ["folds.count", "1", "greater than or equal to 2"]),
+    ("stack:\n  form: mean\n", [], ["stack.form", "'mean'", "'pool' or 'logistic'"]),
+    ("features:\n  style: perhaps\n", [], ["features.style", "'perhaps'", "boolean"]),
+    ("- a\n- b\n", [], ["holds list", "section:"]),
+    ("run: [\n", [], ["line", "not valid YAML"]),
+    ("run:\n\tseed: 1\n", [], ["line 2", "not valid YAML"]),
+    ("encoder:\n  max_tokens: 2\n", [], ["encoder.max_tokens", "2", "greater than or equal to 8"]),
+    ("learners:\n  sparse:\n    word_ngrams: 3\n", [], ["learners.sparse.word_ngrams", "3"]),
+    ("", ["run.seed"], ["--set run.seed", "no `=`", "section.key=value"]),
+    ("", ["=3"], ["--set =3", "section.key=value"]),
+    ("", ["run.seed=[1"], ["--set run.seed=[1", "not valid YAML"]),
+    ("", ["run.seeds=1"], ["run.seeds", "did you mean run.seed?"]),
+    ("run:\n  seed: 1\n", ["run.seed.deep=1"], ["--set run.seed.deep=1", "run.seed is a value, not a section"]),
+    ("data:\n  sources: [{path: a.csv}]\n", ["data.sources.4.weight=1"], ["items 0 to 0", "4 is none of them"]),
+]
+
+
+@pytest.mark.parametrize(("text", "overrides", "said"), BAD)
+def test_a_mistake_is_named_in_one_sentence(tmp_path, text, overrides, said):
+    with pytest.raises(UserError) as fault:
+        read_params(written(tmp_path, text), overrides)
+    sentence = str(fault.value)
+    assert "\n" not in sentence
+    for part in said:
+        assert part in sentence
+
+
+def test_a_file_that_is_not_there_or_not_text(tmp_path):
+    with pytest.raises(UserError, match=r"none\.yaml: cannot be read"):
+        read_params(tmp_path / "none.yaml")
+    path = tmp_path / "latin.yaml"
+    path.write_bytes("run: {seed: 1} # é".encode("latin-1"))
+    with pytest.raises(UserError, match="is not UTF-8 text"):
+        read_params(path)
+
+
+def test_the_help_lists_every_key():
+    shown = described_keys()
+    for name, _ in key_names():
+        assert f"  {name} " in shown
