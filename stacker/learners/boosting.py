@@ -62,7 +62,7 @@ class Boosting(ABC):
         self.reducer_ = None
         if data.embeddings is not None and self.params.components > 0:
             self.reducer_ = EmbeddingReducer(self.params.components, fit.seed).fit(data.embeddings)
-        pairs = self._pairs(data)
+        pairs = self.pairs(data)
         self.names_ = pairs.names
         self.boosters_: list[Any] = []
         inner = grouped_folds(fit.group, fit.outcome, max(self.params.bags, 2) if self.params.bags > 1 else 5, fit.seed)
@@ -76,7 +76,10 @@ class Boosting(ABC):
 
     def predict_proba(self, data: LearnerData) -> Floats:
         """Return (n, 3): softmax of the log-odds averaged over both orders and all bags."""
-        pairs = self._pairs(data)
+        return self.predict_pairs(self.pairs(data))
+
+    def predict_pairs(self, pairs: PairMatrix) -> Floats:
+        """Return what `predict_proba` does, from the features that `pairs` gives."""
         # One order in memory at a time.
         straight = self._log_odds(pairs)
         return softmax((straight + self._log_odds(pairs.flip())[:, FLIP]) / 2)
@@ -101,7 +104,8 @@ class Boosting(ABC):
         learner.boosters_ = [learner._read(folder / f"booster_{bag}{cls.suffix}") for bag in range(meta["boosters"])]
         return learner
 
-    def _pairs(self, data: LearnerData) -> PairMatrix:
+    def pairs(self, data: LearnerData) -> PairMatrix:
+        """Return the features that the boosters see: those of the blocks and the reduced embeddings."""
         return with_reduced(data.pairs, data.embeddings, self.reducer_)
 
     def _log_odds(self, pairs: PairMatrix) -> Floats:

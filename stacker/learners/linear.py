@@ -40,7 +40,7 @@ class LinearLearner:
         self.reducer_ = None
         if data.embeddings is not None and self.params.components > 0:
             self.reducer_ = EmbeddingReducer(self.params.components, fit.seed).fit(data.embeddings)
-        pairs = self._pairs(data)
+        pairs = self.pairs(data)
         self.names_ = pairs.names
         self.odd_, self.even_ = odd_and_even(pairs)
         self.centre_ = np.nan_to_num(_nanmean(pairs.values)).astype(np.float64)
@@ -56,7 +56,11 @@ class LinearLearner:
 
     def predict_proba(self, data: LearnerData) -> Floats:
         """Return (n, 3) probabilities; the swap is exact by form."""
-        scaled = self._scaled(self._pairs(data))
+        return self.predict_pairs(self.pairs(data))
+
+    def predict_pairs(self, pairs: PairMatrix) -> Floats:
+        """Return what `predict_proba` does, from the features that `pairs` gives."""
+        scaled = self._scaled(pairs)
         return self.model_.predict_proba(scaled[:, self.odd_], scaled[:, self.even_])
 
     def save(self, folder: Path) -> None:
@@ -91,7 +95,8 @@ class LinearLearner:
         learner.reducer_ = EmbeddingReducer.load(reducer) if reducer.exists() else None
         return learner
 
-    def _pairs(self, data: LearnerData) -> PairMatrix:
+    def pairs(self, data: LearnerData) -> PairMatrix:
+        """Return the features that the regressions see: those of the blocks and the reduced embeddings."""
         return with_reduced(data.pairs, data.embeddings, self.reducer_)
 
     def _scaled(self, pairs: PairMatrix) -> Floats:
