@@ -1,0 +1,131 @@
+"""How a judge does out of fold: calibration, and its scores by length and by language."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from dashboard.analysis.agreement import wilson
+from dashboard.analysis.votes import Floats, Ints
+from pipelines.battles import OUTCOMES
+from stacker import metrics
+
+LEAST = 20
+"""Battles below which a language is put together with others."""
+
+
+def predictors(table: pd.DataFrame) -> list[str]:
+    """Return the names of the predictors in a run's table of out-of-fold probabilities, in its order."""
+    ending = f": {OUTCOMES[0]}"
+    return [name.removesuffix(ending) for name in table.columns if name.endswith(ending)]
+
+
+def probabilities_of(table: pd.DataFrame, predictor: str) -> Floats:
+    """Return the (n, 3) out-of-fold probabilities of one predictor."""
+    return table[[f"{predictor}: {outcome}" for outcome in OUTCOMES]].to_numpy(dtype=np.float64)
+
+
+def calibration(probabilities: Floats, outcome: Ints, bins: int = 10) -> pd.DataFrame:
+    """Compare probabilities with how often the outcome came, for A, B and tie.
+
+    Parameters
+    ----------
+    probabilities : (n, 3) float
+        Of battles the predictor had not seen.
+    outcome : (n,) int
+        Votes.
+    bins : int
+        Each holds about as many battles as the others, so that none rests on a handful; fewer where there are less
+        than 20 battles for each.
+
+    Returns
+    -------
+    DataFrame
+        `outcome` (0, 1, 2), `predicted` (mean probability), `seen` (share), `low`, `high` (Wilson), `battles`.
+    """
+    rows: list[dict[str, float | int]] = []
+    for place in range(3):
+        if not len(outcome):
+            break
+        order = np.argsort(probabilities[:, place], kind="stable")
+        for part in np.array_split(order, max(1, min(bins, len(order) // 20))):
+            hits = int(np.sum(outcome[part] == place))
+            low, high = wilson(hits, len(part))
+            mean = float(probabilities[part, place].mean())
+            row = {"outcome": place, "predicted": mean, "seen": hits / len(part), "low": float(low)}
+            rows.append(row | {"high": float(high), "battles": len(part)})
+    return pd.DataFrame(rows, columns=["outcome", "predicted", "seen", "low", "high", "battles"])
+
+
+def scores_by(
+    probabilities: Floats, outcome: Ints, labels: Sequence[str], order: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Return accuracy with its interval, log loss and that of the class shares alone, for each label.
+
+    Parameters
+    ----------
+    probabilities, outcome : (n, 3) and (n,)
+        Out-of-fold probabilities and votes.
+    labels : sequence of n str
+        What parts the battles.
+    order : sequence of str, optional
+        The labels in their order; by default the most frequent first.
+
+    Returns
+    -------
+    DataFrame
+        `label`, `battles`, `accuracy`, `low`, `high`, `log_loss`, `prior_log_loss` (of the label's own shares, the
+        best that a verdict without reading can do).
+    """
+    names = np.asarray(labels, dtype=object)
+    wished = list(order) if order is not None else list(pd.Series(names).value_counts(sort=True).index)
+    rows = []
+    for name in wished:
+        inside = names == name
+        n = int(inside.sum())
+        if n == 0:
+            continue
+        right = int(np.sum(probabilities[inside].argmax(axis=1) == outcome[inside]))
+        low, high = wilson(right, n)
+        shares = np.bincount(outcome[inside], minlength=3) / n
+        some = shares[shares > 0]
+        rows.append(
+            {
+                "label": name,
+                "battles": n,
+                "accuracy": right / n,
+                "low": float(low),
+                "high": float(high),
+                "log_loss": metrics.log_loss(probabilities[inside], outcome[inside]),
+                "prior_log_loss": float(-(some * np.log(some)).sum()),
+            }
+        )
+    columns = ["label", "battles", "accuracy", "low", "high", "log_loss", "prior_log_loss"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def length_bands(characters: Ints, bands: int = 5) -> tuple[list[str], list[str]]:
+    """Part battles by length into bands of about the same size.
+
+    Returns
+    -------
+    labels : list of n str
+        E.g. `0-420`: the characters of the shortest and the longest battle of the band.
+    order : list of str
+        The labels, from the shortest.
+    """
+    if not len(characters):
+        return [], []
+    edges = np.unique(np.quantile(characters, np.linspace(0, 1, bands + 1)))
+    place = np.clip(np.searchsorted(edges, characters, side="left") - 1, 0, max(len(edges) - 2, 0))
+    order = []
+    for band in range(int(place.max()) + 1):
+        inside = characters[place == band]
+        order.append(f"{inside.min():,}–{inside.max():,}" if len(inside) else "")
+    return [order[band] for band in place], [name for name in dict.fromkeys(order) if name]
+
+
+def language_labels(langs: Sequence[str], other: str, least: int = LEAST) -> list[str]:
+    """Return the languages, with those of fewer than `least` battles, and the unknown, under the name `other`."""
+    counts = pd.Series(list(langs), dtype=object).value_counts()
+    return [lang if lang and counts[lang] >= least else other for lang in langs]

@@ -1,0 +1,93 @@
+"""In which order to vote on a file: the least certain battles first, or those that would teach the most."""
+
+from collections.abc import Callable, Collection
+from typing import Literal
+
+import numpy as np
+
+from dashboard.analysis.votes import Floats, Ints
+
+Order = Literal["uncertain", "informative", "file"]
+ORDERS: tuple[Order, ...] = ("uncertain", "informative", "file")
+GREEDY = 400
+"""Battles that are chosen one by one for diversity; nobody votes on more in one sitting, the rest go by entropy."""
+HASHED = 512
+
+
+def entropy(probabilities: Floats) -> Floats:
+    """Return the entropy of (n, 3) verdicts as a share of the largest, log 3; 0 is certain, 1 knows nothing."""
+    p = np.clip(probabilities, 1e-300, 1.0)
+    return np.asarray(-(probabilities * np.log(p)).sum(axis=1) / np.log(3.0))
+
+
+def uncertain_first(probabilities: Floats) -> Ints:
+    """Return the rows of (n, 3) verdicts, the least certain first; equals in the order of the file."""
+    return np.argsort(-entropy(probabilities), kind="stable").astype(np.int64)
+
+
+def informative_first(
+    probabilities: Floats, vectors: Floats, voted: Collection[int] = (), greedy: int = GREEDY
+) -> Ints:
+    """Return the rows, those first that are both uncertain and unlike what was voted on or is asked before them.
+
+    The next battle is always the one with the largest product of entropy and distance, where distance is half of
+    one less the largest cosine with any battle voted on or already placed: 0 for the same again, 1 for the opposite.
+
+    Parameters
+    ----------
+    probabilities : (n, 3) float
+        Verdicts.
+    vectors : (n, d) float
+        What the battles are about; need not be scaled.
+    voted : collection of int
+        Rows with a vote: left out of the order, and avoided.
+    greedy : int
+        Rows placed so; the rest follow by entropy.
+    """
+    n = len(probabilities)
+    unsure = entropy(probabilities)
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    units = np.divide(vectors, length, out=np.zeros_like(vectors, dtype=np.float64), where=length > 0)
+    free = np.ones(n, dtype=bool)
+    free[list(voted)] = False
+    distance = np.ones(n)
+    for row in voted:
+        distance = np.minimum(distance, _apart(units, row))
+    chosen: list[int] = []
+    for _ in range(min(greedy, int(free.sum()))):
+        row = int(np.where(free, unsure * distance, -1.0).argmax())
+        chosen.append(row)
+        free[row] = False
+        distance = np.minimum(distance, _apart(units, row))
+    rest = np.flatnonzero(free)
+    rest = rest[np.argsort(-unsure[rest], kind="stable")]
+    return np.concatenate([np.array(chosen, dtype=np.int64), rest])
+
+
+def in_order(
+    order: Order, probabilities: Floats | None, vectors: Callable[[], Floats], voted: Collection[int], count: int
+) -> Ints:
+    """Return the rows of a file of `count` battles without a vote, in the wished order; without verdicts the file's.
+
+    `vectors` is called only where the order needs them.
+    """
+    if probabilities is None or order == "file":
+        rows = np.arange(count, dtype=np.int64)
+    elif order == "uncertain":
+        rows = uncertain_first(probabilities)
+    else:
+        return informative_first(probabilities, vectors(), voted)
+    return rows[~np.isin(rows, np.fromiter(voted, dtype=np.int64, count=len(voted)))]
+
+
+def hashed_words(texts: list[str]) -> Floats:
+    """Return (n, 512) vectors of the words and signs of texts, where no encoder is at hand."""
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    hashing = HashingVectorizer(analyzer="char_wb", ngram_range=(2, 3), n_features=HASHED, norm="l2")
+    cleaned = [text.encode("utf-8", "replace").decode("utf-8")[:4_000] for text in texts]
+    return np.asarray(hashing.transform(cleaned).toarray(), dtype=np.float64)
+
+
+def _apart(units: Floats, row: int) -> Floats:
+    return np.clip((1.0 - units @ units[row]) / 2.0, 0.0, 1.0)

@@ -1,0 +1,142 @@
+"""Bradley-Terry ranking of the voted models or styles, as voted and with length and style held equal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.stats import norm
+
+from dashboard.analysis.votes import Floats
+from pipelines.battles import text_of
+from stacker.strength import fit_strengths
+
+CONTROLS = ("length", "headings", "list items", "bold", "code blocks")
+"""What is held equal: the features of Chatbot Arena's style control, and code blocks."""
+SCORE_OF_A = np.array([1.0, 0.0, 0.5])
+MOST_CACHED = 20_000
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Strengths of models or styles.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        `name`, `votes`, `wins`, `ties`, `losses`, `strength` (log-odds, mean 0), `low`, `high`, `rank` (1 and the
+        number of names that are better beyond doubt), `group` (names of different groups never met, directly or
+        by others, and cannot be compared); the strongest first.
+    effects : DataFrame
+        `control`, `effect` (log-odds for one standard deviation more of it), `low`, `high`; empty without control.
+    votes : int
+        Votes that the ranking rests on.
+    """
+
+    rows: pd.DataFrame
+    effects: pd.DataFrame
+    votes: int
+
+
+def rank(
+    votes: pd.DataFrame,
+    of: Literal["style", "model"],
+    controls: Floats | None = None,
+    level: float = 0.95,
+    ridge: float = 0.1,
+) -> Ranking:
+    """Rank what was voted on.
+
+    Parameters
+    ----------
+    votes : DataFrame, n rows
+        From `with_outcomes`; battles without both names, or of a name against itself, are left out.
+    of : "style" or "model"
+        Which names.
+    controls : (n, k) float, optional
+        `style_differences` of the same rows, to rank with length and style held equal.
+    level : float
+        Coverage of the intervals, which come from the curvature of the likelihood.
+    ridge : float
+        Pull of strengths and effects towards 0, as `fit_strengths` takes it.
+    """
+    a, b = (votes[f"{of}_{side}"].fillna("").astype(str).to_numpy(dtype=object) for side in ("a", "b"))
+    kept = (a != "") & (b != "") & (a != b)
+    outcome = votes["outcome"].to_numpy(dtype=np.int64)[kept]
+    if not kept.any():
+        return Ranking(_empty_rows(), _empty_effects(), 0)
+    names, places = np.unique(np.concatenate([a[kept], b[kept]]).astype(str), return_inverse=True)
+    first, second = np.split(places.astype(np.int64), 2)
+    count, n = len(names), int(kept.sum())
+    scaled = None if controls is None else _scaled(controls[kept])
+    fitted = fit_strengths(first, second, SCORE_OF_A[outcome], count, scaled, ridge)
+    half = norm.ppf((1 + level) / 2) * fitted.errors()
+    low, high = fitted.values - half[:count], fitted.values + half[:count]
+    won = np.bincount(first[outcome == 0], minlength=count) + np.bincount(second[outcome == 1], minlength=count)
+    lost = np.bincount(second[outcome == 0], minlength=count) + np.bincount(first[outcome == 1], minlength=count)
+    voted = np.bincount(first, minlength=count) + np.bincount(second, minlength=count)
+    met = coo_array((np.ones(n), (first, second)), shape=(count, count))
+    rows = pd.DataFrame(
+        {
+            "name": names.astype(object),
+            "votes": voted,
+            "wins": won,
+            "ties": voted - won - lost,
+            "losses": lost,
+            "strength": fitted.values,
+            "low": low,
+            "high": high,
+            "rank": 1 + (low[None, :] > high[:, None]).sum(axis=1),
+            "group": connected_components(met, directed=False)[1],
+        }
+    ).sort_values(["strength", "name"], ascending=[False, True], ignore_index=True)
+    effects = _empty_effects()
+    if controls is not None:
+        value, width = fitted.coefficients, half[count:]
+        effects = pd.DataFrame(
+            {"control": list(CONTROLS), "effect": value, "low": value - width, "high": value + width}
+        )
+    return Ranking(rows, effects, n)
+
+
+def style_differences(response_a: Sequence[tuple[str, ...]], response_b: Sequence[tuple[str, ...]]) -> Floats:
+    """Return (n, 5) differences in `CONTROLS` between two answers, each (A - B) / (A + B), 0 where both have none.
+
+    This is the form that Chatbot Arena's style control uses: it does not depend on how long both answers are.
+    """
+    if not len(response_a):
+        return np.zeros((0, len(CONTROLS)))
+    a = np.array([_counts(text_of(turns)) for turns in response_a], dtype=np.float64)
+    b = np.array([_counts(text_of(turns)) for turns in response_b], dtype=np.float64)
+    return np.divide(a - b, a + b, out=np.zeros_like(a), where=a + b > 0)
+
+
+@lru_cache(maxsize=MOST_CACHED)
+def _counts(text: str) -> tuple[float, ...]:
+    """Return the numbers of one answer, in the order of `CONTROLS`."""
+    from features.style import Style
+    from features.surface import Surface
+
+    surface = dict(zip(Surface.columns, Surface().compute([text])[0].tolist(), strict=True))
+    style = dict(zip(Style.columns, Style().compute([text])[0].tolist(), strict=True))
+    items = style["unordered items"] + style["ordered items"]
+    return surface["words"], style["headers"], items, style["bold spans"], style["code blocks"]
+
+
+def _scaled(controls: Floats) -> Floats:
+    """Divide each control by its root mean square; not centred, as a swap turns its sign."""
+    size = np.sqrt(np.mean(controls**2, axis=0))
+    return np.divide(controls, size, out=np.zeros_like(controls), where=size > 0)
+
+
+def _empty_rows() -> pd.DataFrame:
+    names = ("name", "votes", "wins", "ties", "losses", "strength", "low", "high", "rank", "group")
+    return pd.DataFrame({name: [] for name in names})
+
+
+def _empty_effects() -> pd.DataFrame:
+    return pd.DataFrame({name: [] for name in ("control", "effect", "low", "high")})

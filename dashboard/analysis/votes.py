@@ -1,0 +1,58 @@
+"""Votes beside verdicts: what a choice means as an outcome, what a verdict calls, and whether the two agree."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dashboard.records import Choice
+from pipelines.battles import UNLABELLED
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+OUTCOME_OF: dict[Choice, int] = {"a": 0, "b": 1, "tie": 2, "both_bad": 2}
+"""A choice as the place of its outcome; "both bad" is a tie, as on Kaggle and in the Arena's exports."""
+VERDICT = ["p_a", "p_b", "p_tie"]
+TIE = 2
+
+
+def outcomes(choices: pd.Series) -> Ints:
+    """Return the outcomes of n choices, (n,) int64."""
+    return np.asarray(choices.map(OUTCOME_OF), dtype=np.int64)
+
+
+def called(probabilities: Floats) -> Ints:
+    """Return the outcome that each of (n, 3) verdicts calls; two equal sides above a tie are called a tie.
+
+    The plain argmax would call them A, and swapping the sides would then not swap the call.
+    """
+    place = probabilities.argmax(axis=1).astype(np.int64)
+    return np.where((probabilities[:, 0] == probabilities[:, 1]) & (place == 0), TIE, place)
+
+
+def with_outcomes(votes: pd.DataFrame) -> pd.DataFrame:
+    """Add what the vote and the verdict mean.
+
+    Parameters
+    ----------
+    votes : DataFrame, n rows
+        As `VoteStore.votes` returns it.
+
+    Returns
+    -------
+    DataFrame
+        The same rows with `outcome` (0, 1, 2), `called` (0, 1, 2, or -1 without a verdict) and `agrees` (True, False,
+        or missing without a verdict).
+    """
+    probabilities = votes[VERDICT].to_numpy(dtype=np.float64).reshape(-1, 3)
+    judged = np.isfinite(probabilities).all(axis=1)
+    outcome = outcomes(votes["choice"])
+    call = np.full(len(votes), UNLABELLED, dtype=np.int64)
+    call[judged] = called(probabilities[judged])
+    agrees = pd.array(call == outcome, dtype="boolean")
+    agrees[~judged] = pd.NA
+    return votes.assign(outcome=outcome, called=call, agrees=agrees)
+
+
+def judged_only(votes: pd.DataFrame) -> pd.DataFrame:
+    """Return the votes that have a verdict to compare with; `votes` comes from `with_outcomes`."""
+    return votes[votes["called"] != UNLABELLED]

@@ -1,0 +1,143 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+from sklearn.metrics import cohen_kappa_score
+
+from dashboard.analysis.agreement import (
+    agreement,
+    agreement_by,
+    agreement_by_style,
+    agreement_over_time,
+    confusion,
+    kappa,
+    period_of,
+    wilson,
+)
+from dashboard.analysis.votes import called, judged_only, outcomes, with_outcomes
+
+NAN = float("nan")
+
+
+def votes(*rows: tuple[str, tuple[float, float, float], str, str, str]) -> pd.DataFrame:
+    """Choice, verdict, style A, style B, time."""
+    return with_outcomes(
+        pd.DataFrame(
+            {
+                "choice": [row[0] for row in rows],
+                "p_a": [row[1][0] for row in rows],
+                "p_b": [row[1][1] for row in rows],
+                "p_tie": [row[1][2] for row in rows],
+                "style_a": [row[2] for row in rows],
+                "style_b": [row[3] for row in rows],
+                "voted_at": pd.to_datetime([row[4] for row in rows], utc=True),
+            }
+        )
+    )
+
+
+SIX = votes(
+    ("a", (0.7, 0.2, 0.1), "brief", "thorough", "2026-03-01 10:00"),
+    ("b", (0.7, 0.2, 0.1), "brief", "thorough", "2026-03-01 11:00"),
+    ("tie", (0.2, 0.2, 0.6), "thorough", "brief", "2026-03-02 10:00"),
+    ("both_bad", (0.1, 0.2, 0.7), "thorough", "brief", "2026-03-02 11:00"),
+    ("b", (0.1, 0.8, 0.1), "thorough", "brief", "2026-03-04 09:00"),
+    ("a", (NAN, NAN, NAN), "", "", "2026-03-04 10:00"),
+)
+
+
+def test_a_vote_agrees_where_the_call_is_its_outcome() -> None:
+    assert SIX["outcome"].tolist() == [0, 1, 2, 2, 1, 0]
+    assert SIX["called"].tolist() == [0, 0, 2, 2, 1, -1]
+    assert SIX["agrees"].tolist()[:5] == [True, False, True, True, True]
+    assert SIX["agrees"].isna().tolist() == [False] * 5 + [True]
+    assert len(judged_only(SIX)) == 5
+
+
+def test_no_votes_are_no_fault() -> None:
+    none = judged_only(SIX)[:0]
+    assert agreement(none) == {"votes": 0, "agreed": 0, "rate": None, "low": 0.0, "high": 1.0}
+    assert agreement_over_time(none).empty
+    assert agreement_by(none, "style_a").empty
+    assert kappa(confusion(none)).value is None
+    assert with_outcomes(SIX[:0]).empty
+
+
+@given(st.lists(st.tuples(*[st.integers(1, 5)] * 3), min_size=1, max_size=20))
+def test_the_call_swaps_with_the_sides(raw: list[tuple[int, int, int]]) -> None:
+    p = np.array(raw, dtype=float)
+    p /= p.sum(axis=1, keepdims=True)
+    swapped = called(p[:, [1, 0, 2]])
+    assert np.array_equal(np.array([1, 0, 2])[swapped], called(p))
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.sampled_from([0.8, 0.95, 0.99]))
+def test_wilson_is_scipys(k: int, more: int, level: float) -> None:
+    n = k + more
+    low, high = wilson(k, n, level)
+    if n == 0:
+        assert (float(low), float(high)) == (0.0, 1.0)
+        return
+    expected = binomtest(k, n).proportion_ci(level, method="wilson")
+    assert float(low) == pytest.approx(expected.low, abs=1e-12)
+    assert float(high) == pytest.approx(expected.high, abs=1e-12)
+
+
+def test_rates_by_day_and_up_to_it() -> None:
+    found = agreement_over_time(judged_only(SIX), "1D")
+    assert found["votes"].tolist() == [2, 2, 1]
+    assert found["rate"].tolist() == [0.5, 1.0, 1.0]
+    assert found["rate_so_far"].tolist() == [0.5, 0.75, 0.8]
+    expected = binomtest(4, 5).proportion_ci(0.95, method="wilson")
+    assert found["low_so_far"].iloc[-1] == pytest.approx(expected.low)
+    assert found["high_so_far"].iloc[-1] == pytest.approx(expected.high)
+
+
+@pytest.mark.parametrize(
+    ("hours", "period"), [(0, "1min"), (0.7, "1min"), (30, "1h"), (24 * 30, "1D"), (24 * 200, "7D"), (24 * 900, "28D")]
+)
+def test_long_times_have_long_periods(hours: float, period: str) -> None:
+    start = pd.Timestamp("2026-01-01", tz="UTC")
+    assert period_of([start, start + pd.Timedelta(hours=hours)]) == period
+
+
+def test_agreement_by_the_style_that_won() -> None:
+    found = agreement_by_style(judged_only(SIX)).set_index("value")
+    assert found.loc["brief", ["votes", "agreed"]].tolist() == [2, 2]  # rows 1 and 5
+    assert found.loc["thorough", ["votes", "agreed"]].tolist() == [1, 0]  # row 2
+    assert len(found) == 2
+
+
+def test_confusion_has_votes_in_rows() -> None:
+    assert confusion(judged_only(SIX)).tolist() == [[1, 0, 0], [1, 1, 0], [0, 0, 2]]
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=2, max_size=40))
+def test_kappa_is_scikit_learns(pairs: list[tuple[int, int]]) -> None:
+    voted, call = np.array(pairs).T
+    table = np.zeros((3, 3), dtype=np.int64)
+    np.add.at(table, (voted, call), 1)
+    found = kappa(table, draws=50)
+    if len(set(voted)) == 1 and set(voted) == set(call):
+        assert found.value is None  # nothing varies: agreement by chance alone is certain
+        return
+    assert found.value == pytest.approx(cohen_kappa_score(voted, call), abs=1e-12)
+    assert found.low is not None and found.high is not None and found.low <= found.high
+
+
+def test_kappas_interval_covers_the_truth() -> None:
+    shares = np.array([[0.3, 0.08, 0.05], [0.06, 0.28, 0.04], [0.05, 0.06, 0.08]])
+    truth = (np.trace(shares) - shares.sum(1) @ shares.sum(0)) / (1 - shares.sum(1) @ shares.sum(0))
+    rng = np.random.default_rng(7)
+    inside = 0
+    for draw in range(200):
+        table = rng.multinomial(150, shares.ravel()).reshape(3, 3)
+        found = kappa(table, draws=300, seed=draw)
+        inside += found.low <= truth <= found.high
+    assert 180 <= inside <= 199
+
+
+def test_every_choice_has_an_outcome() -> None:
+    assert outcomes(pd.Series(["a", "b", "tie", "both_bad"])).tolist() == [0, 1, 2, 2]

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from dashboard.analysis.order import entropy, hashed_words, in_order, informative_first, uncertain_first
+from dashboard.analysis.progress import progress
+
+POSITIVE = st.floats(0.01, 1.0)
+
+
+def verdicts(raw: np.ndarray) -> np.ndarray:
+    return raw / raw.sum(axis=1, keepdims=True)
+
+
+def test_entropy_by_hand() -> None:
+    found = entropy(np.array([[1, 0, 0], [1 / 3, 1 / 3, 1 / 3], [0.5, 0.5, 0]]))
+    assert found.tolist() == pytest.approx([0.0, 1.0, np.log(2) / np.log(3)])
+
+
+def test_the_least_certain_comes_first_and_equals_keep_the_files_order() -> None:
+    p = np.array([[0.9, 0.05, 0.05], [0.4, 0.3, 0.3], [0.9, 0.05, 0.05], [0.5, 0.4, 0.1]])
+    assert uncertain_first(p).tolist() == [1, 3, 0, 2]
+
+
+def test_the_same_question_again_waits_behind_another() -> None:
+    p = verdicts(np.array([[1, 1, 1.0], [1, 1, 1.01], [1, 1, 1.6]]))
+    vectors = np.array([[1.0, 0], [1.0, 0.01], [0, 1.0]])
+    assert uncertain_first(p).tolist() == [0, 1, 2]
+    assert informative_first(p, vectors).tolist() == [0, 2, 1]
+    assert informative_first(p, vectors, voted=[0]).tolist() == [2, 1]
+
+
+@given(arrays(float, st.tuples(st.integers(1, 25), st.just(3)), elements=POSITIVE), st.data())
+def test_every_battle_without_a_vote_comes_once(raw: np.ndarray, data: st.DataObject) -> None:
+    n = len(raw)
+    voted = data.draw(st.sets(st.integers(0, n - 1)))
+    vectors = np.random.default_rng(n).normal(size=(n, 4))
+    expected = sorted(set(range(n)) - voted)
+    assert sorted(informative_first(verdicts(raw), vectors, voted, greedy=5).tolist()) == expected
+    for order in ("uncertain", "informative", "file"):
+        assert sorted(in_order(order, verdicts(raw), lambda: vectors, voted, n).tolist()) == expected
+    assert in_order("uncertain", None, lambda: vectors, voted, n).tolist() == expected
+
+
+def test_vectors_are_not_asked_for_where_they_are_not_needed() -> None:
+    def never() -> np.ndarray:
+        raise AssertionError
+
+    assert in_order("uncertain", np.full((2, 3), 1 / 3), never, {1}, 2).tolist() == [0]
+
+
+def test_hashed_words_know_what_is_alike() -> None:
+    found = hashed_words(["How do I boil an egg?", "how do I boil eggs", "今天台北的天氣如何？", "\ud800"])
+    near = found @ found.T
+    assert near[0, 1] > 0.5 > near[0, 2]
+
+
+def test_where_one_left_off() -> None:
+    found = progress(["x", "y", "z"], {"y": "tie", "x": "a", "gone": "b"})
+    assert (found.total, found.done, found.rows) == (3, 2, (0, 1))
+    assert found.tally == {"a": 1, "tie": 1, "b": 0, "both_bad": 0}
+    assert found.share == pytest.approx(2 / 3)
+    assert progress([], {}).share == 1.0
