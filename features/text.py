@@ -153,13 +153,20 @@ def script_of(letter: str) -> int:
     return next((place for place, low, high in _SCRIPT_RANGES if low <= code <= high), len(SCRIPTS) - 1)
 
 
+def script_counts(text: str) -> list[int]:
+    """Count the letters of a text by script, in the order of `SCRIPTS`."""
+    counts = [len(_ASCII_LETTER.findall(text))] + [0] * (len(SCRIPTS) - 1)
+    if not text.isascii():
+        for letter, times in Counter(_OTHER_LETTER.findall(text)).items():
+            counts[script_of(letter)] += times
+    return counts
+
+
 def dominant_script(text: str) -> int:
     """Return the place in `SCRIPTS` of the script most letters at the start of a text are written in, -1 for none."""
     head = text[:2000]
     if head.isascii():
         return 0 if _ASCII_LETTER.search(head) else -1
-    counts = [len(_ASCII_LETTER.findall(head))] + [0] * (len(SCRIPTS) - 1)
-    for letter, times in Counter(_OTHER_LETTER.findall(head)).items():
-        counts[script_of(letter)] += times
+    counts = script_counts(head)
     most = max(counts)
     return counts.index(most) if most else -1

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import threading
-from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -86,7 +85,7 @@ def nearest(question: str) -> Nearest:
 
 def is_chinese(text: str) -> bool:
     """Return whether at least a fifth of the letters are Han or kana signs, each of which says more than a letter."""
-    latin, han, kana, *others = script_counts(Counter(text))
+    latin, han, kana, *others = script_counts(text)
     return bool(5 * (han + kana) >= latin + han + kana + sum(others) > 0)
 
 
