@@ -1,14 +1,154 @@
 """The battles table: one row a battle, with declared columns and checks."""
 
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipelines.errors import UserError
+
 OUTCOMES = ("winner_model_a", "winner_model_b", "winner_tie")
 """The three outcomes, in the order they have everywhere; an outcome is stored as its place in this tuple."""
 UNLABELLED = -1
 """The outcome of a battle nobody has voted on."""
 COLUMNS = ("id", "prompt", "response_a", "response_b", "model_a", "model_b", "outcome", "weight", "source", "lang")
 """Columns of a battles table: texts are tuples of turns; `model_*` and `lang` are "" where unknown."""
+TURN_COLUMNS = ("prompt", "response_a", "response_b")
 TURN_BREAK = "\n\n"
 
 
 def text_of(turns: tuple[str, ...]) -> str:
     """Join the turns of a prompt or a response into the one text that blocks see."""
     return TURN_BREAK.join(turns)
+
+
+def battles_table(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+    """Make a battles table.
+
+    Parameters
+    ----------
+    columns : mapping
+        Sequences of n values for every name in `COLUMNS`; those of texts hold tuples of turns.
+
+    Returns
+    -------
+    DataFrame, n rows
+        With `COLUMNS` in their order and types, not yet checked.
+    """
+    made: dict[str, pd.Series] = {}
+    for name in COLUMNS:
+        values = columns[name]
+        if name in TURN_COLUMNS:
+            # Cell by cell: numpy would make a matrix of tuples of one length.
+            cells = np.empty(len(values), dtype=object)
+            for row, turns in enumerate(values):
+                cells[row] = turns
+            made[name] = pd.Series(cells)
+        elif name == "outcome":
+            made[name] = pd.Series(np.asarray(values, dtype=np.int64))
+        elif name == "weight":
+            made[name] = pd.Series(np.asarray(values, dtype=np.float64))
+        else:
+            made[name] = pd.Series([storable(value) for value in values], dtype="str")
+    return pd.DataFrame(made)
+
+
+def storable(name: str) -> str:
+    """Return an id or a name without lone surrogates, which string columns cannot hold."""
+    return name if name.isascii() else name.encode("utf-8", "replace").decode("utf-8")
+
+
+def empty_table() -> pd.DataFrame:
+    """Return a battles table without rows."""
+    return battles_table({name: [] for name in COLUMNS})
+
+
+def check(table: pd.DataFrame) -> pd.DataFrame:
+    """Check that a table is a battles table, and return it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Must have every column of `COLUMNS`, in this order and no other; ids unique and not empty; texts as tuples
+        of at least one turn, each a str; outcome 0, 1, 2 or `UNLABELLED`; weight finite and above 0.
+
+    Raises
+    ------
+    UserError
+        Names the column, the row and what was found there.
+    """
+    from pandera.errors import SchemaError
+
+    try:
+        return _schema().validate(table)
+    except SchemaError as fault:
+        raise UserError(_sentence(fault)) from fault
+
+
+@lru_cache(maxsize=1)
+def _schema() -> Any:
+    import pandera.pandas as pa
+
+    def texts() -> pa.Column:
+        return pa.Column(object, pa.Check(_are_turns, error="a tuple of turns, at least one, each a str"))
+
+    def name(*checks: pa.Check) -> pa.Column:
+        # Not pandera's own str type: the default string type of pandas differs between its versions.
+        return pa.Column(None, [pa.Check(_are_strings, error="a str without lone surrogates"), *checks])
+
+    filled = pa.Check(lambda ids: ids.str.len() > 0, error="an id that is not empty")
+    unique = pa.Check(lambda ids: ~ids.duplicated(), error="an id that no other row has")
+    columns = {
+        "id": name(filled, unique),
+        **{column: texts() for column in TURN_COLUMNS},
+        "model_a": name(),
+        "model_b": name(),
+        "outcome": pa.Column(
+            "int64", pa.Check.isin([UNLABELLED, 0, 1, 2], error=f"0, 1, 2 or {UNLABELLED} for a battle without a vote")
+        ),
+        "weight": pa.Column("float64", pa.Check(lambda w: np.isfinite(w) & (w > 0), error="finite and above 0")),
+        "source": name(),
+        "lang": name(),
+    }
+    return pa.DataFrameSchema(columns, strict=True, ordered=True)
+
+
+def _are_turns(cells: pd.Series) -> pd.Series:
+    return _told(cells, lambda cell: isinstance(cell, tuple) and bool(cell) and all(type(turn) is str for turn in cell))
+
+
+def _are_strings(cells: pd.Series) -> pd.Series:
+    return _told(cells, lambda cell: isinstance(cell, str) and (cell.isascii() or storable(cell) == cell))
+
+
+def _told(cells: Iterable[Any], test: Any) -> pd.Series:
+    series = pd.Series(cells)
+    return pd.Series([test(cell) for cell in series], index=series.index, dtype=bool)
+
+
+def _sentence(fault: Any) -> str:
+    """Say in one sentence what pandera found."""
+    column = getattr(fault.schema, "name", None)
+    cases = fault.failure_cases
+    reason = str(fault.reason_code.name if fault.reason_code is not None else "")
+    if reason == "COLUMN_NOT_IN_DATAFRAME":
+        return f"battles table: lacks a column ({_first(cases)}); a battles table has {', '.join(COLUMNS)}."
+    if reason in ("COLUMN_NOT_IN_SCHEMA", "COLUMN_NOT_ORDERED"):
+        return f"battles table: column {_first(cases)} is not where it should be; the columns are {', '.join(COLUMNS)}."
+    if reason == "WRONG_DATATYPE":
+        return f"battles table: column {column} has the type {_first(cases)}; make it with battles_table."
+    row = cases["index"].iloc[0] if isinstance(cases, pd.DataFrame) and len(cases) and "index" in cases else None
+    at = "" if row is None else f", row {row}"
+    wish = getattr(fault.check, "error", None) or str(fault.check)
+    return f"battles table: column {column}{at} is {_shown(_first(cases))}; it must be {wish}."
+
+
+def _first(cases: Any) -> Any:
+    return cases["failure_case"].iloc[0] if isinstance(cases, pd.DataFrame) and len(cases) else cases
+
+
+def _shown(value: Any) -> str:
+    shown = ascii(value)
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."

@@ -1,0 +1,184 @@
+"""Rows of CSV, JSON, JSON Lines and parquet files as they stand, in a stream, each with its place in the file."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import UserError
+
+SUFFIXES = {
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+NOT_UTF8 = "holds bytes that are not UTF-8; save the file as UTF-8"
+_ARCHIVES = {b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "a gzip archive", b"\x28\xb5\x2f\xfd": "a zstandard archive"}
+
+
+@dataclass(frozen=True)
+class RawRow:
+    """A row as it stands in its file.
+
+    Attributes
+    ----------
+    unit : str
+        What `place` counts from 1: "line" (where the row begins) or "row".
+    place : int
+        Where the row is.
+    values : dict
+        What was read, by column; not everything where there is a fault.
+    fault : str
+        What keeps the row from being read whole; "" where nothing does.
+    raw : callable
+        Gives the row as it is to be set aside.
+    """
+
+    unit: str
+    place: int
+    values: dict[str, Any]
+    fault: str
+    raw: Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """An open file: the columns that its head declares, None where each row declares its own, and the rows."""
+
+    columns: tuple[str, ...] | None
+    rows: Iterator[RawRow]
+
+
+@contextmanager
+def open_rows(path: Path, rows_at_once: int = 1000, columns: tuple[str, ...] | None = None) -> Iterator[RawFile]:
+    """Open a file of any of the formats; its rows come in a stream, but those of a JSON list all at once.
+
+    Parameters
+    ----------
+    path : Path
+        The suffix tells the format, or, where it is not one of `SUFFIXES`, the content.
+    rows_at_once : int
+        Rows that a parquet file is read by.
+    columns : tuple of str or None
+        Columns of a parquet file that are read; None for all.
+
+    Raises
+    ------
+    UserError
+        When the file is not there, not readable, or broken as a whole.
+    """
+    from pipelines.csv_rows import csv_file
+    from pipelines.parquet_rows import parquet_file
+
+    try:
+        kind = format_of(path)
+        if kind == "parquet":
+            with parquet_file(path, rows_at_once, columns) as opened:
+                yield opened
+        elif kind == "csv":
+            with csv_file(path) as opened:
+                yield opened
+        elif kind == "jsonl":
+            with path.open("rb") as file:
+                yield RawFile(None, _json_lines(file))
+        else:
+            yield RawFile(None, _json_list(path))
+    except OSError as fault:
+        raise UserError(f"{path}: cannot be read ({fault.strerror or fault}); name a file that can.") from fault
+
+
+def format_of(path: Path) -> str:
+    """Return "csv", "json", "jsonl" or "parquet", from the suffix or else from how the file begins."""
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; name a CSV, JSON, JSON Lines or parquet file in it.")
+    if not path.exists():
+        raise UserError(f"{path}: there is no such file; name one that exists.")
+    with path.open("rb") as file:
+        start = file.read(4096)
+    if not start.strip(b"\xef\xbb\xbf \t\r\n"):
+        raise UserError(f"{path}: is empty; name a file with battles.")
+    for magic, kind in _ARCHIVES.items():
+        if start.startswith(magic):
+            raise UserError(f"{path}: is {kind}; unpack it and name the file inside.")
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UserError(f"{path}: is UTF-16 text; save it as UTF-8.")
+    known = SUFFIXES.get(path.suffix.lower())
+    begins = start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if start.startswith(b"PAR1"):
+        return "parquet"
+    if known is None:
+        return {b"[": "json", b"{": "jsonl"}.get(begins, "csv")
+    if known == "json" and begins == b"{" and _first_line_is_object(start):
+        return "jsonl"
+    if known == "jsonl" and begins == b"[":
+        return "json"
+    return known
+
+
+def _first_line_is_object(start: bytes) -> bool:
+    """Tell whether a file that begins with an object goes on with another: JSON Lines by the name of JSON."""
+    first, newline, rest = start.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")
+    if not newline:
+        return len(start) == 4096
+    return first.rstrip().endswith(b"}") and rest.strip()[:1] in (b"{", b"")
+
+
+def _json_lines(file: Any) -> Iterator[RawRow]:
+    for number, data in enumerate(file, start=1):
+        if number == 1:
+            data = data.removeprefix(b"\xef\xbb\xbf")
+        if not data.strip():
+            continue
+        try:
+            line = data.decode("utf-8")
+        except UnicodeDecodeError:
+            line = data.decode("utf-8", "surrogateescape")
+            yield RawRow("line", number, _object(line)[0], NOT_UTF8, line.rstrip)
+            continue
+        values, fault = _object(line)
+        yield RawRow("line", number, values, fault, line.rstrip)
+
+
+def _object(line: str) -> tuple[dict[str, Any], str]:
+    """Return the object that a line of JSON holds, and what is wrong where it holds none."""
+    try:
+        found = json.loads(line, strict=False)
+    except json.JSONDecodeError as fault:
+        return {}, f"is not JSON ({fault.msg} at character {fault.pos + 1})"
+    except (ValueError, RecursionError):
+        return {}, "is not JSON that can be read"
+    return (found, "") if isinstance(found, dict) else ({}, "is not a JSON object with a battle's keys")
+
+
+def _json_list(path: Path) -> Iterator[RawRow]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8-sig"), strict=False)
+    except UnicodeDecodeError as fault:
+        raise UserError(f"{path}: {NOT_UTF8}.") from fault
+    except json.JSONDecodeError as fault:
+        raise UserError(
+            f"{path}, line {fault.lineno}: is not JSON ({fault.msg} at column {fault.colno}); mend it or write one "
+            f"battle a line as .jsonl."
+        ) from fault
+    except (ValueError, RecursionError) as fault:
+        raise UserError(f"{path}: is not JSON that can be read; write one battle a line as .jsonl.") from fault
+    if isinstance(found, dict) and all(isinstance(value, dict | list) for value in found.values()):
+        raise UserError(f"{path}: holds one object of columns; write a list of battles, each an object.")
+    if isinstance(found, dict):
+        found = [found]
+    if not isinstance(found, list):
+        raise UserError(f"{path}: holds no list of battles; write a list of objects.")
+    for number, record in enumerate(found, start=1):
+        is_object = isinstance(record, dict)
+        wrong = "" if is_object else "is not a JSON object with a battle's keys"
+        yield RawRow("row", number, record if is_object else {}, wrong, partial(_itself, record))
+
+
+def _itself(raw: Any) -> Any:
+    return raw
