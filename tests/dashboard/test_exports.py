@@ -9,8 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dashboard import exports
+from dashboard.analysis.votes import OUTCOME_OF
 from dashboard.records import CHOICES, Battle, Choice, Side
 from dashboard.store import VoteStore
+from pipelines.sources import read_battles
 
 FORMULAS = [
     "=1+1",
@@ -145,3 +147,24 @@ def test_texts_come_back_as_they_were(
             conversation = lines[place][f"conversation_{side}"]
             assert tuple(turn["content"] for turn in conversation if turn["role"] == "user") == prompt
             assert tuple(turn["content"] for turn in conversation if turn["role"] == "assistant") == turns
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(rows=st.lists(ROW, min_size=1, max_size=4), kind=st.sampled_from(list(exports.FORMATS)))
+def test_a_run_can_learn_from_what_was_exported(
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: list[tuple[Choice, tuple[str, ...], tuple[str, ...], tuple[str, ...]]],
+    kind: str,
+) -> None:
+    name, make = exports.FORMATS[kind]
+    path = tmp_path_factory.mktemp("export") / name
+    path.write_bytes(make(frame(rows)))
+    battles, bad = read_battles(path, labelled=True)
+    assert bad == []
+    assert battles["id"].tolist() == [f"id-{n}" for n in range(len(rows))]
+    assert battles["outcome"].tolist() == [OUTCOME_OF[row[0]] for row in rows]
+    for place, column in ((1, "prompt"), (2, "response_a"), (3, "response_b")):
+        assert battles[column].tolist() == [row[place] for row in rows]
+    assert battles["model_a"].tolist() == ["x"] * len(rows)
+    if kind != "kaggle":  # Kaggle's columns have no language
+        assert battles["lang"].tolist() == ["x"] * len(rows)
