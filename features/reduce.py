@@ -37,8 +37,10 @@ class EmbeddingReducer:
         self.centre_ = embeddings.prompt.mean(axis=0, dtype=np.float64)
 
         def directions(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-            found = TruncatedSVD(count, random_state=self.seed).fit(rows).components_
-            return np.asarray(found, dtype=np.float64)
+            with np.errstate(invalid="ignore", divide="ignore"):  # a single row has no variance to explain
+                found = TruncatedSVD(count, random_state=self.seed).fit(rows).components_
+            # Row by row in memory: safetensors would write an array of another order scrambled.
+            return np.ascontiguousarray(found, dtype=np.float64)
 
         self.difference_ = directions(embeddings.a.astype(np.float64) - embeddings.b)
         self.prompt_ = directions(embeddings.prompt - self.centre_)

@@ -97,7 +97,7 @@ def blocks_of(text: str, size: int = PIECE) -> Iterator[str]:
     start = 0
     while len(text) - start > size:
         end = start + size
-        found = _SPACE.search(text, end - 256, end)
+        found = _SPACE.search(text, max(start, end - 256), end)
         end = found.end() if found else end
         yield text[start:end]
         start = end
