@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,16 +14,25 @@ from features.cache import BlockCache
 from features.encoders import EncoderParams
 from features.progress import Progress, silent
 from pipelines.artefacts import whole_folder, write_json
+from pipelines.battles import OUTCOMES
 from pipelines.errors import UserError
 from stacker.encoder import Encoder, open_encoder
+from stacker.explain import Baseline, group_effects
 from stacker.learners.base import Floats, Learner, LearnerData
 from stacker.learners.configured import load_learner
 from stacker.pool import Pool
+from stacker.ranking import RankedAnswer, every_pair, ranking
+from stacker.texts import Text, battles_of, one_battle, turns_of
+from stacker.verdict import Verdict
+
+if TYPE_CHECKING:
+    from stacker.explanation import Explanation
 
 FORMAT = 1
 """Raised when the folder's layout changes; an older judge is refused by name."""
 SETTLED = ("prompt", "response_a", "response_b")
 ROWS_AT_ONCE = 4096
+BASELINE = "baseline.safetensors"
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,8 @@ class Judge:
         The fitted level-1 model.
     about : dict
         What is worth knowing of the run that made it (JSON values).
+    baseline : Baseline or None
+        Where explanations start; without it there are none.
     """
 
     def __init__(
@@ -59,12 +70,120 @@ class Judge:
         members: Sequence[Member],
         pool: Pool,
         about: dict[str, Any],
+        baseline: Baseline | None = None,
     ) -> None:
         self.features = features
         self.encoder = encoder
         self.members = list(members)
         self.pool = pool
         self.about = about
+        self.baseline = baseline
+
+    def compare(self, prompt: Text, response_a: Text, response_b: Text) -> Verdict:
+        """Return the verdict on one battle.
+
+        Parameters
+        ----------
+        prompt, response_a, response_b : str, or sequence of str
+            One turn, or the turns of a conversation.
+
+        Raises
+        ------
+        UserError
+            When one of them is something else.
+        """
+        return Verdict.of(self.predict_proba(one_battle(prompt, response_a, response_b))[0])
+
+    def compare_many(
+        self,
+        frame: pd.DataFrame,
+        *,
+        cache: BlockCache | None = None,
+        threads: int = 1,
+        progress: Progress = silent,
+    ) -> pd.DataFrame:
+        """Return the verdicts on n battles as a frame with the same index.
+
+        Parameters
+        ----------
+        frame : DataFrame, n rows
+            Columns `prompt`, `response_a`, `response_b`: a str is one turn, a sequence of str the turns of a
+            conversation; other columns are not looked at.
+        cache, threads, progress
+            As in `predict_proba`.
+
+        Returns
+        -------
+        DataFrame, n rows
+            Columns `winner_model_a`, `winner_model_b`, `winner_tie`: probabilities.
+
+        Raises
+        ------
+        UserError
+            When a column is missing or a cell holds something else; the sentence names column and row.
+        """
+        probabilities = self.predict_proba(battles_of(frame), cache=cache, threads=threads, progress=progress)
+        return pd.DataFrame(probabilities, index=frame.index, columns=list(OUTCOMES))
+
+    def explain(self, prompt: Text, response_a: Text, response_b: Text) -> "Explanation":
+        """Return the verdict on one battle with what each group and each feature of the trees adds to it.
+
+        Parameters
+        ----------
+        prompt, response_a, response_b : str, or sequence of str
+            As in `compare`.
+
+        Raises
+        ------
+        UserError
+            When a text is something else, or the judge was saved without a baseline.
+        """
+        from stacker.explanation import explanation
+        from stacker.tree_effects import tree_effects
+
+        if self.baseline is None:
+            raise UserError("this judge holds no baseline to explain from; make it again by stacker.run.")
+        data = self.data(one_battle(prompt, response_a, response_b), cache=None, threads=1, progress=silent)
+        verdict = Verdict.of(self.pool.predict_proba(self.member_probabilities(data))[0])
+        groups = group_effects(self.members, self.pool, self.baseline, data)
+        trees = tree_effects([member.learner for member in self.members], self.pool, data)
+        return explanation(verdict, groups, trees, data.pairs, 0)
+
+    def rank(self, prompt: Text, answers: Sequence[Text], *, votes: int = 1, level: float = 0.95) -> list[RankedAnswer]:
+        """Order any number of answers to one prompt by the verdicts on every pair of them.
+
+        Parameters
+        ----------
+        prompt : str, or sequence of str
+            As in `compare`.
+        answers : sequence of m texts
+            Each as in `compare`.
+        votes : int
+            The interval is that of the strengths which so many votes on each pair would give.
+        level : float
+            Share of such votes that the interval holds.
+
+        Returns
+        -------
+        list of m RankedAnswer
+            The strongest first; `place` is an answer's place in `answers`.
+
+        Raises
+        ------
+        UserError
+            When a text is something else, or `answers` is one text.
+        """
+        if isinstance(answers, str):
+            raise UserError("answers: is one text; give a list of answers.")
+        if votes < 1 or not 0 < level < 1:
+            raise UserError(f"votes {votes}, level {level}: votes is at least 1, level lies between 0 and 1.")
+        texts = [turns_of(answer, f"answers, place {place}") for place, answer in enumerate(answers)]
+        first, second = every_pair(len(texts))
+        asked = turns_of(prompt, "prompt")
+        battles = pd.DataFrame(
+            [(asked, texts[a], texts[b]) for a, b in zip(first, second, strict=True)], columns=list(SETTLED)
+        )
+        return ranking(first, second, self.predict_proba(battles), len(texts), votes, level)
 
     def predict_proba(
         self,
@@ -109,6 +228,8 @@ class Judge:
                 inside = part / "learners" / f"{place}_{member.name}"
                 inside.mkdir(parents=True)
                 member.learner.save(inside)
+            if self.baseline is not None:
+                self.baseline.save(part / BASELINE)
             write_json(part / "judge.json", self._described())
 
     @classmethod
@@ -154,6 +275,7 @@ class Judge:
             members,
             Pool.from_dict(described["pool"]),
             described["about"],
+            Baseline.load(folder / BASELINE) if (folder / BASELINE).exists() else None,
         )
 
     def _described(self) -> dict[str, Any]:

@@ -1,0 +1,227 @@
+"""An explanation as data and as sentences: what each group, and each feature inside the trees, adds to one verdict."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from features.pairs import PairMatrix
+from stacker.explain import STATED, GroupEffects
+from stacker.groups import LENGTH, PROMPT, TRANSFORMER, WORDS, group_of_feature, parsed
+from stacker.tree_effects import TreeEffects
+from stacker.verdict import Verdict
+from stacker.wording import MEANING, about_ties, compared, favours, of_both, of_prompt
+
+_READERS = {WORDS: "the words and phrases of the answers", TRANSFORMER: "the transformer's reading of the texts"}
+_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class GroupPart:
+    """What a group adds to a verdict.
+
+    Attributes
+    ----------
+    group : str
+        One of `stacker.groups.GROUPS`, or the name of a block or learner of its own.
+    margin, tie : float
+        Its exact Shapley value for the log-odds of A against B, and for the tie log-odds.
+    text : str
+        The same in words, with the feature that matters most in it.
+    """
+
+    group: str
+    margin: float
+    tie: float
+    text: str
+
+
+@dataclass(frozen=True)
+class FeaturePart:
+    """What a named feature adds to the trees' part of a verdict.
+
+    Attributes
+    ----------
+    feature : str
+        `block: column`; all the forms in which the trees see it (A, B, A - B, its logarithm) are taken together.
+    of : str
+        `answers` where each answer has a value, `prompt`, or `both` where the answers share one.
+    group : str
+        Its group.
+    a, b : float or None
+        Its value for either answer; None where it does not apply or belongs to the prompt or to both.
+    difference : float or None
+        a - b.
+    value : float or None
+        Its value for the prompt or for both answers.
+    margin, tie : float
+        What it adds to the log-odds of A against B and to the tie log-odds (TreeSHAP, weighted as the pool does).
+    text : str
+        How the answers differ, in words.
+    """
+
+    feature: str
+    of: str
+    group: str
+    a: float | None
+    b: float | None
+    difference: float | None
+    value: float | None
+    margin: float
+    tie: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a judge says what it says of one battle.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        What is explained: its `margin` is the sum of the groups' margins, its `tie_log_odds` that of their ties and
+        `base_tie`.
+    base_tie : float
+        Tie log-odds of the baseline; its log-odds of A against B are 0.
+    groups : tuple of GroupPart
+        Every group the judge uses, in the order they are shown.
+    features : tuple of FeaturePart
+        Inside the trees, the strongest first; they add up to `tree_margin`, and with `tree_base_tie` to `tree_tie`.
+    tree_margin, tree_tie, tree_base_tie : float
+        The trees' part of the verdict, and of it what they say before they know anything.
+    baseline : str
+        What the groups are compared with.
+    """
+
+    verdict: Verdict
+    base_tie: float
+    groups: tuple[GroupPart, ...]
+    features: tuple[FeaturePart, ...]
+    tree_margin: float
+    tree_tie: float
+    tree_base_tie: float
+    baseline: str = STATED
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        return {
+            **asdict(self),
+            "verdict": {
+                **self.verdict.to_dict(),
+                "margin": self.verdict.margin,
+                "tie_log_odds": self.verdict.tie_log_odds,
+            },
+            "groups": [asdict(part) for part in self.groups],
+            "features": [asdict(part) for part in self.features],
+        }
+
+    def lines(self, features: int = _SHOWN) -> list[str]:
+        """Return the explanation in sentences: the verdict, every group, and the strongest features of the trees."""
+        found = [
+            f"Verdict: {self.verdict}; log-odds of A against B {self.verdict.margin:+.2f}, "
+            f"of a tie {self.verdict.tie_log_odds:+.2f}.",
+            f"Compared with {self.baseline} (log-odds 0, of a tie {self.base_tie:+.2f}):",
+        ]
+        found += [f"- {part.text}" for part in sorted(self.groups, key=lambda part: -abs(part.margin))]
+        if self.features:
+            found.append(f"Inside the trees ({self.tree_margin:+.2f} of the log-odds of A against B):")
+            found += [f"- {part.margin:+.3f}: {part.text}" for part in self.features[:features]]
+        return found
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+
+def explanation(verdict: Verdict, groups: GroupEffects, trees: TreeEffects, pairs: PairMatrix, row: int) -> Explanation:
+    """Put the numbers of one battle together and into words.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        The judge's.
+    groups, trees : GroupEffects, TreeEffects
+        Of the battles among which this one is at place `row`.
+    pairs : PairMatrix
+        Features of the blocks of the same battles.
+    """
+    values = dict(zip(pairs.names, pairs.values[row].tolist(), strict=True))
+    features = _features(trees, row, values)
+    parts = []
+    for place, group in enumerate(groups.groups):
+        margin, tie = float(groups.margin[row, place]), float(groups.tie[row, place])
+        said = f"{group} {favours(margin)} and {about_ties(tie)}"
+        reason = _reason(group, margin, tie, features, values)
+        parts.append(GroupPart(group, margin, tie, f"{said}: {reason}" if reason else said))
+    margin = float(trees.margin[row].sum())
+    tie = float(trees.tie[row].sum()) + trees.base_tie
+    return Explanation(verdict, groups.base_tie, tuple(parts), features, margin, tie, trees.base_tie)
+
+
+def _features(trees: TreeEffects, row: int, values: Mapping[str, float]) -> tuple[FeaturePart, ...]:
+    """Join the forms of each feature, the strongest first; those that add nothing are left out."""
+    margins: dict[tuple[str, str, str], float] = {}
+    ties: dict[tuple[str, str, str], float] = {}
+    groups = {}
+    for name, margin, tie in zip(trees.names, trees.margin[row].tolist(), trees.tie[row].tolist(), strict=True):
+        key = _joined(name, values)
+        margins[key] = margins.get(key, 0.0) + margin
+        ties[key] = ties.get(key, 0.0) + tie
+        groups[key] = group_of_feature(name)
+    found = [
+        _feature_part(key, groups[key], margins[key], ties[key], values) for key in margins if margins[key] or ties[key]
+    ]
+    return tuple(sorted(found, key=lambda part: (-abs(part.margin), -abs(part.tie), part.feature, part.of)))
+
+
+def _joined(name: str, values: Mapping[str, float]) -> tuple[str, str, str]:
+    """Return block, column and whose number it is, with logarithms and nameless directions joined."""
+    feature = parsed(name)
+    of = {"prompt": "prompt", "A,B": "both"}.get(feature.kind, "answers")
+    column = feature.column
+    plain = column.removeprefix("log ")
+    if column.startswith("direction ") and feature.block == "embedding":
+        column = MEANING
+    elif plain != column and f"{feature.block}: {plain} ({feature.kind})" in values:
+        column = plain
+    return feature.block, column, of
+
+
+def _feature_part(
+    key: tuple[str, str, str], group: str, margin: float, tie: float, values: Mapping[str, float]
+) -> FeaturePart:
+    block, column, of = key
+    a = b = difference = value = None
+    if column == MEANING:
+        text = f"what {'the prompt asks' if of == 'prompt' else 'the answers say'} (directions of the embeddings)"
+    elif of == "answers":
+        first, second = values[f"{block}: {column} (A)"], values[f"{block}: {column} (B)"]
+        text = compared(block, column, first, second)
+        a, b, difference = _known(first), _known(second), _known(first - second)
+    else:
+        found = values[f"{block}: {column} ({'prompt' if of == 'prompt' else 'A,B'})"]
+        text = (of_prompt if of == "prompt" else of_both)(block, column, found)
+        value = _known(found)
+    return FeaturePart(f"{block}: {column}", of, group, a, b, difference, value, margin, tie, text)
+
+
+def _reason(
+    group: str, margin: float, tie: float, features: tuple[FeaturePart, ...], values: Mapping[str, float]
+) -> str:
+    """Return what a person would name first of a group: the lengths, or what weighs most on the group's side."""
+    if group in _READERS:
+        return _READERS[group]
+    words = [values.get(f"surface: words ({side})", np.nan) for side in ("A", "B")]
+    if group == LENGTH and not any(map(math.isnan, words)):
+        return compared("surface", "words", *words)
+    inside = [part for part in features if part.group == group]
+    if not inside:
+        return ""
+    if group == PROMPT:
+        return max(inside, key=lambda part: part.tie * np.sign(tie)).text
+    return max(inside, key=lambda part: part.margin * np.sign(margin)).text
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None

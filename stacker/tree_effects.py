@@ -1,0 +1,105 @@
+"""Inside the trees: what each named feature adds to the log-odds of the boosted learners, exactly (TreeSHAP)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from features.pairs import PairMatrix
+from stacker.learners.base import Floats, LearnerData
+from stacker.learners.boosting import Boosting, LightGBMLearner
+from stacker.pool import Pool
+
+
+@dataclass(frozen=True)
+class TreeEffects:
+    """Part of the verdict that the trees of a judge gave, by feature.
+
+    Attributes
+    ----------
+    names : tuple of p str
+        Features as `features.pairs` names them.
+    margin : (n, p) float
+        What each adds to the log-odds of A against B; the rows add up to the trees' part of the verdict, because an
+        answer that nothing is known of is as good as the other.
+    tie : (n, p) float
+        What each adds to the tie log-odds.
+    base_tie : float
+        The trees' part of the tie log-odds before any feature is known: the mean over their training rows.
+    """
+
+    names: tuple[str, ...]
+    margin: Floats
+    tie: Floats
+    base_tie: float
+
+
+def tree_effects(learners: Sequence[Any], pool: Pool, data: LearnerData) -> TreeEffects:
+    """Attribute the boosted learners' part of n verdicts to named features.
+
+    The libraries' own `pred_contrib` (Lundberg et al., 2020) is averaged over bags and over both orders of each battle,
+    the swapped one turned back, and weighted as the pool weights the learners.
+
+    Parameters
+    ----------
+    learners : sequence of K learners
+        Those of the judge in the order of the pool's weights; those that are no trees are passed over.
+    pool : Pool
+        The fitted level-1 model.
+    data : LearnerData, n rows
+        The battles.
+    """
+    names: dict[str, int] = {}
+    margin, tie = np.zeros((len(data), 0)), np.zeros((len(data), 0))
+    base_tie = 0.0
+    for place, learner in enumerate(learners):
+        if not isinstance(learner, Boosting):
+            continue
+        pairs = learner.pairs(data)
+        found_margin, found_tie, bases = _both_orders(learner, pairs)
+        columns = np.array([names.setdefault(name, len(names)) for name in pairs.names], dtype=np.int64)
+        wider = ((0, 0), (0, len(names) - margin.shape[1]))
+        margin, tie = np.pad(margin, wider), np.pad(tie, wider)
+        margin[:, columns] += found_margin * (pool.margin_weights_[place] / pool.temperature_)
+        tie[:, columns] += found_tie * (pool.tie_weights_[place] / pool.temperature_)
+        base_tie += bases * float(pool.tie_weights_[place] / pool.temperature_)
+    return TreeEffects(tuple(names), margin, tie, base_tie)
+
+
+def _both_orders(learner: Boosting, pairs: PairMatrix) -> tuple[Floats, Floats, float]:
+    straight, base = _contributions(learner, pairs)
+    turned, _ = _contributions(learner, pairs.flip())
+    # In the swapped row a feature's value stands in its partner's column, and A is B.
+    turned = turned[:, pairs.partner][:, :, [1, 0, 2]]
+    margin = ((straight[..., 0] - straight[..., 1]) + (turned[..., 0] - turned[..., 1])) / 2
+    tie = (_tie(straight) + _tie(turned)) / 2
+    return margin, tie, float(_tie(base))
+
+
+def _tie(logs: Floats) -> Floats:
+    return logs[..., 2] - (logs[..., 0] + logs[..., 1]) / 2
+
+
+def _contributions(learner: Boosting, pairs: PairMatrix) -> tuple[Floats, Floats]:
+    """Return (n, p, 3) contributions to the log-odds, the mean over the bags, and their (3,) base."""
+    p = len(pairs.names)
+    total = np.zeros((len(pairs), p + 1, 3))
+    apply = _lightgbm if isinstance(learner, LightGBMLearner) else _xgboost
+    for booster in learner.boosters_:
+        total += apply(booster, pairs)
+    total /= len(learner.boosters_)
+    base = total[0, p] if len(total) else np.zeros(3)
+    return total[:, :p], base
+
+
+def _lightgbm(booster: Any, pairs: PairMatrix) -> Floats:
+    flat = np.asarray(booster.predict(pairs.values, pred_contrib=True), dtype=np.float64)
+    return flat.reshape(len(pairs), 3, -1).transpose(0, 2, 1)
+
+
+def _xgboost(booster: Any, pairs: PairMatrix) -> Floats:
+    import xgboost
+
+    found = booster.predict(xgboost.DMatrix(pairs.values), pred_contribs=True)
+    return np.asarray(found, dtype=np.float64).transpose(0, 2, 1)
