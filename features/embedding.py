@@ -14,9 +14,8 @@ from features.blocks import Floats
 from features.encoders import EncoderParams, ResolvedEncoder
 from features.engines import Engine, Ids, OneByOne, SameShape
 from features.loading import ensure_padding, load_backbone, most_tokens, quiet
-from pipelines.artefacts import sha256_of
 from pipelines.errors import UserError
-from pipelines.model_files import TOKENIZERS, read_config
+from pipelines.model_files import read_config, tokenizer_sha256
 
 _TEXTS_AT_ONCE = 256
 """The tokenizer's own records take about 100 bytes a token; few texts at once keep memory steady."""
@@ -60,7 +59,7 @@ class EmbeddingBlock:
         self.version = "-".join(
             (
                 f"1-{encoder.sha256}",
-                _tokenizer_sha256(encoder.folder)[:16],
+                tokenizer_sha256(encoder.folder)[:16],
                 f"{params.max_tokens}-{params.head_share}",
                 f"{self.device}-{params.precision}",
                 f"{params.batch_tokens}" if self.device == "cuda" else "",
@@ -124,7 +123,9 @@ def load_sentence_model(encoder: ResolvedEncoder) -> Any:
     UserError
         When the tokenizer or the weights cannot be loaded.
     """
-    load_backbone(encoder)  # says what is wrong; sentence-transformers would go on with random weights
+    load_backbone(
+        encoder.folder, encoder.name
+    )  # says what is wrong; sentence-transformers would go on with random weights
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 
@@ -192,11 +193,6 @@ def _device(params: EncoderParams) -> str:
     if device == "cpu" and params.precision != "fp32":
         raise UserError(f"encoder.precision {params.precision}: is for a GPU and there is none in use; set it to fp32.")
     return device
-
-
-def _tokenizer_sha256(folder: Path) -> str:
-    group = next(group for group in TOKENIZERS if all((folder / name).is_file() for name in group))
-    return sha256_of(folder / group[0])
 
 
 def _width(folder: Path) -> int:

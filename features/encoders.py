@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipelines.errors import UserError
-from pipelines.model_files import check_folder, weights_sha256
+from pipelines.model_files import check_folder, files_sha256
 from pipelines.model_store import (
     BUILTIN,
     BUILTIN_NAME,
@@ -129,7 +129,7 @@ def _checked(name: str, wanted: str, folder: Path) -> ResolvedEncoder:
     manifest = read_manifest(folder)
     if manifest is not None and len(weights) == 1:
         # Hashed once: this also is the check that the weights are those that were fetched.
-        sha256 = weights_sha256(weights)
+        sha256 = files_sha256(weights)
         stored = manifest.files.get(weights[0].name)
         if stored is None or stored.sha256 != sha256:
             raise UserError(
@@ -137,12 +137,12 @@ def _checked(name: str, wanted: str, folder: Path) -> ResolvedEncoder:
                 f"run `{fetch_command(manifest.name, folder.parent)}`."
             )
         return ResolvedEncoder(name, wanted, folder, sha256)
-    return ResolvedEncoder(name, wanted, folder, weights_sha256(weights))
+    return ResolvedEncoder(name, wanted, folder, files_sha256(weights))
 
 
 def _builtin(wanted: str) -> ResolvedEncoder:
     folder = builtin_folder()
-    sha256 = weights_sha256(check_folder(folder))
+    sha256 = files_sha256(check_folder(folder))
     if sha256 != BUILTIN_SHA256:
         raise UserError(
             f"{folder}: the weights of the built-in encoder are not the known ones (SHA-256 {sha256[:12]}, not "

@@ -79,7 +79,9 @@ class SameShape:
                 count = max(1, self.batch_tokens // length)
                 for start in range(0, len(places), count):
                     part = places[start : start + count]
-                    for place, row in zip(part, self._batch([ids[place] for place in part], count, length), strict=False):
+                    for place, row in zip(
+                        part, self._batch([ids[place] for place in part], count, length), strict=False
+                    ):
                         rows[place] = row
         except torch.OutOfMemoryError as fault:
             raise UserError(

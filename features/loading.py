@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from features.encoders import ResolvedEncoder
 from pipelines.errors import UserError
 from pipelines.model_files import read_config
 
@@ -15,8 +14,8 @@ _UNUSED = ("pooler.", "position_ids")
 """Weights that no embedding needs, and that checkpoints made for another task lack."""
 
 
-def load_tokenizer(encoder: ResolvedEncoder) -> Any:
-    """Load an encoder's tokenizer; its padding token is the end-of-sequence token where it has none of its own.
+def load_tokenizer(folder: Path, name: str) -> Any:
+    """Load an encoder's tokenizer; it pads with the end-of-sequence token where it has no padding token.
 
     Raises
     ------
@@ -25,9 +24,9 @@ def load_tokenizer(encoder: ResolvedEncoder) -> Any:
     """
     from transformers import AutoTokenizer
 
-    with _said(encoder, "its tokenizer cannot be read"), quiet():
-        tokenizer = AutoTokenizer.from_pretrained(encoder.folder, local_files_only=True)
-    ensure_padding(tokenizer, encoder.name)
+    with _said(folder, name, "its tokenizer cannot be read"), quiet():
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    ensure_padding(tokenizer, name)
     return tokenizer
 
 
@@ -49,13 +48,15 @@ def ensure_padding(tokenizer: Any, name: str) -> None:
     tokenizer.pad_token = tokenizer.eos_token
 
 
-def load_backbone(encoder: ResolvedEncoder, **settings: Any) -> Any:
+def load_backbone(folder: Path, name: str, **settings: Any) -> Any:
     """Load an encoder's weights into its transformers class, in float32 unless `settings` say otherwise.
 
     Parameters
     ----------
-    encoder : ResolvedEncoder
+    folder : Path
         Where the files are.
+    name : str
+        How the encoder is called in errors.
     **settings
         Passed on to `AutoModel.from_pretrained` (`dtype`, `attn_implementation`, ...).
 
@@ -68,19 +69,19 @@ def load_backbone(encoder: ResolvedEncoder, **settings: Any) -> Any:
     import torch
     from transformers import AutoModel
 
-    with _said(encoder, _architecture(encoder)), quiet():
+    with _said(folder, name, _architecture(folder)), quiet():
         model, info = AutoModel.from_pretrained(
-            encoder.folder,
+            folder,
             local_files_only=True,
             use_safetensors=True,
             output_loading_info=True,
             **({"dtype": torch.float32} | settings),
         )
-    missing = sorted(name for name in info["missing_keys"] if not name.startswith(_UNUSED[:1]) and _needed(name))
+    missing = sorted(key for key in info["missing_keys"] if not any(part in key for part in _UNUSED))
     if missing:
         raise UserError(
-            f"encoder {encoder.name}: its weights lack {len(missing)} of the tensors that {type(model).__name__} "
-            f"needs, {missing[0]} among them; get a checkpoint that fits its {encoder.folder / 'config.json'}."
+            f"encoder {name}: its weights lack {len(missing)} of the tensors that {type(model).__name__} "
+            f"needs, {missing[0]} among them; get a checkpoint that fits its {folder / 'config.json'}."
         )
     return model.eval()
 
@@ -113,26 +114,20 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _said(encoder: ResolvedEncoder, what: str) -> Iterator[None]:
+def _said(folder: Path, name: str, what: str) -> Iterator[None]:
     from safetensors import SafetensorError
 
     try:
         yield
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, ImportError, SafetensorError) as fault:
         first = str(fault).strip().partition("\n")[0][:160].rstrip(".") or type(fault).__name__
-        raise UserError(
-            f"encoder {encoder.name} ({encoder.folder}): {what} ({first}); name another model or get it again."
-        ) from fault
+        raise UserError(f"encoder {name} ({folder}): {what} ({first}); name another model or get it again.") from fault
 
 
-def _architecture(encoder: ResolvedEncoder) -> str:
+def _architecture(folder: Path) -> str:
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
-    kind = read_config(encoder.folder).get("model_type")
+    kind = read_config(folder).get("model_type")
     if kind not in CONFIG_MAPPING_NAMES:
         return f"transformers knows no architecture {kind!r}"
     return f"its weights do not load as {kind}"
-
-
-def _needed(name: str) -> bool:
-    return not any(part in name for part in _UNUSED)

@@ -34,6 +34,12 @@ def has_tokenizer(folder: Path) -> bool:
     return any(all((folder / name).is_file() for name in group) for group in TOKENIZERS)
 
 
+def tokenizer_sha256(folder: Path) -> str:
+    """Return the SHA-256 of the files that make a folder's tokenizer; the folder must hold one."""
+    group = next(group for group in TOKENIZERS if all((folder / name).is_file() for name in group))
+    return files_sha256([folder / name for name in group])
+
+
 def is_whole(folder: Path) -> bool:
     """Tell whether a folder holds configuration, tokenizer and weights; their content is not looked at."""
     weights = (folder / WEIGHTS).is_file() or (folder / WEIGHTS_INDEX).is_file()
@@ -103,8 +109,8 @@ def weight_files(folder: Path) -> list[Path]:
     raise UserError(f"{folder}: has no weights ({WEIGHTS}); copy them there.")
 
 
-def weights_sha256(files: Sequence[Path]) -> str:
-    """Return the SHA-256 of the weights; of several files, that of the lines `hash name`."""
+def files_sha256(files: Sequence[Path]) -> str:
+    """Return the SHA-256 of one file; of several files, that of the lines `hash name`."""
     if len(files) == 1:
         return sha256_of(files[0])
     lines = "".join(f"{sha256_of(path)} {path.name}\n" for path in files)

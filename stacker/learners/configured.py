@@ -11,12 +11,14 @@ from stacker.learners.base import Learner
 from stacker.learners.boosting import LightGBMLearner, XGBoostLearner
 from stacker.learners.linear import LinearLearner
 from stacker.learners.sparse import SparseLearner
+from stacker.learners.transformer.learner import TransformerLearner
 
 KINDS: Mapping[str, Any] = {
     "lightgbm": LightGBMLearner,
     "xgboost": XGBoostLearner,
     "linear": LinearLearner,
     "sparse": SparseLearner,
+    "transformer": TransformerLearner,
 }
 """Learner classes by the kind written into a saved judge."""
 

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import torch
 
+from features.encoders import ResolvedEncoder
 from features.progress import Progress
-from pipelines.folds import inner_split
-from stacker.learners.base import Fit
+from pipelines.folds import grouped_folds
+from stacker.learners.base import Fit, Ints
 from stacker.learners.transformer.adapters import add_adapters, merge_adapters
 from stacker.learners.transformer.checkpoint import open_checkpoint
 from stacker.learners.transformer.inference import Runner, choose_device, choose_half
@@ -19,8 +20,8 @@ from stacker.learners.transformer.losses import BattleLoss, class_weights
 from stacker.learners.transformer.memory import TokenBudget
 from stacker.learners.transformer.network import PreferenceNetwork
 from stacker.learners.transformer.params import TransformerParams
-from stacker.learners.transformer.probe import MOST_BATTLES, Votes, fit_head
-from stacker.learners.transformer.states import LowerStates
+from stacker.learners.transformer.probe import INNER_FOLDS, MOST_BATTLES, Votes, fit_head
+from stacker.learners.transformer.states import Shelf
 from stacker.learners.transformer.stored import build_network
 from stacker.learners.transformer.structure import Structure
 from stacker.learners.transformer.training import Work, fine_tune
@@ -28,54 +29,60 @@ from stacker.learners.transformer.training import Work, fine_tune
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained network, how its input is structured, and what is worth knowing of the fit (JSON values)."""
+    """A trained network, how its input is structured, what runs it, and what is worth knowing of the fit (JSON)."""
 
     network: PreferenceNetwork
     structure: Structure
+    runner: Runner
     about: dict[str, Any]
 
 
 def fit_network(
     name: str,
     params: TransformerParams,
-    encoder: Any,
+    encoder: ResolvedEncoder,
     texts: pd.DataFrame,
     fit: Fit,
-    states: LowerStates,
+    shelf: Shelf,
     folder: Path,
     progress: Progress,
 ) -> Fitted:
-    """Fit one transformer; `encoder` names a checkpoint's `name`, `folder` and `sha256`, `folder` is for checkpoints."""
+    """Fit one transformer called `name` from an encoder's weights, with its checkpoints in `folder`."""
     torch.manual_seed(fit.seed)
     checkpoint = open_checkpoint(encoder.folder, encoder.name)
     device = choose_device(params.device)
     network = build_network(checkpoint, params, first_trained(params, layer_count(checkpoint.model))).to(device)
     structure = Structure(checkpoint.tokenizer, params, checkpoint.positions)
     battles = structure.battles(texts)
-    train, held = inner_split(fit.group, fit.outcome, params.held_share, fit.seed)
+    train, held = held_out(fit, params.held_share)
     votes = Votes(fit.outcome, fit.weight)
     classes = class_weights(torch.from_numpy(fit.outcome[train]), torch.from_numpy(fit.weight[train]))
     loss = BattleLoss(params.losses, classes)
 
-    runner = make_runner(name, params, network, structure.longest, None)
-    states.serve(f"{encoder.sha256} {network.encoder.start}")
+    runner = make_runner(name, params, network, structure.longest)
+    kept = shelf.of(f"{encoder.sha256} {network.encoder.start} {runner.half}")
     learns = params.tuning != "frozen"
-    # Whatever is run once only gains nothing from being kept.
-    if learns and states.fill(network, battles.items, runner.budget, name, progress):
-        runner.states = states
+    # A frozen encoder needs its pooled parts alone, which are kept too.
+    if learns and kept.fill(network, battles.items, runner.budget, name, progress):
+        runner.kept = kept
 
-    rows = np.random.default_rng(fit.seed).permutation(train)[:MOST_BATTLES]
+    runner.untrained = kept
     pooled = torch.from_numpy(runner.pooled(battles.items, progress))
     lengths = torch.from_numpy(np.stack([item.lengths for item in battles.items]))
-    network.head.cpu()
+    network.head.cpu().eval()
     with torch.no_grad():
         inputs = network.head.inputs(pooled, lengths)
-    strength, first = fit_head(network.head, inputs, battles.places, votes, rows, held, loss, params.strengths)
+    # A frozen encoder stops nowhere early: its head learns from every battle.
+    rows = np.random.default_rng(fit.seed).permutation(train if learns else len(votes.outcome))[:MOST_BATTLES]
+    folds = np.full(len(votes.outcome), -1)
+    folds[rows] = grouped_folds(fit.group[rows], fit.outcome[rows], INNER_FOLDS, fit.seed)
+    strength, first = fit_head(network.head, inputs, battles.places, votes, folds, loss, params.strengths)
     network.head.to(device)
     del pooled, inputs
 
     about: dict[str, Any] = {"cut": structure.cut.described(), "strength": strength, "log_loss_of_first_head": first}
     if learns:
+        runner.untrained = None
         handle = add_adapters(network, params) if params.tuning == "lora" else None
         network.to(device)
         if params.gradient_checkpointing:
@@ -84,7 +91,7 @@ def fit_network(
         budget = TokenBudget.from_memory(
             checkpoint.model.config, device, params.memory_share, layers, structure.longest, training=True
         )
-        work = Work(name, params, network, battles, votes, train, held, loss, budget, runner, runner.states)
+        work = Work(name, params, network, battles, votes, train, held, loss, budget, runner, runner.kept)
         fine_tune(work, folder, fit.seed, progress)
         if handle is not None:
             merge_adapters(handle)
@@ -93,7 +100,18 @@ def fit_network(
         ]
         about["halvings"] = budget.halvings
     network.eval()
-    return Fitted(network, structure, about)
+    return Fitted(network, structure, runner, about)
+
+
+def held_out(fit: Fit, share: float) -> tuple[Ints, Ints]:
+    """Return rows to learn from, and about a `share` of whole prompt groups for early stopping to look at.
+
+    Where all battles have one prompt, both are all rows: nothing can be held out.
+    """
+    folds = grouped_folds(fit.group, fit.outcome, max(round(1 / share), 2), fit.seed)
+    held = np.flatnonzero(folds == 0)
+    train = np.flatnonzero(folds != 0)
+    return (train, held) if len(train) else (held, held)
 
 
 def first_trained(params: TransformerParams, layers: int) -> int:
@@ -105,13 +123,11 @@ def first_trained(params: TransformerParams, layers: int) -> int:
     return layers - params.top_layers
 
 
-def make_runner(
-    name: str, params: TransformerParams, network: PreferenceNetwork, longest: int, states: LowerStates | None
-) -> Runner:
+def make_runner(name: str, params: TransformerParams, network: PreferenceNetwork, longest: int) -> Runner:
     """Return what runs a network over sequences; the network is put where the settings say."""
     device = choose_device(params.device)
     network.to(device)
     budget = TokenBudget.from_memory(
         network.encoder.model.config, device, params.memory_share, 1, longest, training=False
     )
-    return Runner(network, budget, name, states, choose_half(params.precision, device))
+    return Runner(network, budget, name, half=choose_half(params.precision, device))

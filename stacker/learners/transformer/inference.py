@@ -13,7 +13,7 @@ from features.progress import Progress, silent
 from stacker.learners.base import Floats
 from stacker.learners.transformer.memory import TokenBudget, length_batches, with_halving
 from stacker.learners.transformer.network import PreferenceNetwork
-from stacker.learners.transformer.states import LowerStates
+from stacker.learners.transformer.states import Kept
 from stacker.learners.transformer.structure import Item
 
 
@@ -29,8 +29,10 @@ class Runner:
         Padded tokens a batch may hold.
     name : str
         The model's name for errors.
-    states : LowerStates or None
-        Known hidden states of the frozen half.
+    kept : Kept or None
+        Hidden states of the frozen half; those that are missing are computed and kept where there is room.
+    untrained : Kept or None
+        Pooled parts, where the encoder is as it was before any training.
     half : torch.dtype or None
         bf16 or fp16 for the encoder on a GPU, None for float32.
     """
@@ -38,22 +40,41 @@ class Runner:
     network: PreferenceNetwork
     budget: TokenBudget
     name: str
-    states: LowerStates | None = None
+    kept: Kept | None = None
+    untrained: Kept | None = None
     half: torch.dtype | None = None
 
     def numbers(self, items: Sequence[Item], progress: Progress = silent) -> Floats:
         """Return the head's (N, k) numbers of N sequences, float64."""
+        if self.untrained is not None and items:
+            head = self.network.head.eval()
+            lengths = np.stack([item.lengths for item in items])
+            with torch.inference_mode():
+                pooled = torch.from_numpy(self.pooled(items, progress)).float().to(self.network.device)
+                numbers = head(head.inputs(pooled, torch.from_numpy(lengths).to(self.network.device)))
+            return np.asarray(numbers.double().cpu().numpy())
         return self._run(items, lambda batch, hidden: self.network(batch, hidden), progress)
 
     def pooled(self, items: Sequence[Item], progress: Progress = silent) -> Floats:
         """Return the (N, parts, d) mean hidden states of the parts of N sequences, float64."""
+        if self.untrained is not None and items:
+            missing = self.untrained.without_parts(items)
+            if not missing or self.untrained.keep_parts(missing, self._pooled(missing, progress)):
+                return self.untrained.parts(items)
+        return self._pooled(items, progress)
+
+    def _pooled(self, items: Sequence[Item], progress: Progress) -> Floats:
         return self._run(items, lambda batch, hidden: self.network.pooled(batch, hidden), progress)
 
-    def _run(self, items: Sequence[Item], one: Callable[[dict[str, Tensor], Any], Tensor], progress: Progress) -> Floats:
+    def _run(
+        self, items: Sequence[Item], one: Callable[[dict[str, Tensor], Any], Tensor], progress: Progress
+    ) -> Floats:
         network = self.network
         network.eval()
         stage = f"{self.name}: sequences"
         shown = 0
+        if self.kept is not None:
+            self.kept.fill(network, items, self.budget, self.name, progress)
 
         def work(tokens: int) -> Floats:
             nonlocal shown
@@ -61,7 +82,7 @@ class Runner:
             done = 0
             for batch in length_batches([len(item) for item in items], tokens):
                 chosen = [items[place] for place in batch]
-                hidden = self.states.get(chosen) if self.states is not None else None
+                hidden = self.kept.get(chosen) if self.kept is not None else None
                 if hidden is not None:
                     hidden = hidden.to(network.device)
                 with torch.inference_mode(), precision(network.device, self.half):

@@ -8,11 +8,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 
+from features.encoders import ResolvedEncoder
 from features.pairs import Embeddings
 from features.progress import Progress, silent
 from pipelines.artefacts import whole_folder
@@ -22,24 +23,12 @@ from stacker.learners.transformer.structure import Battles, Structure, Turns
 
 if TYPE_CHECKING:
     from stacker.learners.transformer.inference import Runner
-    from stacker.learners.transformer.states import LowerStates
+    from stacker.learners.transformer.states import Shelf
 
 FORM = "1"
 """Raised when the code changes what a fit with the same settings gives; older checkpoints are then dropped."""
 ROWS_AT_ONCE = 1024
 """Battles that are turned into sequences and run at a time: memory does not grow with the rows."""
-_GIGABYTE = 1 << 30
-
-
-class ResolvedEncoder(Protocol):
-    """What the learner needs to know of an encoder that was found: see `features.encoders`."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def folder(self) -> Path: ...
-    @property
-    def sha256(self) -> str: ...
 
 
 class TransformerLearner:
@@ -53,7 +42,7 @@ class TransformerLearner:
         Its settings.
     encoder : ResolvedEncoder
         The checkpoint that a fit starts from.
-    states : LowerStates or None
+    shelf : Shelf or None
         Shared by the fits of one run, so that frozen layers are run once for all folds; None makes one for each fit.
     progress : Progress
         Told how far fits and predictions have come.
@@ -65,13 +54,13 @@ class TransformerLearner:
         params: TransformerParams,
         encoder: ResolvedEncoder,
         *,
-        states: "LowerStates | None" = None,
+        shelf: "Shelf | None" = None,
         progress: Progress = silent,
     ) -> None:
         self.name = name
         self.params = params
         self.encoder = encoder
-        self.states = states
+        self.shelf = shelf
         self.progress = progress
         self.threads = 0
 
@@ -150,10 +139,11 @@ class TransformerLearner:
 
     def save(self, folder: Path) -> None:
         """Write the learned state into an empty folder: JSON and safetensors."""
-        from stacker.learners.transformer.stored import Base, save_network
+        from stacker.learners.transformer.stored import save_network
 
-        base = Base(self.encoder.name, self.encoder.folder, self.encoder.sha256)
-        save_network(folder, self.network_, self.structure_.tokenizer, self.params, self.name, base, self.about_)
+        save_network(
+            folder, self.network_, self.structure_.tokenizer, self.params, self.name, self.encoder, self.about_
+        )
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -171,35 +161,29 @@ class TransformerLearner:
         learner.network_ = stored.network
         learner.about_ = stored.about
         learner.structure_ = Structure(stored.checkpoint.tokenizer, stored.params, stored.checkpoint.positions)
-        learner.runner_ = learner._runner(None)
+        learner.runner_ = learner._runner()
         return learner
 
     def _train(self, data: LearnerData, fit: Fit, folder: Path) -> None:
         from stacker.learners.transformer.fitting import fit_network
+        from stacker.learners.transformer.states import Shelf
 
         began = time.monotonic()
-        fitted = fit_network(self.name, self.params, self.encoder, data.texts, fit, self._states(), folder, self.progress)
-        self.network_, self.structure_, self.about_ = fitted.network, fitted.structure, fitted.about
-        self.about_["seconds"] = round(time.monotonic() - began, 1)
-        self.runner_ = self._runner(self._states())
-
-    def _states(self) -> "LowerStates":
-        from stacker.learners.transformer.states import LowerStates
-
-        if self.states is None:
-            self.states = LowerStates(int(self.params.states_gb * _GIGABYTE), self.params.memory_share)
-        return self.states
+        shelf = self.shelf or Shelf(self.params.states_gb, self.params.memory_share)
+        fitted = fit_network(self.name, self.params, self.encoder, data.texts, fit, shelf, folder, self.progress)
+        self.network_, self.structure_, self.runner_ = fitted.network, fitted.structure, fitted.runner
+        self.about_ = {**fitted.about, "seconds": round(time.monotonic() - began, 1)}
 
     def _adopt(self, folder: Path) -> Self:
         found = type(self).load(folder)
         self.network_, self.structure_, self.about_ = found.network_, found.structure_, found.about_
-        self.runner_ = self._runner(None)
+        self.runner_ = self._runner()
         return self
 
-    def _runner(self, states: "LowerStates | None") -> "Runner":
+    def _runner(self) -> "Runner":
         from stacker.learners.transformer.fitting import make_runner
 
-        return make_runner(self.name, self.params, self.network_, self.structure_.longest, states)
+        return make_runner(self.name, self.params, self.network_, self.structure_.longest)
 
     def _parts(self, texts: pd.DataFrame) -> Iterator[tuple[slice, Battles]]:
         stage = f"{self.name}: battles"

@@ -45,7 +45,12 @@ class PreferenceNetwork(nn.Module):
         types, parts, mask = np.zeros_like(ids), np.zeros_like(ids), np.zeros_like(ids)
         for row, item in enumerate(items):
             size = len(item)
-            ids[row, :size], types[row, :size], parts[row, :size], mask[row, :size] = item.ids, item.types, item.parts, 1
+            ids[row, :size], types[row, :size], parts[row, :size], mask[row, :size] = (
+                item.ids,
+                item.types,
+                item.parts,
+                1,
+            )
         arrays: dict[str, Any] = {"ids": ids, "types": types, "parts": parts, "mask": mask}
         arrays["lengths"] = np.stack([item.lengths for item in items])
         return {name: torch.from_numpy(array).to(self.device) for name, array in arrays.items()}

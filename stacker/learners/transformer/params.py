@@ -1,12 +1,15 @@
 """Settings of one transformer of the stack."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from pipelines.section import Section
 
 Watched = Literal["log_loss", "accuracy", "balanced_accuracy", "bradley_terry_loss"]
+
+
+DISTILBERT = "distilbert-base-uncased"
 
 
 class LossParams(Section):
@@ -30,25 +33,24 @@ class LossParams(Section):
         return self
 
 
-class TransformerParams(Section):
-    """One fine-tuned transformer.
+class TransformerSettings(Section):
+    """How a transformer reads, learns and is kept; whatever its weights are.
 
-    `model` is a Hub name or a local folder. `tuning`: frozen fits the head alone; top_k trains the upper `top_layers`
-    layers; lora puts adapters of `lora_rank` into the upper `top_layers` layers (0 means every layer); all trains all.
-    Budgets are in tokens of the model's own tokenizer, markers not counted. `batch` is in battles. `strengths` are
-    candidates for the inverse penalty of the head's first, convex fit. `watch` lists what early stopping looks at:
-    the weights kept are the best by the first, training goes on while any of them improves within `patience`
-    evaluations. `store`: beside keeps only what differs from the named base, whole keeps a full copy, auto keeps it
-    beside where the base comes with the install.
+    `tuning`: frozen fits the head alone; top_k trains the upper `top_layers` layers; lora puts adapters of `lora_rank`
+    into the upper `top_layers` layers (0 means every layer); all trains all. Budgets are in tokens of the model's own
+    tokenizer, markers not counted. `batch` is in battles. `strengths` are candidates for the inverse penalty of the
+    head's first, convex fit, chosen on inner folds. `watch` lists what early stopping looks at: the weights kept are
+    the best by the first, training goes on while any of them improves within `patience` evaluations. `store`: beside
+    keeps only what differs from the named base, whole keeps a full copy, auto keeps it beside where the base comes with
+    the install.
     """
 
-    model: str = "distilbert-base-uncased"
     head: Literal["joint", "pairwise"] = "pairwise"
     ties: Literal["davidson", "rao_kupper"] = "davidson"
     tuning: Literal["frozen", "top_k", "lora", "all"] = "top_k"
     top_layers: int = Field(1, ge=0)
     lora_rank: int = Field(8, ge=1)
-    lora_alpha: float = Field(16.0, gt=0)
+    lora_alpha: int = Field(16, ge=1)
     lora_dropout: float = Field(0.05, ge=0, lt=1)
 
     prompt_tokens: int = Field(64, ge=1)
@@ -57,7 +59,7 @@ class TransformerParams(Section):
     lengths: bool = True
 
     losses: LossParams = LossParams()
-    strengths: tuple[float, ...] = Field((0.001, 0.003, 0.01, 0.03, 0.1), min_length=1)
+    strengths: tuple[float, ...] = Field((0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01), min_length=1)
     epochs: float = Field(2.0, gt=0)
     batch: int = Field(16, ge=1)
     learning_rate: float = Field(5e-5, gt=0)
@@ -68,7 +70,9 @@ class TransformerParams(Section):
     swap_augmentation: bool = True
 
     held_share: float = Field(0.15, gt=0, lt=1)
-    watch: tuple[Watched, ...] = Field(("log_loss", "accuracy", "balanced_accuracy", "bradley_terry_loss"), min_length=1)
+    watch: tuple[Watched, ...] = Field(
+        ("log_loss", "accuracy", "balanced_accuracy", "bradley_terry_loss"), min_length=1
+    )
     patience: int = Field(3, ge=1)
     evaluations_per_epoch: int = Field(2, ge=1)
 
@@ -84,3 +88,45 @@ class TransformerParams(Section):
         if self.tuning == "top_k" and self.top_layers == 0:
             raise ValueError("tuning top_k needs top_layers of 1 or more; for none choose frozen, for every layer all")
         return self
+
+
+class TransformerParams(TransformerSettings):
+    """One fine-tuned transformer: `model` is a Hub name or a local folder."""
+
+    model: str = Field(DISTILBERT, min_length=1)
+
+
+class TransformersParams(TransformerSettings):
+    """The transformers of the stack: settings that they share, and the `models`.
+
+    Each model is a Hub name, a local folder, or a mapping of `model` and the settings in which it differs, for example
+    `{model: roberta-base, head: joint}`. Several make an ensemble: each is a learner of the stack. Where a model is not
+    on this disk, the encoder section's `fallback` takes its place.
+    """
+
+    enabled: bool = True
+    models: tuple[str | dict[str, Any], ...] = Field((DISTILBERT,), min_length=1)
+
+    @model_validator(mode="after")
+    def _models_parse(self) -> Self:
+        self.each()
+        return self
+
+    def each(self) -> list[TransformerParams]:
+        """Return the settings of each model."""
+        shared = self.model_dump(exclude={"enabled", "models"})
+        found = []
+        for place, model in enumerate(self.models):
+            own: dict[str, Any] = {"model": model} if isinstance(model, str) else dict(model)
+            losses = own.get("losses")
+            if isinstance(losses, dict):
+                own["losses"] = {**shared["losses"], **losses}
+            if not isinstance(model, str) and "model" not in own:
+                raise ValueError(f"models.{place} has no model; write {{model: NAME, ...}}")
+            try:
+                found.append(TransformerParams.model_validate({**shared, **own}))
+            except ValidationError as fault:
+                first = fault.errors()[0]
+                key = ".".join(("models", str(place), *map(str, first["loc"])))
+                raise ValueError(f"{key}: {first['msg'][:1].lower()}{first['msg'][1:]}") from fault
+        return found

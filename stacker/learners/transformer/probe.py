@@ -18,6 +18,7 @@ from stacker.learners.transformer.losses import BattleLoss
 
 MOST_BATTLES = 20_000
 """More battles change a linear head little, and their pooled parts would take gigabytes."""
+INNER_FOLDS = 4
 _STEPS = 200
 
 
@@ -34,12 +35,11 @@ def fit_head(
     inputs: Tensor,
     places: Ints,
     votes: Votes,
-    train: Ints,
-    held: Ints,
+    folds: Ints,
     loss: BattleLoss,
     strengths: Sequence[float],
 ) -> tuple[float, float]:
-    """Fit the head's linear maps to given inputs, with the penalty that does best on the held-out battles.
+    """Fit the head's linear maps to given inputs, with the penalty that does best on inner folds.
 
     Parameters
     ----------
@@ -51,8 +51,8 @@ def fit_head(
         Sequences of each battle.
     votes : Votes
         Of the n battles.
-    train, held : int64
-        Rows to fit, and rows to choose the penalty by.
+    folds : (n,) int64
+        Inner fold of each battle, -1 for those that are not to be learned from.
     loss : BattleLoss
         What is minimised, beside the squared weights.
     strengths : sequence of float
@@ -61,30 +61,45 @@ def fit_head(
     Returns
     -------
     float, float
-        The chosen strength, and its log loss on the held-out battles.
+        The chosen strength, and its log loss on the inner folds.
     """
-    dtype = torch.float64
-    head.to(dtype)
-    shares = np.bincount(votes.outcome[train], weights=votes.weight[train], minlength=3)
-    head.start_at(shares)
-    inputs = inputs.to(dtype)
-    best: tuple[float, float, dict[str, Tensor]] | None = None
-    for strength in sorted(strengths):
-        _minimise(head, inputs, places[train], _part(votes, train), loss, strength)
-        with torch.no_grad():
-            logits = head.logits(head(inputs)[places[held]])
-            each = functional.cross_entropy(logits, torch.from_numpy(votes.outcome[held]), reduction="none")
-            score = float((each * torch.from_numpy(votes.weight[held])).sum() / votes.weight[held].sum())
-        if best is None or score < best[1]:
-            best = (strength, score, {name: value.clone() for name, value in head.state_dict().items()})
-    if best is None:
-        raise ValueError("no strengths were given")
-    head.load_state_dict(best[2])
+    head.to(torch.float64)
+    inputs = inputs.to(torch.float64)
+    rows = np.flatnonzero(folds >= 0)
+    ordered = sorted(strengths)
+    total = np.zeros(len(ordered))
+    numbers = np.unique(folds[rows])
+    if len(numbers) > 1 and len(ordered) > 1:
+        for number in numbers:
+            train, held = rows[folds[rows] != number], rows[folds[rows] == number]
+            _start(head, _part(votes, train))
+            for place, strength in enumerate(ordered):
+                # The weaker penalty goes on from where the stronger one ended.
+                _minimise(head, inputs, places[train], _part(votes, train), loss, strength)
+                total[place] += _log_loss(head, inputs, places[held], _part(votes, held))
+    best = int(total.argmin())
+    _start(head, _part(votes, rows))
+    _minimise(head, inputs, places[rows], _part(votes, rows), loss, ordered[best])
     head.to(torch.float32)
-    return best[0], best[1]
+    return ordered[best], float(total[best] / votes.weight[rows].sum())
+
+
+def _start(head: Head, votes: Votes) -> None:
+    head.start_at(np.bincount(votes.outcome, weights=votes.weight, minlength=3).astype(np.float64))
+
+
+def _log_loss(head: Head, inputs: Tensor, places: Ints, votes: Votes) -> float:
+    """Return the weighted sum of the log losses."""
+    used, inverse = np.unique(places, return_inverse=True)
+    with torch.no_grad():
+        logits = head.logits(head(inputs[used])[inverse.reshape(places.shape)])
+        each = functional.cross_entropy(logits, torch.from_numpy(votes.outcome), reduction="none")
+    return float((each * torch.from_numpy(votes.weight)).sum())
 
 
 def _minimise(head: Head, inputs: Tensor, places: Ints, votes: Votes, loss: BattleLoss, strength: float) -> None:
+    used, inverse = np.unique(places, return_inverse=True)
+    inputs, places = inputs[used], inverse.reshape(places.shape)
     outcome = torch.from_numpy(votes.outcome)
     weight = torch.from_numpy(votes.weight / votes.weight.sum())
     matrices = [value for name, value in head.named_parameters() if name.endswith("weight")]
@@ -100,7 +115,7 @@ def _minimise(head: Head, inputs: Tensor, places: Ints, votes: Votes, loss: Batt
         total.backward()
         return total
 
-    optimiser.step(closure)  # type: ignore[no-untyped-call]
+    optimiser.step(closure)
     optimiser.zero_grad()
 
 

