@@ -13,9 +13,9 @@ import numpy as np
 from features.blocks import Floats
 from features.encoders import EncoderParams, ResolvedEncoder
 from features.engines import Engine, Ids, OneByOne, SameShape
-from features.loading import ensure_padding, load_backbone, most_tokens, quiet
 from pipelines.errors import UserError
 from pipelines.model_files import read_config, tokenizer_sha256
+from pipelines.model_loading import ensure_padding, load_backbone, most_tokens, quiet
 
 _TEXTS_AT_ONCE = 256
 """The tokenizer's own records take about 100 bytes a token; few texts at once keep memory steady."""

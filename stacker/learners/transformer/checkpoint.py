@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from features.loading import load_backbone, load_tokenizer, most_tokens
 from pipelines.errors import UserError
 from pipelines.model_files import check_folder
+from pipelines.model_loading import load_backbone, load_tokenizer, most_tokens
 
 _NO_LIMIT = 1 << 20
 """Tokenizers without a limit of their own state an enormous number."""

@@ -15,6 +15,8 @@ from torch.nn import functional
 from stacker.learners.base import FLIP, Floats
 from stacker.learners.transformer.structure import FIRST, LENGTHS, PROMPT, SECOND
 
+_LENGTH_PENALTY = 0.01
+
 
 class Head(nn.Module, ABC):
     """Maps pooled parts to a few numbers a sequence, and those of a battle's sequences to its three logits.
@@ -48,6 +50,19 @@ class Head(nn.Module, ABC):
     def extended(self, normal: Tensor) -> Tensor:
         """Return what the linear maps see of (m, parts, d) normalised parts: these, unless a head adds to them."""
         return normal
+
+    def penalty(self) -> Tensor:
+        """Return the sum of the squared weights; those of the lengths, few and known to matter, count little."""
+        total = torch.zeros((), dtype=torch.float64)
+        for module in self.children():
+            if isinstance(module, nn.Linear):
+                lengths = (
+                    self.length_count if module is not getattr(self, "tie", None) else min(self.length_count, LENGTHS)
+                )
+                squares = module.weight.square()
+                split = squares.shape[1] - lengths
+                total = total + squares[:, :split].sum() + _LENGTH_PENALTY * squares[:, split:].sum()
+        return total
 
     @abstractmethod
     def forward(self, inputs: Tensor) -> Tensor:

@@ -102,7 +102,6 @@ def _minimise(head: Head, inputs: Tensor, places: Ints, votes: Votes, loss: Batt
     inputs, places = inputs[used], inverse.reshape(places.shape)
     outcome = torch.from_numpy(votes.outcome)
     weight = torch.from_numpy(votes.weight / votes.weight.sum())
-    matrices = [value for name, value in head.named_parameters() if name.endswith("weight")]
     optimiser = torch.optim.LBFGS(
         head.parameters(), max_iter=_STEPS, tolerance_grad=1e-6, tolerance_change=1e-9, line_search_fn="strong_wolfe"
     )
@@ -110,8 +109,7 @@ def _minimise(head: Head, inputs: Tensor, places: Ints, votes: Votes, loss: Batt
     def closure() -> Tensor:
         optimiser.zero_grad()
         fitted = (weight * loss(head.logits(head(inputs)[places]), outcome)).sum()
-        penalty = torch.stack([matrix.square().sum() for matrix in matrices]).sum() / (2 * strength * len(outcome))
-        total = fitted + penalty
+        total = fitted + head.penalty() / (2 * strength * len(outcome))
         total.backward()
         return total
 
