@@ -66,9 +66,8 @@ class Syllables:
         first = starts + self._left
         last = np.maximum(first, starts + lengths - self._right + 1)
         breaks &= 1
-        # Every second sum runs from a word's first place to before its last; where there is none, reduceat gives one.
-        sums = np.add.reduceat(breaks, np.stack((first, last), axis=1).ravel(), dtype=np.int64)[::2]
-        return 1 + np.where(last > first, sums, 0)
+        allowed = np.flatnonzero(breaks)
+        return 1 + np.searchsorted(allowed, last) - np.searchsorted(allowed, first)
 
     def _walk(self, letters: NDArray[np.uint8], breaks: NDArray[np.uint8], start: int, stop: int) -> None:
         """Walk the tree from each letter from `start` to before `stop`, and lay what the patterns say over `breaks`."""

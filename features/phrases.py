@@ -115,8 +115,10 @@ _SIGNS = {KINDS.index(kind): _listed(phrases) for kind, phrases in _UNSPACED.ite
 
 def plain(text: str) -> str:
     """Return a text in lower case with straight apostrophes, as the phrases are written."""
-    lowered = text.lower()
-    return lowered if lowered.isascii() else lowered.replace("’", "'").replace("ʼ", "'")
+    if text.isascii():
+        return text.lower()
+    # Piece by piece: to lower a text beyond ASCII, Python takes twelve bytes a character for a while.
+    return "".join(map(str.lower, blocks_of(text))).replace("’", "'").replace("ʼ", "'")
 
 
 def count_phrases(lowered: str, most_words: int | None = None, last: bool = False) -> list[int]:

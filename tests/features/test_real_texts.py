@@ -1,0 +1,57 @@
+"""Real texts that people and models wrote: the numbers are the libraries' own, on 5,000 of them."""
+
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.counts import token_table
+from features.plain import plain_readability
+from features.readability import FORMULAS
+from features.text import sentences
+from features.vader import vader
+
+FOLDER = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "battles"
+TEXTS = 5000
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(not FOLDER.is_dir(), reason=f"{FOLDER} with the real battles is not here"),
+]
+
+
+def _text(cell: str) -> str:
+    return "\n\n".join(turn or "" for turn in json.loads(cell))
+
+
+@pytest.fixture(scope="module")
+def texts() -> list[str]:
+    found: set[str] = set()
+    for path in sorted(FOLDER.glob("*.parquet")):
+        battles = pd.read_parquet(path, columns=["prompt", "response_a", "response_b"]).head(3000)
+        for column in battles:
+            found.update(map(_text, battles[column].sample(min(len(battles), 300), random_state=1)))
+    chosen = random.Random(0).sample(sorted(found), TEXTS)
+    assert sum(map(len, chosen)) > 1_000_000
+    return chosen
+
+
+def test_sentiment_of_every_sentence(texts: list[str]):
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+    library = SentimentIntensityAnalyzer()
+    checked = 0
+    for text in texts:
+        for sentence in sentences(text):
+            score = library.polarity_scores(sentence)
+            assert tuple(vader().score(sentence)) == (score["neg"], score["neu"], score["pos"], score["compound"])
+            checked += 1
+    assert checked > 20_000
+
+
+def test_readability_of_every_text(texts: list[str]):
+    counts = token_table().count_all(texts)
+    found = np.array([[formula(of) for formula, _, _ in FORMULAS.values()] for of in counts])
+    np.testing.assert_allclose(found, plain_readability(texts), rtol=0, atol=1e-9)
