@@ -99,7 +99,7 @@ def _numbers(text: str) -> list[float]:
         math.log1p(longest),
         paragraphs,
         len(text) / max(1, paragraphs),
-        0 if text.isascii() else len(_EMOJI.findall(text)),
+        0 if text.isascii() else sum(1 for _ in _EMOJI.finditer(text)),
         everywhere["refusal"],
         has_phrase(opening, "refusal"),
         everywhere["apology"],
