@@ -45,12 +45,26 @@ class BadRow:
         named = f" (id {shown(self.id)})" if self.id else ""
         return f"{self.file}, {self.unit} {self.place}{named}: {self.reason}."
 
+    def line(self) -> str:
+        """Return the row's line in a file of rows set aside: an object with file, unit, place, id, reason and raw.
+
+        It is ASCII, so that lone surrogates and bytes that are no UTF-8 (as U+DC80 to U+DCFF) come back as they were.
+        """
+        line = {
+            "file": self.file,
+            "unit": self.unit,
+            "place": self.place,
+            "id": self.id,
+            "reason": self.reason,
+            "raw": self.raw,
+        }
+        return json.dumps(line, default=str) + "\n"
+
 
 def set_aside(rows: Sequence[BadRow], path: Path) -> None:
     """Write rows into a JSON Lines file, whole or not at all; remove an older one where there are none.
 
-    Each line is an object with file, unit, place, id, reason and raw. It is ASCII, so that lone surrogates and bytes
-    that are no UTF-8 (as U+DC80 to U+DCFF) come back as they were.
+    Each line is that of `BadRow.line`.
 
     Raises
     ------
@@ -62,16 +76,7 @@ def set_aside(rows: Sequence[BadRow], path: Path) -> None:
             path.unlink(missing_ok=True)
             return
         with whole_file(path) as part, part.open("w", encoding="ascii") as file:
-            for row in rows:
-                line = {
-                    "file": row.file,
-                    "unit": row.unit,
-                    "place": row.place,
-                    "id": row.id,
-                    "reason": row.reason,
-                    "raw": row.raw,
-                }
-                file.write(json.dumps(line, default=str) + "\n")
+            file.writelines(row.line() for row in rows)
     except OSError as fault:
         raise UserError(
             f"{path}: cannot be written ({fault.strerror}), and bad rows are set aside there; mend its rights."

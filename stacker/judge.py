@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -233,8 +233,15 @@ class Judge:
             write_json(part / "judge.json", self._described())
 
     @classmethod
-    def load(cls, folder: Path | str) -> "Judge":
+    def load(cls, folder: Path | str, *, device: Literal["cpu", "cuda"] | None = None) -> "Judge":
         """Read a saved judge.
+
+        Parameters
+        ----------
+        folder : Path or str
+            What `save` wrote.
+        device : "cpu", "cuda" or None
+            Where the frozen encoder runs; None is where the run that made the judge had it.
 
         Raises
         ------
@@ -257,7 +264,7 @@ class Judge:
             )
         encoder = None
         if described["encoder"] is not None:
-            settings = EncoderParams(**described["encoder"]["params"])
+            settings = _on_device(EncoderParams(**described["encoder"]["params"]), device)
             encoder = open_encoder(settings)
             if encoder.sha256 != described["encoder"]["sha256"]:
                 raise UserError(
@@ -290,6 +297,14 @@ class Judge:
             "pool": self.pool.to_dict(),
             "about": self.about,
         }
+
+
+def _on_device(settings: EncoderParams, device: str | None) -> EncoderParams:
+    if device is None:
+        return settings
+    # Low precision is for a GPU, and refused on a CPU.
+    precision = settings.precision if device == "cuda" else "fp32"
+    return settings.model_copy(update={"device": device, "precision": precision})
 
 
 def learner_data(

@@ -118,7 +118,7 @@ def labels(outcome, vocabulary):
 def test_the_example_in_the_docstring_runs():
     import stacker.estimator
 
-    assert doctest.testmod(stacker.estimator) == (0, 5)
+    assert doctest.testmod(stacker.estimator) == (0, 6)
 
 
 def test_it_learns_that_longer_answers_win():

@@ -1,0 +1,248 @@
+"""Whole files of battles: `python -m stacker.predict JUDGE INPUT... --out FILE` gives each its three probabilities."""
+
+import argparse
+import hashlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from pipelines.artefacts import sha256_of
+from pipelines.errors import UserError
+from pipelines.quarantine import BadRow
+from pipelines.raw_rows import open_rows
+from pipelines.reading import iter_battles
+from pipelines.records import IDS, missing_columns
+from stacker.console import Screen, run_command
+from stacker.parts import Parts, kept_parts, writing
+from stacker.verdict_files import ARENA, COLUMNS, KAGGLE, join_parts, suffix_of, verdict_rows, write_part
+
+if TYPE_CHECKING:
+    from stacker.judge import Judge
+
+ROWS_AT_ONCE = 2000
+"""Battles of one part: 57,477 of Kaggle's rows are 29 parts, and a part of long answers takes about 50 MB."""
+SET_ASIDE = ".set_aside.jsonl"
+_BAD = ".bad.jsonl"
+_STAGE = "battles"
+Device = Literal["cpu", "cuda"] | None
+
+
+@dataclass(frozen=True)
+class Options:
+    """How files are predicted.
+
+    Attributes
+    ----------
+    columns : str
+        `kaggle` or `arena`, see `stacker.verdict_files.COLUMNS`.
+    rows_at_once : int
+        Battles that are in memory at a time.
+    device : "cpu", "cuda" or None
+        For the encoder; cpu also keeps the transformers from a GPU. None is as the run that made the judge had it.
+    threads : int
+        Processes and threads; 0 means every core.
+    cache : Path or None
+        A folder that keeps the numbers of texts, as `run.cache` of a run does.
+    rescue : bool
+        Whether rows whose texts cannot be parsed are predicted from the text as it stands, in place of being set aside.
+    """
+
+    columns: str = KAGGLE
+    rows_at_once: int = ROWS_AT_ONCE
+    device: Device = None
+    threads: int = 0
+    cache: Path | None = None
+    rescue: bool = False
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """How many battles were predicted, how many rows were told of in `set_aside`, and where that is."""
+
+    battles: int
+    bad: int
+    set_aside: Path
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and predict."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stacker.predict",
+        description="Predict battles with a saved judge. Nothing is fitted. A command that was stopped goes on where "
+        "it was; rows that cannot be used are set aside, with the reason, in a file beside the output.",
+    )
+    parser.add_argument("judge", type=Path, metavar="JUDGE", help="the judge folder of a run")
+    parser.add_argument(
+        "inputs", type=Path, nargs="+", metavar="INPUT", help="CSV, JSON Lines, JSON or parquet files of battles"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .csv, .jsonl or .parquet file")
+    parser.add_argument(
+        "--format", dest="columns", choices=(KAGGLE, ARENA), default=KAGGLE, help="columns of the output (%(default)s)"
+    )
+    parser.add_argument(
+        "--rows-at-once", type=int, default=ROWS_AT_ONCE, metavar="N", help="battles in memory at a time (%(default)s)"
+    )
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="(as the run that made the judge had it)")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="0 means every core (%(default)s)")
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep the numbers of texts there for another time")
+    parser.add_argument(
+        "--rescue", action="store_true", help="predict rows that cannot be parsed from the text as it stands"
+    )
+    chosen = parser.parse_args(arguments)
+    options = Options(chosen.columns, chosen.rows_at_once, chosen.device, chosen.threads, chosen.cache, chosen.rescue)
+    run_command(lambda: _command(chosen.judge, chosen.inputs, chosen.out, options))
+
+
+def _command(folder: Path, inputs: Sequence[Path], out: Path, options: Options) -> None:
+    screen = Screen()
+    done = predict_files(folder, inputs, out, options, screen)
+    screen.note(f"Verdicts on {done.battles:,} battles: {out}")
+    if done.bad:
+        use = "Told of" if options.rescue else "Set aside"
+        screen.note(f"{use}: {done.bad:,} rows, with their reasons, in {done.set_aside}")
+
+
+def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Options, screen: Screen) -> Predicted:
+    """Predict every battle of the files, in their order, into one file that is written whole or not at all.
+
+    Parts that are done lie in a folder beside `out` until all are; the same call then finds them, and gives the same
+    bytes as one that was never stopped. Memory does not grow with the rows but for their ids, and for JSON lists,
+    which are read whole.
+
+    Parameters
+    ----------
+    folder : Path
+        The judge's.
+    inputs : sequence of Path
+        Files with the columns of Kaggle or the conversations of the Arena.
+    out : Path
+        A .csv, .jsonl or .parquet file.
+    options : Options
+        Columns, sizes and devices.
+    screen : Screen
+        Shows how far the work has come.
+
+    Raises
+    ------
+    UserError
+        When the judge, a file or an option cannot be used; all files are looked at before the first is predicted.
+    """
+    from features.embedding import usable_cores
+    from stacker.judge import Judge
+
+    suffix = suffix_of(out)
+    if options.rows_at_once < 1:
+        raise UserError(f"--rows-at-once {options.rows_at_once}: is not above 0; give a number of battles.")
+    if out.resolve() in [path.resolve() for path in inputs]:
+        raise UserError(f"--out {out}: is one of the inputs; name another file.")
+    if options.device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # for learners that choose by themselves; torch is not loaded yet
+    judge = Judge.load(folder, device=options.device)
+    total = sum(_rows_of(path) for path in inputs)
+    stamp = _stamp(folder, inputs, options)
+    work = _Work(judge, options, suffix, total, options.threads or usable_cores())
+    aside = out.with_name(out.name + SET_ASIDE)
+    with kept_parts(out, suffix, stamp) as (parts, found), screen.working():
+        if found:
+            screen.note(
+                f"{out}: going on from {len(list(parts.folder.glob('part-*' + suffix))):,} parts that are done."
+            )
+        numbers = _predict_parts(work, inputs, parts, screen)
+        bad = _join_bad(aside, [parts.beside(number, _BAD) for number in range(numbers.parts)])
+        with writing(out) as part:
+            join_parts(part, map(parts.path, range(numbers.parts)), options.columns, suffix)
+    return Predicted(numbers.battles, bad, aside)
+
+
+@dataclass(frozen=True)
+class _Work:
+    judge: "Judge"
+    options: Options
+    suffix: str
+    total: int
+    threads: int
+
+
+@dataclass
+class _Numbers:
+    parts: int = 0
+    battles: int = 0
+    bad: int = 0
+
+
+def _predict_parts(work: _Work, inputs: Sequence[Path], parts: Parts, screen: Screen) -> _Numbers:
+    from features.cache import BlockCache
+
+    cache = None if work.options.cache is None else BlockCache(work.options.cache / "blocks")
+    done = _Numbers()
+    for battles, bad in _chunks(inputs, work.options):
+        if not parts.whole(done.parts):
+            _predict_part(work, battles, bad, parts, done.parts, cache)
+        done.parts += 1
+        done.battles += len(battles)
+        done.bad += sum(not row.rescued for row in bad)
+        seen = done.battles + done.bad
+        screen.progress(_STAGE, seen, max(work.total, seen))
+    return done
+
+
+def _predict_part(
+    work: _Work, battles: pd.DataFrame, bad: Sequence[BadRow], parts: Parts, number: int, cache: Any
+) -> None:
+    probabilities = work.judge.predict_proba(battles, cache=cache, threads=work.threads)
+    rows = verdict_rows(battles, probabilities, work.options.columns)
+    with writing(parts.beside(number, _BAD)) as part, part.open("w", encoding="ascii") as file:
+        file.writelines(row.line() for row in bad)
+    with writing(parts.path(number)) as part:
+        write_part(part, rows, work.options.columns, work.suffix)
+
+
+def _chunks(inputs: Sequence[Path], options: Options) -> Iterator[tuple[pd.DataFrame, list[BadRow]]]:
+    for path in inputs:
+        yield from iter_battles(path, options.rows_at_once, labelled=False, rescue=options.rescue)
+
+
+def _join_bad(aside: Path, parts: Sequence[Path]) -> int:
+    """Join the rows set aside to one file, remove an older one where there are none, and count them."""
+    count = 0
+    with writing(aside) as whole, whole.open("wb") as file:
+        for part in parts:
+            lines = part.read_bytes()
+            count += lines.count(b"\n")
+            file.write(lines)
+    if not count:
+        aside.unlink()
+    return count
+
+
+def _rows_of(path: Path) -> int:
+    """Count the rows of a file, and refuse one that holds no battles, before hours are spent on those before it."""
+    with open_rows(path, columns=IDS) as opened:
+        lacking = "" if opened.columns is None else missing_columns(opened.columns, labelled=False)
+        if lacking:
+            raise UserError(f"{path}: lacks {lacking}; give it Kaggle's columns or the Arena's conversations.")
+        return sum(1 for _ in opened.rows)
+
+
+def _stamp(folder: Path, inputs: Sequence[Path], options: Options) -> dict[str, Any]:
+    """Return everything that the bytes of the output depend on."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(folder).as_posix()} {sha256_of(path)}\n".encode())
+    return {
+        "judge": digest.hexdigest(),
+        "inputs": [[str(path), sha256_of(path)] for path in inputs],
+        "columns": list(COLUMNS[options.columns]),
+        "rows_at_once": options.rows_at_once,
+        "device": options.device,
+        "rescue": options.rescue,
+    }
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
