@@ -1,0 +1,159 @@
+"""The judge in use: loaded and asked in a thread of its own, so that the page never waits for it."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from dashboard.saved_runs import SavedRun, saved_runs
+from pipelines.errors import UserError
+
+if TYPE_CHECKING:
+    from stacker.explanation import Explanation
+    from stacker.judge import Judge
+    from stacker.verdict import Verdict
+
+State = Literal["none", "loading", "ready", "failed"]
+_WARM = ("What is a tide?", "The sea rises and falls as the Moon pulls at it.", "A tide is **water** that moves.\n- Moon")
+
+
+@dataclass(frozen=True)
+class LoadedJudge:
+    """A judge that can be asked.
+
+    Attributes
+    ----------
+    run : SavedRun
+        Where it lies.
+    version : str
+        Name and the first digits of its files' hash: what is stored with each verdict.
+    judge : Judge
+        The judge itself.
+    """
+
+    run: SavedRun
+    version: str
+    judge: "Judge"
+
+
+class JudgeService:
+    """Loads judges and asks the one in use. One object serves all people of a process.
+
+    Parameters
+    ----------
+    folder : Path
+        Below it saved judges are looked for; the newest is used first.
+    starter : Path or None
+        A judge that is used where `folder` holds none.
+
+    Attributes
+    ----------
+    state : str
+        `none` (nothing saved), `loading`, `ready` or `failed`; then `fault` says why.
+    fault : str
+        One sentence of the judge's own, in English.
+    """
+
+    def __init__(self, folder: Path, starter: Path | None = None) -> None:
+        self.folder, self.starter = folder, starter
+        self.state: State = "none"
+        self.fault = ""
+        self._loaded: LoadedJudge | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="judge")
+
+    @property
+    def current(self) -> LoadedJudge | None:
+        """The judge in use, or None."""
+        return self._loaded
+
+    def runs(self) -> list[SavedRun]:
+        """Return the saved judges, the newest first, the starter last. Reads folders: call it from a thread."""
+        found = saved_runs(self.folder)
+        return found + (saved_runs(self.starter) if self.starter is not None else [])
+
+    def start(self) -> None:
+        """Begin to load the newest judge, without waiting for it."""
+        self.state = "loading"
+        self._thread.submit(self._start)
+
+    async def use(self, run: SavedRun) -> LoadedJudge:
+        """Load a saved judge and use it from now on, for all people.
+
+        Raises
+        ------
+        UserError
+            When it cannot be loaded; the one in use stays.
+        """
+        return await asyncio.wrap_future(self._thread.submit(self._load, run))
+
+    async def ready(self) -> bool:
+        """Wait until a judge that is being loaded is there, and return whether there is one."""
+        await asyncio.wrap_future(self._thread.submit(lambda: None))
+        return self._loaded is not None
+
+    async def compare(
+        self, prompt: Sequence[str], a: Sequence[str], b: Sequence[str]
+    ) -> tuple["Verdict", LoadedJudge] | None:
+        """Return the verdict on one battle and who gave it; None where there is no judge.
+
+        Raises
+        ------
+        UserError
+            When the judge cannot judge these texts.
+        """
+        return await asyncio.wrap_future(self._thread.submit(self._compare, prompt, a, b))
+
+    async def explain(
+        self, by: LoadedJudge, prompt: Sequence[str], a: Sequence[str], b: Sequence[str]
+    ) -> "Explanation":
+        """Return why a judge says what it says of one battle.
+
+        Raises
+        ------
+        UserError
+            When the judge holds nothing to explain from.
+        """
+        return await asyncio.wrap_future(self._thread.submit(by.judge.explain, prompt, a, b))
+
+    def close(self) -> None:
+        """End the thread when what it does is done."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _start(self) -> None:
+        runs = self.runs()
+        if not runs:
+            self.state = "none"
+            return
+        try:
+            self._load(runs[0])
+        except UserError as fault:
+            self.state, self.fault = "failed", str(fault)
+
+    def _load(self, run: SavedRun) -> LoadedJudge:
+        from stacker.judge import Judge
+
+        judge = Judge.load(run.judge)
+        judge.compare(*_WARM)  # the first verdict of a process loads libraries and takes seconds
+        if judge.baseline is not None:
+            judge.explain(*_WARM)
+        self._loaded = LoadedJudge(run, f"{run.name}@{_digest(run.judge)}", judge)
+        self.state, self.fault = "ready", ""
+        return self._loaded
+
+    def _compare(
+        self, prompt: Sequence[str], a: Sequence[str], b: Sequence[str]
+    ) -> tuple["Verdict", LoadedJudge] | None:
+        loaded = self._loaded
+        return None if loaded is None else (loaded.judge.compare(prompt, a, b), loaded)
+
+
+def _digest(folder: Path) -> str:
+    """Return 12 hex digits that tell one saved judge from another."""
+    found = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        found.update(path.relative_to(folder).as_posix().encode())
+        found.update(path.read_bytes())
+    return found.hexdigest()[:12]

@@ -1,0 +1,92 @@
+"""What every page gets and gives.
+
+A page is a class; one object of it serves one person in one language:
+
+    class HistoryPage:
+        name = "history"                      # in the address (#history), and the beginning of its texts' keys
+
+        def __init__(self, context: Context) -> None: ...   # cheap: no file is read, no widget made
+        def panel(self) -> pn.viewable.Viewable: ...        # called once, at the first opening
+        def opened(self) -> None: ...                       # called each time it comes into view, also the first
+        def closed(self) -> None: ...                       # called when the person leaves or changes the language
+
+The menu shows `context.say("<name>.title")`. Texts live in `dashboard/texts/<language>/<name>.yaml`, one file a page
+and language; keys that several pages use (`choice.a` … `choice.both_bad`, `language.<code>`, `group.<name>`) stand in
+`common.yaml`. When the person changes the language, the shell closes the pages and makes new ones with a new context:
+what shall survive that goes into `context.memory[<name>]`.
+
+Everything slow (files, the judge, the store with many votes) goes through `await asyncio.to_thread(...)` or
+`context.judges`, as the one event loop serves all people. Sheets follow light and dark by CSS alone: `color-scheme` is
+set on the root, so `light-dark(#fff, #1d2127)` and the variables of `dashboard.look` are right in both.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from dashboard.params import DashboardParams
+from dashboard.texts import Texts
+
+if TYPE_CHECKING:
+    import panel as pn
+
+    from dashboard.judge_service import JudgeService
+    from dashboard.limits import SessionLimits
+    from dashboard.store import VoteStore
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a page may use.
+
+    Attributes
+    ----------
+    params : DashboardParams
+        The dashboard's section.
+    store : VoteStore
+        Where votes are kept; shared by all people.
+    judges : JudgeService
+        The judge in use, warm, in its own thread; shared by all people.
+    say : Texts
+        `say("history.title")`, `say("history.judged", count=3)`; also `say.language` and `say.language_name(code)`.
+    session : str
+        The person's pseudonym: the same after a reload (a cookie, or the account's).
+    limits : SessionLimits
+        Counts this person's questions and votes; `limits.vote()` raises `LimitReached`.
+    zone : str
+        The browser's time zone, e.g. `Asia/Taipei`.
+    memory : dict
+        Per page name, what outlives a change of language; lives as long as the browser's tab.
+    open_page : function
+        Brings another page into view by its name.
+    """
+
+    params: DashboardParams
+    store: "VoteStore"
+    judges: "JudgeService"
+    say: Texts
+    session: str
+    limits: "SessionLimits"
+    zone: str = "UTC"
+    memory: dict[str, Any] = field(default_factory=dict)
+    open_page: Callable[[str], None] = lambda name: None
+
+
+class Page(Protocol):
+    """A page; see the module's text."""
+
+    name: str
+
+    def __init__(self, context: Context) -> None: ...
+
+    def panel(self) -> "pn.viewable.Viewable":
+        """Return what is shown; called once."""
+        ...
+
+    def opened(self) -> None:
+        """Take note that the page has come into view."""
+        ...
+
+    def closed(self) -> None:
+        """End what runs for the page."""
+        ...
