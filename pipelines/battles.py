@@ -81,10 +81,13 @@ def check(table: pd.DataFrame) -> pd.DataFrame:
     """
     from pandera.errors import SchemaError
 
+    if tuple(table.columns) != COLUMNS:
+        raise UserError(_columns_sentence(tuple(table.columns)))
     try:
-        return _schema().validate(table)
+        _schema().validate(table)
     except SchemaError as fault:
         raise UserError(_sentence(fault)) from fault
+    return table
 
 
 @lru_cache(maxsize=1)
@@ -128,16 +131,21 @@ def _told(cells: Iterable[Any], test: Any) -> pd.Series:
     return pd.Series([test(cell) for cell in series], index=series.index, dtype=bool)
 
 
+def _columns_sentence(found: tuple[Any, ...]) -> str:
+    lacking = [name for name in COLUMNS if name not in found]
+    extra = [name for name in found if name not in COLUMNS]
+    if lacking:
+        return f"battles table: lacks the column {lacking[0]}; the columns are {', '.join(COLUMNS)}."
+    if extra:
+        return f"battles table: has the column {_shown(extra[0])} besides; the columns are {', '.join(COLUMNS)}."
+    return f"battles table: its columns are in another order; the columns are {', '.join(COLUMNS)}."
+
+
 def _sentence(fault: Any) -> str:
     """Say in one sentence what pandera found."""
     column = getattr(fault.schema, "name", None)
     cases = fault.failure_cases
-    reason = str(fault.reason_code.name if fault.reason_code is not None else "")
-    if reason == "COLUMN_NOT_IN_DATAFRAME":
-        return f"battles table: lacks a column ({_first(cases)}); a battles table has {', '.join(COLUMNS)}."
-    if reason in ("COLUMN_NOT_IN_SCHEMA", "COLUMN_NOT_ORDERED"):
-        return f"battles table: column {_first(cases)} is not where it should be; the columns are {', '.join(COLUMNS)}."
-    if reason == "WRONG_DATATYPE":
+    if fault.reason_code is not None and fault.reason_code.name == "WRONG_DATATYPE":
         return f"battles table: column {column} has the type {_first(cases)}; make it with battles_table."
     row = cases["index"].iloc[0] if isinstance(cases, pd.DataFrame) and len(cases) and "index" in cases else None
     at = "" if row is None else f", row {row}"

@@ -87,13 +87,12 @@ def _rows(lines: _Lines, header: tuple[str, ...]) -> Iterator[RawRow]:
             yield _row(lines, place, values, "")
             continue
         fault = f"has {len(fields)} fields, the header has {len(header)}"
+        if lines.taken[0].count('"') % 2:
+            fault += "; a quote on this line is not closed"
         if len(lines.taken) > 1:
-            # Most likely a quote that is not closed, which has swallowed the rows behind it.
-            quotes = sum(line.count('"') for line in lines.taken[:1])
+            # Most likely that quote has swallowed the rows behind it.
             lines.give_back(_own_lines(lines.taken, len(header)))
             reader = csv.reader(lines)
-            if quotes % 2:
-                fault += "; a quote on this line is not closed"
             if len(lines.taken) == 1:
                 values = dict(zip(header, next(csv.reader(lines.taken), []), strict=False))
         yield _row(lines, place, values, fault)

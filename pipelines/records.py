@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.battles import OUTCOMES, TURN_COLUMNS, UNLABELLED
+from pipelines.battles import OUTCOMES, TURN_COLUMNS, UNLABELLED, storable
 from pipelines.labels import NoVoteError, outcome_of
 from pipelines.turns import BadTurnsError, parse_turns, rescue_turns
 
@@ -191,7 +191,7 @@ def _id_of(values: dict[str, Any]) -> str:
     for name in IDS:
         value = values.get(name)
         if isinstance(value, str) and value.strip():
-            return value
+            return storable(value)
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
         if isinstance(value, float) and value.is_integer():
@@ -200,4 +200,6 @@ def _id_of(values: dict[str, Any]) -> str:
 
 
 def _name_of(value: Any) -> str:
-    return value if isinstance(value, str) else "" if value is None else str(value)
+    if value is None or value != value:  # parquet files of pandas have NaN where nothing is known
+        return ""
+    return str(value)

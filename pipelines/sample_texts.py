@@ -15,9 +15,9 @@ _SUBJECTS = (
     "a sourdough starter", "a touring bicycle", "a roof terrace", "a village choir", "a mountain hut",
     "a second-hand piano", "a rowing boat", "a small bakery", "a herb bed", "a photo archive", "a chess club",
     "a weather station", "a campervan", "a stone oven", "a school newspaper", "a beehive", "a workshop bench",
-    "a marathon plan", "a coin collection", "a market stall", "a radio play", "a tool shed", "a walking tour",
-    "a language course", "a telescope", "a cider press", "a puppet theatre", "a greenhouse", "a canoe trip",
-    "a film evening", "a sewing room", "a model railway", "a rain barrel", "a street map", "a moving house",
+    "a marathon", "a coin collection", "a market stall", "a radio play", "a tool shed", "a walking tour",
+    "a dance course", "a telescope", "a cider press", "a puppet theatre", "a greenhouse", "a canoe trip",
+    "a film evening", "a sewing room", "a toy railway", "a rain barrel", "a street map", "a moving house",
     "a bread recipe", "a fishing rod", "a field kitchen", "a guest room", "a bell tower",
 )  # fmt: skip
 _TASKS = (
@@ -39,48 +39,48 @@ _FIRST = "{task} {setting} Touch on {one}, {two}, {three} and {four}."
 _TWO_FIRST = "{task} {setting} Touch on {one} and {two} for now."
 _TWO_SECOND = "Go on with {three} and {four}."
 _COVERING = (
-    "For {aspect}, put half an hour aside each week and write down every figure.",
-    "{Aspect} comes before everything else, so do it in the morning.",
+    "For {aspect}, put half an hour aside each week and note every figure.",
+    "{Aspect} comes ahead of everything else, so do it in the morning.",
     "With {aspect}, start from the left and work towards the right.",
-    "{Aspect} takes roughly one day in ten, more in winter.",
+    "{Aspect} takes roughly a day each fortnight, more in winter.",
     "As to {aspect}, the usual order is twice a month and once in summer.",
-    "Do the {aspect} in four steps, each of them about as long as the last.",
+    "Do the {aspect} in six steps, each of them about as long as the last.",
     "When it comes to {aspect}, count to twenty and then turn it over.",
-    "{Aspect} is done by two people, one of whom holds the other end.",
+    "{Aspect} is done by a pair of people who hold an end each.",
 )
 _LEADS = (
     "In most cases", "As a rule", "In the north", "On weekdays", "Later on", "At this point", "From there",
-    "By and large", "Over the years", "In the meantime", "Before noon", "Towards the end", "After that", "Now and then",
+    "By and large", "Over the years", "In the meantime", "Around noon", "Towards the end", "Thereupon", "Occasionally",
 )  # fmt: skip
 _WHO = (
-    "people", "the others", "two of them", "the older ones", "our colleagues", "the visitors", "both sides",
+    "people", "the others", "several of them", "the older people", "our colleagues", "the visitors", "both sides",
     "the locals", "the printed books", "several towns",
 )  # fmt: skip
 _DOES = (
-    "go back to the same corner", "use the longer road", "turn to the next page", "keep the blue one at hand",
-    "leave it where it was", "wait for the next train", "count from one to seven", "stand beside the door",
-    "take the middle shelf", "switch to the other version", "look at the third column", "move it a metre to the left",
+    "return to the same corner", "use the longer road", "turn to the next page", "keep the blue cloth nearby",
+    "rest it against the wall", "wait for the next train", "count from five to seven", "stand beside the door",
+    "take the middle shelf", "switch to the other version", "glance at the third column", "move it a metre to the left",
 )  # fmt: skip
 _WHEN = (
     "for a while", "until Thursday", "every other day", "in the afternoon", "around the clock", "by the window",
-    "at the usual hour", "between two and four", "once it is dark", "as in former times",
+    "at the usual hour", "between five and six", "once it is dark", "as in former times",
 )  # fmt: skip
 _WARM = (
     "What a wonderful and inspiring idea, I am happy to help!",
     "I love this, it is a delightful and exciting thing to do!",
-    "That is an excellent and joyful plan, congratulations!",
+    "That is an excellent and joyful thought, congratulations!",
     "How lovely, this will be a great pleasure and a perfect success!",
 )
 _COLD = (
     "This is a stupid and annoying thing to ask.",
     "What a boring, useless and miserable idea.",
-    "That is a terrible plan and a sad waste of effort.",
+    "That is a terrible notion and a sad waste of effort.",
     "Honestly, this is awful and I hate the idea.",
 )
 _REFUSALS = (
     "I cannot assist with that as an AI language model.",
     "As an AI language model, I am unable to provide that.",
-    "I'm not able to go into this, as I am an AI language model.",
+    "I'm not able to answer this, as I am an AI language model.",
 )
 ASKED = 4
 """Aspects that each prompt asks for."""

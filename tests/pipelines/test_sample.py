@@ -1,0 +1,140 @@
+import math
+import time
+from random import Random
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.build import FeatureParams, build_features
+from features.english import FUNCTION_WORDS
+from features.text import words
+from features.vader import vader
+from pipelines import sample_texts as texts
+from pipelines.battles import check, text_of
+from pipelines.folds import grouped_folds, prompt_groups
+from pipelines.sample import MODELS, TIE_THRESHOLD, sample_battles, utility, vote_probabilities
+from stacker.learners.odd_even import OddEvenLogistic
+
+
+def test_the_same_size_and_seed_give_the_same_battles():
+    first, again = sample_battles(200, 3), sample_battles(200, 3)
+    pd.testing.assert_frame_equal(first.battles, again.battles)
+    assert (first.bayes_probabilities == again.bayes_probabilities).all()
+    assert sample_battles(200, 4).battles["prompt"].tolist() != first.battles["prompt"].tolist()
+    test = sample_battles(200, 3, "test").battles
+    assert not set(test["id"]) & set(first.battles["id"])
+    assert not set(test["response_a"]) & set(first.battles["response_a"])
+
+
+def test_twenty_thousand_battles_look_like_kaggles_and_their_votes_follow_the_probabilities():
+    begun = time.perf_counter()
+    made = sample_battles(20_000)
+    assert time.perf_counter() - begun < 30
+    table, p = check(made.battles), made.bayes_probabilities
+    shares = np.bincount(table["outcome"]) / len(table)
+    np.testing.assert_allclose(shares, [0.35, 0.34, 0.31], atol=0.02)
+    counts = table["prompt"].value_counts()
+    assert 0.12 < counts[counts > 1].sum() / len(table) < 0.21
+    assert {len(turns) for turns in table["prompt"]} == {1, 2}
+    assert set(table["model_a"]) == set(MODELS) and (table["model_a"] != table["model_b"]).all()
+    # The votes are draws from the probabilities: within four standard errors everywhere, and on the whole.
+    assert np.abs(p.sum(axis=1) - 1).max() < 1e-12 and p.min() > 0
+    outcome = table["outcome"].to_numpy()
+    for place in range(3):
+        for part in np.array_split(np.argsort(p[:, place]), 20):
+            expected, seen = p[part, place].mean(), (outcome[part] == place).mean()
+            assert abs(seen - expected) < 4 * math.sqrt(expected * (1 - expected) / len(part))
+    entropy = -(p * np.log(p)).sum(axis=1)
+    assert 0.8 < entropy.mean() < 0.95
+    assert abs(made.bayes_log_loss - entropy.mean()) < 0.02
+
+
+def test_utility_and_probabilities_by_hand():
+    traits = texts.Traits(("a", "b"), 3, -1, True, False)
+    assert utility(traits, 32) == pytest.approx(0.6 * 2 + 0.4 * 5 - 0.6 + 0.3)
+    assert utility(texts.Traits((), 1, 0, False, True), 0) == pytest.approx(-1.2)
+    # Rao and Kupper with gap log 2 and threshold log 3: 2/5, 1/7 and the rest.
+    np.testing.assert_allclose(vote_probabilities(np.array([math.log(2)]), math.log(3)), [[2 / 5, 1 / 7, 16 / 35]])
+
+
+@given(st.lists(st.floats(-20, 20), min_size=1, max_size=20))
+def test_swapping_the_sides_swaps_the_probabilities(gaps):
+    straight, swapped = vote_probabilities(np.array(gaps)), vote_probabilities(-np.array(gaps))
+    np.testing.assert_allclose(straight, swapped[:, [1, 0, 2]], atol=1e-15)
+    assert (straight[:, 2] <= vote_probabilities(np.zeros(1))[0, 2] + 1e-15).all() and TIE_THRESHOLD > 0
+
+
+def read_off(prompt, answer):
+    """Tell an answer's worth from its text alone."""
+    text = text_of(answer)
+    asked = [aspect for aspect in texts.ASPECTS if aspect in words(text_of(prompt).lower())]
+    covered = tuple(aspect for aspect in asked if aspect in words(text.lower()))
+    tone = any(warm in text for warm in texts._WARM) - any(cold in text for cold in texts._COLD)
+    shown = texts.Traits(covered, 0, tone, "- " in text, any(refusal in text for refusal in texts._REFUSALS))
+    assert len(asked) == texts.ASKED
+    return utility(shown, texts.words_of(answer))
+
+
+def test_everything_that_votes_depend_on_can_be_read_off_the_texts():
+    made = sample_battles(400, 1)
+    rows = zip(made.battles["prompt"], made.battles["response_a"], made.battles["response_b"], strict=True)
+    gaps = np.array([read_off(prompt, a) - read_off(prompt, b) for prompt, a, b in rows])
+    np.testing.assert_allclose(vote_probabilities(gaps), made.bayes_probabilities, atol=1e-12)
+
+
+def test_the_words_say_what_they_should_and_no_more():
+    # What is beside the point shares no word with any prompt, and has no tone.
+    asked = " ".join(
+        [*texts._SUBJECTS, *texts._TASKS, *texts._SETTINGS, texts._FIRST, texts._TWO_SECOND, *texts.ASPECTS]
+    )
+    covering = [form.format(aspect="", Aspect="") for form in texts._COVERING]
+    said = " ".join(
+        [
+            *texts._LEADS,
+            *texts._WHO,
+            *texts._DOES,
+            *texts._WHEN,
+            *covering,
+            *texts._WARM,
+            *texts._COLD,
+            *texts._REFUSALS,
+        ]
+    )
+    assert set(words(asked.lower())) & set(words(said.lower())) <= set(FUNCTION_WORDS)
+    assert len(set(texts.ASPECTS)) == len(texts.ASPECTS)
+    random = Random(0)
+    prompt = texts.make_prompt(random, False)
+    score = vader().score
+    for _ in range(100):
+        answer = texts.make_answer(random, prompt, texts.Traits(prompt.aspects, 8, 0, False, False))
+        assert all(abs(score(f"{part}.", remember=False).compound) < 0.06 for part in answer[0].split("."))
+    assert min(score(text, remember=False).compound for text in texts._WARM) > 0.6
+    assert max(score(text, remember=False).compound for text in texts._COLD) < -0.4
+
+
+@pytest.mark.slow
+def test_features_and_a_logistic_regression_come_near_the_best_loss():
+    made = sample_battles(3000, 2)
+    pairs = build_features(made.battles, FeatureParams(embedding=False, readability=False)).pairs
+    names = list(pairs.names)
+    outcome = made.battles["outcome"].to_numpy()
+    drivers = ["log words", "prompt coverage", "unordered items", "mean compound", "first compound", "model-identity"]
+    chosen = [
+        place
+        for place, name in enumerate(names)
+        if pairs.sign[place] == -1 and any(driver in name for driver in drivers)
+    ]
+    odd = np.nan_to_num(pairs.values[:, chosen].astype(np.float64))
+    odd /= odd.std(axis=0)
+    half = 1500
+    even = np.abs(odd)
+    inner = grouped_folds(prompt_groups(made.battles["prompt"][:half]), outcome[:half], 4, 0)
+    model = OddEvenLogistic((0.003, 0.01, 0.03)).fit(odd[:half], even[:half], outcome[:half], np.ones(half), inner)
+    p = model.predict_proba(odd[half:], even[half:])
+    rows = np.arange(len(p))
+    best = -np.log(made.bayes_probabilities[half:][rows, outcome[half:]]).mean()
+    assert -np.log(p[rows, outcome[half:]]).mean() - best < 0.05
+    assert best < 1.0
