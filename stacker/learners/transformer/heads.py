@@ -134,11 +134,13 @@ class PairwiseHead(Head):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return (m, 2): the score of each answer and its share in the tie term."""
-        prompt = [inputs[:, : self.width]]
+        # One pass over the inputs for both maps: the tie's weights stand where the prompt's coordinates and lengths are.
+        tie = self.tie.weight
+        pieces = [tie[:, : self.width], tie.new_zeros((1, self.width))]
         if self.length_count:
-            start = self.width * len(self.parts)
-            prompt.append(inputs[:, start : start + LENGTHS])
-        return torch.cat([self.score(inputs), self.tie(torch.cat(prompt, dim=1))], dim=1)
+            pieces += [tie[:, self.width :], tie.new_zeros((1, LENGTHS))]
+        weight = torch.cat([self.score.weight, torch.cat(pieces, dim=1)])
+        return functional.linear(inputs, weight, torch.cat([self.tie.bias.new_zeros(1), self.tie.bias]))
 
     def logits(self, numbers: Tensor) -> Tensor:
         """Return (n, 3) logits; those of Rao-Kupper are log probabilities."""
@@ -185,5 +187,5 @@ def battle_logits(head: Head, numbers: Floats) -> Floats:
     Swapping a battle's sequences swaps the first two logits to the last bit.
     """
     with torch.no_grad():
-        found = head.logits(torch.from_numpy(np.asarray(numbers, dtype=np.float64))).numpy()
+        found = head.logits(torch.from_numpy(np.ascontiguousarray(numbers, dtype=np.float64))).numpy()
     return np.asarray(found - ((found[:, :1] + found[:, 1:2]) / 2))

@@ -59,7 +59,7 @@ class TransformerSettings(Section):
     lengths: bool = True
 
     losses: LossParams = LossParams()
-    strengths: tuple[float, ...] = Field((0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01), min_length=1)
+    strengths: tuple[float, ...] = Field((0.0003, 0.001, 0.003, 0.01), min_length=1)
     epochs: float = Field(2.0, gt=0)
     batch: int = Field(16, ge=1)
     learning_rate: float = Field(5e-5, gt=0)

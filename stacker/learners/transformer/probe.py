@@ -18,8 +18,8 @@ from stacker.learners.transformer.losses import BattleLoss
 
 MOST_BATTLES = 20_000
 """More battles change a linear head little, and their pooled parts would take gigabytes."""
-INNER_FOLDS = 4
-_STEPS = 200
+INNER_FOLDS = 3
+_STEPS, _STEPS_TO_CHOOSE = 200, 50
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,11 @@ def fit_head(
             _start(head, _part(votes, train))
             for place, strength in enumerate(ordered):
                 # The weaker penalty goes on from where the stronger one ended.
-                _minimise(head, inputs, places[train], _part(votes, train), loss, strength)
+                _minimise(head, inputs, places[train], _part(votes, train), loss, strength, _STEPS_TO_CHOOSE)
                 total[place] += _log_loss(head, inputs, places[held], _part(votes, held))
     best = int(total.argmin())
     _start(head, _part(votes, rows))
-    _minimise(head, inputs, places[rows], _part(votes, rows), loss, ordered[best])
+    _minimise(head, inputs, places[rows], _part(votes, rows), loss, ordered[best], _STEPS)
     head.to(torch.float32)
     return ordered[best], float(total[best] / votes.weight[rows].sum())
 
@@ -97,13 +97,15 @@ def _log_loss(head: Head, inputs: Tensor, places: Ints, votes: Votes) -> float:
     return float((each * torch.from_numpy(votes.weight)).sum())
 
 
-def _minimise(head: Head, inputs: Tensor, places: Ints, votes: Votes, loss: BattleLoss, strength: float) -> None:
+def _minimise(
+    head: Head, inputs: Tensor, places: Ints, votes: Votes, loss: BattleLoss, strength: float, steps: int
+) -> None:
     used, inverse = np.unique(places, return_inverse=True)
     inputs, places = inputs[used], inverse.reshape(places.shape)
     outcome = torch.from_numpy(votes.outcome)
     weight = torch.from_numpy(votes.weight / votes.weight.sum())
     optimiser = torch.optim.LBFGS(
-        head.parameters(), max_iter=_STEPS, tolerance_grad=1e-6, tolerance_change=1e-9, line_search_fn="strong_wolfe"
+        head.parameters(), max_iter=steps, tolerance_grad=1e-6, tolerance_change=1e-7, line_search_fn="strong_wolfe"
     )
 
     def closure() -> Tensor:

@@ -1,0 +1,112 @@
+"""An encoder in two halves gives what the whole one gives; what frozen layers gave is kept for the next fold."""
+
+import pytest
+import torch
+from checkpoints import ARCHITECTURES
+from transformer_battles import learner_data
+
+from pipelines.errors import UserError
+from stacker.learners.transformer.checkpoint import open_checkpoint
+from stacker.learners.transformer.fitting import make_runner
+from stacker.learners.transformer.layers import SplitEncoder, layer_count, linear_names
+from stacker.learners.transformer.memory import TokenBudget
+from stacker.learners.transformer.params import TransformerParams
+from stacker.learners.transformer.states import Room, Shelf
+from stacker.learners.transformer.stored import build_network
+from stacker.learners.transformer.structure import Structure
+
+SPLITTABLE = [name for name in ARCHITECTURES if name != "albert"]
+
+
+def network_of(tiny_checkpoint, architecture, start, **settings):
+    params = TransformerParams(**settings)
+    checkpoint = open_checkpoint(tiny_checkpoint(architecture), architecture)
+    network = build_network(checkpoint, params, start).eval()
+    structure = Structure(checkpoint.tokenizer, params, checkpoint.positions)
+    return network, structure.battles(learner_data(6)[0].texts).items
+
+
+@pytest.mark.parametrize("architecture", SPLITTABLE)
+def test_both_halves_together_are_the_whole_encoder(tiny_checkpoint, architecture):
+    network, items = network_of(tiny_checkpoint, architecture, 1)
+    batch = network.collate(items)
+    encoder = network.encoder
+    with torch.no_grad():
+        hidden = encoder.lower(batch)
+        found = encoder.upper(batch, hidden)
+        encoder.start = 0
+        whole = encoder.upper(batch, None)
+    mask = batch["mask"].bool()
+    torch.testing.assert_close(found[mask], whole[mask], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("architecture", SPLITTABLE)
+def test_only_the_upper_half_learns(tiny_checkpoint, architecture):
+    network, items = network_of(tiny_checkpoint, architecture, 1)
+    network.train()
+    network(network.collate(items)).sum().backward()
+    learned = {name for name, value in network.encoder.model.named_parameters() if value.grad is not None}
+    assert learned
+    assert all(".1." in name for name in learned)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_frozen_layers_run_without_dropout_in_training(tiny_checkpoint, architecture):
+    network, items = network_of(tiny_checkpoint, architecture, 2)
+    network.train()
+    batch = network.collate(items)
+    assert torch.equal(network.pooled(batch), network.pooled(batch))
+
+
+def test_shared_layers_cannot_be_trained_apart(tiny_checkpoint):
+    model = open_checkpoint(tiny_checkpoint("albert"), "albert").model
+    with pytest.raises(UserError, match="the layers of a albert model cannot be trained apart; set tuning to frozen"):
+        SplitEncoder(model, 1)
+
+
+def test_adapters_stand_in_the_upper_layers_only(tiny_checkpoint):
+    model = open_checkpoint(tiny_checkpoint("bert"), "bert").model
+    names = linear_names(model, 1)
+    assert len(names) == 6
+    assert all(name.startswith("encoder.layer.1.") for name in names)
+    albert = open_checkpoint(tiny_checkpoint("albert"), "albert").model
+    assert linear_names(albert, 0)
+    assert layer_count(albert) == 2
+
+
+def test_kept_states_give_the_same_numbers_and_are_found_again(tiny_checkpoint):
+    network, items = network_of(tiny_checkpoint, "distilbert", 1)
+    runner = make_runner("m", TransformerParams(), network, 512)
+    without = runner.numbers(items)
+    shelf = Shelf(1.0)
+    kept = shelf.of("weights 1")
+    assert kept.fill(network, items[:4], TokenBudget(4096), "m")
+    assert len(kept) == 4
+    runner.kept = kept
+    torch.testing.assert_close(torch.from_numpy(runner.numbers(items)), torch.from_numpy(without), rtol=1e-5, atol=1e-6)
+    assert len(kept) == len(items)
+    assert shelf.of("weights 1") is kept
+    assert shelf.of("weights 0") is not kept
+    assert len(kept) == len(items)  # whoever still holds it keeps what is its own
+
+
+def test_pooled_parts_of_an_untrained_encoder_are_run_once(tiny_checkpoint, monkeypatch):
+    network, items = network_of(tiny_checkpoint, "distilbert", 2)
+    runner = make_runner("m", TransformerParams(tuning="frozen"), network, 512)
+    without = runner.numbers(items)
+    runner.untrained = Shelf(1.0).of("weights")
+    first = runner.numbers(items)
+    monkeypatch.setattr(network.encoder, "forward", None)
+    monkeypatch.setattr(network, "pooled", None)
+    assert (runner.numbers(items) == first).all()
+    torch.testing.assert_close(torch.from_numpy(first), torch.from_numpy(without), rtol=1e-5, atol=1e-6)
+
+
+def test_nothing_is_kept_where_there_is_no_room(tiny_checkpoint):
+    network, items = network_of(tiny_checkpoint, "distilbert", 1)
+    kept = Shelf(1e-9).of("weights")
+    assert not kept.fill(network, items, TokenBudget(4096), "m")
+    assert kept.get(items) is None
+    room = Room(1.0, 0.5)
+    assert room.take(1 << 20)
+    assert not room.take(1 << 30)
