@@ -3,6 +3,8 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -58,20 +60,27 @@ class Boosting(ABC):
         self.params = params
 
     def fit(self, data: LearnerData, fit: Fit) -> Self:
-        """Fit the reducer on all rows given, then one booster per inner fold."""
+        """Fit the reducer on all rows given, then one booster per inner fold, several at a time."""
         self.reducer_ = None
         if data.embeddings is not None and self.params.components > 0:
             self.reducer_ = EmbeddingReducer(self.params.components, fit.seed).fit(data.embeddings)
         pairs = self.pairs(data)
         self.names_ = pairs.names
-        self.boosters_: list[Any] = []
         inner = grouped_folds(fit.group, fit.outcome, max(self.params.bags, 2) if self.params.bags > 1 else 5, fit.seed)
-        for bag in range(self.params.bags):
-            held = inner == bag
+        # A bag to a thread, not several threads to a bag: the libraries meet at a barrier for every leaf, which on few
+        # rows takes longer than the leaf (1,173 battles on two busy cores: 2.7 s against 23 s for 100 rounds).
+        at_once = min(fit.threads, self.params.bags)
+        part = replace(fit, threads=max(fit.threads // at_once, 1))
+
+        def bag(number: int) -> Any:
+            held = inner == number
             train_rows, held_rows = np.flatnonzero(~held), np.flatnonzero(held)
             if len(train_rows) == 0 or len(held_rows) == 0:
                 train_rows = held_rows = np.arange(len(fit.outcome))
-            self.boosters_.append(self._train(pairs, fit, train_rows, held_rows, fit.seed + bag))
+            return self._train(pairs, part, train_rows, held_rows, fit.seed + number)
+
+        with ThreadPoolExecutor(at_once, thread_name_prefix=self.name) as pool:
+            self.boosters_: list[Any] = list(pool.map(bag, range(self.params.bags)))
         return self
 
     def predict_proba(self, data: LearnerData) -> Floats:
