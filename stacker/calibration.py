@@ -10,7 +10,7 @@ RANGE = (0.2, 5.0)
 
 
 def scaled(probabilities: Floats, temperature: float) -> Floats:
-    """Return (n, 3) probabilities with their log-odds divided by a temperature; swaps with the sides to the last bit."""
+    """Return (n, 3) probabilities with their log-odds divided by a temperature; the swap stays exact."""
     logs = np.log(np.clip(probabilities, 1e-12, 1.0)) / temperature
     e = np.exp(logs - logs.max(axis=1, keepdims=True))
     return e / ((e[:, 0] + e[:, 1]) + e[:, 2])[:, None]

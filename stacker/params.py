@@ -116,7 +116,7 @@ def described_keys() -> str:
         (name, yaml.safe_dump(_plain(default), default_flow_style=True, width=10**6)) for name, default in key_names()
     ]
     width = max(len(name) for name, _ in rows)
-    return "\n".join(f"  {name:<{width}}  {default.removesuffix('...\n').strip()}" for name, default in rows)
+    return "\n".join(f"  {name:<{width}}  {default.replace('...', '').strip()}" for name, default in rows)
 
 
 def _plain(value: Any) -> Any:

@@ -36,8 +36,8 @@ def probabilities_of(margin: Floats, tie: Floats) -> Floats:
 class Pool:
     """Log-linear pool of K learners, fitted by penalised maximum likelihood.
 
-    margin = sum_k w_k m_k / T and tie = (sum_k v_k t_k + offset) / T, with weights that do not fall below 0 in the `pool`
-    form and are free in the `logistic` form; `temperature_` T is 1 until somebody who has held-out verdicts sets it.
+    margin = sum_k w_k m_k / T and tie = (sum_k v_k t_k + offset) / T, with weights that do not fall below 0 in the
+    `pool` form and are free in the `logistic` form; `temperature_` T is 1 until one is fitted to held-out verdicts.
 
     Parameters
     ----------

@@ -85,7 +85,12 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
             fitted = members(learners, prepared, screen.progress)
         pool = fit_stack(params.stack, level.probabilities, prepared.fit, prepared.folds)
         judge = Judge(
-            params.features, prepared.encoder, fitted, pool, _about(params, prepared), baseline(prepared.data)
+            params.features,
+            prepared.encoder,
+            fitted,
+            pool,
+            _about(params, prepared),
+            baseline(fitted, prepared.data, level.probabilities),
         )
         predictions = {**level.by_name(), results.STACK: stacked}
         predictions |= baselines.out_of_fold_baselines(prepared.data.texts, prepared.fit, prepared.folds)
@@ -188,8 +193,8 @@ def _show(screen: Screen, found: dict[str, Any], folder: RunFolder, prepared: Pr
     if found["bayes_log_loss"] is not None:
         away = found["scores"][results.STACK]["log_loss"] - found["bayes_log_loss"]
         screen.note(
-            f"Best possible log loss on these built-in battles: {found['bayes_log_loss']:.4f}; the stack is {away:.4f} away. "
-            f"They teach nothing about real answers: name your own by --set data.dir=FOLDER."
+            f"Best possible log loss on these built-in battles: {found['bayes_log_loss']:.4f}; the stack is "
+            f"{away:.4f} away. They teach nothing about real answers: name your own by --set data.dir=FOLDER."
         )
     screen.note(f"Swap error of the judge: {found['swap_error'][results.STACK]:.1e}.")
     if found["set_aside"]:
