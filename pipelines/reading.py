@@ -117,8 +117,8 @@ def _records(
             lacking = missing_columns(opened.columns, labelled)
             if lacking:
                 raise UserError(
-                    f"{path}: lacks {lacking}; it has {shown(', '.join(opened.columns)) or 'none'}. "
-                    f"Give it Kaggle's columns, or the Arena's conversation_a, conversation_b and winner."
+                    f"{path}: lacks {lacking}; it has {shown(', '.join(opened.columns)) or 'none'}; "
+                    f"give it Kaggle's columns, or the Arena's conversation_a, conversation_b and winner."
                 )
         for row in opened.rows:
             try:

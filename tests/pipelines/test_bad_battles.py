@@ -144,7 +144,7 @@ def test_a_bad_file_is_an_error_whatever_is_done_with_bad_rows(tmp_path, name, c
     with pytest.raises(UserError) as fault:
         read_battles(path, labelled=True)
     sentence = str(fault.value)
-    assert str(path) in sentence and "\n" not in sentence
+    assert str(path) in sentence and "\n" not in sentence and sentence.endswith(".")
     for part in said:
         assert part in sentence
 

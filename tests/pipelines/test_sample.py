@@ -1,3 +1,4 @@
+import hashlib
 import math
 import time
 from random import Random
@@ -27,6 +28,15 @@ def test_the_same_size_and_seed_give_the_same_battles():
     test = sample_battles(200, 3, "test").battles
     assert not set(test["id"]) & set(first.battles["id"])
     assert not set(test["response_a"]) & set(first.battles["response_a"])
+
+
+def test_the_battles_are_those_that_reference_runs_were_made_with():
+    """Whoever changes the process or the words changes every stored result: then renew them and this hash."""
+    columns = ["prompt", "response_a", "response_b", "model_a", "model_b", "outcome"]
+    content = repr(sample_battles(50).battles[columns].values.tolist())
+    assert hashlib.sha256(content.encode()).hexdigest() == (
+        "7086d8a7adf3efbf143622e2bd4ce3ce6e10da5cf466721a99848e0c1443580d"
+    )
 
 
 def test_twenty_thousand_battles_look_like_kaggles_and_their_votes_follow_the_probabilities():
