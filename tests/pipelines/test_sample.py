@@ -40,9 +40,9 @@ def test_the_battles_are_those_that_reference_runs_were_made_with():
 
 
 def test_twenty_thousand_battles_look_like_kaggles_and_their_votes_follow_the_probabilities():
-    begun = time.perf_counter()
+    begun = time.process_time()
     made = sample_battles(20_000)
-    assert time.perf_counter() - begun < 30
+    assert time.process_time() - begun < 30
     table, p = check(made.battles), made.bayes_probabilities
     shares = np.bincount(table["outcome"]) / len(table)
     np.testing.assert_allclose(shares, [0.35, 0.34, 0.31], atol=0.02)
