@@ -2,11 +2,11 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from dashboard.saved_runs import SavedRun, saved_runs
 from pipelines.errors import UserError
@@ -16,8 +16,13 @@ if TYPE_CHECKING:
     from stacker.judge import Judge
     from stacker.verdict import Verdict
 
+Found = TypeVar("Found")
 State = Literal["none", "loading", "ready", "failed"]
-_WARM = ("What is a tide?", "The sea rises and falls as the Moon pulls at it.", "A tide is **water** that moves.\n- Moon")
+_WARM = (
+    "What is a tide?",
+    "The sea rises and falls as the Moon pulls at it.",
+    "A tide is **water** that moves.\n- Moon",
+)
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,10 @@ class JudgeService:
             When the judge holds nothing to explain from.
         """
         return await asyncio.wrap_future(self._thread.submit(by.judge.explain, prompt, a, b))
+
+    def do(self, work: Callable[[], Found]) -> "Future[Found]":
+        """Do some work with a judge in its thread, where nobody else asks one meanwhile; keep each piece short."""
+        return self._thread.submit(work)
 
     def close(self) -> None:
         """End the thread when what it does is done."""

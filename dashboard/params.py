@@ -181,6 +181,8 @@ class ServerParams(Section):
         One of Panel's providers (`github`, `google`, `azure`, …); empty for none.
     oauth_key_env, oauth_secret_env, cookie_secret_env : str
         Names of environment variables with the OAuth client's key and secret and with the secret that signs cookies.
+    secret_file : str
+        Where the secret that signs cookies is kept if no variable holds it; made when first needed.
     """
 
     address: str = "127.0.0.1"
@@ -191,6 +193,15 @@ class ServerParams(Section):
     oauth_key_env: str = ""
     oauth_secret_env: str = ""
     cookie_secret_env: str = ""
+    secret_file: str = "votes.secret"
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> "ServerParams":
+        if self.accounts and self.oauth_provider:
+            raise ValueError("accounts and oauth_provider are both set: take one of them")
+        if self.oauth_provider and not (self.oauth_key_env and self.oauth_secret_env):
+            raise ValueError("oauth_provider needs oauth_key_env and oauth_secret_env, the names of two variables")
+        return self
 
 
 class DashboardParams(Section):
@@ -202,12 +213,15 @@ class DashboardParams(Section):
         `auto` follows the browser; `en` and `zh-Hant` fix it.
     judges : str
         Folder below which saved judges are looked for.
+    files : str
+        Folder whose battle files people may open and vote on; empty for none.
     find_ollama : bool
         Whether a local Ollama is looked for and offered.
     """
 
     language: Literal["auto", "en", "zh-Hant"] = "auto"
     judges: str = "runs"
+    files: str = ""
     find_ollama: bool = True
     styles: StylesParams = StylesParams()
     store: StoreParams = StoreParams()

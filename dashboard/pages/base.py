@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import panel as pn
 
     from dashboard.judge_service import JudgeService
-    from dashboard.limits import SessionLimits
+    from dashboard.limits import AnswerSlots, SessionLimits
     from dashboard.store import VoteStore
 
 
@@ -53,6 +53,8 @@ class Context:
         The person's pseudonym: the same after a reload (a cookie, or the account's).
     limits : SessionLimits
         Counts this person's questions and votes; `limits.vote()` raises `LimitReached`.
+    slots : AnswerSlots
+        How many answers are written at a time, over all people.
     zone : str
         The browser's time zone, e.g. `Asia/Taipei`.
     memory : dict
@@ -67,6 +69,7 @@ class Context:
     say: Texts
     session: str
     limits: "SessionLimits"
+    slots: "AnswerSlots"
     zone: str = "UTC"
     memory: dict[str, Any] = field(default_factory=dict)
     open_page: Callable[[str], None] = lambda name: None

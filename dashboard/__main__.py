@@ -1,0 +1,37 @@
+"""`python -m dashboard params.yaml`: opens the page where people ask, read, vote and compare."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from pipelines.errors import UserError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve the dashboard; return 1 after one sentence on standard error where it cannot."""
+    parser = argparse.ArgumentParser(prog="python -m dashboard", description=__doc__)
+    parser.add_argument("params", type=Path, nargs="?", default=Path("params.yaml"), help="the params.yaml to go by")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="dashboard.KEY=VALUE", help="override a key, e.g. dashboard.server.port=8080"
+    )
+    chosen = parser.parse_args(arguments)
+    try:
+        from dashboard.server import serve
+        from dashboard.services import Services, read_dashboard
+
+        services = Services(read_dashboard(chosen.params, chosen.set))
+        try:
+            services.start()
+            serve(services, lambda address: print(f"The dashboard is at {address} (Ctrl+C ends it)", flush=True))
+        finally:
+            services.close()
+    except UserError as fault:
+        print(fault, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,42 @@
+"""One tab as a Panel template: the document around the shell, with nothing in it that comes from elsewhere."""
+
+from html import escape
+from pathlib import Path
+
+import panel as pn
+
+from dashboard.look import ROOT
+from dashboard.services import Services
+from dashboard.shell import Shell
+
+_TEMPLATE = (Path(__file__).parent / "page.html").read_text(encoding="utf-8")
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss: blob: data:; worker-src 'self' blob:; "
+    "frame-src 'none'; object-src 'none'; base-uri 'none'; form-action 'self'"
+)
+"""A third wall behind the two of `dashboard.render`: the browser itself fetches nothing from elsewhere. Bokeh needs
+inline scripts and compiles some, Panel loads components as blobs; the socket's address is checked by the server."""
+
+
+def extend() -> None:
+    """Tell Panel what the pages need; called once in each session, before anything is made."""
+    pn.extension("tabulator", sizing_mode=None, notifications=False, inline=True)
+
+
+def page(services: Services) -> pn.template.Template:
+    """Return the document for the present session."""
+    shell = Shell(services)
+    template = pn.template.Template(_TEMPLATE)
+    template.add_panel("bar", shell.bar)
+    template.add_panel("page", shell.place)
+    template.add_variable("language", shell.say.language)
+    template.add_variable("root_sheet", ROOT)
+    template.add_variable("policy", POLICY)
+    template.add_variable("brand", escape(shell.say("shell.brand")))
+    template.add_variable("waiting", escape(shell.say("shell.waiting")))
+    template.add_variable("no_script", escape(shell.say("shell.no_script")))
+    if pn.state.curdoc is not None:
+        pn.state.curdoc.title = shell.say("shell.brand")
+        pn.state.on_session_destroyed(lambda _: shell.close())
+    return template

@@ -1,0 +1,339 @@
+"""The page where a person asks, reads two answers, votes, and sees what the judge had expected."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from html import escape
+from typing import Any
+
+import panel as pn
+
+from dashboard.answering import Answer
+from dashboard.components import AnswerColumn, Composer, VoteBar
+from dashboard.generators.ollama import OllamaModel, find_models, styled
+from dashboard.limits import LimitReached
+from dashboard.look import COMPARISON, PARTS
+from dashboard.pages.base import Context
+from dashboard.pages.comparison import comparison
+from dashboard.params import StylesParams
+from dashboard.records import CHOICES
+from dashboard.render import plain, render
+from dashboard.round import Desk, Round
+
+SHORTEST_PAUSE = 0.06
+"""Seconds between two drawings of an answer that is being written; long answers, slow to draw, wait longer."""
+PAUSE_FACTOR = 8
+SET_UP = """dashboard:
+  styles:
+    a: {name: brief, generator: openai, base_url: "http://127.0.0.1:11434/v1", model: "qwen2.5:3b",
+        system_prompt: "Answer as briefly as you can."}
+    b: {name: thorough, generator: openai, base_url: "http://127.0.0.1:11434/v1", model: "qwen2.5:3b",
+        system_prompt: "Answer thoroughly, with reasons and examples."}"""
+RECORDED = "recorded"
+
+
+class AskPage:
+    """The first page; see `dashboard.pages.base` for the interface."""
+
+    name = "ask"
+
+    def __init__(self, context: Context) -> None:
+        self.context, self.say = context, context.say
+        self.memory: dict[str, Any] = context.memory.setdefault(self.name, {})
+        self._models: list[OllamaModel] = []
+        self._drawing: dict[str, asyncio.TimerHandle] = {}
+        self._slowest = {"a": 0.0, "b": 0.0}
+
+    @property
+    def round(self) -> Round | None:
+        """The question in work; it outlives a change of language."""
+        found: Round | None = self.memory.get("round")
+        return found
+
+    def panel(self) -> pn.viewable.Viewable:
+        """Return the page."""
+        say = self.say
+        self.hero = _pane(PARTS, f'<div class="hero"><h1>{escape(say("ask.headline"))}</h1><p>{escape(say("ask.lead"))}</p></div>')
+        self.composer = Composer(
+            words={
+                "placeholder": say("ask.placeholder"),
+                "send": say("ask.send"),
+                "hint": say("ask.hint"),
+                "too_long": say("ask.too_long", most=f"{self.context.params.limits.question_characters:,}"),
+                "source": say("ask.source"),
+            },
+            examples=[say(f"ask.example.{name}") for name in ("one", "two", "three")],
+            most=self.context.params.limits.question_characters,
+            sizing_mode="stretch_width",
+            margin=0,
+        )
+        self.state = _pane(PARTS)
+        self.question = _pane(PARTS)
+        self.comparison = _pane(COMPARISON)
+        self.columns = {side: self._column(side) for side in ("a", "b")}
+        self.bar = VoteBar(
+            choices=[[choice, say(f"choice.{choice}")] for choice in CHOICES],
+            words={
+                "label": say("ask.votes"),
+                "undo": say("ask.undo"),
+                "next": say("ask.next"),
+                "again": say("ask.store_again"),
+            },
+            sizing_mode="stretch_width",
+            margin=0,
+        )
+        self.composer.param.watch(self._asked, "sent")
+        self.composer.param.watch(self._sourced, "source")
+        self.bar.param.watch(self._pressed, "press")
+        start = _stack(self.hero, self.composer, self.state, css="start")
+        answers = _stack(self.columns["a"], self.columns["b"], css="answers")
+        battle = _stack(self.question, self.comparison, answers, _stack(self.bar, css="sticky"), css="battle")
+        self.start, self.battle = start, battle
+        if self.round is not None:
+            self._follow(self.round)
+        self._show()
+        return _stack(start, battle, css="ask")
+
+    def opened(self) -> None:
+        """Say how the judge stands, and look for a local Ollama."""
+        self._spawn(self._tell_judge())
+        if self.context.params.find_ollama and self._recorded():
+            self._spawn(self._look_for_ollama())
+
+    def closed(self) -> None:
+        """Stop listening; a question in work goes on for the page in another language."""
+        for handle in self._drawing.values():
+            handle.cancel()
+        if self.round is not None:
+            self.round.on_answer, self.round.on_stage = (lambda answer: None), (lambda: None)
+
+    def _column(self, side: str) -> AnswerColumn:
+        say = self.say
+        words = {state: say(f"ask.{state}") for state in ("waiting", "writing", "done", "failed")}
+        column = AnswerColumn(
+            side=side,
+            words={"name": say(f"ask.answer_{side}"), "again": say("ask.again"), **words},
+            sizing_mode="stretch_width",
+            margin=0,
+        )
+        column.param.watch(lambda _: self._retry(side), "again")
+        return column
+
+    def _asked(self, event: Any) -> None:
+        text = str(event.new.get("text", "")).strip()
+        if not text:
+            return
+        try:
+            self.context.limits.question(text)
+        except LimitReached as reached:
+            self.composer.notice = self.say(f"limit.{reached.code}", **reached.details)
+            return
+        self.composer.notice = ""
+        if self.round is not None:
+            self.round.close()
+        context = self.context
+        desk = Desk(
+            self._styles(), context.store, context.judges, context.limits, context.slots, context.session
+        )
+        begun = Round(text, desk)
+        self.memory["round"] = begun
+        self._follow(begun)
+        begun.start()
+        self._show()
+
+    def _retry(self, side: str) -> None:
+        if self.round is None:
+            return
+        try:
+            self.round.retry(side)  # type: ignore[arg-type]
+        except LimitReached as reached:
+            self.columns[side].note = self.say(f"limit.{reached.code}", **reached.details)
+            self.columns[side].param.trigger("words")
+
+    async def _pressed(self, event: Any) -> None:
+        code, one = event.new.get("code"), self.round
+        if one is None:
+            return
+        if code == "next":
+            self._next()
+        elif code == "undo":
+            await one.undo()
+        elif code == "store":
+            one.store_again()
+        elif code in CHOICES:
+            try:
+                await one.cast(code)
+            except LimitReached as reached:
+                self.bar.param.update(
+                    line=self.say(f"limit.{reached.code}", **reached.details), warns=True, turn=self.bar.turn + 1
+                )
+
+    def _next(self) -> None:
+        if self.round is not None:
+            self.round.close()
+        self.memory["round"] = None
+        self.composer.param.update(notice="", cleared=self.composer.cleared + 1)
+        self._show()
+        self.composer.focused += 1
+        self._spawn(self._tell_judge())
+
+    def _follow(self, one: Round) -> None:
+        one.on_answer, one.on_stage = self._answer_changed, self._stage_changed
+        self._slowest = {"a": 0.0, "b": 0.0}
+        for answer in one.answers:
+            self._draw(answer)
+        self._stage_changed()
+
+    def _show(self) -> None:
+        self.start.visible, self.battle.visible = self.round is None, self.round is not None
+
+    def _answer_changed(self, answer: Answer) -> None:
+        """Draw at once what ends an answer, and what is being written at intervals that leave time for others."""
+        waiting = self._drawing.get(answer.side)
+        if answer.state != "writing":
+            if waiting is not None:
+                waiting.cancel()
+                del self._drawing[answer.side]
+            self._draw(answer)
+        elif waiting is None:
+            pause = max(SHORTEST_PAUSE, PAUSE_FACTOR * self._slowest[answer.side])
+            self._drawing[answer.side] = asyncio.get_running_loop().call_later(pause, self._draw_later, answer)
+
+    def _draw_later(self, answer: Answer) -> None:
+        self._drawing.pop(answer.side, None)
+        self._draw(answer)
+
+    def _draw(self, answer: Answer) -> None:
+        started = time.perf_counter()
+        shown = render(answer.text)
+        self._slowest[answer.side] = time.perf_counter() - started
+        notes = []
+        if answer.fault is not None:
+            notes.append(self.say(f"ask.fault.{answer.fault.code}", **answer.fault.details))
+        elif answer.state == "failed":
+            notes.append(self.say("ask.stopped"))
+        if shown.left_out:
+            notes.append(self.say("ask.left_out", count=f"{shown.left_out:,}"))
+        self.columns[answer.side].param.update(
+            html=shown.html,
+            state="done" if answer.usable else answer.state,
+            note=" ".join(notes),
+            failed=answer.fault is not None,
+            **self._revealed(answer),
+        )
+
+    def _revealed(self, answer: Answer) -> dict[str, Any]:
+        """Return what a column shows beside its text: who wrote it stays hidden until the vote."""
+        one = self.round
+        if one is None or one.stage != "voted" or one.vote is None:
+            can_retry = answer.state == "failed" and (one is None or one.stage in ("answering", "broken", "open"))
+            return {"who": "", "chosen": "", "can_retry": can_retry}
+        told = answer.record()
+        chosen = "" if one.vote.choice in ("tie", "both_bad") else "won" if one.vote.choice == answer.side else "lost"
+        who = " · ".join(part for part in (told.style, told.model) if part)
+        return {"who": who, "chosen": chosen, "can_retry": False}
+
+    def _stage_changed(self) -> None:
+        one, say = self.round, self.say
+        if one is None:
+            return
+        for answer in one.answers:
+            self.columns[answer.side].param.update(**self._revealed(answer))
+        self.question.object = self._question(one)
+        self.comparison.object = comparison(one, say) if one.stage == "voted" else ""
+        self.comparison.visible = one.stage == "voted"
+        warns, undo = one.fault is not None, 0.0
+        line = say(f"ask.{one.stage}") if one.stage not in ("voted", "unstored") else ""
+        if one.stage == "judging" and self.context.judges.state == "loading":
+            line = say("ask.judge_loads")
+        elif one.stage == "open" and one.verdict is None:
+            line = say("ask.open_unjudged")
+        elif one.stage == "voted" and one.vote is not None:
+            line = say("ask.voted", choice=say(f"choice.{one.vote.choice}"))
+            undo = max(0.0, (one.vote.undo_until - datetime.now(UTC)).total_seconds())
+        elif one.stage == "unstored" and one.fault is not None:
+            line = say("ask.unstored", reason=str(one.fault))
+        if one.fault is not None and one.stage != "unstored":
+            line = say(f"store.{one.fault.code}", **one.fault.details)
+        self.bar.param.update(
+            stage=one.stage, line=line, warns=warns, undo_seconds=undo, turn=self.bar.turn + 1
+        )
+
+    def _question(self, one: Round) -> str:
+        say = self.say
+        asked = f'<div class="asked text" dir="auto">{render(one.question).html}</div>'
+        if one.notice is None:
+            return f'<div class="question">{asked}</div>'
+        same = one.prompt == one.question
+        told = say("ask.recorded_same") if same else say("ask.recorded")
+        nearest = "" if same else f"<p><b>{plain(one.prompt)}</b></p>"
+        return (
+            f'<div class="question">{asked}<div class="notice" role="note"><p>{escape(told)}</p>{nearest}<details>'
+            f"<summary>{escape(say('ask.set_up'))}</summary><p>{escape(say('ask.set_up_text'))}</p>"
+            f"<pre>{escape(SET_UP)}</pre></details></div></div>"
+        )
+
+    async def _tell_judge(self) -> None:
+        self.state.object = self._judge_line()
+        if self.context.judges.state == "loading":
+            await self.context.judges.ready()
+            self.state.object = self._judge_line()
+
+    def _judge_line(self) -> str:
+        judges, say = self.context.judges, self.say
+        if judges.state == "loading":
+            line = escape(say("ask.judge_loading"))
+        elif judges.current is not None:
+            line = escape(say("ask.judge_ready", name=judges.current.run.name))
+        elif judges.state == "failed":
+            line = escape(say("ask.judge_failed_to_load", reason=judges.fault))
+        else:
+            line = f"{escape(say('ask.no_judge'))} <code>python -m stacker.run params.yaml</code>"
+        return f'<div class="state"><p>{line}</p></div>'
+
+    def _recorded(self) -> bool:
+        return self.context.params.styles.a.generator == RECORDED
+
+    async def _look_for_ollama(self) -> None:
+        self._models = await find_models()
+        if not self._models:
+            return
+        offers = [[RECORDED, self.say("ask.source_recorded")]]
+        offers += [[model.name, f"Ollama · {model.name}"] for model in self._models]
+        self.composer.param.update(sources=offers, source=self.memory.get("source", RECORDED))
+
+    def _sourced(self, event: Any) -> None:
+        self.memory["source"] = event.new
+
+    def _styles(self) -> StylesParams:
+        styles = self.context.params.styles
+        chosen = next((model for model in self._models if model.name == self.memory.get("source")), None)
+        if chosen is None or not self._recorded():
+            return styles
+        return StylesParams(a=styled(styles.a, chosen), b=styled(styles.b, chosen))
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self.memory.setdefault("tasks", set()).add(task)
+        task.add_done_callback(self.memory["tasks"].discard)
+
+
+def _pane(sheet: str, html: str = "") -> pn.pane.HTML:
+    return pn.pane.HTML(html, stylesheets=[sheet], sizing_mode="stretch_width", margin=0)
+
+
+_LAYOUT = """
+:host(.ask), :host(.start), :host(.battle), :host(.answers), :host(.sticky) { display: block !important; width: 100%; }
+:host(.start) { max-width: 44rem; margin: 0 auto !important; }
+:host(.battle) { display: grid !important; gap: 1.1rem; grid-template-columns: minmax(0, 1fr); }
+:host(.answers) { display: grid !important; gap: 1rem; grid-template-columns: repeat(2, minmax(0, 1fr));
+  align-items: stretch; }
+:host(.sticky) { position: sticky !important; bottom: .75rem; z-index: 5; }
+:host([hidden]), :host(.hidden) { display: none !important; }
+@media (max-width: 760px) { :host(.answers) { grid-template-columns: minmax(0, 1fr); gap: .75rem; }
+  :host(.battle) { gap: .8rem; } :host(.sticky) { bottom: .4rem; } }
+"""
+
+
+def _stack(*parts: Any, css: str) -> pn.Column:
+    return pn.Column(*parts, sizing_mode="stretch_width", margin=0, css_classes=[css], stylesheets=[_LAYOUT])

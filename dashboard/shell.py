@@ -1,0 +1,150 @@
+"""The page as a whole for one tab of one person: the bar, and the pages that come into view."""
+
+import hashlib
+import logging
+import re
+from importlib import import_module
+from typing import Any
+
+import panel as pn
+
+from dashboard.components import TopBar
+from dashboard.pages.base import Context, Page
+from dashboard.records import new_session, pseudonym
+from dashboard.services import Services
+from dashboard.texts import LANGUAGES, Language, Texts, best_language
+
+PAGES = {
+    "ask": "dashboard.pages.ask:AskPage",
+    "file": "dashboard.pages.file_votes:FileVotesPage",
+    "history": "dashboard.pages.history:HistoryPage",
+    "model": "dashboard.pages.model:ModelPage",
+}
+"""The menu: a page's name, and where its class is. Adding a page is a file, its texts, and a line here."""
+_TOKEN = re.compile("[0-9a-f]{16,64}")
+_log = logging.getLogger(__name__)
+
+
+class Shell:
+    """One tab.
+
+    Parameters
+    ----------
+    services : Services
+        What all people share.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        user = pn.state.user or ""
+        token = pn.state.cookies.get("person", "")
+        token = token if _TOKEN.fullmatch(token) else new_session()
+        self.session = pseudonym(user, services.secret()) if user else session_of(token)
+        self.memory: dict[str, Any] = {}
+        self._pages: dict[str, tuple[Page, pn.viewable.Viewable]] = {}
+        self.say = Texts(self._first_language())
+        self.bar = TopBar(
+            languages=[[code, name] for code, name in LANGUAGES.items()],
+            language=self.say.language,
+            active="ask",
+            session="" if user else token,
+            user=user,
+            sizing_mode="stretch_width",
+            margin=0,
+        )
+        self.place = pn.Column(sizing_mode="stretch_width", margin=0)
+        self._word()
+        self.bar.param.watch(lambda event: self.open(event.new), "active")
+        self.bar.param.watch(self._language_chosen, "language")
+        self.open("ask")
+
+    def open(self, name: str) -> None:
+        """Bring a page into view; an unknown name is passed over."""
+        if name not in PAGES:
+            return
+        if self.bar.active != name:
+            self.bar.active = name  # comes back here by its watcher
+            return
+        if name not in self._pages:
+            self._make(name)
+        for other, (_, view) in self._pages.items():
+            view.visible = other == name
+        self._pages[name][0].opened()
+
+    def close(self) -> None:
+        """End what runs for this tab."""
+        for page, _ in self._pages.values():
+            page.closed()
+        one = self.memory.get("ask", {}).get("round")
+        if one is not None:
+            one.close()
+
+    def _make(self, name: str) -> None:
+        module, _, kind = PAGES[name].partition(":")
+        try:
+            page: Page = getattr(import_module(module), kind)(self._context())
+            view = page.panel()
+        except Exception:  # one page that breaks must not take the others with it
+            _log.exception("the page %s could not be opened", name)
+            page, view = _Broken(), pn.pane.HTML(f"<p>{self.say('shell.failed')}</p>")
+        self._pages[name] = (page, view)
+        self.place.append(view)
+
+    def _context(self) -> Context:
+        return Context(
+            params=self.services.params,
+            store=self.services.store,
+            judges=self.services.judges,
+            say=self.say,
+            session=self.session,
+            limits=self.services.limits_of(self.session),
+            slots=self.services.slots,
+            zone=self.bar.zone,
+            memory=self.memory,
+            open_page=self.open,
+        )
+
+    def _language_chosen(self, event: Any) -> None:
+        if event.new not in LANGUAGES:
+            return
+        for page, _ in self._pages.values():
+            page.closed()
+        self._pages.clear()
+        self.say = Texts(event.new)
+        self._word()
+        self.place.clear()
+        self.open(self.bar.active)
+
+    def _word(self) -> None:
+        words = {key: self.say(f"shell.{key}") for key in ("menu", "theme", "leave", "lost")}
+        titles = [[name, self.say(f"{name}.title")] for name in PAGES if f"{name}.title" in self.say]
+        self.bar.param.update(brand=self.say("shell.brand"), words=words, pages=titles)
+
+    def _first_language(self) -> Language:
+        fixed, chosen = self.services.params.language, pn.state.cookies.get("language", "")
+        for code in LANGUAGES:
+            if code == (chosen or fixed):
+                return code
+        accepted = pn.state.headers.get("Accept-Language", "")
+        return best_language(accepted if isinstance(accepted, str) else ",".join(accepted))
+
+
+class _Broken:
+    name = ""
+
+    def __init__(self, context: Context | None = None) -> None:
+        pass
+
+    def panel(self) -> pn.viewable.Viewable:
+        return pn.pane.HTML()
+
+    def opened(self) -> None:
+        pass
+
+    def closed(self) -> None:
+        pass
+
+
+def session_of(token: str) -> str:
+    """Return the pseudonym for a cookie's token; from the pseudonym, which stands in exports, nobody gets the token."""
+    return hashlib.sha256(f"person {token}".encode()).hexdigest()[:16]
