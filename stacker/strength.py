@@ -35,7 +35,13 @@ class Strengths:
 
 
 def fit_strengths(
-    first: Ints, second: Ints, score: Floats, count: int, controls: Floats | None = None, ridge: float = 0.1
+    first: Ints,
+    second: Ints,
+    score: Floats,
+    count: int,
+    controls: Floats | None = None,
+    ridge: float = 0.1,
+    control_ridge: float = 1.0,
 ) -> Strengths:
     """Fit Bradley-Terry strengths, and what the answers' features add, by penalised maximum likelihood.
 
@@ -50,8 +56,9 @@ def fit_strengths(
     controls : (n, k) float, optional
         Features of the first answer less those of the second, in like units; there is no constant, so that no side
         has an advantage.
-    ridge : float
-        Weight of the squared strengths and coefficients; keeps a model that won every battle finite.
+    ridge, control_ridge : float
+        Weights of the squared strengths and of the squared coefficients; they keep a model that won every battle
+        finite, and coefficients of controls that cannot be told apart small.
 
     Returns
     -------
@@ -62,6 +69,7 @@ def fit_strengths(
     """
     extra = np.zeros((len(score), 0)) if controls is None else np.asarray(controls, dtype=np.float64)
     k = extra.shape[1]
+    pulls = np.concatenate([np.full(count, ridge), np.full(k, control_ridge)])
 
     def gaps(theta: Floats) -> Floats:
         gap: Floats = theta[first] - theta[second] + extra @ theta[count:]
@@ -70,10 +78,10 @@ def fit_strengths(
     def objective(theta: Floats) -> tuple[float, Floats]:
         gap = gaps(theta)
         expected = 1.0 / (1.0 + np.exp(-gap))
-        value = np.sum(np.logaddexp(0.0, gap) - score * gap) + 0.5 * ridge * theta @ theta
+        value = np.sum(np.logaddexp(0.0, gap) - score * gap) + 0.5 * theta @ (pulls * theta)
         pull = expected - score
         models = np.bincount(first, pull, count) - np.bincount(second, pull, count)
-        return float(value), np.concatenate([models, extra.T @ pull]) + ridge * theta
+        return float(value), np.concatenate([models, extra.T @ pull]) + pulls * theta
 
     found = optimize.minimize(objective, np.zeros(count + k), jac=True, method="L-BFGS-B")
     theta = np.asarray(found.x, dtype=np.float64)
@@ -83,7 +91,7 @@ def fit_strengths(
     np.add.at(design, (rows, first), 1.0)
     np.add.at(design, (rows, second), -1.0)
     design[:, count:] = extra
-    hessian = design.T @ (design * (expected * (1 - expected))[:, None]) + ridge * np.eye(count + k)
+    hessian = design.T @ (design * (expected * (1 - expected))[:, None]) + np.diag(pulls)
     from_mean = np.eye(count + k)
     from_mean[:count, :count] -= 1.0 / max(count, 1)
     covariance = from_mean @ linalg.solve(hessian, from_mean.T, assume_a="pos")

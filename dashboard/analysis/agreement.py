@@ -12,7 +12,7 @@ from dashboard.analysis.votes import Floats, Ints
 
 PERIODS = (("1min", 60.0), ("1h", 3_600.0), ("1D", 86_400.0), ("7D", 604_800.0), ("28D", 2_419_200.0))
 """Lengths of time that votes are put together in, from the shortest, with their seconds."""
-MOST_PERIODS = 45
+MOST_PERIODS = 20
 
 
 @dataclass(frozen=True)

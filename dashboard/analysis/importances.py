@@ -9,7 +9,7 @@ import pandas as pd
 
 from dashboard.analysis.votes import Floats
 from stacker.groups import group_of_feature, parsed
-from stacker.judge import Judge
+from stacker.learners.base import Learner
 from stacker.learners.boosting import Boosting
 
 MEANING = "meaning"
@@ -17,11 +17,18 @@ MEANING = "meaning"
 _DIRECTION = re.compile(r".*\d+")
 
 
-def tree_gains(judge: Judge) -> pd.DataFrame:
+def tree_gains(learners: Sequence[Learner], weights: Sequence[float]) -> pd.DataFrame:
     """Return how much of the trees' gain each feature brought.
 
     A feature's forms (A, B, A - B, |A - B|) are put together, and so are the directions of the embeddings. Each
-    library's gain is first made a share of 1, then weighted as the judge weights its verdict.
+    learner's gain is first made a share of 1, then weighted.
+
+    Parameters
+    ----------
+    learners : sequence of K learners
+        Those that are no trees are passed over.
+    weights : K floats
+        How much the judge's verdict goes by each.
 
     Returns
     -------
@@ -30,9 +37,7 @@ def tree_gains(judge: Judge) -> pd.DataFrame:
         judge without trees.
     """
     found: dict[tuple[str, str, str], float] = {}
-    weights = judge.pool.margin_weights_ + judge.pool.tie_weights_
-    for member, weight in zip(judge.members, weights, strict=True):
-        learner = member.learner
+    for learner, weight in zip(learners, weights, strict=True):
         if not isinstance(learner, Boosting):
             continue
         gains = np.sum([_gains(booster, len(learner.names_)) for booster in learner.boosters_], axis=0)
@@ -53,13 +58,6 @@ def by_group(gains: pd.DataFrame) -> pd.DataFrame:
     """Return `group` and `share`, the largest first."""
     grouped = gains.groupby("group", sort=True)["share"].sum().reset_index()
     return grouped.sort_values("share", ascending=False, kind="stable", ignore_index=True)
-
-
-def learner_weights(judge: Judge) -> list[tuple[str, float, float]]:
-    """Return the judge's learners with their weights for A against B and for the tie."""
-    margin: Sequence[float] = judge.pool.margin_weights_.tolist()
-    tie: Sequence[float] = judge.pool.tie_weights_.tolist()
-    return [(member.name, m, t) for member, m, t in zip(judge.members, margin, tie, strict=True)]
 
 
 def _gains(booster: Any, count: int) -> Floats:

@@ -65,18 +65,23 @@ def informative_first(
 
 
 def in_order(
-    order: Order, probabilities: Floats | None, vectors: Callable[[], Floats], voted: Collection[int], count: int
+    order: Order,
+    probabilities: Floats | None,
+    vectors: Callable[[], Floats],
+    voted: Collection[int],
+    count: int,
+    greedy: int = GREEDY,
 ) -> Ints:
     """Return the rows of a file of `count` battles without a vote, in the wished order; without verdicts the file's.
 
-    `vectors` is called only where the order needs them.
+    `vectors` is called only where the order needs them; `greedy` is that of `informative_first`.
     """
     if probabilities is None or order == "file":
         rows = np.arange(count, dtype=np.int64)
     elif order == "uncertain":
         rows = uncertain_first(probabilities)
     else:
-        return informative_first(probabilities, vectors(), voted)
+        return informative_first(probabilities, vectors(), voted, greedy)
     return rows[~np.isin(rows, np.fromiter(voted, dtype=np.int64, count=len(voted)))]
 
 

@@ -21,12 +21,13 @@ def outcomes(choices: pd.Series) -> Ints:
 
 
 def called(probabilities: Floats) -> Ints:
-    """Return the outcome that each of (n, 3) verdicts calls; two equal sides above a tie are called a tie.
+    """Return the outcome that each of (n, 3) verdicts calls, by the rule of `stacker.verdict.Verdict.preferred`.
 
-    The plain argmax would call them A, and swapping the sides would then not swap the call.
+    Equal chances of A and B are a tie, and so is a tie that is as likely as the better side: the plain argmax would
+    call those A, and swapping the sides would then not swap the call.
     """
-    place = probabilities.argmax(axis=1).astype(np.int64)
-    return np.where((probabilities[:, 0] == probabilities[:, 1]) & (place == 0), TIE, place)
+    a, b, tie = probabilities[:, 0], probabilities[:, 1], probabilities[:, 2]
+    return np.where((a == b) | (tie >= np.maximum(a, b)), TIE, np.where(a > b, 0, 1)).astype(np.int64)
 
 
 def with_outcomes(votes: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """The charts' style sheet: colours that colour-blind people tell apart (Okabe and Ito, 2008), lighter in the dark."""
 
 CHARTS = """
+:host { container-type: inline-size; }
 .chart { --first: light-dark(#0072b2, #56b4e9); --second: light-dark(#d55e00, #e69f00);
   --third: light-dark(#00795a, #2fbf94); --grey: light-dark(#8a929c, #7d8792);
   color: inherit; font-size: .875rem; line-height: 1.35; margin: 0; }
@@ -73,7 +74,7 @@ CHARTS = """
 .confusion b { display: block; font-size: 1rem; font-variant-numeric: tabular-nums; font-weight: 600; }
 .confusion small { color: color-mix(in srgb, currentColor 80%, transparent); }
 
-@media (max-width: 640px) {
+@container (max-width: 34rem) {
   .rows .row:not(.ticks) { grid-template-columns: 1fr auto; gap: 0 .75rem; padding-block: .2rem; }
   .rows .row:not(.ticks) .name { text-align: start; } .rows .row:not(.ticks) .track { grid-area: 2 / 1 / auto / -1; }
   .rows .ticks { grid-template-columns: 0 1fr 0; gap: 0; }

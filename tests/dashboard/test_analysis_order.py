@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -32,6 +32,7 @@ def test_the_same_question_again_waits_behind_another() -> None:
     assert informative_first(p, vectors, voted=[0]).tolist() == [2, 1]
 
 
+@settings(deadline=None)
 @given(arrays(float, st.tuples(st.integers(1, 25), st.just(3)), elements=POSITIVE), st.data())
 def test_every_battle_without_a_vote_comes_once(raw: np.ndarray, data: st.DataObject) -> None:
     n = len(raw)

@@ -2,7 +2,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.charts.axis import Axis, fitting, shares
@@ -12,6 +12,7 @@ from dashboard.charts.rows import Row, bars, confusion_table, interval_rows
 HOSTILE = "<img src=x onerror=alert(1)>\u202e"
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=8), st.integers(2, 9))
 def test_an_axis_holds_its_values_between_few_round_ticks(values: list[float], most: int) -> None:
     axis = fitting(values, most=most)

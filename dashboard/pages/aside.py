@@ -1,0 +1,35 @@
+"""Work that takes a while, done beside the server's loop, so that the other people's pages go on."""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import panel as pn
+
+Found = TypeVar("Found")
+log = logging.getLogger(__name__)
+_THREADS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="beside the pages")
+
+
+def aside(work: Callable[[], Found], then: Callable[[Found], None]) -> None:
+    """Do `work` in a thread and give what it returns to `then`, which may change the page.
+
+    Without a page (in a test, say) both happen at once. What `work` does not catch is logged, and `then` not called;
+    nor is it when the person has gone meanwhile.
+    """
+    document = pn.state.curdoc
+    if document is None or document.session_context is None:
+        then(work())
+        return
+
+    def run() -> None:
+        try:
+            found = work()
+        except Exception:  # noqa: BLE001 - nobody else hears of what fails in a thread
+            log.exception("work beside a page failed")
+            return
+        if document.session_context is not None and not document.session_context.destroyed:
+            document.add_next_tick_callback(lambda: then(found))
+
+    _THREADS.submit(run)

@@ -1,0 +1,119 @@
+"""Cards and their style sheet, for the pages of votes on a file, history and model."""
+
+from html import escape
+from typing import Any
+
+import panel as pn
+
+from dashboard.charts.look import CHARTS
+
+PAGES = """
+:host(.card) { border: 1px solid color-mix(in srgb, currentColor 13%, transparent); border-radius: .9rem;
+  padding: 1.1rem 1.25rem 1.25rem; background: light-dark(#fff, #1d2127); margin: 0 !important; min-width: 0; }
+:host { line-height: 1.5; }
+h3 { font-size: 1.0625rem; font-weight: 600; margin: 0 0 .25rem; line-height: 1.3; }
+h4 { font-size: .9375rem; font-weight: 600; margin: 1.25rem 0 .25rem; }
+.hint { color: color-mix(in srgb, currentColor 70%, transparent); font-size: .8125rem; margin: 0 0 .6rem;
+  max-width: 70ch; }
+.nothing { color: color-mix(in srgb, currentColor 70%, transparent); font-size: .9375rem; margin: .75rem 0; }
+.nothing.first { padding: 3rem 1rem; text-align: center; font-size: 1.0625rem; }
+
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: 1rem; margin: 0; }
+.figures dt { font-size: .8125rem; color: color-mix(in srgb, currentColor 70%, transparent); }
+.figures dd { margin: 0; font-size: 1.875rem; font-weight: 600; line-height: 1.2;
+  font-variant-numeric: tabular-nums; }
+.figures small { display: block; font-size: .8125rem; font-weight: 400;
+  color: color-mix(in srgb, currentColor 70%, transparent); }
+.facts { display: grid; grid-template-columns: minmax(6rem, max-content) 1fr; gap: .35rem 1.25rem; margin: 0;
+  font-size: .875rem; }
+.facts dt { color: color-mix(in srgb, currentColor 70%, transparent); } .facts dd { margin: 0;
+  overflow-wrap: anywhere; }
+
+.wide { overflow-x: auto; margin: 0 -.25rem .75rem; }
+.scores { border-collapse: collapse; width: 100%; font-size: .875rem; font-variant-numeric: tabular-nums; }
+.scores th, .scores td { padding: .42rem .6rem; text-align: end; white-space: nowrap;
+  border-bottom: 1px solid color-mix(in srgb, currentColor 10%, transparent); }
+.scores thead th { font-weight: 500; color: color-mix(in srgb, currentColor 70%, transparent); font-size: .8125rem; }
+.scores tbody th { text-align: start; font-weight: 400; position: sticky; left: 0;
+  background: light-dark(#fff, #1d2127); }
+.scores .stack th, .scores .stack td { font-weight: 600;
+  background: color-mix(in srgb, light-dark(#0072b2, #56b4e9) 12%, light-dark(#fff, #1d2127)); }
+.scores .baseline { color: color-mix(in srgb, currentColor 66%, transparent); }
+.scores b { text-decoration: underline; text-decoration-thickness: 2px; text-underline-offset: 3px; }
+
+.details { border-top: 1px solid color-mix(in srgb, currentColor 13%, transparent); margin-top: 1rem;
+  padding-top: 1rem; }
+.sides { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1rem; }
+.sides section { min-width: 0; } .sides h4 { margin-top: .25rem; display: flex; flex-wrap: wrap; gap: .25rem .6rem;
+  align-items: baseline; }
+.sides h4 small { font-weight: 400; color: color-mix(in srgb, currentColor 70%, transparent); }
+.badge { font-size: .75rem; font-weight: 500; padding: .1rem .5rem; border-radius: 1rem;
+  background: color-mix(in srgb, light-dark(#0072b2, #56b4e9) 20%, transparent); }
+.text { max-height: 26rem; overflow: auto; overflow-wrap: anywhere; font-size: .9375rem; padding: .75rem 1rem;
+  border-radius: .6rem; background: color-mix(in srgb, currentColor 4%, transparent); }
+.text > :first-child { margin-top: 0; } .text > :last-child { margin-bottom: 0; }
+.text pre { overflow-x: auto; padding: .6rem .75rem; border-radius: .4rem;
+  background: color-mix(in srgb, currentColor 7%, transparent); }
+.text code { font-size: .875em; } .text table { border-collapse: collapse; display: block; overflow-x: auto; }
+.text th, .text td { border: 1px solid color-mix(in srgb, currentColor 18%, transparent); padding: .25rem .5rem; }
+.text blockquote { margin-inline: 0; padding-inline-start: .9rem;
+  border-inline-start: 3px solid color-mix(in srgb, currentColor 22%, transparent); }
+.text h1, .text h2, .text h3, .text h4 { font-size: 1.0625rem; margin: 1em 0 .35em; line-height: 1.35; }
+.text.question { max-height: 12rem; font-weight: 500; }
+.verdict { font-size: .9375rem; margin: .75rem 0; } .verdict b { font-weight: 600; }
+.verdict .yes, .verdict .no { padding: .1rem .55rem; border-radius: 1rem; white-space: nowrap; }
+.verdict .yes { background: color-mix(in srgb, light-dark(#009e73, #2fbf94) 22%, transparent); }
+.verdict .no { background: color-mix(in srgb, light-dark(#d55e00, #e69f00) 24%, transparent); }
+
+.bar-of { height: .5rem; border-radius: .25rem; overflow: hidden; display: flex; margin: .35rem 0;
+  background: color-mix(in srgb, currentColor 12%, transparent); }
+.bar-of i { background: light-dark(#0072b2, #56b4e9); transition: width .25s; }
+.status { display: flex; flex-wrap: wrap; gap: .15rem 1.25rem; justify-content: space-between; font-size: .875rem; }
+.status span { color: color-mix(in srgb, currentColor 70%, transparent); font-variant-numeric: tabular-nums; }
+"""
+TABLE = """
+:host { color: light-dark(#1f2933, #e6e8eb); --line: color-mix(in srgb, currentColor 12%, transparent); }
+.tabulator { background: transparent !important; border: 0; font-size: .875rem; color: inherit !important; }
+.tabulator .tabulator-header, .tabulator .tabulator-header .tabulator-col, .tabulator .tabulator-footer {
+  background: transparent !important; color: inherit !important; border-color: var(--line); font-weight: 500; }
+.tabulator .tabulator-header .tabulator-col { border-right: 0; }
+.tabulator .tabulator-tableholder, .tabulator .tabulator-tableholder .tabulator-table {
+  background: transparent !important; color: inherit !important; }
+.tabulator .tabulator-row { background: transparent !important; color: inherit !important;
+  border-bottom: 1px solid var(--line);
+  cursor: pointer; min-height: 2.4rem; }
+.tabulator .tabulator-row:hover { background: color-mix(in srgb, currentColor 6%, transparent) !important; }
+.tabulator .tabulator-row .tabulator-cell { border-right: 0; padding: .55rem .5rem; }
+.tabulator .tabulator-footer { border-top: 0; }
+.tabulator .tabulator-footer .tabulator-page { background: transparent !important; color: inherit !important;
+  border-color: var(--line);
+  border-radius: .4rem; padding: .3rem .6rem; }
+.tabulator .tabulator-footer .tabulator-page.active { color: inherit !important; font-weight: 700;
+  background: color-mix(in srgb, currentColor 10%, transparent) !important; }
+.tabulator .tabulator-placeholder .tabulator-placeholder-contents { color: inherit !important; font-size: .9375rem;
+  font-weight: 400; }
+"""
+
+
+def card_pane(html: str = "", visible: bool = True) -> pn.pane.HTML:
+    """Return a pane that shows cards' HTML."""
+    return pn.pane.HTML(html, stylesheets=[CHARTS, PAGES], sizing_mode="stretch_width", margin=0, visible=visible)
+
+
+def boxed(title: str, *parts: Any, hint: str = "") -> pn.Column:
+    """Return a titled card around some parts."""
+    note = f'<p class="hint">{escape(hint)}</p>' if hint else ""
+    head = card_pane(f"<h3>{escape(title)}</h3>{note}")
+    return pn.Column(head, *parts, sizing_mode="stretch_width", css_classes=["card"], stylesheets=[PAGES])
+
+
+def stacked(*parts: Any) -> pn.Column:
+    """Return parts below each other, with air between."""
+    return pn.Column(*parts, sizing_mode="stretch_width", margin=0, styles={"gap": "1rem"})
+
+
+def grid(*parts: Any, least: str = "22rem") -> pn.Column:
+    """Return parts in as many columns, at least `least` wide, as there is room for."""
+    columns = f"repeat(auto-fit, minmax(min(100%, {least}), 1fr))"
+    sheet = f":host(.grid) {{ display: grid !important; gap: 1rem; grid-template-columns: {columns}; }}"
+    return pn.Column(*parts, sizing_mode="stretch_width", margin=0, css_classes=["grid"], stylesheets=[sheet])

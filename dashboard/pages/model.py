@@ -1,0 +1,153 @@
+"""The model page: which judge is in use, how good it is and at what, and the choice among saved judges."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import panel as pn
+
+from dashboard.analysis.importances import tree_gains
+from dashboard.pages import model_cards as cards
+from dashboard.pages.aside import aside
+from dashboard.pages.base import Context
+from dashboard.pages.cards_look import boxed, card_pane, grid, stacked
+from dashboard.render import plain, render
+from dashboard.saved_runs import SavedRun
+from pipelines.errors import UserError
+
+CARDS = ("facts", "results", "calibration", "importances", "length", "language", "card")
+
+
+class ModelPage:
+    """The page of one person (see `dashboard.pages.base`)."""
+
+    name = "model"
+
+    def __init__(self, context: Context) -> None:
+        self.judges, self.say, self.zone = context.judges, context.say, context.zone
+
+    def panel(self) -> pn.viewable.Viewable:
+        """Return what is shown."""
+        say = self.say
+        self.choice = pn.widgets.Select(label=say("model.choose"), options={}, sizing_mode="stretch_width")
+        self.choice.param.watch(lambda _: self._show(), "value")
+        self.switch = pn.widgets.Button(label=say("model.use"), color="primary", align="end", css_classes=["use"])
+        self.switch.on_click(self._use)
+        self.message = card_pane()
+        self.panes = {name: card_pane() for name in CARDS}
+        self.card = boxed(say("model.card"), self.panes["card"])
+        self.importances = boxed(
+            say("model.importances"), self.panes["importances"], hint=say("model.importances_hint")
+        )
+        self.body = self._layout()
+        self.body.visible = False
+        self.empty = card_pane(f'<p class="nothing first">{plain(say("model.no_judges"))}</p>', visible=False)
+        return stacked(self.empty, self.body)
+
+    def opened(self) -> None:
+        """Look again for saved judges."""
+        aside(self.judges.runs, self._found)
+
+    def closed(self) -> None:
+        """Do nothing: nothing runs for this page."""
+
+    def _found(self, runs: list[SavedRun]) -> None:
+        used = self._used()
+        options = {self._label(run, used): run for run in runs}
+        self.empty.visible, self.body.visible = not options, bool(options)
+        before: SavedRun | None = self.choice.value
+        kept = [run for run in runs if before is not None and run.judge == before.judge]
+        own = [run for run in runs if run.judge == used]
+        self.choice.param.update(options=options, value=(kept or own or runs)[0] if runs else None)
+        if before is not None and kept:
+            self._show()
+
+    def _label(self, run: SavedRun, used: Path | None) -> str:
+        return f"{run.name} ({self.say('model.in_use')})" if run.judge == used else run.name
+
+    def _used(self) -> Path | None:
+        return None if self.judges.current is None else self.judges.current.run.judge
+
+    async def _use(self, _: Any) -> None:
+        run: SavedRun | None = self.choice.value
+        if run is None:
+            return
+        self.switch.disabled = True
+        self.message.object = self._note(self.say("model.loading", name=run.name))
+        try:
+            await self.judges.use(run)
+        except UserError as fault:
+            self.message.object = self._note(str(fault))
+            self.switch.disabled = False
+            return
+        self.message.object = self._note(self.say("model.now_used", name=run.name))
+        self.opened()
+
+    def _note(self, sentence: str) -> str:
+        return f'<p class="nothing" role="status">{plain(sentence, 600)}</p>'
+
+    def _show(self) -> None:
+        """Read what the run wrote, and show it unless another judge has been chosen meanwhile."""
+        run: SavedRun | None = self.choice.value
+        if run is None:
+            return
+        self.switch.disabled = run.judge == self._used()
+
+        def then(html: dict[str, str]) -> None:
+            if self.choice.value is not None and self.choice.value.judge == run.judge:
+                for name, text in html.items():
+                    self.panes[name].object = text
+                self.card.visible = bool(html["card"])
+
+        aside(lambda: self._cards_of(run), then)
+
+    def _cards_of(self, run: SavedRun) -> dict[str, str]:
+        say, made = self.say, self._made
+        written = pd.Timestamp(run.written).tz_convert(self.zone).strftime("%Y-%m-%d %H:%M")
+        try:
+            table = run.out_of_fold()
+            trouble = ""
+        except UserError as fault:
+            table, trouble = None, self._note(str(fault))
+        table = pd.DataFrame({"outcome": []}) if table is None else table
+        card = run.card()
+        return {
+            "facts": made(lambda: cards.facts(run.about(), written, say)),
+            "results": made(lambda: cards.results_table(run.results() or {}, say)),
+            "calibration": trouble or cards.calibration_chart(table, say),
+            "length": trouble or cards.by_length(table, say),
+            "language": trouble or cards.by_language(table, say, say.language_name),
+            "importances": made(lambda: cards.importances(tree_gains(*run.trees()), say, self._group_name)),
+            "card": "" if card is None else f'<div class="text">{render(card).html}</div>',
+        }
+
+    def _group_name(self, group: str) -> str:
+        return self.say(f"group.{group}") if f"group.{group}" in self.say else group
+
+    def _made(self, make: Callable[[], str]) -> str:
+        try:
+            return make()
+        except UserError as fault:
+            return self._note(str(fault))
+
+    def _layout(self) -> pn.Column:
+        say, panes = self.say, self.panes
+        parts: list[Any] = [
+            boxed(
+                say("model.facts"),
+                pn.Row(self.choice, self.switch, sizing_mode="stretch_width"),
+                self.message,
+                panes["facts"],
+            ),
+            boxed(say("model.results"), panes["results"], hint=say("model.results_hint")),
+            grid(
+                boxed(say("model.calibration"), panes["calibration"], hint=say("model.calibration_hint")),
+                self.importances,
+                boxed(say("model.by_length"), panes["length"], hint=say("model.by_length_hint")),
+                boxed(say("model.by_language"), panes["language"]),
+                least="26rem",
+            ),
+            self.card,
+        ]
+        return stacked(*parts)

@@ -1,0 +1,194 @@
+"""The cards of the model page as HTML: results, calibration, what the trees look at, scores by length and language."""
+
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dashboard.analysis.calibration import (
+    calibration,
+    language_labels,
+    length_bands,
+    predictors,
+    probabilities_of,
+    scores_by,
+)
+from dashboard.analysis.importances import by_group
+from dashboard.charts.axis import Axis, fitting, shares
+from dashboard.charts.plane import Dot, Series, plane
+from dashboard.charts.rows import Row, bars, interval_rows
+from dashboard.pages.history_cards import percent, span
+from dashboard.render import plain
+from dashboard.texts import Say
+from pipelines.battles import UNLABELLED
+from stacker.results import COLUMNS, STACK
+
+LOWER_IS_BETTER = {"log_loss", "bradley_terry_loss", "brier", "ece"}
+MOST_FEATURES = 15
+FEW = 30
+"""Battles below which a row stands back."""
+
+
+def facts(about: Mapping[str, Any], written: str, say: Say) -> str:
+    """Return what is known of a judge: battles, sources, encoder, learners with their weights, versions."""
+    inner = about.get("about", {})
+    encoder = about.get("encoder")
+    pool = about.get("pool", {})
+    names = [str(learner.get("name", "")) for learner in about.get("learners", [])]
+    weights = zip(names, pool.get("margin_weights", []), pool.get("tie_weights", []), strict=False)
+    learners = ", ".join(f"{name} ({margin:.2f} / {tie:.2f})" for name, margin, tie in weights)
+    blocks = ", ".join(name for name, on in about.get("features", {}).items() if on is True)
+    sources = ", ".join(f"{name} ({count:,})" for name, count in inner.get("sources", {}).items())
+    rows = [
+        (say("model.written"), written),
+        (say("model.battles"), f"{inner['battles']:,}" if "battles" in inner else ""),
+        (say("model.sources"), sources),
+        (say("model.encoder"), "" if encoder is None else str(encoder.get("name", ""))),
+        (say("model.features"), blocks),
+        (say("model.learners"), learners),
+        (say("model.seed"), str(inner.get("seed", ""))),
+        (say("model.versions"), ", ".join(f"{name} {value}" for name, value in inner.get("versions", {}).items())),
+    ]
+    cells = "".join(f"<dt>{escape(name)}</dt><dd>{plain(value, 600)}</dd>" for name, value in rows if value)
+    return f'<dl class="facts">{cells}</dl>'
+
+
+def results_table(results: Mapping[str, Any], say: Say) -> str:
+    """Return the scores of every learner, the stack and the baselines; the best of each column stands out."""
+    scores: Mapping[str, Mapping[str, float | None]] = results.get("scores", {})
+    if not scores:
+        return _nothing(say("model.no_results"))
+    shown = [key for key in COLUMNS if any(row.get(key) is not None for row in scores.values())]
+    best = {key: _best(scores, key) for key in shown}
+    head = "".join(f'<th scope="col">{escape(say(f"model.score.{key}"))}</th>' for key in shown)
+    body = []
+    for name, row in scores.items():
+        cells = []
+        for key in shown:
+            value = row.get(key)
+            text = "–" if value is None else f"{value:.3f}"
+            cells.append(f"<td>{'<b>' + text + '</b>' if value is not None and value == best[key] else text}</td>")
+        kind = "stack" if name == STACK else "baseline" if name in results.get("baselines", []) else ""
+        label = say("model.stack") if name == STACK else name
+        body.append(f'<tr class="{kind}"><th scope="row">{plain(label, 60)}</th>{"".join(cells)}</tr>')
+    table = f'<div class="wide"><table class="scores"><thead><tr><th></th>{head}</tr></thead>'
+    return f"{table}<tbody>{''.join(body)}</tbody></table></div>{_intervals(results, say)}"
+
+
+def calibration_chart(table: pd.DataFrame, say: Say, predictor: str = STACK) -> str:
+    """Return how often A, B and tie came where the judge gave them a probability."""
+    known = _labelled(table)
+    if predictor not in predictors(table) or known.empty:
+        return _nothing(say("model.no_out_of_fold"))
+    curve = calibration(probabilities_of(known, predictor), known["outcome"].to_numpy(dtype=np.int64))
+    ends = fitting([0.0, float(curve["predicted"].max()), float(curve["high"].max())], inside=(0.0, 1.0))
+    axis = shares(0.0, ends.high)
+    series = [Series(say("model.perfect"), "grey", [(axis.low, axis.low), (axis.high, axis.high)])]
+    names = (say("choice.a"), say("choice.b"), say("choice.tie"))
+    for outcome, (name, kind) in enumerate(zip(names, ("first", "second", "third"), strict=True)):
+        rows = curve[curve["outcome"] == outcome].to_dict("records")
+        dots = [Dot(row["predicted"], row["seen"], row["low"], row["high"], _bin(name, row, say)) for row in rows]
+        series.append(Series(name, kind, [(row["predicted"], row["seen"]) for row in rows], dots=dots))
+    return plane(series, axis, axis, say("model.calibration_label"), say("model.predicted"), say("model.seen"))
+
+
+def by_length(table: pd.DataFrame, say: Say, predictor: str = STACK) -> str:
+    """Return accuracy by the length of both answers together."""
+    if "characters" not in table.columns:
+        return _nothing(say("model.no_lengths"))
+    known = _labelled(table)
+    labels, order = length_bands(known["characters"].to_numpy(dtype=np.int64))
+    return _accuracies(known, labels, order, say, say("model.by_length"), predictor)
+
+
+def by_language(table: pd.DataFrame, say: Say, name: Callable[[str], str], predictor: str = STACK) -> str:
+    """Return accuracy by language; `name` gives a language's name."""
+    if "lang" not in table.columns:
+        return _nothing(say("model.no_languages"))
+    known = _labelled(table)
+    langs = [name(lang) if lang else "" for lang in known["lang"].fillna("").astype(str)]
+    labels = language_labels(langs, say("model.other_languages"))
+    return _accuracies(known, labels, None, say, say("model.by_language"), predictor)
+
+
+def importances(gains: pd.DataFrame, say: Say, group_name: Callable[[str], str]) -> str:
+    """Return the share of the trees' gain by group, and the features that brought most."""
+    if gains.empty:
+        return _nothing(say("model.no_trees"))
+    groups = [
+        Row(group_name(row["group"]), row["share"], note=percent(row["share"]))
+        for row in by_group(gains).to_dict("records")
+    ]
+    features = [
+        Row(f"{row['block']}: {row['column']}", row["share"], note=f"{100 * row['share']:.1f} %")
+        for row in gains.head(MOST_FEATURES).to_dict("records")
+    ]
+    return (
+        f"{bars(groups, say('model.importances'))}<h4>{escape(say('model.top_features'))}</h4>"
+        f"{bars(features, say('model.top_features'))}"
+    )
+
+
+def _accuracies(
+    known: pd.DataFrame, labels: list[str], order: list[str] | None, say: Say, label: str, predictor: str
+) -> str:
+    if predictor not in predictors(known) or known.empty:
+        return _nothing(say("model.no_out_of_fold"))
+    outcome = known["outcome"].to_numpy(dtype=np.int64)
+    table = scores_by(probabilities_of(known, predictor), outcome, labels, order)
+    rows = [
+        Row(
+            row["label"],
+            row["accuracy"],
+            row["low"],
+            row["high"],
+            say(
+                "model.slice_note",
+                accuracy=percent(row["accuracy"]),
+                loss=f"{row['log_loss']:.3f}",
+                count=f"{row['battles']:,}",
+            ),
+            faint=row["battles"] < FEW,
+        )
+        for row in table.to_dict("records")
+    ]
+    whole = float(np.mean(probabilities_of(known, predictor).argmax(axis=1) == outcome))
+    axis: Axis = shares(0.0, 1.0)
+    return interval_rows(rows, axis, label, reference=whole)
+
+
+def _intervals(results: Mapping[str, Any], say: Say) -> str:
+    sentences = [
+        say(
+            "model.interval",
+            rival=gap.get("against", ""),
+            gap=f"{gap['difference']:+.4f}".replace("-", "\u2212"),
+            interval=span(*(f"{gap[end]:+.4f}".replace("-", "\u2212") for end in ("low", "high"))),
+        )
+        for gap in results.get("intervals", {}).values()
+    ]
+    bayes = results.get("bayes_log_loss")
+    if bayes is not None:
+        sentences.append(say("model.bayes", loss=f"{bayes:.4f}"))
+    return "".join(f'<p class="hint">{escape(sentence)}</p>' for sentence in sentences)
+
+
+def _best(scores: Mapping[str, Mapping[str, float | None]], key: str) -> float:
+    values = [value for row in scores.values() if (value := row.get(key)) is not None]
+    return min(values) if key in LOWER_IS_BETTER else max(values)
+
+
+def _labelled(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["outcome"] != UNLABELLED]
+
+
+def _bin(name: str, row: dict[Any, Any], say: Say) -> str:
+    return say(
+        "model.bin", outcome=name, predicted=percent(row["predicted"]), seen=percent(row["seen"]), count=row["battles"]
+    )
+
+
+def _nothing(sentence: str) -> str:
+    return f'<p class="nothing">{escape(sentence)}</p>'

@@ -1,0 +1,137 @@
+"""Saved judges and what the runs that made them wrote beside: found, and read defensively."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipelines.errors import UserError
+from stacker.learners.base import Learner
+
+JUDGE_FILE = "judge.json"
+DEEPEST = 4
+"""Folders below the given one that are looked into."""
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """A saved judge.
+
+    Attributes
+    ----------
+    name : str
+        Its folder below the one that was searched, without the closing `/judge`.
+    judge : Path
+        The folder with `judge.json`.
+    written : datetime
+        When it was saved (UTC).
+    """
+
+    name: str
+    judge: Path
+    written: datetime
+
+    @property
+    def run(self) -> Path:
+        """Return the folder in which the run's other files lie."""
+        return self.judge.parent
+
+    def results(self) -> dict[str, Any] | None:
+        """Return what `results.json` holds; None where there is none.
+
+        Raises
+        ------
+        UserError
+            When it is there and cannot be read.
+        """
+        return _json(self.run / "results.json")
+
+    def about(self) -> dict[str, Any]:
+        """Return `judge.json`: format, features, encoder, learners, pool, and `about`."""
+        return _json(self.judge / JUDGE_FILE) or {}
+
+    def out_of_fold(self) -> pd.DataFrame | None:
+        """Return the table of out-of-fold probabilities; None where there is none.
+
+        Raises
+        ------
+        UserError
+            When it is there and cannot be read.
+        """
+        path = self.run / "out_of_fold.parquet"
+        if not path.is_file():
+            return None
+        try:
+            return pd.read_parquet(path)
+        except (OSError, ValueError) as fault:
+            raise UserError(f"{path}: cannot be read ({_first_line(fault)}); make it again by stacker.run.") from fault
+
+    def trees(self) -> tuple[list[Learner], list[float]]:
+        """Return the judge's tree learners, and how much its verdict goes by each; no encoder is loaded for them.
+
+        Raises
+        ------
+        UserError
+            When one of them cannot be read.
+        """
+        from stacker.learners.boosting import LightGBMLearner, XGBoostLearner
+        from stacker.learners.configured import load_learner
+
+        about = self.about()
+        pool = about.get("pool", {})
+        named = zip(
+            about.get("learners", []), pool.get("margin_weights", []), pool.get("tie_weights", []), strict=False
+        )
+        learners: list[Learner] = []
+        weights: list[float] = []
+        for each, margin, tie in named:
+            if each.get("kind") in (LightGBMLearner.name, XGBoostLearner.name):
+                learners.append(load_learner(each["kind"], self.judge / "learners" / each["folder"]))
+                weights.append(float(margin) + float(tie))
+        return learners, weights
+
+    def card(self) -> str | None:
+        """Return the model card, Markdown; None where there is none."""
+        for path in (self.judge / "README.md", self.run / "model_card.md"):
+            if path.is_file():
+                return path.read_text(encoding="utf-8", errors="replace")
+        return None
+
+
+def saved_runs(folder: Path) -> list[SavedRun]:
+    """Return the judges saved below a folder, the newest first; none where there is no such folder.
+
+    Folders whose name begins with a full stop are passed over: they may be half written.
+    """
+    found: list[SavedRun] = []
+    waiting = [(folder, 0)]
+    while waiting:
+        place, depth = waiting.pop()
+        if (place / JUDGE_FILE).is_file():
+            below = place.parent if place.name == "judge" and place != folder else place
+            name = below.relative_to(folder).as_posix() if below != folder else folder.resolve().name
+            written = datetime.fromtimestamp((place / JUDGE_FILE).stat().st_mtime, UTC)
+            found.append(SavedRun(name, place, written))
+        elif depth < DEEPEST and place.is_dir():
+            inside = (each for each in place.iterdir() if each.is_dir() and not each.name.startswith("."))
+            waiting.extend((each, depth + 1) for each in inside)
+    return sorted(found, key=lambda run: (run.written, run.name), reverse=True)
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as fault:
+        raise UserError(f"{path}: cannot be read ({_first_line(fault)}); make it again by stacker.run.") from fault
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: holds {type(content).__name__}, not results; make it again by stacker.run.")
+    return content
+
+
+def _first_line(fault: Exception) -> str:
+    return str(fault).splitlines()[0][:200] if str(fault) else type(fault).__name__
