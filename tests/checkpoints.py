@@ -37,6 +37,56 @@ def make_checkpoint(architecture: str, folder: Path) -> Path:
     return folder
 
 
+def make_distilbert_of_builtin(folder: Path) -> Path:
+    """Save the built-in encoder's real weights as a `DistilBertModel` with its tokenizer; return the folder.
+
+    Its token-type embedding of type 0 goes into the position embeddings, as DistilBERT has none.
+    """
+    from safetensors.torch import load_file, save_file
+    from transformers import AutoConfig, AutoTokenizer, DistilBertConfig
+
+    from pipelines.model_store import builtin_folder
+
+    old = load_file(builtin_folder() / "model.safetensors")
+    config = AutoConfig.from_pretrained(builtin_folder(), local_files_only=True)
+    new = {
+        "embeddings.word_embeddings.weight": old["embeddings.word_embeddings.weight"],
+        "embeddings.position_embeddings.weight": old["embeddings.position_embeddings.weight"]
+        + old["embeddings.token_type_embeddings.weight"][0],
+    }
+    for part in ("weight", "bias"):
+        new[f"embeddings.LayerNorm.{part}"] = old[f"embeddings.LayerNorm.{part}"]
+        for layer in range(config.num_hidden_layers):
+            for one, other in _DISTILBERT_OF_BERT.items():
+                new[f"transformer.layer.{layer}.{one}.{part}"] = old[f"encoder.layer.{layer}.{other}.{part}"]
+    DistilBertConfig(
+        vocab_size=config.vocab_size,
+        max_position_embeddings=config.max_position_embeddings,
+        dim=config.hidden_size,
+        n_layers=config.num_hidden_layers,
+        n_heads=config.num_attention_heads,
+        hidden_dim=config.intermediate_size,
+        dropout=config.hidden_dropout_prob,
+        attention_dropout=config.attention_probs_dropout_prob,
+        architectures=["DistilBertModel"],
+    ).save_pretrained(folder)
+    save_file(new, folder / "model.safetensors", metadata={"format": "pt"})
+    AutoTokenizer.from_pretrained(builtin_folder(), local_files_only=True).save_pretrained(folder)
+    return folder
+
+
+_DISTILBERT_OF_BERT = {
+    "attention.q_lin": "attention.self.query",
+    "attention.k_lin": "attention.self.key",
+    "attention.v_lin": "attention.self.value",
+    "attention.out_lin": "attention.output.dense",
+    "sa_layer_norm": "attention.output.LayerNorm",
+    "ffn.lin1": "intermediate.dense",
+    "ffn.lin2": "output.dense",
+    "output_layer_norm": "output.LayerNorm",
+}
+
+
 def _config(architecture: str, tokenizer: Any) -> Any:
     from transformers import AutoConfig
 

@@ -134,7 +134,7 @@ class PairwiseHead(Head):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return (m, 2): the score of each answer and its share in the tie term."""
-        # One pass over the inputs for both maps: the tie's weights stand where the prompt's coordinates and lengths are.
+        # One pass over the inputs for both maps: the tie weighs the coordinates and lengths of the prompt alone.
         tie = self.tie.weight
         pieces = [tie[:, : self.width], tie.new_zeros((1, self.width))]
         if self.length_count:

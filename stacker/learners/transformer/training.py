@@ -16,6 +16,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
 from features.progress import Progress
+from pipelines.model_loading import quiet
 from stacker import metrics
 from stacker.learners.base import FLIP, Ints
 from stacker.learners.transformer.heads import battle_logits
@@ -101,12 +102,13 @@ def fine_tune(work: Work, folder: Path, seed: int, progress: Progress) -> None:
     """
     start = {name: value.detach().clone() for name, value in trainable(work.network).items()}
     before = work.held_metrics()
-    trainer = _trainer(work, folder, seed, before, progress)
-    last = _last_checkpoint(folder)
-    if not trainer.is_done(last):
-        trainer.train(resume_from_checkpoint=None if last is None else str(last))
-    else:
-        trainer.take_up(last)
+    with quiet():  # the Trainer has its own word on what the progress tells
+        trainer = _trainer(work, folder, seed, before, progress)
+        last = _last_checkpoint(folder)
+        if not trainer.is_done(last):
+            trainer.train(resume_from_checkpoint=None if last is None else str(last))
+        else:
+            trainer.take_up(last)
     work.history = trainer.evaluations()
     if best_place(work.history, work.params.watch[0]) == 0:
         _put(work.network, start)
