@@ -1,7 +1,7 @@
 """An explanation as data and as sentences: what each group, and each feature inside the trees, adds to one verdict."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,8 +14,8 @@ from stacker.tree_effects import TreeEffects
 from stacker.verdict import Verdict
 from stacker.wording import MEANING, about_ties, compared, favours, of_both, of_prompt
 
-_READERS = {WORDS: "the words and phrases of the answers", TRANSFORMER: "the transformer's reading of the texts"}
 _SHOWN = 8
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,14 @@ class FeaturePart:
 
 
 @dataclass(frozen=True)
+class TermPart:
+    """What a word or a sequence of letters adds to the log-odds of A against B, inside the sparse learner."""
+
+    term: str
+    margin: float
+
+
+@dataclass(frozen=True)
 class Explanation:
     """Why a judge says what it says of one battle.
 
@@ -89,6 +97,8 @@ class Explanation:
         Every group the judge uses, in the order they are shown.
     features : tuple of FeaturePart
         Inside the trees, the strongest first; they add up to `tree_margin`, and with `tree_base_tie` to `tree_tie`.
+    terms : tuple of TermPart
+        The strongest words and letter sequences of the sparse learner; there are more, each of little weight.
     tree_margin, tree_tie, tree_base_tie : float
         The trees' part of the verdict, and of it what they say before they know anything.
     baseline : str
@@ -99,6 +109,7 @@ class Explanation:
     base_tie: float
     groups: tuple[GroupPart, ...]
     features: tuple[FeaturePart, ...]
+    terms: tuple[TermPart, ...]
     tree_margin: float
     tree_tie: float
     tree_base_tie: float
@@ -106,16 +117,11 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON values."""
-        return {
-            **asdict(self),
-            "verdict": {
-                **self.verdict.to_dict(),
-                "margin": self.verdict.margin,
-                "tie_log_odds": self.verdict.tie_log_odds,
-            },
-            "groups": [asdict(part) for part in self.groups],
-            "features": [asdict(part) for part in self.features],
-        }
+        log_odds = {"margin": self.verdict.margin, "tie_log_odds": self.verdict.tie_log_odds}
+        found = asdict(self)
+        for name in ("groups", "features", "terms"):
+            found[name] = list(found[name])
+        return found | {"verdict": self.verdict.to_dict() | log_odds}
 
     def lines(self, features: int = _SHOWN) -> list[str]:
         """Return the explanation in sentences: the verdict, every group, and the strongest features of the trees."""
@@ -134,7 +140,14 @@ class Explanation:
         return "\n".join(self.lines())
 
 
-def explanation(verdict: Verdict, groups: GroupEffects, trees: TreeEffects, pairs: PairMatrix, row: int) -> Explanation:
+def explanation(
+    verdict: Verdict,
+    groups: GroupEffects,
+    trees: TreeEffects,
+    terms: Sequence[tuple[str, float]],
+    pairs: PairMatrix,
+    row: int,
+) -> Explanation:
     """Put the numbers of one battle together and into words.
 
     Parameters
@@ -143,6 +156,8 @@ def explanation(verdict: Verdict, groups: GroupEffects, trees: TreeEffects, pair
         The judge's.
     groups, trees : GroupEffects, TreeEffects
         Of the battles among which this one is at place `row`.
+    terms : sequence of (str, float)
+        The strongest terms of this battle.
     pairs : PairMatrix
         Features of the blocks of the same battles.
     """
@@ -152,11 +167,12 @@ def explanation(verdict: Verdict, groups: GroupEffects, trees: TreeEffects, pair
     for place, group in enumerate(groups.groups):
         margin, tie = float(groups.margin[row, place]), float(groups.tie[row, place])
         said = f"{group} {favours(margin)} and {about_ties(tie)}"
-        reason = _reason(group, margin, tie, features, values)
+        reason = _words(terms, margin) if group == WORDS else _reason(group, margin, tie, features, values)
         parts.append(GroupPart(group, margin, tie, f"{said}: {reason}" if reason else said))
     margin = float(trees.margin[row].sum())
     tie = float(trees.tie[row].sum()) + trees.base_tie
-    return Explanation(verdict, groups.base_tie, tuple(parts), features, margin, tie, trees.base_tie)
+    found = tuple(TermPart(term, effect) for term, effect in terms)
+    return Explanation(verdict, groups.base_tie, tuple(parts), features, found, margin, tie, trees.base_tie)
 
 
 def _features(trees: TreeEffects, row: int, values: Mapping[str, float]) -> tuple[FeaturePart, ...]:
@@ -210,8 +226,8 @@ def _reason(
     group: str, margin: float, tie: float, features: tuple[FeaturePart, ...], values: Mapping[str, float]
 ) -> str:
     """Return what a person would name first of a group: the lengths, or what weighs most on the group's side."""
-    if group in _READERS:
-        return _READERS[group]
+    if group == TRANSFORMER:
+        return "the transformer's reading of the texts"
     words = [values.get(f"surface: words ({side})", np.nan) for side in ("A", "B")]
     if group == LENGTH and not any(map(math.isnan, words)):
         return compared("surface", "words", *words)
@@ -221,6 +237,13 @@ def _reason(
     if group == PROMPT:
         return max(inside, key=lambda part: part.tie * np.sign(tie)).text
     return max(inside, key=lambda part: part.margin * np.sign(margin)).text
+
+
+def _words(terms: Sequence[tuple[str, float]], margin: float) -> str:
+    """Name the terms that speak for the side that the words as a whole speak for."""
+    named = [f"“{term.strip()}”" for term, effect in terms if effect * margin > 0 and term.strip()]
+    named = list(dict.fromkeys(named))[:_NAMED]
+    return "the words and letters of the answers" + (f", most of all {', '.join(named)}" if named else "")
 
 
 def _known(value: float) -> float | None:

@@ -33,6 +33,8 @@ FORMAT = 1
 SETTLED = ("prompt", "response_a", "response_b")
 ROWS_AT_ONCE = 4096
 BASELINE = "baseline.safetensors"
+TERMS = 20
+"""Words and letter sequences that an explanation names at most."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,7 @@ class Judge:
             When a text is something else, or the judge was saved without a baseline.
         """
         from stacker.explanation import explanation
+        from stacker.term_effects import term_effects
         from stacker.tree_effects import tree_effects
 
         if self.baseline is None:
@@ -146,8 +149,10 @@ class Judge:
         data = self.data(one_battle(prompt, response_a, response_b), cache=None, threads=1, progress=silent)
         verdict = Verdict.of(self.pool.predict_proba(self.member_probabilities(data))[0])
         groups = group_effects(self.members, self.pool, self.baseline, data)
-        trees = tree_effects([member.learner for member in self.members], self.pool, data)
-        return explanation(verdict, groups, trees, data.pairs, 0)
+        learners = [member.learner for member in self.members]
+        trees = tree_effects(learners, self.pool, data)
+        terms = term_effects(learners, self.pool, data, 0, TERMS)
+        return explanation(verdict, groups, trees, terms, data.pairs, 0)
 
     def rank(self, prompt: Text, answers: Sequence[Text], *, votes: int = 1, level: float = 0.95) -> list[RankedAnswer]:
         """Order any number of answers to one prompt by the verdicts on every pair of them.
@@ -230,6 +235,8 @@ class Judge:
                 member.learner.save(inside)
             if self.baseline is not None:
                 self.baseline.save(part / BASELINE)
+            if self.encoder is not None:
+                self.encoder.save(part / "encoder")
             write_json(part / "judge.json", self._described())
 
     @classmethod
@@ -265,7 +272,7 @@ class Judge:
         encoder = None
         if described["encoder"] is not None:
             settings = _on_device(EncoderParams(**described["encoder"]["params"]), device)
-            encoder = open_encoder(settings)
+            encoder = open_encoder(settings, saved=folder / "encoder")
             if encoder.sha256 != described["encoder"]["sha256"]:
                 raise UserError(
                     f"{folder}: was made with the encoder {described['encoder']['name']} (weights "

@@ -15,6 +15,7 @@ from stacker.groups import GROUPS, group_of_feature, group_of_kind, parsed, show
 from stacker.judge import Judge, Member
 from stacker.learners.base import LearnerData
 from stacker.pool import Pool, margins_and_ties, probabilities_of
+from stacker.term_effects import term_effects
 from stacker.tree_effects import tree_effects
 
 TEXT = st.text(st.characters(codec=None), max_size=80) | st.sampled_from(
@@ -188,6 +189,20 @@ def test_trees_that_never_split_on_a_feature_give_it_nothing():
     assert unused and not effects.margin[:, unused].any() and not effects.tie[:, unused].any()
 
 
+def test_the_terms_of_the_sparse_learner_add_up_and_turn():
+    judge = small_judge()
+    data = seen_by(judge)
+    learners = [member.learner for member in judge.members]
+    margins, _ = margins_and_ties(learners[3].predict_proba(data))
+    weight = judge.pool.margin_weights_[3] / judge.pool.temperature_
+    for row in range(3):
+        terms = term_effects(learners, judge.pool, data, row, 10**6)
+        assert sum(effect for _, effect in terms) == pytest.approx(margins[row] * weight, abs=1e-6)
+        assert term_effects(learners, judge.pool, data.flip(), row, 10**6) == [(t, -effect) for t, effect in terms]
+        assert term_effects(learners, judge.pool, data, row, 5) == terms[:5]
+    assert term_effects(learners[:3], judge.pool, data, 0, 5) == []
+
+
 def test_a_judge_without_trees_has_no_features_inside():
     judge = small_judge(False, ("linear", "sparse"))
     found = judge.explain("What?", "A long answer about a tree.", "No.")
@@ -208,6 +223,11 @@ def test_the_words_and_the_data_of_an_explanation():
     assert (words["a"], words["b"], words["difference"]) == (120, 3, 117)
     strengths = [abs(part["margin"]) for part in stored["features"]]
     assert strengths == sorted(strengths, reverse=True)
+    assert stored["terms"][0].keys() == {"term", "margin"} and 3 < len(stored["terms"]) <= 20
+    strongest = next(
+        part["term"].strip() for part in stored["terms"] if part["margin"] * groups["sparse words"]["margin"] > 0
+    )
+    assert f"most of all “{strongest}”" in groups["sparse words"]["text"]
     lines = str(found).splitlines()
     assert lines[0].startswith("Verdict: A ") and len(lines) == 3 + len(found.groups) + 8
     assert not any(math.isnan(part.margin) for part in found.features)
