@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from markdown_it import MarkdownIt
 
-from dashboard.controls import show_controls
 from dashboard.maths import MATHML_ATTRIBUTES, MATHML_TAGS, maths
+from stacker.charts.controls import plain as plain  # what pages show besides Markdown
+from stacker.charts.controls import show_controls
 
 if TYPE_CHECKING:
     from markdown_it.renderer import RendererHTML
@@ -45,7 +46,7 @@ def render(text: str, longest: int = LONGEST_SHOWN) -> Rendered:
 
     Of HTML in the text, nothing survives but its visible source. Images become their description and a link. Links
     open elsewhere, only by http, https or mailto, without passing on who refers or vouching for them. Invisible
-    characters are shown (see `dashboard.controls`).
+    characters are shown (see `stacker.charts.controls`).
 
     Parameters
     ----------
@@ -73,12 +74,6 @@ def render_turns(turns: Sequence[str], longest: int = LONGEST_SHOWN) -> Rendered
         if part.html or not part.left_out:
             parts.append(part.html)
     return Rendered("<hr>".join(parts), left_out)
-
-
-def plain(text: str, longest: int = 500) -> str:
-    """Return one line of untrusted text, escaped for HTML, invisible characters shown, cut with an ellipsis."""
-    line = " ".join(show_controls(text[: longest + 1]).split())
-    return html.escape(line if len(text) <= longest else line[:longest] + "…")
 
 
 @lru_cache(maxsize=1)

@@ -5,12 +5,12 @@ from typing import Any
 
 import panel as pn
 
-from dashboard.charts.look import CHARTS
+from stacker.charts.look import CHARTS
 
 PAGES = """
-:host(.card) { border: 1px solid color-mix(in srgb, currentColor 13%, transparent); border-radius: .9rem;
-  padding: 1.1rem 1.25rem 1.25rem; background: light-dark(#fff, #1d2127); margin: 0 !important; min-width: 0; }
-:host { line-height: 1.5; }
+:host(.card) { border: 1px solid var(--line); border-radius: 1.1rem; box-shadow: var(--shadow);
+  padding: 1.1rem 1.25rem 1.25rem; background: var(--surface); margin: 0 !important; min-width: 0; }
+:host { line-height: 1.5; color: var(--text); }
 h3 { font-size: 1.0625rem; font-weight: 600; margin: 0 0 .25rem; line-height: 1.3; }
 h4 { font-size: .9375rem; font-weight: 600; margin: 1.25rem 0 .25rem; }
 .hint { color: color-mix(in srgb, currentColor 70%, transparent); font-size: .8125rem; margin: 0 0 .6rem;
@@ -35,9 +35,9 @@ h4 { font-size: .9375rem; font-weight: 600; margin: 1.25rem 0 .25rem; }
   border-bottom: 1px solid color-mix(in srgb, currentColor 10%, transparent); }
 .scores thead th { font-weight: 500; color: color-mix(in srgb, currentColor 70%, transparent); font-size: .8125rem; }
 .scores tbody th { text-align: start; font-weight: 400; position: sticky; left: 0;
-  background: light-dark(#fff, #1d2127); }
+  background: var(--surface); }
 .scores .stack th, .scores .stack td { font-weight: 600;
-  background: color-mix(in srgb, light-dark(#0072b2, #56b4e9) 12%, light-dark(#fff, #1d2127)); }
+  background: color-mix(in srgb, var(--first) 12%, var(--surface)); }
 .scores .baseline { color: color-mix(in srgb, currentColor 66%, transparent); }
 .scores b { text-decoration: underline; text-decoration-thickness: 2px; text-underline-offset: 3px; }
 
@@ -48,7 +48,7 @@ h4 { font-size: .9375rem; font-weight: 600; margin: 1.25rem 0 .25rem; }
   align-items: baseline; }
 .sides h4 small { font-weight: 400; color: color-mix(in srgb, currentColor 70%, transparent); }
 .badge { font-size: .75rem; font-weight: 500; padding: .1rem .5rem; border-radius: 1rem;
-  background: color-mix(in srgb, light-dark(#0072b2, #56b4e9) 20%, transparent); }
+  background: color-mix(in srgb, var(--first) 20%, transparent); }
 .text { max-height: 26rem; overflow: auto; overflow-wrap: anywhere; font-size: .9375rem; padding: .75rem 1rem;
   border-radius: .6rem; background: color-mix(in srgb, currentColor 4%, transparent); }
 .text > :first-child { margin-top: 0; } .text > :last-child { margin-bottom: 0; }
@@ -62,17 +62,17 @@ h4 { font-size: .9375rem; font-weight: 600; margin: 1.25rem 0 .25rem; }
 .text.question { max-height: 12rem; font-weight: 500; }
 .verdict { font-size: .9375rem; margin: .75rem 0; } .verdict b { font-weight: 600; }
 .verdict .yes, .verdict .no { padding: .1rem .55rem; border-radius: 1rem; white-space: nowrap; }
-.verdict .yes { background: color-mix(in srgb, light-dark(#009e73, #2fbf94) 22%, transparent); }
-.verdict .no { background: color-mix(in srgb, light-dark(#d55e00, #e69f00) 24%, transparent); }
+.verdict .yes { background: color-mix(in srgb, var(--good) 22%, transparent); }
+.verdict .no { background: color-mix(in srgb, var(--second) 24%, transparent); }
 
 .bar-of { height: .5rem; border-radius: .25rem; overflow: hidden; display: flex; margin: .35rem 0;
   background: color-mix(in srgb, currentColor 12%, transparent); }
-.bar-of i { background: light-dark(#0072b2, #56b4e9); transition: width .25s; }
+.bar-of i { background: var(--first); transition: width .25s; }
 .status { display: flex; flex-wrap: wrap; gap: .15rem 1.25rem; justify-content: space-between; font-size: .875rem; }
 .status span { color: color-mix(in srgb, currentColor 70%, transparent); font-variant-numeric: tabular-nums; }
 """
 TABLE = """
-:host { color: light-dark(#1f2933, #e6e8eb); --line: color-mix(in srgb, currentColor 12%, transparent); }
+:host { color: var(--text); --line: color-mix(in srgb, currentColor 12%, transparent); }
 .tabulator { background: transparent !important; border: 0; font-size: .875rem; color: inherit !important; }
 .tabulator .tabulator-header, .tabulator .tabulator-header .tabulator-col, .tabulator .tabulator-footer {
   background: transparent !important; color: inherit !important; border-color: var(--line); font-weight: 500; }
@@ -105,6 +105,17 @@ def boxed(title: str, *parts: Any, hint: str = "") -> pn.Column:
     note = f'<p class="hint">{escape(hint)}</p>' if hint else ""
     head = card_pane(f"<h3>{escape(title)}</h3>{note}")
     return pn.Column(head, *parts, sizing_mode="stretch_width", css_classes=["card"], stylesheets=[PAGES])
+
+
+def card_sheet(*parts: Any) -> pn.Column:
+    """Return a card without a title."""
+    return pn.Column(*parts, sizing_mode="stretch_width", css_classes=["card"], stylesheets=[PAGES])
+
+
+def sticky(*parts: Any) -> pn.Column:
+    """Return parts that stay in view at the lower edge."""
+    sheet = ":host(.sticky) { position: sticky !important; bottom: .6rem; z-index: 5; }"
+    return pn.Column(*parts, sizing_mode="stretch_width", margin=0, css_classes=["sticky"], stylesheets=[sheet])
 
 
 def stacked(*parts: Any) -> pn.Column:

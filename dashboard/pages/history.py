@@ -11,13 +11,13 @@ import panel as pn
 from dashboard import exports
 from dashboard.analysis.agreement import agreement_by, agreement_by_style
 from dashboard.analysis.votes import judged_only, with_outcomes
-from dashboard.controls import show_controls
 from dashboard.pages import history_cards as cards
 from dashboard.pages.aside import aside
 from dashboard.pages.base import Context
 from dashboard.pages.cards_look import TABLE, boxed, card_pane, grid, stacked
 from dashboard.records import CHOICES
 from pipelines.battles import text_of
+from stacker.charts.controls import show_controls
 
 PAGE_ROWS = 15
 QUESTION_SHOWN = 160

@@ -8,11 +8,11 @@ import pandas as pd
 
 from dashboard.analysis import agreement as agreements
 from dashboard.analysis.ranking import CONTROLS, Ranking, rank, style_differences
-from dashboard.charts.axis import Axis, fitting, shares
-from dashboard.charts.plane import Dot, Series, plane
-from dashboard.charts.rows import Row, confusion_table, interval_rows
 from dashboard.render import plain, render_turns
 from dashboard.texts import Say
+from stacker.charts.axis import Axis, fitting, shares
+from stacker.charts.plane import Dot, Series, plane
+from stacker.charts.rows import Row, confusion_table, interval_rows
 
 FEW = 10
 """Votes below which a row stands back."""

@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 import panel as pn
 
-from dashboard.analysis.importances import tree_gains
 from dashboard.pages import model_cards as cards
 from dashboard.pages.aside import aside
 from dashboard.pages.base import Context
@@ -15,6 +14,7 @@ from dashboard.pages.cards_look import boxed, card_pane, grid, stacked
 from dashboard.render import plain, render
 from dashboard.saved_runs import SavedRun
 from pipelines.errors import UserError
+from stacker.importances import tree_gains
 
 CARDS = ("facts", "results", "calibration", "importances", "length", "language", "card")
 

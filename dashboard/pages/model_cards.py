@@ -15,14 +15,14 @@ from dashboard.analysis.calibration import (
     probabilities_of,
     scores_by,
 )
-from dashboard.analysis.importances import by_group
-from dashboard.charts.axis import Axis, fitting, shares
-from dashboard.charts.plane import Dot, Series, plane
-from dashboard.charts.rows import Row, bars, interval_rows
 from dashboard.pages.history_cards import percent, span
 from dashboard.render import plain
 from dashboard.texts import Say
 from pipelines.battles import UNLABELLED
+from stacker.charts.axis import Axis, fitting, shares
+from stacker.charts.plane import Dot, Series, plane
+from stacker.charts.rows import Row, bars, interval_rows
+from stacker.importances import by_group
 from stacker.results import COLUMNS, STACK
 
 LOWER_IS_BETTER = {"log_loss", "bradley_terry_loss", "brier", "ece"}

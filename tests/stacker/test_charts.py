@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.charts.axis import Axis, fitting, shares
-from dashboard.charts.plane import Dot, Series, plane
-from dashboard.charts.rows import Row, bars, confusion_table, interval_rows
+from stacker.charts.axis import Axis, fitting, shares
+from stacker.charts.plane import Dot, Series, plane
+from stacker.charts.rows import Row, bars, confusion_table, interval_rows
 
 HOSTILE = "<img src=x onerror=alert(1)>\u202e"
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-from dashboard.charts.axis import Axis
+from stacker.charts.axis import Axis
 
 
 @dataclass(frozen=True)

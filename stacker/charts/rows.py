@@ -7,8 +7,8 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.charts.axis import Axis
-from dashboard.render import plain
+from stacker.charts.axis import Axis
+from stacker.charts.controls import plain
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Characters that cannot be seen, made visible, so that a text reads in the order and with the length it really has."""
 
+import html
 import re
 
 _INVISIBLE = (
@@ -39,6 +40,12 @@ def show_controls(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return _PILE.sub(lambda pile: f"{pile[1]}⟦+{len(pile[2])}⟧", _PARTS.sub(_shown, text))
+
+
+def plain(text: str, longest: int = 500) -> str:
+    """Return one line of untrusted text, escaped for HTML, invisible characters shown, cut with an ellipsis."""
+    line = " ".join(show_controls(text[: longest + 1]).split())
+    return html.escape(line if len(text) <= longest else line[:longest] + "…")
 
 
 def _shown(found: re.Match[str]) -> str:

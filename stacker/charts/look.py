@@ -2,8 +2,8 @@
 
 CHARTS = """
 :host { container-type: inline-size; }
-.chart { --first: light-dark(#0072b2, #56b4e9); --second: light-dark(#d55e00, #e69f00);
-  --third: light-dark(#00795a, #2fbf94); --grey: light-dark(#8a929c, #7d8792);
+.chart { --third: light-dark(#00795a, #2fbf94);
+  --grey: light-dark(#8a929c, #7d8792);
   color: inherit; font-size: .875rem; line-height: 1.35; margin: 0; }
 .chart i { font-style: normal; display: block; }
 .chart .first { --mark: var(--first); } .chart .second { --mark: var(--second); }
