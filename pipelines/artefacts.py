@@ -44,6 +44,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
     try:
         yield part
         part.chmod(0o755)
+        for inside in part.rglob("*"):  # some libraries write files that nobody else may read
+            inside.chmod(0o755 if inside.is_dir() else 0o644)
         if path.exists():
             path.replace(old)
         part.replace(path)

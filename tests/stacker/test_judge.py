@@ -115,6 +115,10 @@ def test_a_saved_judge_is_the_same_to_the_bit(saved, tmp_path):
     assert not [name for name in names if name.suffix in (".pkl", ".pickle", ".joblib", ".bin", ".pt")]
 
 
+def test_others_may_read_a_saved_judge(saved):
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in [saved, *saved.rglob("*")])
+
+
 def test_a_judge_remembers_its_encoder(tiny_checkpoint, tmp_path):
     folder = tiny_checkpoint("distilbert")
     encoder = open_encoder(EncoderParams(model=str(folder), fallback=None, max_tokens=32, device="cpu"))
