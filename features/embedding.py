@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from importlib.metadata import version as version_of
 from pathlib import Path
@@ -13,9 +13,10 @@ import numpy as np
 from features.blocks import Floats
 from features.encoders import EncoderParams, ResolvedEncoder
 from features.engines import Engine, Ids, OneByOne, SameShape
+from features.engines.copies import EncoderCopies, calibration_texts
 from pipelines.errors import UserError
 from pipelines.model_files import read_config, tokenizer_sha256
-from pipelines.model_loading import ensure_padding, load_backbone, most_tokens, quiet
+from pipelines.model_loading import ensure_padding, load_backbone, load_tokenizer, most_tokens, quiet
 
 _TEXTS_AT_ONCE = 256
 """The tokenizer's own records take about 100 bytes a token; few texts at once keep memory steady."""
@@ -35,6 +36,8 @@ class EmbeddingBlock:
         Tokens kept of a text, device and precision.
     threads : int
         Cores to use on a CPU; 0 means all. The rows do not depend on it.
+    copy : Path or None
+        The folder of a judge's int8 copy, for precision int8; without it `calibrate` makes one.
 
     Raises
     ------
@@ -45,7 +48,9 @@ class EmbeddingBlock:
 
     name = "embedding"
 
-    def __init__(self, encoder: ResolvedEncoder, params: EncoderParams, threads: int = 0) -> None:
+    def __init__(
+        self, encoder: ResolvedEncoder, params: EncoderParams, threads: int = 0, copy: Path | None = None
+    ) -> None:
         self.encoder = encoder
         self.params = params
         self.threads = threads or usable_cores()
@@ -56,7 +61,14 @@ class EmbeddingBlock:
             )
         self.device = _device(params)
         self.columns: tuple[str, ...] = tuple(f"dimension {number + 1}" for number in range(_width(encoder.folder)))
-        self.version = "-".join(
+        self.copies: EncoderCopies | None = None
+        if params.engine != "torch":
+            self.copies = EncoderCopies(encoder, params, self.threads, lambda: self._model, self.token_ids, copy)
+        self.version = self._version()
+
+    def _version(self) -> str:
+        encoder, params = self.encoder, self.params
+        return "-".join(
             (
                 f"1-{encoder.sha256}",
                 tokenizer_sha256(encoder.folder)[:16],
@@ -64,8 +76,23 @@ class EmbeddingBlock:
                 f"{self.device}-{params.precision}",
                 f"{params.batch_tokens}" if self.device == "cuda" else "",
                 *(version_of(library) for library in ("sentence-transformers", "transformers", "torch")),
+                *(() if self.copies is None else (self.copies.version,)),
             )
         )
+
+    def calibrate(self, texts: Iterable[str]) -> None:
+        """Make sure of an int8 copy, its ranges taken from some of these texts; nothing to do for other precisions.
+
+        Call it before the first text is asked for: `version` changes with the texts.
+
+        Raises
+        ------
+        UserError
+            When the rows of int8 stray too far from those of fp32; it says how far.
+        """
+        if self.copies is not None and self.params.precision == "int8":
+            self.copies.calibrate(*calibration_texts(texts))
+            self.version = self._version()
 
     def compute(self, texts: Sequence[str]) -> Floats:
         """Return a (len(texts), d) float32 array of rows of unit length."""
@@ -98,8 +125,11 @@ class EmbeddingBlock:
     def _model(self) -> Any:
         return load_sentence_model(self.encoder)
 
-    @property
+    @cached_property
     def _tokenizer(self) -> Any:
+        # A converted copy needs no torch, which takes seconds to load.
+        if self.copies is not None:
+            return load_tokenizer(self.encoder.folder, self.encoder.name)
         return self._model.tokenizer
 
     @cached_property
@@ -108,6 +138,8 @@ class EmbeddingBlock:
 
     @cached_property
     def _engine(self) -> Engine:
+        if self.copies is not None:
+            return self.copies.open()
         if self.device == "cpu":
             return OneByOne(self._model, self.threads)
         ensure_padding(self._tokenizer, self.encoder.name)
@@ -183,6 +215,18 @@ def usable_cores() -> int:
 
 def _device(params: EncoderParams) -> str:
     device = params.device
+    if params.engine != "torch":
+        if device == "cuda":
+            raise UserError(
+                f"encoder.engine {params.engine}: runs on a CPU; set encoder.device to cpu, or the engine to torch."
+            )
+        if params.precision not in ("fp32", "int8"):
+            raise UserError(
+                f"encoder.precision {params.precision}: {params.engine} has fp32 and int8; set it to one of them."
+            )
+        return "cpu"
+    if params.precision == "int8":
+        raise UserError("encoder.precision int8: torch has none here; set encoder.engine to openvino or onnx.")
     if device != "cpu":
         import torch
 

@@ -31,7 +31,9 @@ class EncoderParams(Section):
     `model` is a Hub name, a local folder, or builtin. `fallback` is used where `model` is not on this disk; null makes
     that an error. `models_dir` is the folder that `python -m pipelines.models fetch` fills. Of a text that is longer
     than `max_tokens` (special tokens included), the head and the tail are kept, `head_share` of it from the head.
-    `precision` below fp32 and `batch_tokens`, the tokens of one batch, matter on a GPU only.
+    `engine` runs it on a CPU; openvino and onnx are extras, and convert the model once. `precision` bf16 and fp16 are
+    for a GPU, int8 for openvino and onnx: its ranges are taken from the battles, and it is refused where the rows stray
+    from those of fp32. `batch_tokens`, the tokens of one batch, matters on a GPU only.
     """
 
     model: str = Field("distilbert-base-uncased", min_length=1)
@@ -40,7 +42,8 @@ class EncoderParams(Section):
     max_tokens: int = Field(256, ge=8)
     head_share: float = Field(0.5, ge=0, le=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    engine: Literal["torch", "onnx", "openvino"] = "torch"
+    precision: Literal["fp32", "bf16", "fp16", "int8"] = "fp32"
     batch_tokens: int = Field(16384, ge=1)
 
 

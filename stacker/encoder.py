@@ -1,11 +1,14 @@
 """The frozen encoder of a run or a judge: which one was found, and its block."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from features.blocks import TextBlock
+import pandas as pd
+
 from features.embedding import EmbeddingBlock
 from features.encoders import EncoderParams, ResolvedEncoder, resolve
+from pipelines.battles import text_of
 
 
 @dataclass(frozen=True)
@@ -18,13 +21,13 @@ class Encoder:
         The settings; `model` is the encoder really used, so that a saved judge asks for the same one again.
     resolved : ResolvedEncoder
         What was asked for, what was found, and the hash of its weights.
-    block : TextBlock
+    block : EmbeddingBlock
         Gives embeddings of unit length; loads the model when the first text is asked for.
     """
 
     params: EncoderParams
     resolved: ResolvedEncoder
-    block: TextBlock
+    block: EmbeddingBlock
 
     @property
     def name(self) -> str:
@@ -36,6 +39,22 @@ class Encoder:
         """Hash of its weights, 64 hex digits."""
         return self.resolved.sha256
 
+    def calibrate(self, battles: pd.DataFrame) -> None:
+        """Have an int8 encoder take its ranges from the texts of n battles; nothing to do for other precisions.
+
+        Raises
+        ------
+        UserError
+            When int8 strays too far from fp32; it says how far.
+        """
+        columns = ("prompt", "response_a", "response_b")
+        self.block.calibrate(text_of(turns) for column in columns for turns in battles[column])
+
+    def save(self, folder: Path) -> None:
+        """Write what `open_encoder` cannot make again, an int8 copy, into a new folder; nothing where there is none."""
+        if self.block.copies is not None:
+            self.block.copies.save(folder)
+
     def described(self) -> dict[str, Any]:
         """Return what a judge or a results file keeps of the encoder, as JSON values."""
         return {
@@ -44,11 +63,21 @@ class Encoder:
             "used_fallback": self.resolved.used_fallback,
             "sha256": self.sha256,
             "params": self.params.model_dump(mode="json"),
+            "int8": None if self.block.copies is None else self.block.copies.report,
         }
 
 
-def open_encoder(params: EncoderParams, threads: int = 0) -> Encoder:
-    """Find the encoder that the settings ask for; `threads` 0 means every core.
+def open_encoder(params: EncoderParams, threads: int = 0, saved: Path | None = None) -> Encoder:
+    """Find the encoder that the settings ask for.
+
+    Parameters
+    ----------
+    params : EncoderParams
+        The settings.
+    threads : int
+        Cores to use; 0 means every one.
+    saved : Path or None
+        The folder that `Encoder.save` was given; it may be missing where there was nothing to save.
 
     Raises
     ------
@@ -57,4 +86,5 @@ def open_encoder(params: EncoderParams, threads: int = 0) -> Encoder:
     """
     found = resolve(params.model, params.fallback, params.models_dir)
     used = params.model_copy(update={"model": found.name}) if found.used_fallback else params
-    return Encoder(used, found, EmbeddingBlock(found, used, threads))
+    copy = saved if saved is not None and saved.is_dir() else None
+    return Encoder(used, found, EmbeddingBlock(found, used, threads, copy))

@@ -189,6 +189,8 @@ class PreferenceStacker(ClassifierMixin, BaseEstimator):
 def _fitted(battles: pd.DataFrame, outcome: Ints, weight: Floats, params: Params, kept: Path) -> Judge:
     """Fit a judge; what it computes on the way is kept in a folder."""
     encoder = open_encoder(params.encoder, params.run.threads) if params.features.embedding else None
+    if encoder is not None:
+        encoder.calibrate(battles)
     battles = battles.assign(outcome=outcome, weight=weight / weight.mean())
     prints = fingerprint(battles, features_version(params.features, encoder))
     # In an order that the content alone decides: the judge does not depend on the order of the rows.

@@ -111,6 +111,8 @@ def prepare(params: Params, quarantine: Path, screen: Screen) -> Prepared:
         )
     cache = BlockCache(params.run.cache / "blocks")
     with screen.working():
+        if encoder is not None:
+            encoder.calibrate(battles)
         data = learner_data(battles, params.features, encoder, cache, threads, screen.progress)
     prints = fingerprint(battles, features_version(params.features, encoder))
     store = FitStore(params.run.cache / "fits")

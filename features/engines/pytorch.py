@@ -9,24 +9,16 @@ that would leave it idle, every batch of a text's length class has the same shap
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from features.blocks import Floats
+from features.engines.base import Ids
 from pipelines.errors import UserError
 
-Ids = list[int]
 _LENGTH_CLASS = 32
 """On a GPU, lengths are rounded up to a multiple of this."""
-
-
-class Engine(Protocol):
-    """Turns the token ids of texts into rows, each text by itself."""
-
-    def embed(self, ids: Sequence[Ids]) -> Floats:
-        """Return an (n, d) float32 array; `ids` are n lists of token ids, special tokens included."""
-        ...
 
 
 class OneByOne:

@@ -1,0 +1,276 @@
+"""Copies of an encoder for OpenVINO or ONNX Runtime: made once, checked against torch, and kept on disk.
+
+A copy takes the token ids of one text, without padding, so that its row does not depend on other texts: the rows are
+the same to the bit in any order and company (measured with the built-in encoder: OpenVINO's and ONNX Runtime's fp32
+rows differ from torch's by 3e-7 at most).
+
+The int8 copy is quantised statically by NNCF (smooth quantisation, made for transformers), its ranges taken from the
+user's own texts, and refused where its rows stray too far from those of fp32 on other texts of the user.
+"""
+
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from features.blocks import Floats
+from features.engines.base import Engine, Ids
+from pipelines.artefacts import whole_folder, write_json
+from pipelines.errors import UserError
+
+LEAST_COSINE = 0.995
+"""Mean cosine to the fp32 rows from which int8 is accepted."""
+LEAST_CONVERTED_COSINE = 0.9999
+"""Lowest cosine between a converted copy and torch; a model that does not convert exactly is refused."""
+REPORT = "int8.json"
+
+
+class Kind(Protocol):
+    """A library that runs converted copies.
+
+    Attributes
+    ----------
+    name : str
+        As in `encoder.engine`, and the name of the extra that installs it.
+    packages : tuple of str
+        Packages that it takes to convert and to run.
+    """
+
+    name: str
+    packages: tuple[str, ...]
+
+    def convert(self, row: Any, example: Ids, folder: Path) -> None:
+        """Write a copy of a torch module that takes (1, tokens) ids and gives one row."""
+        ...
+
+    def quantise(self, source: Path, ids: Sequence[Ids], folder: Path) -> None:
+        """Write an int8 copy of the fp32 copy in `source`, its ranges taken from the texts."""
+        ...
+
+    def open(self, folder: Path, threads: int) -> Engine:
+        """Load a copy."""
+        ...
+
+
+@dataclass(frozen=True)
+class Copies:
+    """The copies of one encoder for one kind of engine, in a folder of their own.
+
+    Parameters
+    ----------
+    kind : Kind
+        The library.
+    folder : Path
+        Where they are kept; its name says for which weights and versions.
+    load : callable
+        Loads the torch model (a `SentenceTransformer` that gives rows of unit length).
+    examples : n lists of token ids
+        Short and long ones, to convert with and to check the copy by.
+    name : str
+        What the encoder is called in errors.
+    """
+
+    kind: Kind
+    folder: Path
+    load: Callable[[], Any]
+    examples: Sequence[Ids]
+    name: str
+
+    def fp32(self) -> Path:
+        """Return the folder of the fp32 copy, made when missing.
+
+        Raises
+        ------
+        UserError
+            When the encoder cannot be converted, or not exactly.
+        """
+        place = self.folder / "fp32"
+        if not place.is_dir():
+            model = self.load()
+            with whole_folder(place) as part:
+                with undisturbed():
+                    try:
+                        self.kind.convert(_row_of(model), max(self.examples, key=len), part)
+                        found = self.kind.open(part, 1).embed(self.examples)
+                    except (RuntimeError, ValueError, TypeError, NotImplementedError, AttributeError) as fault:
+                        first = str(fault).strip().partition("\n")[0][:160].rstrip(".") or type(fault).__name__
+                        raise UserError(
+                            f"encoder.engine {self.kind.name}: {self.name} does not convert ({first}); "
+                            f"set encoder.engine to torch."
+                        ) from fault
+                cosine = float(cosines(found, _by_torch(model, self.examples)).min())
+                if not cosine >= LEAST_CONVERTED_COSINE:
+                    raise UserError(
+                        f"encoder.engine {self.kind.name}: {self.name} does not convert exactly (cosine {cosine:.4f} "
+                        f"to torch, {LEAST_CONVERTED_COSINE} is needed); set encoder.engine to torch."
+                    )
+        return place
+
+    def int8(self, digest: str, learnt: Sequence[Ids], checked: Sequence[Ids], threads: int) -> Path:
+        """Return the folder of the int8 copy, made when missing.
+
+        Parameters
+        ----------
+        digest : str
+            Names the texts.
+        learnt : lists of token ids
+            Texts that the ranges are taken from.
+        checked : lists of token ids
+            Other texts, by which the copy is accepted.
+        threads : int
+            Cores to use.
+
+        Raises
+        ------
+        UserError
+            When the mean cosine to fp32 is lower than `LEAST_COSINE`; it says the figure.
+        """
+        place = self.folder / f"int8-{digest}"
+        if not place.is_dir():
+            source = self.fp32()
+            with whole_folder(place) as part:
+                with undisturbed():
+                    self.kind.quantise(source, learnt, part)
+                    same = cosines(
+                        self.kind.open(part, threads).embed(checked), self.kind.open(source, threads).embed(checked)
+                    )
+                mean, lowest = float(same.mean()), float(same.min())
+                if not mean >= LEAST_COSINE:
+                    raise UserError(
+                        f"encoder.precision int8: the mean cosine to fp32 is {mean:.4f} (lowest {lowest:.3f}) on "
+                        f"{len(checked)} of your texts, {LEAST_COSINE} is needed; set encoder.precision to fp32."
+                    )
+                report = {"texts": digest, "learnt": len(learnt), "checked": len(checked)}
+                write_json(part / REPORT, {**report, "mean_cosine": mean, "lowest_cosine": lowest})
+        return place
+
+
+def read_report(folder: Path) -> dict[str, Any]:
+    """Return what is written of an int8 copy: its texts' digest, their numbers, mean and lowest cosine."""
+    try:
+        return dict(json.loads((folder / REPORT).read_text(encoding="utf-8")))
+    except (OSError, ValueError) as fault:
+        raise UserError(f"{folder / REPORT}: cannot be read ({fault}); make the judge again by stacker.run.") from fault
+
+
+@cache
+def kind_of(name: str) -> Kind:
+    """Return the kind of engine called `openvino` or `onnx`.
+
+    Raises
+    ------
+    UserError
+        When its packages are not installed.
+    """
+    if name == "openvino":
+        from features.engines.openvino_cpu import OpenVino
+
+        kind: Kind = OpenVino()
+    else:
+        from features.engines.onnx_cpu import Onnx
+
+        kind = Onnx()
+    versions(kind, int8=False)
+    return kind
+
+
+def versions(kind: Kind, int8: bool) -> tuple[str, ...]:
+    """Return the versions of the packages that a copy depends on.
+
+    Raises
+    ------
+    UserError
+        When one is not installed.
+    """
+    found = []
+    for package in (*kind.packages, "nncf") if int8 else kind.packages:
+        try:
+            found.append(f"{package} {version_of(package)}")
+        except PackageNotFoundError:
+            raise UserError(
+                f"encoder.engine {kind.name}: the package {package} is not installed; run "
+                f'`pip install "preference-stacker[{kind.name}]"`, or set encoder.engine to torch.'
+            ) from None
+    return tuple(found)
+
+
+def quantised(model: Any, inputs: Sequence[dict[str, Any]]) -> Any:
+    """Return NNCF's int8 version of an OpenVINO or ONNX model, its ranges taken from the inputs."""
+    nncf = _reticent("nncf")
+    return nncf.quantize(
+        model,
+        nncf.Dataset(list(inputs)),
+        subset_size=len(inputs),
+        model_type=nncf.ModelType.TRANSFORMER,
+    )
+
+
+def cosines(one: Floats, other: Floats) -> Floats:
+    """Return the cosine of each of n rows of unit length with the other's, (n,)."""
+    return np.einsum("nd,nd->n", one.astype(np.float64), other.astype(np.float64)).astype(np.float32)
+
+
+def _reticent(name: str) -> Any:
+    """Import OpenVINO or NNCF without their telemetry.
+
+    Both send an event over the network when they are imported, unless the package openvino_telemetry is not there.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    return import_module(name)
+
+
+def openvino() -> Any:
+    """Import OpenVINO, which goes to the network for nothing."""
+    return _reticent("openvino")
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Keep converters from showing their bars and warnings, which say nothing that the checks do not."""
+    import logging
+
+    loud = [logging.getLogger(name) for name in ("nncf", "torch.onnx", "onnxruntime")]
+    levels = [logger.level for logger in loud]
+    for logger in loud:
+        logger.setLevel(logging.ERROR)
+    try:
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loud, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _row_of(model: Any) -> Any:
+    """Return a torch module from (1, tokens) ids to one row; every token counts, as nothing is padded."""
+    import torch
+
+    class Row(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, input_ids: torch.Tensor) -> Any:
+            return self.model({"input_ids": input_ids, "attention_mask": torch.ones_like(input_ids)})[
+                "sentence_embedding"
+            ]
+
+    return Row().eval()
+
+
+def _by_torch(model: Any, ids: Sequence[Ids]) -> Floats:
+    from features.engines.pytorch import OneByOne
+
+    return OneByOne(model, 1).embed(ids)

@@ -1,0 +1,114 @@
+"""Which converted copy an encoder's settings ask for: its folder, its version, the texts that int8 learns from."""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Any
+
+from features.cache import key_of
+from features.encoders import EncoderParams, ResolvedEncoder
+from features.engines.base import Engine, Ids
+from features.engines.conversion import Copies, kind_of, read_report, versions
+from pipelines.artefacts import sha256_of
+
+FOLDER = ".converted"
+"""Inside the models' folder."""
+CALIBRATION_TEXTS = 256
+"""Texts an int8 copy is made with: half of them to learn from, half to check it by."""
+_EXAMPLE = "Which answer is better, the first or the second one? I think that both of them are fine. "
+
+
+class EncoderCopies:
+    """The copies of one encoder with one set of settings.
+
+    Parameters
+    ----------
+    encoder : ResolvedEncoder
+        Where the model is.
+    params : EncoderParams
+        Engine, precision and the models' folder, where copies are kept.
+    threads : int
+        Cores to use.
+    load : callable
+        Loads the torch model; called only where a copy must be made.
+    token_ids : callable
+        Gives the token ids of texts.
+    copy : Path or None
+        An int8 copy that a judge brings along.
+
+    Raises
+    ------
+    UserError
+        When a package that the engine needs is not installed.
+    """
+
+    def __init__(
+        self,
+        encoder: ResolvedEncoder,
+        params: EncoderParams,
+        threads: int,
+        load: Callable[[], Any],
+        token_ids: Callable[[Sequence[str]], list[Ids]],
+        copy: Path | None = None,
+    ) -> None:
+        self.encoder = encoder
+        self.params = params
+        self.threads = threads
+        self._load = load
+        self._token_ids = token_ids
+        self.kind = kind_of(params.engine)
+        self._int8 = copy if params.precision == "int8" else None
+        self.report = None if self._int8 is None else read_report(self._int8)
+
+    @property
+    def version(self) -> str:
+        """Changes with everything that rows depend on besides the encoder itself."""
+        if self.params.precision == "int8":
+            # The versions that made an int8 copy are in its digest, so that a judge's copy keeps its version.
+            return f"{self.kind.name}-{'' if self.report is None else self.report['texts']}"
+        return "-".join(versions(self.kind, int8=False))
+
+    def open(self) -> Engine:
+        """Load the copy, made when missing."""
+        if self.params.precision == "fp32":
+            return self.kind.open(self._copies().fp32(), self.threads)
+        if self._int8 is None:
+            raise RuntimeError("an int8 encoder must be calibrated first")
+        return self.kind.open(self._int8, self.threads)
+
+    def calibrate(self, learnt: Sequence[str], checked: Sequence[str]) -> None:
+        """Make the int8 copy for these texts, or find it on disk; a copy that a judge brought along stays."""
+        if self._int8 is not None:
+            return
+        made_by = versions(self.kind, int8=True)
+        about = "\n".join((*made_by, self._settings(), *(key_of(text).hex() for text in (*learnt, "", *checked))))
+        digest = hashlib.sha256(about.encode()).hexdigest()[:16]
+        self._int8 = self._copies().int8(digest, self._token_ids(learnt), self._token_ids(checked), self.threads)
+        self.report = read_report(self._int8)
+
+    def save(self, folder: Path) -> None:
+        """Copy the int8 copy into a judge; the others are made anew where they are missing."""
+        if self._int8 is not None:
+            shutil.copytree(self._int8, folder)
+
+    def _settings(self) -> str:
+        return f"{self.params.max_tokens} {self.params.head_share}"
+
+    def _copies(self) -> Copies:
+        about = [self.encoder.sha256, *versions(self.kind, int8=False)]
+        about += [f"{library} {version_of(library)}" for library in ("torch", "transformers", "sentence-transformers")]
+        for name in ("config.json", "modules.json", "1_Pooling/config.json"):
+            path = self.encoder.folder / name
+            about.append(sha256_of(path) if path.is_file() else "")
+        digest = hashlib.sha256("\n".join(about).encode()).hexdigest()[:24]
+        folder = self.params.models_dir / FOLDER / f"{self.kind.name}-{digest}"
+        examples = [_EXAMPLE[:5], _EXAMPLE, _EXAMPLE * 3, _EXAMPLE * 100]
+        return Copies(self.kind, folder, self._load, self._token_ids(examples), self.encoder.name)
+
+
+def calibration_texts(texts: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Choose by their content, whatever their order, the texts to learn from and those to check by."""
+    chosen = sorted({text for text in texts if text.strip()}, key=key_of)[:CALIBRATION_TEXTS]
+    return (chosen[::2], chosen[1::2]) if len(chosen) > 1 else (chosen or ["-"], chosen or ["-"])

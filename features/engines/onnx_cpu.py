@@ -1,0 +1,77 @@
+"""ONNX Runtime on a CPU: each text alone through one thread; several threads share the texts."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from features.blocks import Floats
+from features.engines.base import Ids
+from features.engines.conversion import quantised
+
+FILE = "model.onnx"
+INPUT, OUTPUT = "input_ids", "row"
+OPSET = 17
+
+
+class Onnx:
+    """Exports by torch's own exporter and keeps one ONNX file."""
+
+    name = "onnx"
+    packages: tuple[str, ...] = ("onnxruntime", "onnx")
+
+    def convert(self, row: Any, example: Ids, folder: Path) -> None:
+        """Write a copy of a torch module that takes (1, tokens) ids and gives one row."""
+        import torch
+
+        torch.onnx.export(
+            row,
+            (torch.tensor([example]),),
+            str(folder / FILE),
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_axes={INPUT: {1: "tokens"}},
+            opset_version=OPSET,
+            dynamo=False,  # the other exporter needs two packages more
+        )
+
+    def quantise(self, source: Path, ids: Sequence[Ids], folder: Path) -> None:
+        """Write an int8 copy of the fp32 copy in `source`, its ranges taken from the texts."""
+        onnx = import_module("onnx")
+        made = quantised(onnx.load(str(source / FILE)), [{INPUT: _array(each)} for each in ids])
+        onnx.save(made, str(folder / FILE))
+
+    def open(self, folder: Path, threads: int) -> "Session":
+        """Load a copy."""
+        return Session(folder / FILE, threads)
+
+
+class Session:
+    """A loaded copy; `threads` texts at once, each on one core."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        onnxruntime = import_module("onnxruntime")
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = settings.inter_op_num_threads = 1
+        settings.log_severity_level = 3
+        self.threads = threads
+        self._session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
+
+    def embed(self, ids: Sequence[Ids]) -> Floats:
+        """Return an (n, d) float32 array; the longest texts are begun first, so that the threads end together."""
+        order = sorted(range(len(ids)), key=lambda place: len(ids[place]), reverse=True)
+        rows: list[Any] = [None] * len(ids)
+        with ThreadPoolExecutor(max(1, min(self.threads, len(ids))), thread_name_prefix="encoder") as pool:
+            for place, row in zip(order, pool.map(lambda place: self._row(ids[place]), order), strict=True):
+                rows[place] = row
+        return np.array(rows, dtype=np.float32)
+
+    def _row(self, ids: Ids) -> Any:
+        return self._session.run([OUTPUT], {INPUT: _array(ids)})[0][0]
+
+
+def _array(ids: Ids) -> Any:
+    return np.array([ids], dtype=np.int64)

@@ -1,0 +1,195 @@
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from features.embedding import EmbeddingBlock
+from features.encoders import EncoderParams, resolve
+from features.engines.conversion import LEAST_COSINE, kind_of
+from features.engines.copies import CALIBRATION_TEXTS, FOLDER, calibration_texts
+from pipelines.errors import UserError
+
+TEXTS = [
+    "Which answer is better, the first one or the second?",
+    "",
+    "no",
+    "The capital of France is Paris. " * 30,
+    "法国的首都是巴黎。",
+    "I'm sorry, but I cannot help with that; here is what I can do instead.",
+    *(f"A text number {place} of some words, and then {'some more ' * place}." for place in range(30)),
+]
+
+
+def _kinds() -> list[Any]:
+    needs = {"openvino": ("openvino",), "onnx": ("onnxruntime", "onnx")}
+    return [
+        pytest.param(
+            name,
+            marks=pytest.mark.skipif(
+                any(find_spec(package) is None for package in packages), reason=f"the extra {name} is not installed"
+            ),
+        )
+        for name, packages in needs.items()
+    ]
+
+
+KINDS = _kinds()
+# Not `importorskip`: imported so, NNCF would send its telemetry.
+_NNCF = pytest.mark.skipif(find_spec("nncf") is None, reason="the package nncf is not installed")
+INT8 = [pytest.param(*kind.values, marks=[*kind.marks, _NNCF, pytest.mark.slow]) for kind in KINDS]
+
+
+@pytest.fixture
+def block(tiny_checkpoint: Callable[[str], Path], tmp_path: Path) -> Callable[..., EmbeddingBlock]:
+    def of(engine: str, precision: str = "fp32", architecture: str = "bert", **more: Any) -> EmbeddingBlock:
+        folder = str(tiny_checkpoint(architecture))
+        params = EncoderParams(
+            model=folder, engine=engine, precision=precision, device="cpu", max_tokens=128, models_dir=tmp_path
+        )
+        return EmbeddingBlock(resolve(folder, None, tmp_path), params, threads=2, **more)
+
+    return of
+
+
+@pytest.fixture(autouse=True)
+def _libraries_warn_of_themselves() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
+
+
+@pytest.mark.parametrize("engine", KINDS)
+@pytest.mark.parametrize("architecture", ["bert", "distilbert", "roberta", "albert", "deberta-v2", "modernbert"])
+def test_a_converted_copy_gives_torch_s_rows_whatever_the_length(block, engine: str, architecture: str):
+    reference = block("torch", architecture=architecture).compute(TEXTS)
+    np.testing.assert_allclose(block(engine, architecture=architecture).compute(TEXTS), reference, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("engine", KINDS)
+def test_a_row_is_the_same_to_the_bit_in_any_company(block, engine: str):
+    opened = block(engine)
+    whole = opened.compute(TEXTS)
+    assert opened.compute(TEXTS[::-1])[::-1].tobytes() == whole.tobytes()
+    for place in (0, 1, 3, 4, len(TEXTS) - 1):
+        assert opened.compute([TEXTS[place]]).tobytes() == whole[place].tobytes()
+    single = block(engine)
+    single.copies.threads = 1
+    assert single.compute(TEXTS).tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize("engine", KINDS)
+def test_a_copy_is_made_once_and_without_torch_from_then_on(block, engine: str, tmp_path: Path, monkeypatch):
+    first = block(engine)
+    rows = first.compute(TEXTS)
+    assert [path.name.partition("-")[0] for path in (tmp_path / FOLDER).iterdir()] == [engine]
+
+    def never(*arguments: Any) -> None:
+        raise AssertionError("the torch model is loaded again")
+
+    monkeypatch.setattr("features.embedding.load_sentence_model", never)
+    assert block(engine).compute(TEXTS).tobytes() == rows.tobytes()
+    assert first.version == block(engine).version != block("torch").version
+
+
+@pytest.mark.parametrize("engine", INT8)
+def test_int8_is_calibrated_checked_kept_and_brought_along(block, engine: str, tmp_path: Path, counted_calls):
+    made = block(engine, "int8")
+    before = made.version
+    made.calibrate(TEXTS)
+    assert made.version != before and made.copies.report["checked"] > 10
+    rows = made.compute(TEXTS)
+    assert made.compute(TEXTS[::-1])[::-1].tobytes() == rows.tobytes()
+    # The same texts in another order find the same copy; other texts do not.
+    again = block(engine, "int8")
+    made_again = counted_calls(type(made.copies.kind), "quantise")
+    again.calibrate(TEXTS[::-1])
+    assert not made_again
+    assert again.version == made.version
+    assert again.compute(TEXTS).tobytes() == rows.tobytes()
+    other = block(engine, "int8")
+    other.calibrate(TEXTS[:10])
+    assert other.version != made.version and len(made_again) == 1
+    # A judge takes the copy with it; calibrating on other battles leaves it as it is.
+    made.copies.save(tmp_path / "judge")
+    brought = block(engine, "int8", copy=tmp_path / "judge")
+    brought.calibrate(TEXTS[:10])
+    assert brought.version == made.version
+    assert brought.compute(TEXTS).tobytes() == rows.tobytes()
+
+
+@pytest.mark.parametrize("engine", INT8)
+def test_int8_that_strays_is_refused_with_the_figure(block, engine: str, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("features.engines.conversion.LEAST_COSINE", 1.1)
+    with pytest.raises(UserError, match=r"mean cosine to fp32 is [01]\.\d{4} \(lowest .*set encoder.precision"):
+        block(engine, "int8").calibrate(TEXTS)
+    assert not list((tmp_path / FOLDER).glob("*/int8*"))
+
+
+@pytest.mark.parametrize("engine", KINDS)
+def test_a_model_that_does_not_convert_exactly_is_refused(block, engine: str, monkeypatch):
+    monkeypatch.setattr("features.engines.conversion.LEAST_CONVERTED_COSINE", 1.1)
+    with pytest.raises(UserError, match="does not convert exactly .*set encoder.engine to torch"):
+        block(engine).compute(TEXTS[:1])
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"engine": "torch", "precision": "int8"}, "int8: torch has none here"),
+        ({"engine": "openvino", "precision": "bf16"}, "bf16: openvino has fp32 and int8"),
+        ({"engine": "onnx", "device": "cuda"}, "onnx: runs on a CPU"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_named(settings, said: str):
+    with pytest.raises(UserError, match=said):
+        EmbeddingBlock(resolve("builtin"), EncoderParams(model="builtin", **settings))
+
+
+def test_a_missing_extra_is_named_with_the_command_that_gets_it(monkeypatch):
+    from importlib.metadata import PackageNotFoundError
+
+    def missing(package: str) -> str:
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr("features.engines.conversion.version_of", missing)
+    kind_of.cache_clear()
+    with pytest.raises(
+        UserError, match=r'openvino is not installed; run `pip install "preference-stacker\[openvino\]"`'
+    ):
+        kind_of("openvino")
+
+
+def test_int8_without_calibration_is_a_mistake_of_the_caller(block):
+    if find_spec("openvino") is None:
+        pytest.skip("the extra openvino is not installed")
+    with pytest.raises(RuntimeError, match="calibrated first"):
+        block("openvino", "int8").compute(["x"])
+
+
+def test_texts_to_calibrate_by_are_chosen_by_content():
+    texts = [f"text {place}" for place in range(1000)]
+    learnt, checked = calibration_texts(texts)
+    assert calibration_texts([*texts[::-1], "", "  ", *texts]) == (learnt, checked)
+    assert len(learnt) == len(checked) == CALIBRATION_TEXTS // 2 and not {*learnt} & {*checked}
+    assert calibration_texts(["one"]) == (["one"], ["one"])
+    assert calibration_texts([""])[0]
+    assert 0.99 < LEAST_COSINE < 1
+
+
+@pytest.mark.skipif(find_spec("openvino") is None, reason="the extra openvino is not installed")
+def test_openvino_s_telemetry_stays_out():
+    """In a process of its own: here another test's library may have imported it by itself."""
+    code = (
+        "import socket, sys\n"
+        "from features.engines.conversion import openvino\n"
+        "socket.getaddrinfo = lambda *a, **k: sys.exit('asks for a host')\n"
+        "assert openvino().convert_model\n"
+        "assert sys.modules['openvino_telemetry'] is None\n"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)
