@@ -12,6 +12,7 @@ from stacker.learners.boosting import LightGBMLearner, XGBoostLearner
 from stacker.learners.linear import LinearLearner
 from stacker.learners.sparse import SparseLearner
 from stacker.learners.transformer.learner import TransformerLearner
+from stacker.learners.transformer.trees import TransformerTreesLearner
 
 KINDS: Mapping[str, Any] = {
     "lightgbm": LightGBMLearner,
@@ -19,6 +20,7 @@ KINDS: Mapping[str, Any] = {
     "linear": LinearLearner,
     "sparse": SparseLearner,
     "transformer": TransformerLearner,
+    "transformer_trees": TransformerTreesLearner,
 }
 """Learner classes by the kind written into a saved judge."""
 

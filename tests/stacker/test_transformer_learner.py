@@ -137,6 +137,18 @@ def test_a_killed_fit_goes_on_to_the_same_weights(tiny_checkpoint, tmp_path, mon
     np.testing.assert_allclose(again.predict_proba(data), resumed.predict_proba(data), atol=1e-6)
 
 
+@pytest.mark.parametrize("tuning", ["top_k", "lora", "all"])
+def test_gradient_checkpointing_gives_the_same_numbers(tiny_checkpoint, tuning):
+    data, outcome = learner_data(24)
+    settings = {"tuning": tuning, "epochs": 1.0, "learning_rate": 1e-3}
+    plain, thrifty = (
+        fitted(tiny_checkpoint("distilbert"), data, outcome, gradient_checkpointing=on, **settings)
+        for on in (False, True)
+    )
+    found = [[entry["log_loss"] for entry in learner.about_["evaluations"]] for learner in (plain, thrifty)]
+    assert found[0] == pytest.approx(found[1], abs=1e-5)
+
+
 def test_checkpoints_of_other_battles_are_not_taken(tiny_checkpoint, tmp_path):
     data, outcome = learner_data(20)
     fitted(tiny_checkpoint("bert"), data, outcome, workdir=tmp_path, tuning="frozen")

@@ -3,16 +3,18 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from features.encoders import EncoderParams, ResolvedEncoder, resolve
 from features.progress import Progress, silent
 from pipelines.model_files import tokenizer_sha256
+from stacker.learners.boosting import LightGBMLearner, LightGBMParams
 from stacker.learners.configured import Configured
 from stacker.learners.transformer.learner import FORM, TransformerLearner
 from stacker.learners.transformer.params import TransformerParams, TransformersParams
+from stacker.learners.transformer.trees import TransformerTreesLearner
 
-KIND = "transformer"
+KIND, TREES_KIND = "transformer", "transformer_trees"
 _NO_DIFFERENCE = {"model", "memory_share", "states_gb"}
 """Settings that say where things come from or how much memory they may take, not what a fit gives."""
 
@@ -84,8 +86,25 @@ def choose_transformers(params: TransformersParams, encoder: EncoderParams) -> l
     return list(found.values())
 
 
-def configured_transformers(chosen: Sequence[ChosenTransformer], progress: Progress = silent) -> list[Configured]:
-    """Return the chosen transformers as learners of the stack; all of them share one memory for frozen layers."""
+def configured_transformers(
+    chosen: Sequence[ChosenTransformer],
+    progress: Progress = silent,
+    trees: Literal["none", "logits", "embeddings"] = "none",
+    lightgbm: LightGBMParams | None = None,
+) -> list[Configured]:
+    """Return the chosen transformers as learners of the stack; all of them share one memory for frozen layers.
+
+    Parameters
+    ----------
+    chosen : sequence of ChosenTransformer
+        What `choose_transformers` found.
+    progress : Progress
+        Told how far the fits have come.
+    trees : str
+        What further trees see of each transformer; none adds no trees.
+    lightgbm : LightGBMParams or None
+        The settings of those trees; None takes the defaults.
+    """
     if not chosen:
         return []
     from stacker.learners.transformer.states import Shelf
@@ -93,14 +112,23 @@ def configured_transformers(chosen: Sequence[ChosenTransformer], progress: Progr
     first = chosen[0].params
     shelf = Shelf(first.states_gb, first.memory_share)
     rising = Rising(progress)
+    settings = lightgbm or LightGBMParams()
 
-    def configured(one: ChosenTransformer) -> Configured:
+    def configured(one: ChosenTransformer) -> list[Configured]:
         def make() -> TransformerLearner:
             return TransformerLearner(one.name, one.params, one.encoder, shelf=shelf, progress=rising)
 
-        return Configured(one.name, KIND, one.identity, make)
+        found = [Configured(one.name, KIND, one.identity, make)]
+        if trees != "none":
 
-    return [configured(one) for one in chosen]
+            def make_trees() -> TransformerTreesLearner:
+                return TransformerTreesLearner(make(), LightGBMLearner(settings), trees, rising)
+
+            identity = " ".join((one.identity, trees, settings.model_dump_json()))
+            found.append(Configured(make_trees().name, TREES_KIND, identity, make_trees))
+        return found
+
+    return [each for one in chosen for each in configured(one)]
 
 
 class Rising:

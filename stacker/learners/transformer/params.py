@@ -101,10 +101,13 @@ class TransformersParams(TransformerSettings):
 
     Each model is a Hub name, a local folder, or a mapping of `model` and the settings in which it differs, for example
     `{model: roberta-base, head: joint}`. Several make an ensemble: each is a learner of the stack. Where a model is not
-    on this disk, the encoder section's `fallback` takes its place.
+    on this disk, the encoder section's `fallback` takes its place. `trees` adds a LightGBM for each transformer, which
+    sees its logits beside the other features, or its embeddings in the place of the frozen ones; with logits each of
+    its fits fits the transformer three times more.
     """
 
     enabled: bool = True
+    trees: Literal["none", "logits", "embeddings"] = "none"
     models: tuple[str | dict[str, Any], ...] = Field((DISTILBERT,), min_length=1)
 
     @model_validator(mode="after")
@@ -114,7 +117,7 @@ class TransformersParams(TransformerSettings):
 
     def each(self) -> list[TransformerParams]:
         """Return the settings of each model."""
-        shared = self.model_dump(exclude={"enabled", "models"})
+        shared = self.model_dump(exclude={"enabled", "models", "trees"})
         found = []
         for place, model in enumerate(self.models):
             own: dict[str, Any] = {"model": model} if isinstance(model, str) else dict(model)
