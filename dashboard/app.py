@@ -37,6 +37,7 @@ def page(services: Services) -> pn.template.Template:
     template.add_variable("waiting", escape(shell.say("shell.waiting")))
     template.add_variable("no_script", escape(shell.say("shell.no_script")))
     if pn.state.curdoc is not None:
+        pn.state.curdoc.config.notify_connection_status = False  # the bar says it, in the person's language
         pn.state.curdoc.title = shell.say("shell.brand")
         pn.state.on_session_destroyed(lambda _: shell.close())
     return template

@@ -15,7 +15,8 @@ ROOT = """
   --body-font: system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "PingFang TC", "Microsoft JhengHei",
     "Noto Sans CJK TC", "Noto Sans TC", sans-serif;
   --code-font: ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, "Noto Sans Mono", "Noto Sans Mono CJK TC",
-    monospace; }
+    monospace;
+  --bokeh-base-font: var(--body-font); --bokeh-mono-font: var(--code-font); }
 :root[data-theme="light"] { color-scheme: light; } :root[data-theme="dark"] { color-scheme: dark; }
 html, body { margin: 0; min-height: 100%; background: var(--page); color: var(--text); font: 16px/1.55 var(--body-font);
   -webkit-text-size-adjust: 100%; }
@@ -26,7 +27,7 @@ body { overflow-x: hidden; overflow-y: scroll; }
 body:has(#page > *) #waiting { display: none; }
 @keyframes turn { to { rotate: 1turn; } }
 @media (prefers-reduced-motion: reduce) { *, ::before, ::after { animation-duration: .01s !important; } }
-#page { max-width: 76rem; margin: 0 auto; padding: 1.25rem 1.25rem 2rem; box-sizing: border-box; }
+#page { max-width: 76rem; margin: 0 auto; padding: 1.25rem 1.25rem 3rem; box-sizing: border-box; }
 @media (max-width: 640px) { #page { padding: .75rem .75rem 1.5rem; } }
 .bk-notification-area { display: none; }
 """
@@ -65,6 +66,9 @@ nav a[aria-current] { color: var(--text); font-weight: 600; background: color-mi
   header { flex-wrap: wrap; gap: .1rem .5rem; padding: .5rem .75rem .35rem; }
   .brand { flex: 1; } nav { order: 3; flex-basis: 100%; margin: 0 -.35rem; } nav a { padding: .35rem .6rem; }
 }
+
+.lost { max-width: 76rem; margin: 0 auto; padding: 0 1.25rem; } .lost p { margin: .25rem 0 .5rem; padding: .6rem 1rem;
+  border-radius: .8rem; background: color-mix(in srgb, var(--warn) 18%, var(--surface)); font-size: .9375rem; }
 
 section { background: color-mix(in srgb, var(--raised) 92%, transparent); backdrop-filter: blur(10px);
   border: 1px solid var(--line); border-radius: 1.1rem; box-shadow: var(--shadow); padding: .65rem .75rem .75rem;
@@ -187,6 +191,7 @@ PARTS = (
 .hero { text-align: center; padding: clamp(1.5rem, 9vh, 6rem) 0 1.5rem; }
 .hero h1 { font-size: clamp(1.65rem, 4.2vw, 2.4rem); font-weight: 680; letter-spacing: -.022em; line-height: 1.2;
   margin: 0 0 .6rem; text-wrap: balance; }
+.hero:lang(zh-Hant) h1 { word-break: keep-all; overflow-wrap: anywhere; letter-spacing: 0; }
 .hero p { margin: 0 auto; color: var(--soft); max-width: 36rem; text-wrap: balance; }
 .state { text-align: center; font-size: .8125rem; color: var(--soft); margin: 1.75rem auto 0; max-width: 44rem; }
 .state p { margin: .3rem 0; } .state code { font-family: var(--code-font); font-size: .9em; padding: .1em .4em;
@@ -194,8 +199,8 @@ PARTS = (
 .question { display: flex; flex-direction: column; gap: .6rem; }
 .question .asked { align-self: flex-end; max-width: min(46rem, 92%); background: color-mix(in srgb, var(--accent) 11%,
   var(--surface)); border-radius: 1.2rem 1.2rem .35rem 1.2rem; padding: .7rem 1.1rem; max-height: 14rem; overflow: auto; }
-.question .notice { border: 1px solid var(--line); border-inline-start: 3px solid var(--warn); border-radius: .7rem;
-  padding: .65rem 1rem; font-size: .875rem; color: var(--soft); background: var(--surface); }
+.question .notice { border: 1px solid var(--line); border-radius: .9rem;
+  padding: .65rem 1.1rem; font-size: .875rem; color: var(--soft); background: var(--surface); }
 .question .notice b { color: var(--text); font-weight: 600; } .question .notice p { margin: 0 0 .2rem; }
 .question .notice summary { cursor: pointer; }
 .question .notice pre { margin: .5rem 0 .2rem; overflow-x: auto; font: .8125rem/1.5 var(--code-font);

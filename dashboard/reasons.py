@@ -37,7 +37,8 @@ def reason(group: str, found: "Explanation", say: Texts) -> str:
         return ""
     if group == PROMPT:
         return say("reason.prompt")
-    return _told(max(inside, key=lambda part: part.margin * math.copysign(1, margin)), say)
+    differing = [part for part in inside if part.a != part.b or part.of == "both"]
+    return _told(max(differing or inside, key=lambda part: part.margin * math.copysign(1, margin)), say)
 
 
 def _told(part: "FeaturePart", say: Texts) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from markdown_it import MarkdownIt
 
+from dashboard.code_marks import CLASSES, highlighted
 from dashboard.maths import MATHML_ATTRIBUTES, MATHML_TAGS, maths
 from stacker.charts.controls import plain as plain  # what pages show besides Markdown
 from stacker.charts.controls import show_controls
@@ -27,7 +28,7 @@ MOST_BRACKETS = 4_000
 """`[` beyond which a text is shown unformatted: markdown-it looks for each one's partner, which takes quadratic time
 (50,000 of them take .6 s, 4,000 take .01 s)."""
 _TAGS = frozenset(
-    "p br hr h1 h2 h3 h4 h5 h6 strong em s code pre blockquote ul ol li table thead tbody tr th td a".split()
+    "p br hr h1 h2 h3 h4 h5 h6 strong em s code pre blockquote ul ol li table thead tbody tr th td a span".split()
 )
 _READ_BY_DIRECTION = ("p", "h1", "h2", "h3", "h4", "h5", "h6", "li", "th", "td", "blockquote")
 LINK_SCHEMES = frozenset({"http", "https", "mailto"})
@@ -81,6 +82,7 @@ def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
     maths(parser)
     parser.add_render_rule("image", _image)
+    parser.options["highlight"] = highlighted
     parser.validateLink = _is_link  # type: ignore[method-assign]
     return parser
 
@@ -91,9 +93,11 @@ def _cleaner() -> "Cleaner":
 
     attributes: dict[str, set[str]] = {tag: set(MATHML_ATTRIBUTES) for tag in MATHML_TAGS}
     attributes |= {"a": {"href"}, "ol": {"start"}, "math": set(MATHML_ATTRIBUTES) | {"alttext"}}
+    attributes["span"] = set()
     fixed = {tag: {"dir": "auto"} for tag in _READ_BY_DIRECTION} | {"pre": {"dir": "ltr"}, "a": {"target": "_blank"}}
     return nh3.Cleaner(
         tags=set(_TAGS | MATHML_TAGS),
+        allowed_classes={"span": set(CLASSES)},
         clean_content_tags=set(),
         attributes=attributes,
         set_tag_attribute_values=fixed,

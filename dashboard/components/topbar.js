@@ -3,7 +3,10 @@
 export function render({ model, el }) {
   const root = document.documentElement;
   const bar = document.createElement("header");
-  el.append(bar);
+  const lost = document.createElement("div"), sentence = document.createElement("p");
+  lost.className = "lost"; lost.hidden = true; lost.setAttribute("role", "alert");
+  lost.append(sentence);
+  el.append(bar, lost);
 
   const remembered = () => { try { return localStorage.getItem("theme"); } catch { return null; } };
   const remember = theme => { try { localStorage.setItem("theme", theme); } catch { /* private window */ } };
@@ -31,6 +34,7 @@ export function render({ model, el }) {
     root.lang = model.language;
     document.title = model.brand;
     const words = model.words;
+    sentence.textContent = words.lost;
     bar.replaceChildren();
     const brand = document.createElement("a");
     brand.className = "brand";
@@ -92,5 +96,9 @@ export function render({ model, el }) {
   model.on(["pages", "language", "brand", "words"], draw);
   model.on("active", moved);
   model.on("remove", () => removeEventListener("hashchange", wished));
+  for (const page of globalThis.Bokeh?.documents ?? []) {
+    page.on_event("connection_lost", () => { lost.hidden = false; scrollTo({ top: 0, behavior: "smooth" }); });
+    page.on_event("client_reconnected", () => { lost.hidden = true; });
+  }
   draw();
 }

@@ -37,6 +37,7 @@ export function render({ model, el }) {
     clearInterval(timer);
     pressed = "";
     const words = model.words, stage = model.stage;
+    if (stage === "voted" && bar.dataset.stage !== "voted") scrollTo({ top: 0, behavior: "smooth" });
     bar.dataset.stage = stage;
     bar.setAttribute("aria-label", words.label);
     line.textContent = model.line;

@@ -72,7 +72,8 @@ def nearest(question: str) -> Nearest:
     """Return the recorded question nearest in meaning, among those of the question's language.
 
     English goes by the cosine of all-MiniLM-L6-v2 sentence embeddings, Chinese (which that model hardly knows) by
-    the cosine of character n-gram TF-IDF. The first call loads the model, some seconds; call it from a thread.
+    the cosine of character n-gram TF-IDF, of the recorded questions and of the questions with their answers in equal
+    parts: an answer names what the question is about. The first call loads the model, some seconds; call it from a thread.
     """
     lang = "zh" if is_chinese(question) else "en"
     with _loading:
@@ -121,10 +122,14 @@ class _Chinese:
 
         self.entries = chosen
         self._vectoriser = TfidfVectorizer(analyzer="char", ngram_range=(1, 2), sublinear_tf=True)
-        self._recorded = self._vectoriser.fit_transform([entry["question"] for entry in chosen])
+        questions = [entry["question"] for entry in chosen]
+        whole = ["\n".join((entry["question"], *entry["answers"].values())) for entry in chosen]
+        self._vectoriser.fit(whole)
+        self._recorded = [self._vectoriser.transform(texts) for texts in (questions, whole)]
 
     def similarity(self, question: str) -> NDArray[np.float64]:
-        return np.asarray((self._recorded @ self._vectoriser.transform([question]).T).toarray()[:, 0])
+        asked = self._vectoriser.transform([question])
+        return np.mean([(recorded @ asked.T).toarray()[:, 0] for recorded in self._recorded], axis=0)
 
 
 @lru_cache(maxsize=2)

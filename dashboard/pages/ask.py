@@ -14,7 +14,7 @@ from dashboard.generators.ollama import OllamaModel, find_models, styled
 from dashboard.limits import LimitReached
 from dashboard.look import COMPARISON, PARTS
 from dashboard.pages.base import Context
-from dashboard.pages.comparison import comparison
+from dashboard.pages.comparison import comparison, written_by
 from dashboard.params import StylesParams
 from dashboard.records import CHOICES
 from dashboard.render import plain, render
@@ -70,6 +70,7 @@ class AskPage:
         self.state = _pane(PARTS)
         self.question = _pane(PARTS)
         self.comparison = _pane(COMPARISON)
+        self.comparison.visible = False
         self.columns = {side: self._column(side) for side in ("a", "b")}
         self.bar = VoteBar(
             choices=[[choice, say(f"choice.{choice}")] for choice in CHOICES],
@@ -228,9 +229,8 @@ class AskPage:
         if one is None or one.stage != "voted" or one.vote is None:
             can_retry = answer.state == "failed" and (one is None or one.stage in ("answering", "broken", "open"))
             return {"who": "", "chosen": "", "can_retry": can_retry}
-        told = answer.record()
         chosen = "" if one.vote.choice in ("tie", "both_bad") else "won" if one.vote.choice == answer.side else "lost"
-        who = " · ".join(part for part in (told.style, told.model) if part)
+        who = " · ".join(written_by(answer, self.say))
         return {"who": who, "chosen": chosen, "can_retry": False}
 
     def _stage_changed(self) -> None:
@@ -323,16 +323,14 @@ def _pane(sheet: str, html: str = "") -> pn.pane.HTML:
 
 
 _LAYOUT = """
-:host(.ask), :host(.start), :host(.battle), :host(.answers), :host(.sticky) { display: block !important; width: 100%; }
 :host(.start) { max-width: 44rem; margin: 0 auto !important; }
-:host(.battle) { display: grid !important; gap: 1.1rem; grid-template-columns: minmax(0, 1fr); }
-:host(.answers) { display: grid !important; gap: 1rem; grid-template-columns: repeat(2, minmax(0, 1fr));
-  align-items: stretch; }
+:host(.battle) { gap: 1.1rem; }
+:host(.answers) { display: grid !important; gap: 1rem; grid-template-columns: repeat(2, minmax(0, 1fr)); }
 :host(.sticky) { position: sticky !important; bottom: .75rem; z-index: 5; }
-:host([hidden]), :host(.hidden) { display: none !important; }
 @media (max-width: 760px) { :host(.answers) { grid-template-columns: minmax(0, 1fr); gap: .75rem; }
   :host(.battle) { gap: .8rem; } :host(.sticky) { bottom: .4rem; } }
 """
+"""No `display` on what is hidden at times: it would outweigh Bokeh's own rule."""
 
 
 def _stack(*parts: Any, css: str) -> pn.Column:

@@ -8,6 +8,7 @@ from dashboard.render import plain
 from dashboard.texts import Texts
 
 if TYPE_CHECKING:
+    from dashboard.answering import Answer
     from dashboard.round import Round
     from stacker.explanation import Explanation
     from stacker.verdict import Verdict
@@ -31,11 +32,11 @@ def comparison(one: "Round", say: Texts) -> str:
         return ""
     kind, sentence = _sentence(one, say)
     mark = {"agrees": "✓", "differs": "≠", "unjudged": "–"}[kind]
-    rows = [(say("ask.your_vote"), escape(say(f"choice.{one.vote.choice}")))]
+    counted = f" <small>{escape(say('ask.as_tie'))}</small>" if one.vote.choice == "both_bad" else ""
+    rows = [(say("ask.your_vote"), escape(say(f"choice.{one.vote.choice}")) + counted)]
     for answer in one.answers:
-        told = answer.record()
-        model = f" <small>{plain(told.model, 80)}</small>" if told.model else ""
-        rows.append((say(f"ask.answer_{answer.side}"), f"{plain(told.style, 60)}{model}"))
+        style, model = written_by(answer, say)
+        rows.append((say(f"ask.answer_{answer.side}"), f"{plain(style, 60)} <small>{plain(model, 80)}</small>"))
     facts = "".join(f"<dt>{escape(name)}</dt><dd>{value}</dd>" for name, value in rows)
     chances = "" if one.verdict is None else _chances(one.verdict, say)
     return (
@@ -43,6 +44,12 @@ def comparison(one: "Round", say: Texts) -> str:
         f'<h2><i aria-hidden="true">{mark}</i>{escape(sentence)}</h2>'
         f'<div class="said">{chances}<dl>{facts}</dl></div>{_why(one, say)}</section>'
     )
+
+
+def written_by(answer: "Answer", say: Texts) -> tuple[str, str]:
+    """Return the style and the model of an answer in the person's language."""
+    recorded = answer.style.generator == "recorded"
+    return say.style_name(answer.style.name), say("ask.source_recorded") if recorded else answer.record().model
 
 
 def _sentence(one: "Round", say: Texts) -> tuple[str, str]:

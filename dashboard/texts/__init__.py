@@ -52,6 +52,10 @@ class Texts:
     def __contains__(self, key: str) -> bool:
         return key in self.entries
 
+    def style_name(self, name: str) -> str:
+        """Return what a style is called: the built-in ones in this language, others as params.yaml names them."""
+        return self.entries.get(f"style.{name}", name)
+
     def language_name(self, code: str) -> str:
         """Return what a language is called, by its code (`en`, `zh`, `zh-Hant`); an unknown code as it is."""
         return self.entries.get(f"language.{code}") or self.entries.get(f"language.{code.partition('-')[0]}", code)
