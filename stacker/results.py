@@ -75,8 +75,15 @@ def table(scored: Mapping[str, Mapping[str, float | None]]) -> list[list[str]]:
 
 
 def write_out_of_fold(path: Path, battles: pd.DataFrame, folds: Ints, predictions: Mapping[str, Floats]) -> None:
-    """Write ids, folds, votes and every predictor's out-of-fold probabilities as parquet, whole or not at all."""
+    """Write ids, folds, votes and every predictor's out-of-fold probabilities as parquet, whole or not at all.
+
+    Beside them stand each battle's language and how many characters both answers have together, by which pages show how
+    the judge does.
+    """
     columns: dict[str, Any] = {"id": battles["id"].to_numpy(), "fold": folds, "outcome": battles["outcome"].to_numpy()}
+    columns["lang"] = battles["lang"].to_numpy()
+    answers = zip(battles["response_a"], battles["response_b"], strict=True)
+    columns["characters"] = np.array([sum(map(len, (*a, *b))) for a, b in answers], dtype=np.int64)
     for name, probabilities in predictions.items():
         for place, outcome in enumerate(OUTCOMES):
             columns[f"{name}: {outcome}"] = probabilities[:, place]

@@ -112,6 +112,11 @@ def card_sheet(*parts: Any) -> pn.Column:
     return pn.Column(*parts, sizing_mode="stretch_width", css_classes=["card"], stylesheets=[PAGES])
 
 
+def in_line(*parts: Any) -> pn.Row:
+    """Return widgets beside each other, their lower edges in line."""
+    return pn.Row(*parts, sizing_mode="stretch_width", margin=(8, 0, 4, 0), styles={"gap": ".75rem"})
+
+
 def sticky(*parts: Any) -> pn.Column:
     """Return parts that stay in view at the lower edge."""
     sheet = ":host(.sticky) { position: sticky !important; bottom: .6rem; z-index: 5; }"
@@ -123,7 +128,7 @@ def stacked(*parts: Any) -> pn.Column:
     return pn.Column(*parts, sizing_mode="stretch_width", margin=0, styles={"gap": "1rem"})
 
 
-def grid(*parts: Any, least: str = "22rem") -> pn.Column:
+def grid(*parts: Any, least: str = "26rem") -> pn.Column:
     """Return parts in as many columns, at least `least` wide, as there is room for."""
     columns = f"repeat(auto-fit, minmax(min(100%, {least}), 1fr))"
     sheet = f":host(.grid) {{ display: grid !important; gap: 1rem; grid-template-columns: {columns}; }}"

@@ -1,31 +1,33 @@
-"""The page of voting through a file: choose one, then battle after battle, where one left off."""
+"""The page of voting through a file: choose one, then battle after battle, from where one left off."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import panel as pn
 
-from dashboard import battle_files
 from dashboard.analysis.order import Order
 from dashboard.analysis.progress import Progress, progress
 from dashboard.analysis.votes import with_outcomes
 from dashboard.battle_files import BattleFile
+from dashboard.components import AnswerColumn, VoteBar
 from dashboard.file_verdicts import FileVerdicts, Opinion, opinion_of
 from dashboard.limits import LimitReached
 from dashboard.pages.aside import aside
 from dashboard.pages.base import Context
-from dashboard.pages.cards_look import boxed, card_pane, grid, stacked
+from dashboard.pages.cards_look import card_pane, card_sheet, grid, in_line, stacked, sticky
+from dashboard.pages.file_chooser import FileChooser
 from dashboard.pages.history_cards import percent, verdict_line
-from dashboard.pages.keys import Keys
-from dashboard.pages.upload import Upload
 from dashboard.records import CHOICES, Battle, Choice, Side, Voted, file_battle_id
 from dashboard.render import plain, render_turns
 from dashboard.store import AlreadyVoted, StoreFault, VoteFilter
 from pipelines.errors import UserError
 from stacker.judge import Judge
+
+Verdict = tuple[float, float, float]
+PATIENCE = 600.0
+"""Seconds that the verdicts may take where there is no page to come back to."""
 
 
 class FileVotesPage:
@@ -34,10 +36,8 @@ class FileVotesPage:
     name = "file"
 
     def __init__(self, context: Context) -> None:
-        self.store, self.session, self.say = context.store, context.session, context.say
-        self.judges, self.limits, self.memory = context.judges, context.limits, context.memory
-        self.folder = Path(context.params.files) if context.params.files else None
-        self.most_bytes = 1_000_000 * context.params.limits.file_megabytes
+        self.context, self.say = context, context.say
+        self.store, self.session, self.judges = context.store, context.session, context.judges
         self.file: BattleFile | None = None
         self.verdicts: FileVerdicts | None = None
         self.version = ""
@@ -50,15 +50,15 @@ class FileVotesPage:
 
     def panel(self) -> pn.viewable.Viewable:
         """Return what is shown."""
-        self._choosing()
-        self._voting()
+        self.chooser = FileChooser(self.context, self.begin)
+        self._room()
         self._open_room(False)
-        return stacked(self.chooser, self.room)
+        return stacked(self.chooser.view, self.room)
 
     def opened(self) -> None:
         """Look again for what can be opened; after a change of language, go on with the file that was open."""
-        aside(self._offers, self._offer)
-        kept = self.memory.get(self.name)
+        self.chooser.refresh()
+        kept = self.context.memory.get(self.name)
         if self.file is None and isinstance(kept, BattleFile):
             self.begin(kept)
 
@@ -67,114 +67,32 @@ class FileVotesPage:
         if self.verdicts is not None:
             self.verdicts.stop()
 
-    def _offers(self) -> dict[str, tuple[str, Any]]:
-        names: dict[str, tuple[str, Any]] = {}
-        if self.folder is not None:
-            names |= {name: ("file", name) for name in battle_files.open_files(self.folder)}
-        names |= {
-            self.say("file.test_set", name=run.name): ("run", run)
-            for run in self.judges.runs()
-            if (run.run / "params.yaml").is_file()
-        }
-        return names
-
-    def _offer(self, names: dict[str, tuple[str, Any]]) -> None:
-        self.choice.options = {self.say("file.choose"): None} | names
-        self.choices.visible = bool(names)
-
-    # choosing
-
-    def _choosing(self) -> None:
-        say = self.say
-        megabytes = f"{self.most_bytes / 1e6:.0f}"
-        self.upload = Upload(
-            label=say("file.drop"),
-            hint=say("file.drop_hint", megabytes=megabytes),
-            too_large=say("file.too_large", megabytes=megabytes),
-            accept=",".join(battle_files.ENDINGS),
-            most_bytes=self.most_bytes,
-            sizing_mode="stretch_width",
-            margin=0,
-        )
-        self.upload.on_file(lambda name, content: self._load(lambda: battle_files.uploaded(name, content)))
-        self.choice = pn.widgets.Select(label=say("file.or_choose"), options={}, sizing_mode="stretch_width")
-        self.open = pn.widgets.Button(label=say("file.open"), color="primary", align="end", css_classes=["open"])
-        self.open.on_click(lambda _: self._open_chosen())
-        self.choices = pn.Row(self.choice, self.open, sizing_mode="stretch_width", visible=False)
-        self.message = card_pane()
-        self.chooser = boxed(
-            say("file.title"),
-            self.upload,
-            self.choices,
-            self.message,
-            hint=say("file.hint"),
-        )
-
-    def _open_chosen(self) -> None:
-        chosen = self.choice.value
-        if chosen is None:
-            self._say(self.say("file.choose_first"))
-        elif chosen[0] == "run":
-            self._load(lambda: battle_files.test_set(chosen[1]))
-        elif (folder := self.folder) is not None:
-            self._load(lambda: battle_files.from_folder(folder, chosen[1]))
-
-    def _load(self, read: Callable[[], BattleFile]) -> None:
-        self._say(self.say("file.reading"))
-
-        def work() -> BattleFile | UserError:
-            try:
-                return read()
-            except UserError as fault:
-                return fault
-
-        def then(found: BattleFile | UserError) -> None:
-            if isinstance(found, UserError):
-                self._say(str(found))
-                return
-            self._say("")
-            self.begin(found)
-
-        aside(work, then)
-
-    def _say(self, sentence: str) -> None:
-        self.message.object = f'<p class="nothing" role="status">{plain(sentence, 600)}</p>' if sentence else ""
-
-    # voting
-
     def begin(self, file: BattleFile) -> None:
-        """Open a file and show its first battle without a vote."""
+        """Open a file, and show its first battle without a vote once the first verdicts are there."""
         self.closed()
         loaded = self.judges.current
         self.file, self.passed, self.last = file, set(), None
-        self.memory[self.name] = file
+        self.context.memory[self.name] = file
         self.version = "" if loaded is None else loaded.version
-        self.verdicts = FileVerdicts(file.battles, None if loaded is None else self._opinion(loaded.judge))
+        verdicts = self.verdicts = FileVerdicts(file.battles, None if loaded is None else self._opinion(loaded.judge))
         self.voted = self.store.voted(file.origin, self.session)
         self.order.disabled = loaded is None
         self.battle = self.row = None
         self._open_room(True)
-        self._waiting = True
-        self._show_head()
-        verdicts, document = self.verdicts, pn.state.curdoc
+        self._show()
+        document = pn.state.curdoc
         if loaded is None or document is None or document.session_context is None:
             verdicts.start(lambda: None)
-            verdicts.wait(600)
+            verdicts.wait(PATIENCE)
             self.show_next()
             return
-        self.question.object = f'<p class="nothing first">{escape(self.say("file.first_verdicts"))}</p>'
-        self._buttons(False)
-        self.skip_button.visible = False
+        self._waiting = True
+        self._line("judging", self.say("file.first_verdicts"))
 
         def told() -> None:
             document.add_next_tick_callback(lambda: self._verdicts_came(verdicts))
 
         verdicts.start(told)
-
-    def _opinion(self, judge: Judge) -> Opinion:
-        """Return the judge's opinion, asked in the judge's own thread: it is not made to be asked by two at once."""
-        opinion = opinion_of(judge)
-        return lambda battles: self.judges.do(lambda: opinion(battles)).result()
 
     def progress(self) -> Progress:
         """Return how far one has come through the file."""
@@ -182,38 +100,81 @@ class FileVotesPage:
         return progress(ids, self.voted)
 
     def show_next(self) -> None:
-        """Show the next battle, and store it with its verdict before anybody can vote on it."""
-        if self.file is None or self.verdicts is None:
+        """Show the next battle; it is stored with its verdict before anybody can vote on it."""
+        if self.verdicts is None:
             return
-        self.last = None
-        self._waiting = False
-        settled = {*self.progress().rows, *self.passed}
+        self.last, self.battle, self._waiting = None, None, False
         order: Order = self.order.value
-        row = self.row = self.verdicts.next_row(order, settled)
-        self.battle = None
+        row = self.row = self.verdicts.next_row(order, {*self.progress().rows, *self.passed})
         if row is None:
             self._show()
             return
         verdicts = self.verdicts
 
-        def show(verdict: tuple[float, float, float] | None) -> None:
+        def show(verdict: Verdict | None) -> None:
             if self.verdicts is not verdicts or self.row != row or self.battle is not None:
                 return
             try:
                 self.battle = self._stored(row, verdict)
             except UserError as fault:
-                self._show()
-                self._tell(str(fault), "no")
+                self._line("judging", self._why(fault), warns=True)
                 return
             self._show()
 
         if verdicts.has(row):
             show(verdicts.of(row))
         else:
-            self._buttons(False)
+            self._line("judging", self.say("file.first_verdicts"))
             aside(lambda: verdicts.of(row), show)
 
-    def _stored(self, row: int, verdict: tuple[float, float, float] | None) -> Battle:
+    def vote(self, choice: Choice) -> None:
+        """Vote on the battle that is shown; the page says so only once the vote is stored."""
+        if self.battle is None or self.last is not None:
+            return
+        try:
+            self.context.limits.vote()
+            self.last = self.store.vote(self.battle.id, choice, self.session)
+        except LimitReached as reached:
+            self._line("open", self.say(f"limit.{reached.code}", **reached.details), warns=True)
+            return
+        except AlreadyVoted as fault:  # in another tab, say
+            self.voted[self.battle.origin_id] = fault.details["choice"]
+            self._line("voted", self._why(fault), warns=True)
+            return
+        except UserError as fault:
+            self._line("open", self._why(fault), warns=True)
+            return
+        self.voted[self.battle.origin_id] = choice
+        self._show_outcome()
+
+    def undo(self) -> None:
+        """Withdraw the vote just cast."""
+        if self.battle is None or self.last is None:
+            return
+        try:
+            self.store.undo(self.battle.id, self.session)
+        except StoreFault as fault:
+            self._line("voted", self._why(fault), warns=True)
+            return
+        self.voted.pop(self.battle.origin_id, None)
+        self.last = None
+        self._show()
+
+    def skip(self) -> None:
+        """Pass the battle over for now."""
+        if self.row is not None and self.last is None:
+            self.passed.add(self.row)
+            self.show_next()
+
+    def close(self) -> None:
+        """Leave the file and choose another."""
+        self.closed()
+        self.file = self.verdicts = self.battle = self.row = None
+        self.context.memory.pop(self.name, None)
+        self._open_room(False)
+        self.chooser.refresh()
+
+    def _stored(self, row: int, verdict: Verdict | None) -> Battle:
         assert self.file is not None
         cells = self.file.battles.iloc[row]
         battle = Battle(
@@ -232,123 +193,15 @@ class FileVotesPage:
         try:
             self.store.add_battle(battle)
         except StoreFault as fault:
-            # it was shown before, when another judge was loaded: the verdict given then stays, as it came first
+            # it was shown before, when another judge was in use: the verdict given then came first and stays
             if fault.code != "same_battle":
                 raise
         return battle
 
-    def vote(self, choice: Choice) -> None:
-        """Vote on the battle that is shown; what was voted stands on the page only once it is stored."""
-        if self.battle is None or self.last is not None:
-            return
-        try:
-            self.limits.vote()
-            self.last = self.store.vote(self.battle.id, choice, self.session)
-        except AlreadyVoted as fault:
-            self.voted[self.battle.origin_id] = fault.details["choice"]
-            self._tell(self.say("file.already"), "no")
-            self._buttons(False)
-            self.next.visible = True
-            return
-        except LimitReached as reached:
-            self._tell(self.say(f"limit.{reached.code}", **reached.details), "no")
-            return
-        except UserError as fault:
-            self._tell(str(fault), "no")
-            return
-        self.voted[self.battle.origin_id] = choice
-        self._show_outcome()
-
-    def undo(self) -> None:
-        """Withdraw the vote just cast."""
-        if self.battle is None or self.last is None:
-            return
-        try:
-            self.store.undo(self.battle.id, self.session)
-        except StoreFault as fault:
-            self._tell(str(fault), "no")
-            self.undo_button.visible = False
-            return
-        self.voted.pop(self.battle.origin_id, None)
-        self.last = None
-        self._show()
-
-    def skip(self) -> None:
-        """Pass the battle over for now."""
-        if self.row is not None and self.last is None:
-            self.passed.add(self.row)
-            self.show_next()
-
-    def _voting(self) -> None:
-        say = self.say
-        self.head, self.question, self.outcome = card_pane(), card_pane(), card_pane()
-        self.answers = {side: card_pane() for side in ("a", "b")}
-        self.order = pn.widgets.Select(
-            label=say("file.order"),
-            options={say(f"file.order_{order}"): order for order in ("uncertain", "informative", "file")},
-            value="uncertain",
-            sizing_mode="stretch_width",
-        )
-        self.order.param.watch(lambda _: self._order_changed(), "value")
-        self.buttons: dict[Choice, pn.widgets.Button] = {}
-        for number, choice in enumerate(CHOICES, start=1):
-            button = pn.widgets.Button(
-                label=f"{say(f'choice.{choice}')}  ({number})",
-                sizing_mode="stretch_width",
-                margin=0,
-                css_classes=["vote", f"vote-{choice}"],
-            )
-            button.on_click(self._voter(choice))
-            self.buttons[choice] = button
-        self.next = pn.widgets.Button(label=say("file.next"), color="primary", margin=0, css_classes=["next"])
-        self.undo_button = pn.widgets.Button(label=say("file.undo"), margin=0, css_classes=["undo"])
-        self.skip_button = pn.widgets.Button(label=say("file.skip"), margin=0, css_classes=["skip"])
-        other = pn.widgets.Button(label=say("file.other"), margin=0, css_classes=["other"])
-        self.next.on_click(lambda _: self.show_next())
-        self.undo_button.on_click(lambda _: self.undo())
-        self.skip_button.on_click(lambda _: self.skip())
-        other.on_click(lambda _: self.close())
-        self.keys = Keys(self._pressed, wanted=["1", "2", "3", "4", "Enter", "n"])
-        self.room = stacked(
-            boxed(say("file.voting"), self.head, grid(self.order, other, least="11rem")),
-            boxed(say("file.question"), self.question),
-            grid(
-                boxed(say("history.answer_a"), self.answers["a"]),
-                boxed(say("history.answer_b"), self.answers["b"]),
-                least="20rem",
-            ),
-            pn.Column(
-                grid(*self.buttons.values(), least="9rem"),
-                self.outcome,
-                pn.Row(self.next, self.undo_button, self.skip_button, styles={"gap": ".75rem"}, margin=0),
-                self.keys,
-                sizing_mode="stretch_width",
-                margin=0,
-                styles={"gap": ".5rem"},
-                css_classes=["voting"],
-            ),
-        )
-
-    def _voter(self, choice: Choice) -> Callable[[Any], None]:
-        return lambda _: self.vote(choice)
-
-    def close(self) -> None:
-        """Leave the file and choose another."""
-        self.closed()
-        self.file = self.verdicts = self.battle = self.row = None
-        self.memory.pop(self.name, None)
-        self._open_room(False)
-        self.opened()
-
-    def _pressed(self, key: str) -> None:
-        if key in "1234":
-            self.vote(CHOICES[int(key) - 1])
-        elif self.next.visible:
-            self.show_next()
-
-    def _order_changed(self) -> None:
-        if self.last is None and not self._waiting:
-            self.show_next()
+    def _opinion(self, judge: Judge) -> Opinion:
+        """Return the judge's opinion, asked in the judge's own thread: it is not made to be asked by two at once."""
+        opinion = opinion_of(judge)
+        return lambda battles: self.judges.do(lambda: opinion(battles)).result()
 
     def _verdicts_came(self, verdicts: FileVerdicts) -> None:
         if verdicts is not self.verdicts:
@@ -358,43 +211,97 @@ class FileVotesPage:
         else:
             self._show_head()  # the battle on the page stays: a person may be reading it
 
+    # what is shown
+
+    def _room(self) -> None:
+        say = self.say
+        self.head, self.question, self.outcome = card_pane(), card_pane(), card_pane(visible=False)
+        orders: tuple[Order, ...] = ("uncertain", "informative", "file")
+        self.order = pn.widgets.Select(
+            label=say("file.order"),
+            options={say(f"file.order_{order}"): order for order in orders},
+            sizing_mode="stretch_width",
+            margin=0,
+            css_classes=["order"],
+        )
+        self.order.param.watch(lambda _: self._order_changed(), "value")
+        self.skip_button = pn.widgets.Button(label=say("file.skip"), align="end", margin=0, css_classes=["skip"])
+        self.skip_button.on_click(lambda _: self.skip())
+        other = pn.widgets.Button(label=say("file.other"), align="end", margin=0, css_classes=["other"])
+        other.on_click(lambda _: self.close())
+        self.columns = {side: self._column(side) for side in ("a", "b")}
+        self.bar = VoteBar(
+            choices=[[choice, say(f"choice.{choice}")] for choice in CHOICES],
+            words={"label": say("file.votes"), "undo": say("file.undo"), "next": say("file.next"), "again": ""},
+            sizing_mode="stretch_width",
+            margin=0,
+        )
+        self.bar.param.watch(self._pressed, "press")
+        tools = in_line(self.order, self.skip_button, other)
+        self.room = stacked(
+            card_sheet(self.head, tools),
+            card_sheet(self.question),
+            self.outcome,
+            grid(*self.columns.values()),
+            sticky(self.bar),
+        )
+
+    def _column(self, side: str) -> AnswerColumn:
+        name = self.say(f"history.answer_{side}")
+        return AnswerColumn(
+            side=side, words={"name": name, "again": ""}, state="done", sizing_mode="stretch_width", margin=0
+        )
+
+    def _pressed(self, event: Any) -> None:
+        code = event.new.get("code")
+        if code == "next":
+            self.show_next()
+        elif code == "undo":
+            self.undo()
+        elif code in CHOICES:
+            self.vote(code)
+
+    def _order_changed(self) -> None:
+        if self.last is None and not self._waiting:
+            self.show_next()
+
     def _open_room(self, opened: bool) -> None:
-        self.chooser.visible, self.room.visible = not opened, opened
+        self.chooser.view.visible, self.room.visible = not opened, opened
 
     def _show(self) -> None:
+        """Show the present battle open to a vote, or that there is none."""
         self._show_head()
         battle = self.battle
-        self.undo_button.visible = self.next.visible = False
-        self._buttons(battle is not None)
-        self.skip_button.visible = battle is not None
-        if battle is None:
-            if self.row is None:
-                done = self.progress()
-                key = "file.finished" if done.done >= done.total else "file.only_passed"
-                self.question.object = f'<p class="nothing first">{escape(self.say(key))}</p>'
-                self.passed.clear()
-                self.outcome.object = ""
-                self.next.visible = done.done < done.total
-            for pane in self.answers.values():
-                pane.object = ""
+        self.outcome.visible = False
+        self.skip_button.disabled = battle is None
+        for column in self.columns.values():
+            column.visible = battle is not None
+        if battle is not None:
+            self.question.object = (
+                f'<div class="text question" dir="auto">{render_turns(tuple(battle.prompt)).html}</div>'
+            )
+            for side, content in (("a", battle.a), ("b", battle.b)):
+                self._answer(side, content.response)
+            self._line("open", self.say("file.open_judged" if battle.verdict is not None else "file.open_unjudged"))
             return
-        self.outcome.object = ""
-        self.question.object = self._text(battle.prompt, "question")
-        for side, content in (("a", battle.a), ("b", battle.b)):
-            self.answers[side].object = self._text(content.response, "answer")
+        if self._waiting or self.row is not None:
+            return
+        done = self.progress()
+        finished = done.done >= done.total
+        sentence = self.say("file.finished" if finished else "file.only_passed")
+        self.question.object = f'<p class="nothing first">{escape(sentence)}</p>'
+        self.passed.clear()
+        self._line("judging" if finished else "voted", "")
 
-    def _text(self, turns: Any, kind: str) -> str:
+    def _answer(self, side: str, turns: Sequence[str]) -> None:
         shown = render_turns(tuple(turns))
-        more = ""
-        if shown.left_out:
-            more = f'<p class="hint">{escape(self.say("history.left_out", count=shown.left_out))}</p>'
-        return f'<div class="text {kind}">{shown.html}{more}</div>'
+        note = self.say("history.left_out", count=f"{shown.left_out:,}") if shown.left_out else ""
+        self.columns[side].param.update(html=shown.html, note=note, who="", chosen="")
 
     def _show_head(self) -> None:
         if self.file is None or self.verdicts is None:
             return
         done, verdicts = self.progress(), self.verdicts
-        share = f"{100 * done.share:.2f}%"
         parts = [self.say("file.done", done=f"{done.done:,}", total=f"{done.total:,}", share=percent(done.share))]
         if self.file.left_out:
             parts.append(self.say("file.left_out", count=f"{self.file.left_out:,}"))
@@ -408,42 +315,28 @@ class FileVotesPage:
         self.head.object = (
             f'<div class="status"><b>{plain(self.file.name, 120)}</b>{notes}</div>'
             f'<div class="bar-of" role="progressbar" aria-valuemin="0" aria-valuemax="{done.total}" '
-            f'aria-valuenow="{done.done}"><i style="width:{share}"></i></div>'
+            f'aria-valuenow="{done.done}"><i style="width:{100 * done.share:.2f}%"></i></div>'
         )
 
     def _show_outcome(self) -> None:
-        assert self.battle is not None
+        assert self.battle is not None and self.last is not None
         # what stands in the store, and not what this page holds: another judge may have been first
         stored = self.store.votes(VoteFilter(session=self.session, origin=self.battle.origin, last=1))
         row = with_outcomes(stored).iloc[-1]
-        names = " · ".join(
-            f"{self.say(f'history.answer_{side}')}: {content.model}"
-            for side, content in (("a", self.battle.a), ("b", self.battle.b))
-            if content.model
-        )
-        models = f'<p class="hint">{plain(names, 200)}</p>' if names else ""
-        self.outcome.object = f'<div role="status">{verdict_line(row, self.say)}{models}</div>'
-        self._buttons(False)
-        self.skip_button.visible = False
-        self.next.visible = self.undo_button.visible = True
+        self.outcome.object = f'<div role="status">{verdict_line(row, self.say)}</div>'
+        self.outcome.visible = True
+        self.skip_button.disabled = True
+        for side, content in (("a", self.battle.a), ("b", self.battle.b)):
+            decided = self.last.choice in ("a", "b")
+            chosen = ("won" if self.last.choice == side else "lost") if decided else ""
+            self.columns[side].param.update(who=content.model, chosen=chosen)
         self._show_head()
-        self._close_undo_later()
+        left = max((self.last.undo_until - datetime.now(UTC)).total_seconds(), 0.0)
+        self._line("voted", self.say("file.voted", choice=self.say(f"choice.{self.last.choice}")), undo=left)
 
-    def _close_undo_later(self) -> None:
-        document, last = pn.state.curdoc, self.last
-        if document is None or document.session_context is None or last is None:
-            return
+    def _line(self, stage: str, line: str, warns: bool = False, undo: float = 0.0) -> None:
+        self.bar.param.update(stage=stage, line=line, warns=warns, undo_seconds=undo, turn=self.bar.turn + 1)
 
-        def close() -> None:
-            if self.last is last:
-                self.undo_button.visible = False
-
-        left = max((last.undo_until - datetime.now(UTC)).total_seconds(), 0.0)
-        document.add_timeout_callback(close, int(1000 * left))
-
-    def _buttons(self, opened: bool) -> None:
-        for button in self.buttons.values():
-            button.disabled = not opened
-
-    def _tell(self, sentence: str, kind: str) -> None:
-        self.outcome.object = f'<p class="verdict" role="alert"><span class="{kind}">{plain(sentence, 400)}</span></p>'
+    def _why(self, fault: UserError) -> str:
+        key = f"store.{fault.code}" if isinstance(fault, StoreFault) else ""
+        return self.say(key, **fault.details) if isinstance(fault, StoreFault) and key in self.say else str(fault)

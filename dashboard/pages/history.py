@@ -57,6 +57,7 @@ class HistoryPage:
             options={say("history.styles"): "style", say("history.models"): "model"},
             value="style",
             sizing_mode="stretch_width",
+            margin=(0, 0, 8, 0),
             css_classes=["ranked-by"],
         )
         self.ranked_by.param.watch(lambda _: self._show(), "value")
@@ -99,7 +100,7 @@ class HistoryPage:
         )
         for widget in (self.mine, self.choice, self.agrees, self.source, self.lang, self.search):
             widget.width = None
-            widget.sizing_mode = "stretch_width"
+            widget.sizing_mode, widget.margin = "stretch_width", 0
             widget.param.watch(lambda _: self._show(), "value")
 
     def _languages(self) -> None:
@@ -171,7 +172,7 @@ class HistoryPage:
             pagination="remote",
             page_size=PAGE_ROWS,
             layout="fit_columns",
-            widths={"time": 140, "vote": 105, "call": 105, "agrees": 95, "language": 105},
+            widths={"time": 160, "vote": 105, "call": 105, "agrees": 95, "language": 105},
             sorters=[{"field": "time", "dir": "desc"}],
             formatters={name: {"type": "plaintext"} for name in titles},
             configuration={
@@ -182,6 +183,7 @@ class HistoryPage:
                 "placeholder": say("history.none_found"),
             },
             sizing_mode="stretch_width",
+            margin=0,
             stylesheets=[TABLE],
             css_classes=["votes"],
         )
@@ -223,6 +225,7 @@ class HistoryPage:
             label=self.say(f"history.export_as.{kind}"),
             embed=False,
             sizing_mode="stretch_width",
+            margin=0,
             css_classes=["export"],
         )
 

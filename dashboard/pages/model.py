@@ -10,7 +10,7 @@ import panel as pn
 from dashboard.pages import model_cards as cards
 from dashboard.pages.aside import aside
 from dashboard.pages.base import Context
-from dashboard.pages.cards_look import boxed, card_pane, grid, stacked
+from dashboard.pages.cards_look import boxed, card_pane, grid, in_line, stacked
 from dashboard.render import plain, render
 from dashboard.saved_runs import SavedRun
 from pipelines.errors import UserError
@@ -30,9 +30,11 @@ class ModelPage:
     def panel(self) -> pn.viewable.Viewable:
         """Return what is shown."""
         say = self.say
-        self.choice = pn.widgets.Select(label=say("model.choose"), options={}, sizing_mode="stretch_width")
+        self.choice = pn.widgets.Select(label=say("model.choose"), options={}, sizing_mode="stretch_width", margin=0)
         self.choice.param.watch(lambda _: self._show(), "value")
-        self.switch = pn.widgets.Button(label=say("model.use"), color="primary", align="end", css_classes=["use"])
+        self.switch = pn.widgets.Button(
+            label=say("model.use"), color="primary", align="end", margin=0, css_classes=["use"]
+        )
         self.switch.on_click(self._use)
         self.message = card_pane()
         self.panes = {name: card_pane() for name in CARDS}
@@ -136,18 +138,19 @@ class ModelPage:
         parts: list[Any] = [
             boxed(
                 say("model.facts"),
-                pn.Row(self.choice, self.switch, sizing_mode="stretch_width"),
+                in_line(self.choice, self.switch),
                 self.message,
                 panes["facts"],
             ),
             boxed(say("model.results"), panes["results"], hint=say("model.results_hint")),
             grid(
                 boxed(say("model.calibration"), panes["calibration"], hint=say("model.calibration_hint")),
-                self.importances,
-                boxed(say("model.by_length"), panes["length"], hint=say("model.by_length_hint")),
-                boxed(say("model.by_language"), panes["language"]),
-                least="26rem",
+                stacked(
+                    boxed(say("model.by_length"), panes["length"], hint=say("model.by_length_hint")),
+                    boxed(say("model.by_language"), panes["language"]),
+                ),
             ),
+            self.importances,
             self.card,
         ]
         return stacked(*parts)

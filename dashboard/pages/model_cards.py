@@ -125,10 +125,9 @@ def importances(gains: pd.DataFrame, say: Say, group_name: Callable[[str], str])
         Row(f"{row['block']}: {row['column']}", row["share"], note=f"{100 * row['share']:.1f} %")
         for row in gains.head(MOST_FEATURES).to_dict("records")
     ]
-    return (
-        f"{bars(groups, say('model.importances'))}<h4>{escape(say('model.top_features'))}</h4>"
-        f"{bars(features, say('model.top_features'))}"
-    )
+    left = bars(groups, say("model.importances"))
+    right = f"<h4>{escape(say('model.top_features'))}</h4>{bars(features, say('model.top_features'))}"
+    return f"<div class='sides'><section>{left}</section><section>{right}</section></div>"
 
 
 def _accuracies(

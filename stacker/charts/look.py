@@ -6,7 +6,8 @@ CHARTS = """
   --grey: light-dark(#8a929c, #7d8792);
   color: inherit; font-size: .875rem; line-height: 1.35; margin: 0; }
 .chart i { font-style: normal; display: block; }
-.chart .first { --mark: var(--first); } .chart .second { --mark: var(--second); }
+.chart .first { --mark: var(--first, light-dark(#0072b2, #56b4e9)); } .chart .second {
+  --mark: var(--second, light-dark(#c45500, #e69f00)); }
 .chart .third { --mark: var(--third); } .chart .grey { --mark: var(--grey); }
 
 .rows { display: grid; gap: .1rem; }
@@ -28,7 +29,8 @@ CHARTS = """
   border-radius: 50%; background: var(--mark); }
 .rows .two .first { translate: 0 -.42rem; } .rows .two .second { translate: 0 .42rem; }
 .rows .dot.second { border-radius: .15rem; scale: .85; }
-.rows .bar { position: absolute; inset: .3rem auto .3rem 0; border-radius: 0 .25rem .25rem 0; background: var(--first);
+.rows .bar { position: absolute; inset: .3rem auto .3rem 0; border-radius: 0 .25rem .25rem 0;
+  background: var(--first, light-dark(#0072b2, #56b4e9));
   min-width: 2px; }
 .rows .faint { opacity: .6; }
 .rows .ticks { min-height: 1.2rem; font-size: .75rem; color: color-mix(in srgb, currentColor 66%, transparent); }
@@ -64,11 +66,12 @@ CHARTS = """
 .legend span i { width: .7rem; height: .7rem; border-radius: 50%; background: var(--mark); }
 .legend .second i { border-radius: .1rem; } .legend .third i { border-radius: .1rem; rotate: 45deg; scale: .85; }
 
-.confusion { border-collapse: separate; border-spacing: .25rem; width: 100%; table-layout: fixed; text-align: center; }
+.confusion { border-collapse: separate; border-spacing: .25rem; width: 100%; table-layout: fixed;
+  text-align: center; }
 .confusion th { font-weight: 500; padding: .25rem; overflow-wrap: anywhere; font-size: .8125rem; }
 .confusion .title { color: color-mix(in srgb, currentColor 66%, transparent); font-size: .75rem; }
 .confusion td { padding: .55rem .25rem; border-radius: .4rem;
-  background: color-mix(in srgb, var(--first) calc(var(--share, 0) * 60% + 4%), transparent); }
+  background: color-mix(in srgb, var(--first, light-dark(#0072b2, #56b4e9)) calc(var(--share, 0) * 60% + 4%), transparent); }
 .confusion td.corner { background: none; }
 .confusion td.same { outline: 2px solid color-mix(in srgb, currentColor 35%, transparent); outline-offset: -2px; }
 .confusion b { display: block; font-size: 1rem; font-variant-numeric: tabular-nums; font-weight: 600; }
