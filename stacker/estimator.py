@@ -32,6 +32,7 @@ from stacker.params import LearnersParams, Params, parse_params
 from stacker.prepare import Prepared, features_version
 from stacker.stack import fit_stack
 from stacker.texts import COLUMNS, battles_of
+from stacker.verdict import most_probable
 
 VOCABULARIES: tuple[tuple[Any, Any, Any], ...] = (OUTCOMES, ("A", "B", "tie"), ("model_a", "model_b", "tie"), (0, 1, 2))
 """Ways to write the outcomes A, B and tie; the labels of one fit are of one of them."""
@@ -148,9 +149,12 @@ class PreferenceStacker(ClassifierMixin, BaseEstimator):
         return found if len(self.classes_) == 3 else found / (found[:, :1] + found[:, 1:])
 
     def predict(self, X: Any) -> Any:  # noqa: N803
-        """Return the (n,) most probable labels."""
+        """Return the (n,) most probable labels; where A and B are alike, a tie if ties are among `classes_`."""
         found = self.predict_proba(X)
-        return self.classes_[found.argmax(axis=1)]
+        if len(self.classes_) < len(OUTCOMES):
+            return self.classes_[found.argmax(axis=1)]
+        order = [self.classes_.tolist().index(label) for label in self._vocabulary]
+        return self.classes_[np.array(order)[most_probable(found[:, order])]]
 
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags: rows of texts, no numbers."""

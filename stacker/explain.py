@@ -156,7 +156,9 @@ class GroupEffects:
     base_tie: float
 
 
-def group_effects(members: Sequence[Member], pool: Pool, base: Baseline, data: LearnerData) -> GroupEffects:
+def group_effects(
+    members: Sequence[Member], pool: Pool, base: Baseline, data: LearnerData, said: Floats | None = None
+) -> GroupEffects:
     """Attribute n verdicts to groups of features and learners.
 
     Parameters
@@ -169,6 +171,8 @@ def group_effects(members: Sequence[Member], pool: Pool, base: Baseline, data: L
         Where explanations start.
     data : LearnerData, n rows
         The battles.
+    said : (n, K, 3) float or None
+        What the learners say of them, where that is known already: a transformer takes its time.
     """
     seen = {m.name: m.learner.pairs(data) for m in members if isinstance(m.learner, PairLearner)}
     owners = {name: np.array([group_of_feature(column) for column in pairs.names]) for name, pairs in seen.items()}
@@ -180,7 +184,7 @@ def group_effects(members: Sequence[Member], pool: Pool, base: Baseline, data: L
     base_tie = pool.tie_offset_
     there = coalitions(len(players))
     worth = np.zeros((len(data), len(there), 2))
-    for member, w, v in zip(members, pool.margin_weights_, pool.tie_weights_, strict=True):
+    for number, (member, w, v) in enumerate(zip(members, pool.margin_weights_, pool.tie_weights_, strict=True)):
         if member.name in seen:
             shown = there[:, [players.index(owner) for owner in owners[member.name]]]
             for row in range(len(data)):
@@ -191,7 +195,7 @@ def group_effects(members: Sequence[Member], pool: Pool, base: Baseline, data: L
         else:
             # It is a player by itself and the pool adds learners up: its value is what it says less what it says
             # when it is absent, and no coalition has to be asked for it.
-            margins, ties = margins_and_ties(member.learner.predict_proba(data))
+            margins, ties = margins_and_ties(member.learner.predict_proba(data) if said is None else said[:, number])
             column = place[readers[member.name]]
             margin[:, column] += w * margins
             tie[:, column] += v * (ties - base.ties[member.name])

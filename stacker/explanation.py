@@ -12,7 +12,7 @@ from stacker.explain import STATED, GroupEffects
 from stacker.groups import LENGTH, PROMPT, TRANSFORMER, WORDS, group_of_feature, parsed
 from stacker.tree_effects import TreeEffects
 from stacker.verdict import Verdict
-from stacker.wording import MEANING, about_ties, compared, favours, of_both, of_prompt
+from stacker.wording import MEANING, about_ties, compared, favours, kind_of, of_both, of_prompt
 
 _SHOWN = 8
 _NAMED = 3
@@ -50,6 +50,8 @@ class FeaturePart:
         `answers` where each answer has a value, `prompt`, or `both` where the answers share one.
     group : str
         Its group.
+    kind : str
+        How to write its numbers: count, log count (log(1 + count)), share (of 1), flag (0 or 1) or score.
     a, b : float or None
         Its value for either answer; None where it does not apply or belongs to the prompt or to both.
     difference : float or None
@@ -65,6 +67,7 @@ class FeaturePart:
     feature: str
     of: str
     group: str
+    kind: str
     a: float | None
     b: float | None
     difference: float | None
@@ -219,7 +222,8 @@ def _feature_part(
         found = values[f"{block}: {column} ({'prompt' if of == 'prompt' else 'A,B'})"]
         text = (of_prompt if of == "prompt" else of_both)(block, column, found)
         value = _known(found)
-    return FeaturePart(f"{block}: {column}", of, group, a, b, difference, value, margin, tie, text)
+    kind = kind_of(block, column)
+    return FeaturePart(f"{block}: {column}", of, group, kind, a, b, difference, value, margin, tie, text)
 
 
 def _reason(

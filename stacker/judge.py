@@ -147,8 +147,9 @@ class Judge:
         if self.baseline is None:
             raise UserError("this judge holds no baseline to explain from; make it again by stacker.run.")
         data = self.data(one_battle(prompt, response_a, response_b), cache=None, threads=1, progress=silent)
-        verdict = Verdict.of(self.pool.predict_proba(self.member_probabilities(data))[0])
-        groups = group_effects(self.members, self.pool, self.baseline, data)
+        said = self.member_probabilities(data)
+        verdict = Verdict.of(self.pool.predict_proba(said)[0])
+        groups = group_effects(self.members, self.pool, self.baseline, data, said)
         learners = [member.learner for member in self.members]
         trees = tree_effects(learners, self.pool, data)
         terms = term_effects(learners, self.pool, data, 0, TERMS)

@@ -6,11 +6,17 @@ from typing import Any
 import numpy as np
 
 from pipelines.battles import OUTCOMES
-from stacker.learners.base import Floats
+from stacker.learners.base import Floats, Ints
 from stacker.pool import margins_and_ties
 
 SIDES = ("A", "B", "tie")
 """The three outcomes as people say them, in the order of `pipelines.battles.OUTCOMES`."""
+
+
+def most_probable(probabilities: Floats) -> Ints:
+    """Return the (n,) most probable outcomes of (n, 3) probabilities; where A and B are alike, no side wins: a tie."""
+    a, b, tie = probabilities.T
+    return np.where((a == b) | (tie >= np.maximum(a, b)), 2, np.where(a > b, 0, 1)).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -35,9 +41,7 @@ class Verdict:
     @property
     def preferred(self) -> str:
         """The most probable outcome: "A", "B" or "tie"; equal chances of A and B count as a tie."""
-        if self.a == self.b or self.tie >= max(self.a, self.b):
-            return "tie"
-        return "A" if self.a > self.b else "B"
+        return SIDES[int(most_probable(np.array([self.probabilities]))[0])]
 
     @property
     def expected_score(self) -> float:

@@ -12,6 +12,7 @@ import pandas as pd
 from pipelines.battles import OUTCOMES
 from pipelines.errors import UserError
 from stacker.learners.base import Floats
+from stacker.verdict import most_probable
 
 KAGGLE, ARENA = "kaggle", "arena"
 COLUMNS = {
@@ -55,7 +56,7 @@ def verdict_rows(battles: pd.DataFrame, probabilities: Floats, columns: str) -> 
     ids = battles["id"].tolist()
     if columns == KAGGLE:
         return [(name, *row) for name, row in zip(ids, numbers, strict=True)]
-    winners = [WINNERS[place] for place in shares.argmax(axis=1).tolist()] if len(shares) else []
+    winners = [WINNERS[place] for place in most_probable(shares).tolist()]
     models = (battles[side].tolist() for side in ("model_a", "model_b"))
     return [(*row[:-1], *row[-1]) for row in zip(ids, *models, winners, numbers, strict=True)]
 

@@ -55,6 +55,8 @@ def kind_of(block: str, column: str) -> str:
         return KIND_SHARE
     if name in _SCORES or column in _RATIOS:
         return KIND_SCORE
+    if block == "agreement":
+        return KIND_FLAG if column in _AGREEMENTS else KIND_SHARE
     if block in _COUNTING_BLOCKS or name in ("overlap: shared content words", "turns: empty answers"):
         return KIND_COUNT
     return KIND_SCORE

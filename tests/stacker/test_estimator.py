@@ -182,6 +182,17 @@ def test_without_ties_there_are_two_classes():
     assert PreferenceStacker(**QUICK).fit(frame, np.ones(60, dtype=int)).classes_.tolist() == [0, 1]
 
 
+def test_answers_that_are_alike_are_a_tie():
+    frame, outcome = battles(60, seed=9)
+    twins = frame.assign(response_b=frame["response_a"])
+    decided = np.where(outcome == 2, np.arange(60) % 2, outcome)
+    decided[0] = 2  # nearly no ties: A and B are more probable, and equally so
+    stacker = PreferenceStacker(**QUICK).fit(frame, decided)
+    found = stacker.predict_proba(twins)
+    np.testing.assert_array_equal(found[:, 0], found[:, 1])
+    assert (found[:, 0] > found[:, 2]).any() and set(stacker.predict(twins)) == {2}
+
+
 def test_clone_cross_validation_and_search():
     frame, outcome = battles(60, seed=8)
     y = labels(outcome, ("A", "B", "tie"))
