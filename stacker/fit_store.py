@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -40,9 +41,9 @@ class FitStore:
         if not path.exists():
             return None
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 return {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, KeyError):  # damaged by the disk: fit again
+        except (OSError, ValueError, KeyError, BadZipFile):  # damaged by the disk: fit again
             return None
 
     def keep_arrays(self, key: str, arrays: Mapping[str, Any]) -> None:

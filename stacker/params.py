@@ -17,6 +17,8 @@ from pipelines.sources import DataParams
 from stacker.learners.boosting import LightGBMParams, XGBoostParams
 from stacker.learners.linear import LinearParams
 from stacker.learners.sparse import SparseParams
+from stacker.learners.transformer.params import TransformersParams
+from stacker.reporting.params import ReportParams
 from stacker.stack import StackParams
 
 
@@ -47,7 +49,9 @@ class Params(Section):
     features: FeatureParams = FeatureParams()
     encoder: EncoderParams = EncoderParams()
     learners: LearnersParams = LearnersParams()
+    transformer: TransformersParams = TransformersParams()
     stack: StackParams = StackParams()
+    report: ReportParams = ReportParams()
     run: RunParams = RunParams()
     dashboard: dict[str, Any] = Field(default_factory=dict)
     """Read by the dashboard, which checks it; nothing here depends on it."""

@@ -19,6 +19,7 @@ from stacker.explain import baseline
 from stacker.judge import Judge
 from stacker.learners.base import FLIP, Floats
 from stacker.learners.configured import configured_learners
+from stacker.learners.transformer.chosen import choose_transformers, configured_transformers
 from stacker.level0 import Level0, level0, members
 from stacker.params import Params, described_keys, dump_params, read_params
 from stacker.prepare import Prepared, prepare
@@ -76,9 +77,17 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
     with folder.writing():
         folder.results.unlink(missing_ok=True)
         sweep(params.run.cache / "fits", OLD_PART_S)
+        transformers = choose_transformers(params.transformer, params.encoder)
         prepared = prepare(params, folder.set_aside, screen)
+        for message in sorted({chosen.encoder.message for chosen in transformers if chosen.encoder.message}):
+            screen.note(message)
         seconds = {"features": time.perf_counter() - begun}
-        learners = configured_learners(params.learners)
+        learners = [
+            *configured_learners(params.learners),
+            *configured_transformers(
+                transformers, screen.progress, params.transformer.trees, params.learners.lightgbm
+            ),
+        ]
         with screen.working():
             level = level0(learners, prepared, screen.progress)
             stacked = cross_fitted(params.stack, level.probabilities, prepared.fit, prepared.folds)
@@ -95,6 +104,7 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
         predictions = {**level.by_name(), results.STACK: stacked}
         predictions |= baselines.out_of_fold_baselines(prepared.data.texts, prepared.fit, prepared.folds)
         found = _results(params, prepared, level, predictions)
+        found["transformers"] = [chosen.described() for chosen in transformers]
         found["stack"] = pool.to_dict()
         found["swap_error"] = {**level.swap_errors, results.STACK: swap_error(judge, prepared)}
         judge.about["scores"] = {results.STACK: found["scores"][results.STACK]}

@@ -1,0 +1,39 @@
+"""Runs on few built-in battles with small learners: whole, and done in seconds."""
+
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from stacker.console import Screen
+from stacker.params import Params, parse_params
+from stacker.run import run
+
+SMALL: dict[str, Any] = {
+    "data": {"sample": {"rows": 120, "test_rows": 15}},
+    "folds": {"count": 3},
+    "features": {"embedding": False},
+    "learners": {
+        "lightgbm": {"rounds": 15, "bags": 2, "leaves": 4, "least_rows": 5},
+        "xgboost": {"rounds": 15, "bags": 2, "leaves": 4, "least_rows": 5},
+        "linear": {"strengths": [0.003], "components": 4},
+        "sparse": {"words": 500, "characters": 500, "strengths": [1.0]},
+    },
+    "transformer": {"enabled": False},
+    "run": {"threads": 1, "bootstrap_draws": 100},
+}
+
+
+def small_params(folder: Path, **sections: dict[str, Any]) -> Params:
+    """Return small parameters that write into `folder`; each section given replaces keys of the small one."""
+    content = {name: {**SMALL.get(name, {}), **sections.get(name, {})} for name in SMALL | sections}
+    content["run"] = {**content["run"], "folder": str(folder / "run"), "cache": str(folder / "cache")}
+    return parse_params(content)
+
+
+def small_run(params: Params) -> tuple[dict[str, Any], str]:
+    """Run, and return what results.json holds and what the screen showed."""
+    shown = StringIO()
+    found = run(params, Screen(Console(file=shown, soft_wrap=True, highlight=False)))
+    return found, shown.getvalue()
