@@ -15,7 +15,14 @@ from stacker.learners.transformer import training
 from stacker.learners.transformer.learner import TransformerLearner
 from stacker.learners.transformer.params import TransformerParams
 
-ONE_STEP = {"epochs": 0.05, "strengths": (0.01,), "batch": 16, "prompt_tokens": 16, "answer_tokens": 24}
+ONE_STEP = {
+    "tuning": "top_k",
+    "epochs": 0.05,
+    "strengths": (0.01,),
+    "batch": 16,
+    "prompt_tokens": 16,
+    "answer_tokens": 24,
+}
 
 
 def fitted(folder, data, outcome, *, workdir=None, **settings):

@@ -47,7 +47,7 @@ class TransformerSettings(Section):
 
     head: Literal["joint", "pairwise"] = "pairwise"
     ties: Literal["davidson", "rao_kupper"] = "davidson"
-    tuning: Literal["frozen", "top_k", "lora", "all"] = "top_k"
+    tuning: Literal["frozen", "top_k", "lora", "all"] = "frozen"
     top_layers: int = Field(1, ge=0)
     lora_rank: int = Field(8, ge=1)
     lora_alpha: int = Field(16, ge=1)
