@@ -71,7 +71,8 @@ CHARTS = """
 .confusion th { font-weight: 500; padding: .25rem; overflow-wrap: anywhere; font-size: .8125rem; }
 .confusion .title { color: color-mix(in srgb, currentColor 66%, transparent); font-size: .75rem; }
 .confusion td { padding: .55rem .25rem; border-radius: .4rem;
-  background: color-mix(in srgb, var(--first, light-dark(#0072b2, #56b4e9)) calc(var(--share, 0) * 60% + 4%), transparent); }
+  --ground: var(--first, light-dark(#0072b2, #56b4e9));
+  background: color-mix(in srgb, var(--ground) calc(var(--share, 0) * 60% + 4%), transparent); }
 .confusion td.corner { background: none; }
 .confusion td.same { outline: 2px solid color-mix(in srgb, currentColor 35%, transparent); outline-offset: -2px; }
 .confusion b { display: block; font-size: 1rem; font-variant-numeric: tabular-nums; font-weight: 600; }
