@@ -79,7 +79,8 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
         sweep(params.run.cache / "fits", OLD_PART_S)
         transformers = choose_transformers(params.transformer, params.encoder)
         prepared = prepare(params, folder.set_aside, screen)
-        for message in sorted({chosen.encoder.message for chosen in transformers if chosen.encoder.message}):
+        said = None if prepared.encoder is None else prepared.encoder.resolved.message
+        for message in sorted({chosen.encoder.message or "" for chosen in transformers} - {said or "", ""}):
             screen.note(message)
         seconds = {"features": time.perf_counter() - begun}
         learners = [
