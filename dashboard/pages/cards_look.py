@@ -44,7 +44,8 @@ h4 { font-size: .9375rem; font-weight: 600; margin: 1.25rem 0 .25rem; }
 .details { border-top: 1px solid color-mix(in srgb, currentColor 13%, transparent); margin-top: 1rem;
   padding-top: 1rem; }
 .sides { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1rem; }
-.sides section { min-width: 0; } .sides h4 { margin-top: .25rem; display: flex; flex-wrap: wrap; gap: .25rem .6rem;
+.sides section { min-width: 0; container-type: inline-size; }
+.sides h4 { margin-top: .25rem; display: flex; flex-wrap: wrap; gap: .25rem .6rem;
   align-items: baseline; }
 .sides h4 small { font-weight: 400; color: color-mix(in srgb, currentColor 70%, transparent); }
 .badge { font-size: .75rem; font-weight: 500; padding: .1rem .5rem; border-radius: 1rem;
@@ -70,6 +71,24 @@ h4 { font-size: .9375rem; font-weight: 600; margin: 1.25rem 0 .25rem; }
 .bar-of i { background: var(--first); transition: width .25s; }
 .status { display: flex; flex-wrap: wrap; gap: .15rem 1.25rem; justify-content: space-between; font-size: .875rem; }
 .status span { color: color-mix(in srgb, currentColor 70%, transparent); font-variant-numeric: tabular-nums; }
+"""
+WIDGET = """
+:host { font-size: .9375rem; }
+.bk-input, select.bk-input { border: 1px solid var(--line); border-radius: .7rem; background-color: var(--surface);
+  color: var(--text); font: .9375rem/1.4 var(--body-font); padding: .45rem .7rem; height: 2.5rem; min-height: 2.5rem; }
+.bk-input:focus { border-color: var(--accent); box-shadow: var(--ring); outline: none; }
+label { font-size: .8125rem; color: var(--soft); padding-bottom: .2rem; }
+.bk-btn, .bk-btn-group .bk-btn, a { font: 550 .9375rem/1.3 var(--body-font); }
+.bk-btn { border: 1px solid var(--line); border-radius: .7rem; background: var(--surface); color: var(--text);
+  padding: .5rem 1rem; min-height: 2.5rem; box-shadow: none !important; }
+.bk-btn:hover:not(:disabled) { border-color: color-mix(in srgb, var(--accent) 60%, var(--line));
+  background: color-mix(in srgb, var(--accent) 7%, var(--surface)); color: var(--text); }
+.bk-btn:focus-visible { outline: none; box-shadow: var(--ring) !important; }
+.bk-btn-primary { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
+.bk-btn-primary:hover:not(:disabled) { background: var(--accent); color: var(--on-accent); filter: brightness(1.06); }
+.bk-btn:disabled { opacity: .5; }
+.bk-btn-group .bk-btn.bk-active { background: color-mix(in srgb, var(--accent) 14%, var(--surface)); font-weight: 650;
+  border-color: color-mix(in srgb, var(--accent) 50%, var(--line)); }
 """
 TABLE = """
 :host { color: var(--text); --line: color-mix(in srgb, currentColor 12%, transparent); }
@@ -110,6 +129,11 @@ def boxed(title: str, *parts: Any, hint: str = "") -> pn.Column:
 def card_sheet(*parts: Any) -> pn.Column:
     """Return a card without a title."""
     return pn.Column(*parts, sizing_mode="stretch_width", css_classes=["card"], stylesheets=[PAGES])
+
+
+def plain_button(label: str, kind: str) -> pn.widgets.Button:
+    """Return a button that does not stand out, with a CSS class."""
+    return pn.widgets.Button(label=label, align="end", margin=0, css_classes=[kind], stylesheets=[WIDGET])
 
 
 def in_line(*parts: Any) -> pn.Row:

@@ -10,7 +10,7 @@ from dashboard import battle_files
 from dashboard.battle_files import BattleFile
 from dashboard.pages.aside import aside
 from dashboard.pages.base import Context
-from dashboard.pages.cards_look import boxed, card_pane, in_line
+from dashboard.pages.cards_look import WIDGET, boxed, card_pane, in_line
 from dashboard.pages.upload import Upload
 from dashboard.render import plain
 from pipelines.errors import UserError
@@ -44,9 +44,11 @@ class FileChooser:
             margin=0,
         )
         self.upload.on_file(lambda name, content: self.load(lambda: battle_files.uploaded(name, content)))
-        self.choice = pn.widgets.Select(label=say("file.or_choose"), options={}, sizing_mode="stretch_width", margin=0)
+        self.choice = pn.widgets.Select(
+            label=say("file.or_choose"), options={}, sizing_mode="stretch_width", margin=0, stylesheets=[WIDGET]
+        )
         self.open = pn.widgets.Button(
-            label=say("file.open"), color="primary", align="end", margin=0, css_classes=["open"]
+            label=say("file.open"), color="primary", align="end", margin=0, css_classes=["open"], stylesheets=[WIDGET]
         )
         self.open.on_click(lambda _: self._open())
         self.choices = in_line(self.choice, self.open)

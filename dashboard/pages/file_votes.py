@@ -16,7 +16,7 @@ from dashboard.file_verdicts import FileVerdicts, Opinion, opinion_of
 from dashboard.limits import LimitReached
 from dashboard.pages.aside import aside
 from dashboard.pages.base import Context
-from dashboard.pages.cards_look import card_pane, card_sheet, grid, in_line, stacked, sticky
+from dashboard.pages.cards_look import WIDGET, card_pane, card_sheet, grid, in_line, stacked, sticky
 from dashboard.pages.file_chooser import FileChooser
 from dashboard.pages.history_cards import percent, verdict_line
 from dashboard.records import CHOICES, Battle, Choice, Side, Voted, file_battle_id
@@ -223,11 +223,16 @@ class FileVotesPage:
             sizing_mode="stretch_width",
             margin=0,
             css_classes=["order"],
+            stylesheets=[WIDGET],
         )
         self.order.param.watch(lambda _: self._order_changed(), "value")
-        self.skip_button = pn.widgets.Button(label=say("file.skip"), align="end", margin=0, css_classes=["skip"])
+        self.skip_button = pn.widgets.Button(
+            label=say("file.skip"), align="end", margin=0, css_classes=["skip"], stylesheets=[WIDGET]
+        )
         self.skip_button.on_click(lambda _: self.skip())
-        other = pn.widgets.Button(label=say("file.other"), align="end", margin=0, css_classes=["other"])
+        other = pn.widgets.Button(
+            label=say("file.other"), align="end", margin=0, css_classes=["other"], stylesheets=[WIDGET]
+        )
         other.on_click(lambda _: self.close())
         self.columns = {side: self._column(side) for side in ("a", "b")}
         self.bar = VoteBar(

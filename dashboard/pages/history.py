@@ -14,7 +14,7 @@ from dashboard.analysis.votes import judged_only, with_outcomes
 from dashboard.pages import history_cards as cards
 from dashboard.pages.aside import aside
 from dashboard.pages.base import Context
-from dashboard.pages.cards_look import TABLE, boxed, card_pane, grid, stacked
+from dashboard.pages.cards_look import TABLE, WIDGET, boxed, card_pane, grid, stacked
 from dashboard.records import CHOICES
 from pipelines.battles import text_of
 from stacker.charts.controls import show_controls
@@ -59,6 +59,7 @@ class HistoryPage:
             sizing_mode="stretch_width",
             margin=(0, 0, 8, 0),
             css_classes=["ranked-by"],
+            stylesheets=[WIDGET],
         )
         self.ranked_by.param.watch(lambda _: self._show(), "value")
         self.downloads = [self._download(kind) for kind in exports.FORMATS]
@@ -100,7 +101,7 @@ class HistoryPage:
         )
         for widget in (self.mine, self.choice, self.agrees, self.source, self.lang, self.search):
             widget.width = None
-            widget.sizing_mode, widget.margin = "stretch_width", 0
+            widget.sizing_mode, widget.margin, widget.stylesheets = "stretch_width", 0, [WIDGET]
             widget.param.watch(lambda _: self._show(), "value")
 
     def _languages(self) -> None:
@@ -172,7 +173,7 @@ class HistoryPage:
             pagination="remote",
             page_size=PAGE_ROWS,
             layout="fit_columns",
-            widths={"time": 160, "vote": 105, "call": 105, "agrees": 95, "language": 105},
+            widths={"time": 160, "vote": 105, "call": 130, "agrees": 95, "language": 105},
             sorters=[{"field": "time", "dir": "desc"}],
             formatters={name: {"type": "plaintext"} for name in titles},
             configuration={
@@ -227,6 +228,7 @@ class HistoryPage:
             sizing_mode="stretch_width",
             margin=0,
             css_classes=["export"],
+            stylesheets=[WIDGET],
         )
 
     def _layout(self) -> pn.Column:

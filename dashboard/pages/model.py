@@ -10,7 +10,7 @@ import panel as pn
 from dashboard.pages import model_cards as cards
 from dashboard.pages.aside import aside
 from dashboard.pages.base import Context
-from dashboard.pages.cards_look import boxed, card_pane, grid, in_line, stacked
+from dashboard.pages.cards_look import WIDGET, boxed, card_pane, grid, in_line, stacked
 from dashboard.render import plain, render
 from dashboard.saved_runs import SavedRun
 from pipelines.errors import UserError
@@ -30,10 +30,12 @@ class ModelPage:
     def panel(self) -> pn.viewable.Viewable:
         """Return what is shown."""
         say = self.say
-        self.choice = pn.widgets.Select(label=say("model.choose"), options={}, sizing_mode="stretch_width", margin=0)
+        self.choice = pn.widgets.Select(
+            label=say("model.choose"), options={}, sizing_mode="stretch_width", margin=0, stylesheets=[WIDGET]
+        )
         self.choice.param.watch(lambda _: self._show(), "value")
         self.switch = pn.widgets.Button(
-            label=say("model.use"), color="primary", align="end", margin=0, css_classes=["use"]
+            label=say("model.use"), color="primary", align="end", margin=0, css_classes=["use"], stylesheets=[WIDGET]
         )
         self.switch.on_click(self._use)
         self.message = card_pane()

@@ -17,7 +17,8 @@ from pipelines.sample import sample_battles
 from stacker import results
 from stacker.judge import Judge, Member, learner_data
 from stacker.learners.base import Fit
-from stacker.learners.boosting import LightGBMLearner, LightGBMParams
+from stacker.learners.boosting import LightGBMParams
+from stacker.learners.configured import KINDS
 from stacker.pool import Pool
 
 BLOCKS_OFF = {"sentiment", "readability", "embedding", "overlap", "turns"}
@@ -33,7 +34,7 @@ def make_run(folder: Path, rows: int = 200) -> Path:
     data = learner_data(battles, params, None, None, 1, silent)
     outcome = battles["outcome"].to_numpy(dtype=np.int64)
     fit = Fit(outcome, np.ones(rows), prompt_groups(battles["prompt"]), 0, 1)
-    learner = LightGBMLearner(LightGBMParams(rounds=15, bags=1)).fit(data, fit)
+    learner = KINDS["lightgbm"](LightGBMParams(rounds=15, bags=1)).fit(data, fit)
     probabilities = learner.predict_proba(data)
     pool = Pool().fit(probabilities[:, None], outcome, np.ones(rows))
     about = {"battles": rows, "sources": {"built-in": rows}, "seed": 0, "versions": {"project": "0"}}

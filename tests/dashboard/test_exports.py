@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 
 from dashboard import exports
 from dashboard.analysis.votes import OUTCOME_OF
+from dashboard.export_votes import write_votes
+from dashboard.params import StoreParams
 from dashboard.records import CHOICES, Battle, Choice, Side
 from dashboard.store import VoteStore
-from pipelines.sources import read_battles
+from pipelines.errors import UserError
+from pipelines.sources import DataParams, load, read_battles
 
 FORMULAS = [
     "=1+1",
@@ -168,3 +171,21 @@ def test_a_run_can_learn_from_what_was_exported(
     assert battles["model_a"].tolist() == ["x"] * len(rows)
     if kind != "kaggle":  # Kaggle's columns have no language
         assert battles["lang"].tolist() == ["x"] * len(rows)
+
+
+@pytest.mark.parametrize("name", ["votes.csv", "votes.jsonl", "votes.parquet"])
+def test_the_command_writes_what_the_next_run_learns_from(tmp_path: Path, store: VoteStore, name: str) -> None:
+    stored(store, [((f"q{n}",), ("a",), ("b",)) for n in range(5)])
+    address = StoreParams(url=f"sqlite:///{tmp_path / 'votes.sqlite'}")
+    assert write_votes(tmp_path / name, address) == 5
+    loaded = load(DataParams(sources=({"path": tmp_path / name},)), tmp_path / "set_aside.jsonl")
+    assert (loaded.set_aside, loaded.train["outcome"].tolist()) == (0, [0, 2, 1, 2, 0])
+
+
+def test_the_command_refuses_what_it_cannot_write(tmp_path: Path, store: VoteStore) -> None:
+    address = StoreParams(url=f"sqlite:///{tmp_path / 'votes.sqlite'}")
+    with pytest.raises(UserError, match=r"ending '.txt'; give it one of .csv, .jsonl, .parquet"):
+        write_votes(tmp_path / "votes.txt", address)
+    with pytest.raises(UserError, match="holds no votes yet"):
+        write_votes(tmp_path / "votes.csv", address)
+    assert not (tmp_path / "votes.csv").exists()

@@ -1,0 +1,58 @@
+"""`python -m dashboard.export_votes votes.parquet`: the stored votes as a file, for `data.sources` of the next run."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from dashboard.exports import FORMATS
+from dashboard.params import StoreParams
+from dashboard.store import VoteStore
+from pipelines.artefacts import whole_file
+from pipelines.errors import UserError
+from stacker.console import Screen, run_command
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and write the file."""
+    parser = argparse.ArgumentParser(prog="python -m dashboard.export_votes", description=__doc__)
+    endings = ", ".join(Path(name).suffix for name, _ in FORMATS.values())
+    parser.add_argument("out", type=Path, help=f"the file to write; its ending says the form: {endings}")
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="names the vote store")
+    chosen = parser.parse_args(arguments)
+    run_command(lambda: _export(chosen.out, chosen.params))
+
+
+def write_votes(out: Path, store: StoreParams) -> int:
+    """Write the votes that hold to a file, whole or not at all, and return how many there are.
+
+    Raises
+    ------
+    UserError
+        When the ending is unknown, the store cannot be read, or it has no votes.
+    """
+    makers = {Path(name).suffix: make for name, make in FORMATS.values()}
+    if out.suffix not in makers:
+        raise UserError(f"{out}: has the ending {out.suffix!r}; give it one of {', '.join(makers)}.")
+    password = os.environ.get(store.password_env, "") if store.password_env else ""
+    opened = VoteStore.open(store.url, password=password)
+    try:
+        votes = opened.votes()
+    finally:
+        opened.close()
+    if votes.empty:
+        raise UserError(f"{store.url}: holds no votes yet; vote on the dashboard first.")
+    with whole_file(out) as part:
+        part.write_bytes(makers[out.suffix](votes))
+    return len(votes)
+
+
+def _export(out: Path, params: Path) -> None:
+    from dashboard.services import read_dashboard
+
+    count = write_votes(out, read_dashboard(params).store)
+    Screen().note(f"{count:,} votes are in {out}; learn from them by naming it in data.sources.")
+
+
+if __name__ == "__main__":
+    main()
