@@ -26,6 +26,7 @@ from stacker.fit_store import FitStore
 from stacker.judge import Judge, learner_data
 from stacker.learners.base import Fit, Floats, Ints
 from stacker.learners.configured import configured_learners
+from stacker.learners.transformer.chosen import choose_transformers, configured_transformers
 from stacker.level0 import level0, members
 from stacker.out_of_fold import fingerprint
 from stacker.params import LearnersParams, Params, parse_params
@@ -48,8 +49,10 @@ class PreferenceStacker(ClassifierMixin, BaseEstimator):
     ----------
     learners : sequence of str or None
         Keys of the section `learners` in params.yaml; None for those that are on there by default.
+    transformer : bool
+        Whether transformers are fine-tuned too, as the section `transformer` says: hours on a CPU, minutes on a GPU.
     embedding : bool
-        Whether the frozen encoder is used; it takes most of the time.
+        Whether the frozen encoder is used; without transformers it takes most of the time.
     encoder : str
         Its Hub name or folder, from this disk; where it is not there, the built-in one is used.
     folds : int
@@ -87,6 +90,7 @@ class PreferenceStacker(ClassifierMixin, BaseEstimator):
         self,
         *,
         learners: Sequence[str] | None = None,
+        transformer: bool = False,
         embedding: bool = True,
         encoder: str = "distilbert-base-uncased",
         folds: int = 5,
@@ -96,6 +100,7 @@ class PreferenceStacker(ClassifierMixin, BaseEstimator):
         random_state: int = 0,
     ) -> None:
         self.learners = learners
+        self.transformer = transformer
         self.embedding = embedding
         self.encoder = encoder
         self.folds = folds
@@ -172,13 +177,14 @@ class PreferenceStacker(ClassifierMixin, BaseEstimator):
         content: dict[str, Any] = {
             "features": {"embedding": self.embedding},
             "encoder": {"model": self.encoder},
+            "transformer": {"enabled": self.transformer},
             "folds": {"count": self.folds},
             "run": {"seed": self.random_state, "threads": self._threads()},
         }
         if self.learners is not None:
             names = [name for name, field in LearnersParams.model_fields.items() if hasattr(field.default, "enabled")]
             unknown = [name for name in self.learners if name not in names]
-            if unknown or not self.learners:
+            if unknown or not (self.learners or self.transformer):
                 raise UserError(f"learners: holds {unknown[:1] or 'nothing'}; choose among {', '.join(names)}.")
             content["learners"] = {name: {"enabled": name in self.learners} for name in names}
         for key, value in (self.settings or {}).items():
@@ -217,7 +223,11 @@ def _fitted(battles: pd.DataFrame, outcome: Ints, weight: Floats, params: Params
         data = learner_data(battles, params.features, encoder, cache, params.run.threads, silent)
         store = FitStore(kept / "fits")
         prepared = Prepared(Loaded(battles), battles, place, fit, folds, data, prints, encoder, cache, store)
-        learners = configured_learners(params.learners)
+        transformers = choose_transformers(params.transformer, params.encoder)
+        learners = [
+            *configured_learners(params.learners),
+            *configured_transformers(transformers, silent, params.transformer.trees, params.learners.lightgbm),
+        ]
         level = level0(learners, prepared, silent)
         fitted = members(learners, prepared, silent)
     finally:

@@ -175,7 +175,7 @@ def group_effects(
         What the learners say of them, where that is known already: a transformer takes its time.
     """
     seen = {m.name: m.learner.pairs(data) for m in members if isinstance(m.learner, PairLearner)}
-    owners = {name: np.array([group_of_feature(column) for column in pairs.names]) for name, pairs in seen.items()}
+    owners = {name: [group_of_feature(column) for column in pairs.names] for name, pairs in seen.items()}
     players = shown_order({group for owner in owners.values() for group in owner})
     readers = {m.name: group_of_kind(m.kind) for m in members if m.name not in seen}
     groups = shown_order({*players, *readers.values()})

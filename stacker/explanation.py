@@ -12,7 +12,7 @@ from stacker.explain import STATED, GroupEffects
 from stacker.groups import LENGTH, PROMPT, TRANSFORMER, WORDS, group_of_feature, parsed
 from stacker.tree_effects import TreeEffects
 from stacker.verdict import Verdict
-from stacker.wording import MEANING, about_ties, compared, favours, kind_of, of_both, of_prompt
+from stacker.wording import MEANING, about_ties, compared, favours, kind_of, nameless, of_both, of_prompt
 
 _SHOWN = 8
 _NAMED = 3
@@ -212,16 +212,18 @@ def _feature_part(
 ) -> FeaturePart:
     block, column, of = key
     a = b = difference = value = None
-    if column == MEANING:
-        text = f"what {'the prompt asks' if of == 'prompt' else 'the answers say'} (directions of the embeddings)"
+    kinds = {"answers": ("A", "B"), "prompt": ("prompt",), "both": ("A,B",)}[of]
+    found = [values.get(f"{block}: {column} ({kind})") for kind in kinds]
+    if any(number is None for number in found):  # what a learner makes for itself: directions, a transformer's logits
+        text = nameless(block, column, of)
     elif of == "answers":
-        first, second = values[f"{block}: {column} (A)"], values[f"{block}: {column} (B)"]
+        first, second = (float(number) for number in found if number is not None)
         text = compared(block, column, first, second)
         a, b, difference = _known(first), _known(second), _known(first - second)
     else:
-        found = values[f"{block}: {column} ({'prompt' if of == 'prompt' else 'A,B'})"]
-        text = (of_prompt if of == "prompt" else of_both)(block, column, found)
-        value = _known(found)
+        (shared,) = (float(number) for number in found if number is not None)
+        text = (of_prompt if of == "prompt" else of_both)(block, column, shared)
+        value = _known(shared)
     kind = kind_of(block, column)
     return FeaturePart(f"{block}: {column}", of, group, kind, a, b, difference, value, margin, tie, text)
 

@@ -109,6 +109,15 @@ def of_both(block: str, column: str, value: float) -> str:
     return f"the answers' {column} is {_number(value, KIND_SHARE)}"
 
 
+def nameless(block: str, column: str, of: str) -> str:
+    """Say what a number stands for that a learner made for itself, and that means nothing by itself."""
+    if block == "embedding":
+        return f"what {'the prompt asks' if of == 'prompt' else 'the answers say'} (directions of the embeddings)"
+    if block == "transformer":
+        return f"the transformer's reading of the texts ({column})"
+    return f"{block}, {column}"
+
+
 def favours(log_odds: float, smallest: float = 0.005) -> str:
     """Say which side a margin's part speaks for, and how strongly in log-odds."""
     if abs(log_odds) < smallest:
