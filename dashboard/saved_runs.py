@@ -77,8 +77,9 @@ class SavedRun:
         UserError
             When one of them cannot be read.
         """
-        from stacker.learners.boosting import LightGBMLearner, XGBoostLearner
         from stacker.learners.configured import load_learner
+        from stacker.learners.lightgbm_trees import LightGBMLearner
+        from stacker.learners.xgboost_trees import XGBoostLearner
 
         about = self.about()
         pool = about.get("pool", {})

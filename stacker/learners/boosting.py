@@ -1,22 +1,22 @@
-"""LightGBM and XGBoost over pair features: both orders in training, the mean of both orders in prediction."""
+"""Boosted trees over pair features: both orders in training, the mean of both orders in prediction."""
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.blocks import Floats as Floats32
 from features.pairs import PairMatrix
 from features.reduce import EmbeddingReducer, with_reduced
 from pipelines.folds import grouped_folds
 from pipelines.section import Section
+from stacker.balance import BalanceParams, Correction, class_shares, class_weights, prior_correction
 from stacker.learners.base import FLIP, Fit, Floats, Ints, LearnerData
+from stacker.learners.synthetic import synthetic_battles
 
 
 class BoostingParams(Section):
@@ -49,6 +49,61 @@ class XGBoostParams(BoostingParams):
     """Settings of XGBoost."""
 
 
+@dataclass(frozen=True)
+class Rows:
+    """Battles as a booster is given them, in one order; it sees them in both.
+
+    Attributes
+    ----------
+    pairs : PairMatrix, n rows
+    outcome : (n,) int64
+    weight : (n,) float64
+    """
+
+    pairs: PairMatrix
+    outcome: Ints
+    weight: Floats
+
+    def both_outcomes(self) -> Ints:
+        """Return the outcomes of the battles and then of the swapped battles, (2n,)."""
+        return both_orders(self.outcome)
+
+    def both_weights(self) -> Floats:
+        """Return the weights of the battles and then of the swapped battles, (2n,)."""
+        return np.tile(self.weight, 2)
+
+
+@dataclass(frozen=True)
+class Bag:
+    """What one booster is trained with besides its rows.
+
+    Attributes
+    ----------
+    held : Rows
+        Battles that decide when training stops; never resampled.
+    gamma : float or None
+        Power of the focal loss; None trains the library's own log loss.
+    correction : Correction
+        What brings the booster's probabilities back to the real prior.
+    seed, threads : int
+        For the library.
+    """
+
+    held: Rows
+    gamma: float | None
+    correction: Correction
+    seed: int
+    threads: int
+
+    def loss(self, logs: Floats) -> float:
+        """Return the log loss of (2n, 3) log-odds of the held battles and their swaps, by corrected probabilities.
+
+        What is watched thus is the same whatever the balance: rebalanced training shall stop where it serves the real
+        battles best.
+        """
+        return symmetric_log_loss(logs, self.held.outcome, self.held.weight, self.correction)
+
+
 class Boosting(ABC):
     """A boosted-trees learner; subclasses train, apply and store one booster of their library."""
 
@@ -56,8 +111,10 @@ class Boosting(ABC):
     suffix: ClassVar[str]
     settings: ClassVar[type[BoostingParams]]
 
-    def __init__(self, params: BoostingParams) -> None:
+    def __init__(self, params: BoostingParams, balance: BalanceParams | None = None) -> None:
         self.params = params
+        self.balance = balance or BalanceParams()
+        self.correction_ = Correction()
 
     def fit(self, data: LearnerData, fit: Fit) -> Self:
         """Fit the reducer on all rows given, then one booster per inner fold, several at a time."""
@@ -70,32 +127,48 @@ class Boosting(ABC):
         # A bag to a thread, not several threads to a bag: the libraries meet at a barrier for every leaf, which on few
         # rows takes longer than the leaf (1,173 battles on two busy cores: 2.7 s against 23 s for 100 rounds).
         at_once = min(fit.threads, self.params.bags)
-        part = replace(fit, threads=max(fit.threads // at_once, 1))
+        threads = max(fit.threads // at_once, 1)
 
-        def bag(number: int) -> Any:
+        def bag(number: int) -> tuple[Any, Correction]:
             held = inner == number
             train_rows, held_rows = np.flatnonzero(~held), np.flatnonzero(held)
             if len(train_rows) == 0 or len(held_rows) == 0:
                 train_rows = held_rows = np.arange(len(fit.outcome))
-            return self._train(pairs, part, train_rows, held_rows, fit.seed + number)
+            seed = fit.seed + number
+            train, correction = self._balanced(_rows(pairs, fit, train_rows), seed)
+            gamma = self.balance.gamma if self.balance.method == "focal" else None
+            part = Bag(_rows(pairs, fit, held_rows), gamma, correction, seed, threads)
+            return self._train(train, part), correction
 
         with ThreadPoolExecutor(at_once, thread_name_prefix=self.name) as pool:
-            self.boosters_: list[Any] = list(pool.map(bag, range(self.params.bags)))
+            found = list(pool.map(bag, range(self.params.bags)))
+        self.boosters_: list[Any] = [booster for booster, _ in found]
+        # The bags' log-odds are averaged, and so are the corrections of their log-odds.
+        if self.balance.prior_correction:
+            tie = float(np.mean([correction.tie for _, correction in found]))
+            self.correction_ = Correction(tie, found[0][1].gamma)
         return self
 
     def predict_proba(self, data: LearnerData) -> Floats:
-        """Return (n, 3): softmax of the log-odds averaged over both orders and all bags."""
+        """Return (n, 3): softmax of the log-odds averaged over both orders and all bags, with its prior corrected."""
         return self.predict_pairs(self.pairs(data))
 
     def predict_pairs(self, pairs: PairMatrix) -> Floats:
         """Return what `predict_proba` does, from the features that `pairs` gives."""
         # One order in memory at a time.
         straight = self._log_odds(pairs)
-        return softmax((straight + self._log_odds(pairs.flip())[:, FLIP]) / 2)
+        both = softmax((straight + self._log_odds(pairs.flip())[:, FLIP]) / 2)
+        return self.correction_.apply(both)
 
     def save(self, folder: Path) -> None:
         """Write the boosters in their library's own text or JSON form, and the reducer as safetensors."""
-        meta = {"params": self.params.model_dump(), "names": list(self.names_), "boosters": len(self.boosters_)}
+        meta = {
+            "params": self.params.model_dump(),
+            "balance": self.balance.model_dump(),
+            "correction": self.correction_.to_dict(),
+            "names": list(self.names_),
+            "boosters": len(self.boosters_),
+        }
         (folder / "learner.json").write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
         if self.reducer_ is not None:
             self.reducer_.save(folder / "reducer.safetensors")
@@ -106,7 +179,8 @@ class Boosting(ABC):
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
         meta = json.loads((folder / "learner.json").read_text(encoding="utf-8"))
-        learner = cls(cls.settings(**meta["params"]))
+        learner = cls(cls.settings(**meta["params"]), BalanceParams(**meta.get("balance", {})))
+        learner.correction_ = Correction.from_dict(meta.get("correction"))
         learner.names_ = tuple(meta["names"])
         reducer = folder / "reducer.safetensors"
         learner.reducer_ = EmbeddingReducer.load(reducer) if reducer.exists() else None
@@ -117,6 +191,30 @@ class Boosting(ABC):
         """Return the features that the boosters see: those of the blocks and the reduced embeddings."""
         return with_reduced(data.pairs, data.embeddings, self.reducer_)
 
+    def _balanced(self, train: Rows, seed: int) -> tuple[Rows, Correction]:
+        """Return the rows to train on and the correction of what is then learnt."""
+        method = self.balance.method
+        if method == "none":
+            return train, Correction()
+        if method == "focal":
+            return train, Correction(gamma=self.balance.gamma)
+        real = class_shares(train.outcome, train.weight)
+        if method == "weights":
+            balanced = Rows(
+                train.pairs, train.outcome, train.weight * class_weights(train.outcome, train.weight)[train.outcome]
+            )
+        else:
+            made, outcome = synthetic_battles(train.pairs, train.outcome, method, self.balance.neighbours, seed)
+            if len(outcome) == 0:
+                return train, Correction()
+            weight = np.full(len(outcome), _mean_weight(train, outcome[0]))
+            balanced = Rows(
+                replace(train.pairs, values=np.concatenate([train.pairs.values, made.values])),
+                np.concatenate([train.outcome, outcome]),
+                np.concatenate([train.weight, weight]),
+            )
+        return balanced, prior_correction(class_shares(balanced.outcome, balanced.weight), real)
+
     def _log_odds(self, pairs: PairMatrix) -> Floats:
         total = np.zeros((len(pairs), 3))
         for booster in self.boosters_:
@@ -125,7 +223,7 @@ class Boosting(ABC):
         return total - total.mean(axis=1, keepdims=True)
 
     @abstractmethod
-    def _train(self, pairs: PairMatrix, fit: Fit, train_rows: Ints, held_rows: Ints, seed: int) -> Any: ...
+    def _train(self, train: Rows, bag: Bag) -> Any: ...
 
     @abstractmethod
     def _apply(self, booster: Any, values: Floats32) -> Floats: ...
@@ -137,164 +235,14 @@ class Boosting(ABC):
     def _read(self, path: Path) -> Any: ...
 
 
-class LightGBMLearner(Boosting):
-    """LightGBM, multiclass, histograms over float32 features."""
-
-    name = "lightgbm"
-    suffix = ".txt"
-    settings = LightGBMParams
-
-    def _train(self, pairs: PairMatrix, fit: Fit, train_rows: Ints, held_rows: Ints, seed: int) -> Any:
-        import lightgbm
-
-        p = self.params
-        settings = {
-            "objective": "multiclass",
-            "num_class": 3,
-            "metric": "None",
-            "learning_rate": p.learning_rate,
-            "num_leaves": p.leaves,
-            "max_depth": p.depth,
-            "min_data_in_leaf": max(int(2 * p.least_rows), 1),
-            "bagging_fraction": p.row_share,
-            "bagging_freq": 1 if p.row_share < 1 else 0,
-            "feature_fraction": p.column_share,
-            "lambda_l1": p.l1,
-            "lambda_l2": p.l2,
-            "seed": seed,
-            "deterministic": True,
-            "force_row_wise": True,
-            "num_threads": fit.threads,
-            "verbosity": -1,
-        }
-        names = [f"f{number}" for number in range(len(pairs.names))]
-        train, held = pairs.take(train_rows), pairs.take(held_rows)
-        train_set = lightgbm.Dataset(
-            [train.values, train.flip().values],
-            both_orders(fit.outcome[train_rows]),
-            weight=np.tile(fit.weight[train_rows], 2),
-            feature_name=names,
-            params={"verbosity": -1, "num_threads": fit.threads},
-        )
-        held_set = lightgbm.Dataset(
-            [held.values, held.flip().values],
-            both_orders(fit.outcome[held_rows]),
-            weight=np.tile(fit.weight[held_rows], 2),
-            reference=train_set,
-        )
-        outcome, weight = fit.outcome[held_rows], fit.weight[held_rows]
-
-        def symmetric_loss(predicted: NDArray[Any], _: Any) -> tuple[str, float, bool]:
-            return "log_loss", symmetric_log_loss(np.log(np.clip(predicted, 1e-12, 1)), outcome, weight), False
-
-        return lightgbm.train(
-            settings,
-            train_set,
-            p.rounds,
-            valid_sets=[held_set],
-            feval=symmetric_loss,
-            callbacks=[lightgbm.early_stopping(p.stop_after, verbose=False)],
-        )
-
-    def _apply(self, booster: Any, values: Floats32) -> Floats:
-        return np.asarray(booster.predict(values, raw_score=True), dtype=np.float64)
-
-    def _write(self, booster: Any, path: Path) -> None:
-        booster.save_model(path, num_iteration=booster.best_iteration)
-
-    def _read(self, path: Path) -> Any:
-        import lightgbm
-
-        return lightgbm.Booster(model_file=path)
+def _rows(pairs: PairMatrix, fit: Fit, rows: Ints) -> Rows:
+    return Rows(pairs.take(rows), fit.outcome[rows], fit.weight[rows])
 
 
-class XGBoostLearner(Boosting):
-    """XGBoost, multi:softprob, histograms over float32 features."""
-
-    name = "xgboost"
-    suffix = ".ubj"
-    settings = XGBoostParams
-
-    def _train(self, pairs: PairMatrix, fit: Fit, train_rows: Ints, held_rows: Ints, seed: int) -> Any:
-        import xgboost
-
-        p = self.params
-        settings = {
-            "objective": "multi:softprob",
-            "num_class": 3,
-            "disable_default_eval_metric": True,
-            "eta": p.learning_rate,
-            "max_depth": p.depth,
-            "max_leaves": p.leaves,
-            "grow_policy": "lossguide",
-            # The Hessian of a softmax is about p (1 - p), two ninths at the start, in XGBoost doubled.
-            "min_child_weight": 2 * p.least_rows * 4 / 9,
-            "subsample": p.row_share,
-            "colsample_bytree": p.column_share,
-            "alpha": p.l1,
-            "lambda": p.l2,
-            "tree_method": "hist",
-            "seed": seed,
-            "nthread": fit.threads,
-            "verbosity": 0,
-        }
-        outcome, weight = fit.outcome[held_rows], fit.weight[held_rows]
-
-        def symmetric_loss(predicted: NDArray[Any], _: Any) -> tuple[str, float]:
-            return "log_loss", symmetric_log_loss(np.log(np.clip(predicted, 1e-12, 1)), outcome, weight)
-
-        train_set = xgboost.QuantileDMatrix(_both_orders_iterator(pairs.take(train_rows), fit, train_rows))
-        held_set = xgboost.QuantileDMatrix(_both_orders_iterator(pairs.take(held_rows), fit, held_rows), ref=train_set)
-        booster = xgboost.train(
-            settings,
-            train_set,
-            p.rounds,
-            evals=[(held_set, "held")],
-            custom_metric=symmetric_loss,
-            early_stopping_rounds=p.stop_after,
-            verbose_eval=False,
-        )
-        return booster[: booster.best_iteration + 1]
-
-    def _apply(self, booster: Any, values: Floats32) -> Floats:
-
-        return np.asarray(booster.inplace_predict(values, predict_type="margin"), dtype=np.float64)
-
-    def _write(self, booster: Any, path: Path) -> None:
-        booster.save_model(path)
-
-    def _read(self, path: Path) -> Any:
-        import xgboost
-
-        return xgboost.Booster(model_file=path)
-
-
-def _both_orders_iterator(pairs: PairMatrix, fit: Fit, rows: Ints) -> Any:
-    import xgboost
-
-    class BothOrders(xgboost.DataIter):  # type: ignore[misc]
-        """Hands XGBoost one order at a time, so that both are never in memory together."""
-
-        def __init__(self) -> None:
-            self.order: Iterator[bool] = iter((False, True))
-            super().__init__()
-
-        def next(self, input_data: Any) -> bool:
-            flipped = next(self.order, None)
-            if flipped is None:
-                return False
-            outcome = fit.outcome[rows]
-            input_data(
-                data=pairs.flip().values if flipped else pairs.values,
-                label=np.array(FLIP)[outcome] if flipped else outcome,
-                weight=fit.weight[rows],
-            )
-            return True
-
-        def reset(self) -> None:
-            self.order = iter((False, True))
-
-    return BothOrders()
+def _mean_weight(train: Rows, outcome: int) -> float:
+    """Return the mean weight of the battles of an outcome; A and B are one class, as both orders make them."""
+    alike = train.outcome == 2 if outcome == 2 else train.outcome != 2
+    return float(train.weight[alike].mean())
 
 
 def both_orders(outcome: Ints) -> Ints:
@@ -302,7 +250,7 @@ def both_orders(outcome: Ints) -> Ints:
     return np.concatenate([outcome, np.array(FLIP)[outcome]])
 
 
-def symmetric_log_loss(logs: Floats, outcome: Ints, weight: Floats) -> float:
+def symmetric_log_loss(logs: Floats, outcome: Ints, weight: Floats, correction: Correction | None = None) -> float:
     """Return the log loss of the prediction averaged over both orders.
 
     Parameters
@@ -311,9 +259,13 @@ def symmetric_log_loss(logs: Floats, outcome: Ints, weight: Floats) -> float:
         Log-odds or log probabilities of n battles followed by those of the swapped battles.
     outcome, weight : (n,)
         Votes and weights of the battles in their own order.
+    correction : Correction or None
+        Applied to the prediction first.
     """
     n = len(outcome)
     p = softmax((logs[:n] + logs[n:][:, FLIP]) / 2)
+    if correction:
+        p = correction.apply(p)
     return float(np.average(-np.log(p[np.arange(n), outcome]), weights=weight))
 
 

@@ -7,12 +7,14 @@ from typing import Any
 
 from pipelines.errors import UserError
 from pipelines.section import Section
+from stacker.balance import BalanceParams
 from stacker.learners.base import Learner
-from stacker.learners.boosting import LightGBMLearner, XGBoostLearner
+from stacker.learners.lightgbm_trees import LightGBMLearner
 from stacker.learners.linear import LinearLearner
 from stacker.learners.sparse import SparseLearner
 from stacker.learners.transformer.learner import TransformerLearner
 from stacker.learners.transformer.trees import TransformerTreesLearner
+from stacker.learners.xgboost_trees import XGBoostLearner
 
 KINDS: Mapping[str, Any] = {
     "lightgbm": LightGBMLearner,
@@ -47,13 +49,21 @@ class Configured:
     make: Callable[[], Learner]
 
 
-def configured_learners(learners: Section) -> list[Configured]:
-    """Return the switched-on learners of the `learners` section in the order of the file."""
+def configured_learners(learners: Section, balance: BalanceParams | None = None) -> list[Configured]:
+    """Return the switched-on learners of the `learners` section in the order of the file.
+
+    Parameters
+    ----------
+    learners : Section
+        The section `learners`.
+    balance : BalanceParams or None
+        The section `balance`; each learner follows it as far as it can.
+    """
     found = []
     for kind in type(learners).model_fields:
         settings = getattr(learners, kind)
         if settings.enabled:
-            found.append(_configured(kind, settings))
+            found.append(_configured(kind, settings, balance or BalanceParams()))
     return found
 
 
@@ -71,5 +81,7 @@ def load_learner(kind: str, folder: Path) -> Learner:
     return learner
 
 
-def _configured(kind: str, settings: Section) -> Configured:
-    return Configured(kind, kind, settings.model_dump_json(), lambda: KINDS[kind](settings))
+def _configured(kind: str, settings: Section, balance: BalanceParams) -> Configured:
+    # A fit is named by the balance only where there is one, so that fits without it are found again.
+    identity = settings.model_dump_json() + ("" if balance.method == "none" else balance.model_dump_json())
+    return Configured(kind, kind, identity, lambda: KINDS[kind](settings, balance))

@@ -11,6 +11,7 @@ from features.pairs import PairMatrix
 from features.reduce import EmbeddingReducer, with_reduced
 from pipelines.folds import grouped_folds
 from pipelines.section import Section
+from stacker.balance import BalanceParams, weighted
 from stacker.learners.base import Fit, Floats, LearnerData
 from stacker.learners.odd_even import OddEvenLogistic
 
@@ -32,8 +33,9 @@ class LinearLearner:
 
     name = "linear"
 
-    def __init__(self, params: LinearParams) -> None:
+    def __init__(self, params: LinearParams, balance: BalanceParams | None = None) -> None:
         self.params = params
+        self.balance = balance or BalanceParams()
 
     def fit(self, data: LearnerData, fit: Fit) -> Self:
         """Fit scales, reducer and both regressions."""
@@ -49,9 +51,11 @@ class LinearLearner:
         self.spread_ = np.where(np.isfinite(spread) & (spread > 1e-9), spread, np.inf)
         inner = grouped_folds(fit.group, fit.outcome, self.params.inner_folds, fit.seed)
         scaled = self._scaled(pairs)
+        weight, correction = weighted(self.balance, fit.outcome, fit.weight)
         self.model_ = OddEvenLogistic(self.params.strengths).fit(
-            scaled[:, self.odd_], scaled[:, self.even_], fit.outcome, fit.weight, inner
+            scaled[:, self.odd_], scaled[:, self.even_], fit.outcome, weight, inner
         )
+        self.model_.offset_ += correction.tie
         return self
 
     def predict_proba(self, data: LearnerData) -> Floats:

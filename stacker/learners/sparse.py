@@ -11,6 +11,7 @@ from safetensors.numpy import load_file, save_file
 from pipelines.battles import text_of
 from pipelines.folds import grouped_folds
 from pipelines.section import Section
+from stacker.balance import BalanceParams, weighted
 from stacker.learners.base import Fit, Floats, LearnerData
 from stacker.learners.odd_even import OddEvenLogistic
 
@@ -34,8 +35,9 @@ class SparseLearner:
 
     name = "sparse"
 
-    def __init__(self, params: SparseParams) -> None:
+    def __init__(self, params: SparseParams, balance: BalanceParams | None = None) -> None:
         self.params = params
+        self.balance = balance or BalanceParams()
 
     def fit(self, data: LearnerData, fit: Fit) -> Self:
         """Learn the vocabularies from the answers, then both regressions."""
@@ -56,9 +58,11 @@ class SparseLearner:
         self.vectorisers_ = kept
         difference = sparse.hstack(parts, format="csr") if parts else sparse.csr_array((len(a), 1), dtype=np.float32)
         inner = grouped_folds(fit.group, fit.outcome, self.params.inner_folds, fit.seed)
+        weight, correction = weighted(self.balance, fit.outcome, fit.weight)
         self.model_ = OddEvenLogistic(self.params.strengths).fit(
-            difference, abs(difference), fit.outcome, fit.weight, inner
+            difference, abs(difference), fit.outcome, weight, inner
         )
+        self.model_.offset_ += correction.tie
         return self
 
     def predict_proba(self, data: LearnerData) -> Floats:

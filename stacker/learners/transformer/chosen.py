@@ -8,8 +8,9 @@ from typing import Any, Literal
 from features.encoders import EncoderParams, ResolvedEncoder, resolve
 from features.progress import Progress, silent
 from pipelines.model_files import tokenizer_sha256
-from stacker.learners.boosting import LightGBMLearner, LightGBMParams
+from stacker.learners.boosting import LightGBMParams
 from stacker.learners.configured import Configured
+from stacker.learners.lightgbm_trees import LightGBMLearner
 from stacker.learners.transformer.learner import FORM, TransformerLearner
 from stacker.learners.transformer.params import TransformerParams, TransformersParams
 from stacker.learners.transformer.trees import TransformerTreesLearner

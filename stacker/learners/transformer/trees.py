@@ -16,8 +16,10 @@ from features.progress import Progress, silent
 from pipelines.errors import UserError
 from pipelines.folds import grouped_folds
 from stacker.learners.base import Fit, Floats, LearnerData
-from stacker.learners.boosting import Boosting, LightGBMLearner, XGBoostLearner
+from stacker.learners.boosting import Boosting
+from stacker.learners.lightgbm_trees import LightGBMLearner
 from stacker.learners.transformer.learner import TransformerLearner
+from stacker.learners.xgboost_trees import XGBoostLearner
 
 INNER_FOLDS = 3
 """The logits of the training battles come from so many fits, each blind to the battles it speaks of."""

@@ -1,0 +1,89 @@
+"""LightGBM as a boosted-trees learner."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.blocks import Floats as Floats32
+from stacker.learners.base import Floats
+from stacker.learners.boosting import Bag, Boosting, LightGBMParams, Rows
+from stacker.learners.focal import focal_objective
+
+HESSIAN_SCALE = 1.5
+"""LightGBM multiplies the Hessian p (1 - p) of its softmax over K classes by K / (K - 1)."""
+
+
+class LightGBMLearner(Boosting):
+    """LightGBM, multiclass, histograms over float32 features."""
+
+    name = "lightgbm"
+    suffix = ".txt"
+    settings = LightGBMParams
+
+    def _train(self, train: Rows, bag: Bag) -> Any:
+        import lightgbm
+
+        p = self.params
+        focal = bag.gamma is not None
+        settings = {
+            "objective": self._focal(train, bag.gamma) if bag.gamma is not None else "multiclass",
+            "num_class": 3,
+            "metric": "None",
+            "learning_rate": p.learning_rate,
+            "num_leaves": p.leaves,
+            "max_depth": p.depth,
+            "min_data_in_leaf": max(int(2 * p.least_rows), 1),
+            "bagging_fraction": p.row_share,
+            "bagging_freq": 1 if p.row_share < 1 else 0,
+            "feature_fraction": p.column_share,
+            "lambda_l1": p.l1,
+            "lambda_l2": p.l2,
+            "seed": bag.seed,
+            "deterministic": True,
+            "force_row_wise": True,
+            "num_threads": bag.threads,
+            "verbosity": -1,
+        }
+        names = [f"f{number}" for number in range(len(train.pairs.names))]
+        train_set = lightgbm.Dataset(
+            [train.pairs.values, train.pairs.flip().values],
+            train.both_outcomes(),
+            weight=train.both_weights(),
+            feature_name=names,
+            params={"verbosity": -1, "num_threads": bag.threads},
+        )
+        held_set = lightgbm.Dataset(
+            [bag.held.pairs.values, bag.held.pairs.flip().values],
+            bag.held.both_outcomes(),
+            weight=bag.held.both_weights(),
+            reference=train_set,
+        )
+
+        def symmetric_loss(predicted: NDArray[Any], _: Any) -> tuple[str, float, bool]:
+            logs = predicted if focal else np.log(np.clip(predicted, 1e-12, 1))
+            return "log_loss", bag.loss(logs), False
+
+        return lightgbm.train(
+            settings,
+            train_set,
+            p.rounds,
+            valid_sets=[held_set],
+            feval=symmetric_loss,
+            callbacks=[lightgbm.early_stopping(p.stop_after, verbose=False)],
+        )
+
+    def _focal(self, train: Rows, gamma: float) -> Any:
+        return focal_objective(train.both_outcomes(), train.both_weights(), gamma, HESSIAN_SCALE)
+
+    def _apply(self, booster: Any, values: Floats32) -> Floats:
+        return np.asarray(booster.predict(values, raw_score=True), dtype=np.float64)
+
+    def _write(self, booster: Any, path: Path) -> None:
+        booster.save_model(path, num_iteration=booster.best_iteration)
+
+    def _read(self, path: Path) -> Any:
+        import lightgbm
+
+        return lightgbm.Booster(model_file=path)
