@@ -8,8 +8,8 @@ import numpy as np
 
 from features.pairs import PairMatrix
 from stacker.learners.base import Floats, LearnerData
-from stacker.learners.boosting import Boosting, LightGBMLearner
-from stacker.pool import Pool
+from stacker.learners.boosting import Boosting
+from stacker.pool import Pool, margins_and_ties, probabilities_of
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,12 @@ def tree_effects(learners: Sequence[Any], pool: Pool, data: LearnerData) -> Tree
     margin, tie = np.zeros((len(data), 0)), np.zeros((len(data), 0))
     base_tie = 0.0
     for place, learner in enumerate(learners):
-        if not isinstance(learner, Boosting):
+        # Trees that see a transformer hold the trees themselves.
+        trees = learner if isinstance(learner, Boosting) else getattr(learner, "trees", None)
+        if not isinstance(trees, Boosting):
             continue
         pairs = learner.pairs(data)
-        found_margin, found_tie, bases = _both_orders(learner, pairs)
+        found_margin, found_tie, bases = _both_orders(trees, pairs)
         columns = np.array([names.setdefault(name, len(names)) for name in pairs.names], dtype=np.int64)
         wider = ((0, 0), (0, len(names) - margin.shape[1]))
         margin, tie = np.pad(margin, wider), np.pad(tie, wider)
@@ -74,7 +76,29 @@ def _both_orders(learner: Boosting, pairs: PairMatrix) -> tuple[Floats, Floats, 
     turned = turned[:, pairs.partner][:, :, [1, 0, 2]]
     margin = ((straight[..., 0] - straight[..., 1]) + (turned[..., 0] - turned[..., 1])) / 2
     tie = (_tie(straight) + _tie(turned)) / 2
-    return margin, tie, float(_tie(base))
+    return _corrected(learner, margin, tie, float(_tie(base)))
+
+
+def _corrected(learner: Boosting, margin: Floats, tie: Floats, base: float) -> tuple[Floats, Floats, float]:
+    """Carry the correction of the learner's class balance over to the features.
+
+    That of the prior is a constant of the tie log-odds and becomes part of the base. That of the focal loss bends both
+    numbers, and each feature's part is scaled alike, so that they add up to what the learner says.
+    """
+
+    def said(margins: Floats, ties: Floats) -> tuple[Floats, Floats]:
+        return margins_and_ties(learner.correction_.apply(probabilities_of(margins, ties)))
+
+    if not learner.correction_.gamma:
+        return margin, tie, base + learner.correction_.tie
+    margins, ties = margin.sum(axis=1), tie.sum(axis=1)
+    after_margins, after_ties = said(margins, base + ties)
+    after_base = float(said(np.zeros(1), np.array([base]))[1][0])
+    return _scaled(margin, margins, after_margins), _scaled(tie, ties, after_ties - after_base), after_base
+
+
+def _scaled(parts: Floats, before: Floats, after: Floats) -> Floats:
+    return parts * np.divide(after, before, out=np.ones_like(before), where=before != 0)[:, None]
 
 
 def _tie(logs: Floats) -> Floats:
@@ -85,7 +109,7 @@ def _contributions(learner: Boosting, pairs: PairMatrix) -> tuple[Floats, Floats
     """Return (n, p, 3) contributions to the log-odds, the mean over the bags, and their (3,) base."""
     p = len(pairs.names)
     total = np.zeros((len(pairs), p + 1, 3))
-    apply = _lightgbm if isinstance(learner, LightGBMLearner) else _xgboost
+    apply = {"lightgbm": _lightgbm, "xgboost": _xgboost}[learner.name]
     for booster in learner.boosters_:
         total += apply(booster, pairs)
     total /= len(learner.boosters_)

@@ -5,15 +5,25 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_judges import battles, small_judge
+from small_judges import (
+    SMALL_TREES,
+    LightGBMLearner,
+    LightGBMParams,
+    XGBoostLearner,
+    XGBoostParams,
+    battles,
+    small_judge,
+)
 
 from features.pairs import answer_pairs, join, shared
 from features.progress import silent
 from pipelines.errors import UserError
-from stacker.explain import Baseline, PairLearner, group_effects, typical_row
+from stacker.balance import BalanceParams
+from stacker.explain import Baseline, PairLearner, baseline, group_effects, typical_row
 from stacker.groups import GROUPS, group_of_feature, group_of_kind, parsed, shown_order
-from stacker.judge import Judge, Member
-from stacker.learners.base import LearnerData
+from stacker.judge import SETTLED, Judge, Member
+from stacker.learners.base import Fit, LearnerData
+from stacker.learners.transformer.trees import TransformerTreesLearner
 from stacker.pool import Pool, margins_and_ties, probabilities_of
 from stacker.term_effects import term_effects
 from stacker.tree_effects import tree_effects
@@ -179,6 +189,26 @@ def test_the_features_of_the_trees_add_up_and_turn():
     assert there.base_tie == here.base_tie
 
 
+@pytest.mark.parametrize("method", ["weights", "focal"])
+@pytest.mark.parametrize("kind", ["lightgbm", "xgboost"])
+def test_the_correction_of_a_class_balance_is_part_of_the_features(kind, method):
+    frame, outcome = battles(150)
+    data = small_judge(False).data(frame, cache=None, threads=1, progress=silent)
+    learner, params = {
+        "lightgbm": (LightGBMLearner, LightGBMParams),
+        "xgboost": (XGBoostLearner, XGBoostParams),
+    }[kind]
+    fitted = learner(params(**SMALL_TREES), BalanceParams(method=method, gamma=2.0))
+    fitted.fit(data, Fit(outcome, np.ones(150), np.arange(150), seed=1))
+    alone = Pool()
+    alone.margin_weights_, alone.tie_weights_, alone.tie_offset_, alone.temperature_ = np.ones(1), np.ones(1), 0.0, 1.0
+    some = data.take(np.arange(8))
+    effects = tree_effects([fitted], alone, some)
+    margin, tie = margins_and_ties(fitted.predict_proba(some))
+    np.testing.assert_allclose(effects.margin.sum(axis=1), margin, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(effects.tie.sum(axis=1) + effects.base_tie, tie, rtol=0, atol=1e-5)
+
+
 def test_trees_that_never_split_on_a_feature_give_it_nothing():
     judge = small_judge()
     pairs = judge.members[0].learner.pairs(seen_by(judge))
@@ -201,6 +231,42 @@ def test_the_terms_of_the_sparse_learner_add_up_and_turn():
         assert term_effects(learners, judge.pool, data.flip(), row, 10**6) == [(t, -effect) for t, effect in terms]
         assert term_effects(learners, judge.pool, data, row, 5) == terms[:5]
     assert term_effects(learners[:3], judge.pool, data, 0, 5) == []
+
+
+def test_trees_that_see_a_transformer_are_explained_too():
+    """With a stand-in for the transformer: the trees, and what becomes of its logits, are the real ones."""
+    small = small_judge(False)
+    frame, outcome = battles(150)
+
+    class Reads:
+        """Knows the votes it has met; otherwise likes the longer answer."""
+
+        met = dict(zip(frame["response_a"] + frame["response_b"], outcome.tolist(), strict=True))
+
+        def logits(self, data):
+            longer = [int(len(a[0]) < len(b[0])) for a, b in zip(*(data.texts[s] for s in SETTLED[1:]), strict=True)]
+            pairs = data.texts["response_a"] + data.texts["response_b"]
+            return np.eye(3)[[self.met.get(pair, guess) for pair, guess in zip(pairs, longer, strict=True)]]
+
+    data = small.data(frame, cache=None, threads=1, progress=silent)
+    learner = TransformerTreesLearner.__new__(TransformerTreesLearner)
+    learner.transformer, learner.seen = Reads(), "logits"
+    learner.trees = LightGBMLearner(LightGBMParams(**SMALL_TREES))
+    fit = Fit(outcome, np.ones(150), np.arange(150), seed=1)
+    learner.trees.fit(learner._with(data), fit)
+    members = [Member("lightgbm-logits", "transformer_trees", learner)]
+    pool = Pool()
+    pool.margin_weights_, pool.tie_weights_, pool.tie_offset_, pool.temperature_ = np.ones(1), np.ones(1), 0.0, 1.0
+    base = baseline(members, data, learner.predict_proba(data)[:, None])
+    judge = Judge(small.features, None, members, pool, {}, base)
+    found = judge.explain("What is a tree?", "A tree is green. " * 9, "No.")
+    assert sum(part.margin for part in found.groups) == pytest.approx(found.verdict.margin, abs=1e-9)
+    assert sum(part.margin for part in found.features) == pytest.approx(found.tree_margin, abs=1e-9)
+    assert found.tree_margin == pytest.approx(found.verdict.margin, abs=1e-6)
+    reading = {part.group: part for part in found.groups}["transformer"]
+    assert reading.margin > 0 and "the transformer's reading of the texts" in reading.text
+    part = next(part for part in found.features if part.feature == "transformer: margin")
+    assert part.text == "the transformer's reading of the texts (margin)" and part.a is None
 
 
 def test_a_judge_without_trees_has_no_features_inside():
