@@ -280,18 +280,24 @@ class Judge:
                     f"{described['encoder']['sha256'][:12]}), but {encoder.name} ({encoder.sha256[:12]}) is here; "
                     f"get it by `python -m pipelines.models fetch {settings.model}`."
                 )
-        members = [
-            Member(each["name"], each["kind"], load_learner(each["kind"], folder / "learners" / each["folder"]))
-            for each in described["learners"]
-        ]
-        return cls(
-            FeatureParams(**described["features"]),
-            encoder,
-            members,
-            Pool.from_dict(described["pool"]),
-            described["about"],
-            Baseline.load(folder / BASELINE) if (folder / BASELINE).exists() else None,
-        )
+        try:
+            members = [
+                Member(each["name"], each["kind"], load_learner(each["kind"], folder / "learners" / each["folder"]))
+                for each in described["learners"]
+            ]
+            return cls(
+                FeatureParams(**described["features"]),
+                encoder,
+                members,
+                Pool.from_dict(described["pool"]),
+                described["about"],
+                Baseline.load(folder / BASELINE) if (folder / BASELINE).exists() else None,
+            )
+        except UserError:
+            raise
+        except Exception as fault:  # every library has errors of its own for a file that is missing or damaged
+            first = str(fault).strip().partition("\n")[0][:160].rstrip(".") or type(fault).__name__
+            raise UserError(f"{folder}: the judge is not whole ({first}); make it again by stacker.run.") from fault
 
     def _described(self) -> dict[str, Any]:
         return {
@@ -308,8 +314,8 @@ class Judge:
 
 
 def _on_device(settings: EncoderParams, device: str | None) -> EncoderParams:
-    if device is None:
-        return settings
+    if device is None or settings.engine != "torch":
+        return settings  # the other engines run on a CPU only
     # Low precision is for a GPU, and refused on a CPU.
     precision = settings.precision if device == "cuda" else "fp32"
     return settings.model_copy(update={"device": device, "precision": precision})

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -152,6 +153,18 @@ def test_folders_that_hold_no_judge(saved, tmp_path):
     (tmp_path / "judge.json").write_text(json.dumps({"format": FORMAT + 1}))
     with pytest.raises(UserError, match="has format 2, this version reads 1"):
         Judge.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["0_lightgbm/booster_1.txt", "1_xgboost/booster_0.ubj", "2_linear/linear.safetensors", "3_sparse/learner.json"],
+)
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"{}")])
+def test_a_judge_that_is_not_whole_says_so(saved, tmp_path, name, damage, capfd):
+    shutil.copytree(saved, tmp_path / "judge")
+    damage(tmp_path / "judge" / "learners" / name)
+    with pytest.raises(UserError, match=r"the judge is not whole \(.*\); make it again"):
+        Judge.load(tmp_path / "judge")
 
 
 def test_a_baseline_comes_back_as_it_was(tmp_path):
