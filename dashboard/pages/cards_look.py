@@ -75,19 +75,23 @@ h4 { font-size: .9375rem; font-weight: 600; margin: 1.25rem 0 .25rem; }
 WIDGET = """
 :host { font-size: .9375rem; }
 .bk-input, select.bk-input { border: 1px solid var(--line); border-radius: .7rem; background-color: var(--surface);
-  color: var(--text); font: .9375rem/1.4 var(--body-font); padding: .45rem .7rem; height: 2.5rem; min-height: 2.5rem; }
+  color: var(--text); font: .9375rem/1.4 var(--body-font); padding: .45rem .7rem; height: 2.5rem;
+  min-height: 2.5rem; }
 .bk-input:focus { border-color: var(--accent); box-shadow: var(--ring); outline: none; }
 label { font-size: .8125rem; color: var(--soft); padding-bottom: .2rem; }
 .bk-btn, .bk-btn-group .bk-btn, a { font: 550 .9375rem/1.3 var(--body-font); }
-.bk-btn { border: 1px solid var(--line); border-radius: .7rem; background: var(--surface); color: var(--text);
+.bk-btn, .bk-btn.bk-btn-default { border: 1px solid var(--line); border-radius: .7rem;
+  background: var(--surface); color: var(--text);
   padding: .5rem 1rem; min-height: 2.5rem; box-shadow: none !important; }
-.bk-btn:hover:not(:disabled) { border-color: color-mix(in srgb, var(--accent) 60%, var(--line));
+.bk-btn.bk-btn-default:hover:not(:disabled) { border-color: color-mix(in srgb, var(--accent) 60%, var(--line));
   background: color-mix(in srgb, var(--accent) 7%, var(--surface)); color: var(--text); }
 .bk-btn:focus-visible { outline: none; box-shadow: var(--ring) !important; }
-.bk-btn-primary { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
-.bk-btn-primary:hover:not(:disabled) { background: var(--accent); color: var(--on-accent); filter: brightness(1.06); }
+.bk-btn.bk-btn-primary { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
+.bk-btn.bk-btn-primary:hover:not(:disabled) { background: var(--accent); color: var(--on-accent);
+  filter: brightness(1.06); }
 .bk-btn:disabled { opacity: .5; }
-.bk-btn-group .bk-btn.bk-active { background: color-mix(in srgb, var(--accent) 14%, var(--surface)); font-weight: 650;
+.bk-btn-group .bk-btn.bk-btn-default.bk-active {
+  background: color-mix(in srgb, var(--accent) 14%, var(--surface)); font-weight: 650;
   border-color: color-mix(in srgb, var(--accent) 50%, var(--line)); }
 """
 TABLE = """

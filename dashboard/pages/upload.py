@@ -33,6 +33,9 @@ class Upload(JSComponent):
     accept = param.String()
     most_bytes = param.Integer(default=200_000_000)
     too_large = param.String()
+    # properties, and no messages: the first message of a component that was added later can fail to leave the browser
+    sent = param.Dict(default={})
+    answer = param.Dict(default={})
 
     _esm = f"""
     const PIECE = {PIECE};
@@ -55,16 +58,16 @@ class Upload(JSComponent):
       let file = null, sent = 0, number = 0;
       async function next() {{
         const buffer = await file.slice(sent, sent + PIECE).arrayBuffer();
-        model.send_msg({{ kind: "piece", number, data: base64(buffer) }});
+        model.sent = {{ kind: "piece", number, start: sent, data: base64(buffer) }};
       }}
       function begin(chosen) {{
         if (!chosen) return;
         if (chosen.size > model.most_bytes) {{ hint.textContent = model.too_large; return; }}
         file = chosen; sent = 0; number += 1; bar.hidden = false; bar.value = 0; hint.textContent = chosen.name;
-        model.send_msg({{ kind: "begin", number, name: chosen.name, size: chosen.size }});
+        model.sent = {{ kind: "begin", number, name: chosen.name, size: chosen.size }};
       }}
-      model.on("msg:custom", event => {{
-        const message = event.data ?? event;
+      model.on("answer", () => {{
+        const message = model.answer;
         if (message.number !== number || !file) return;
         if (message.refused) {{ hint.textContent = model.too_large; bar.hidden = true; file = null; return; }}
         sent = message.received; bar.value = file.size ? sent / file.size : 1;
@@ -101,12 +104,13 @@ class Upload(JSComponent):
         self._number = -1
         self._name, self._size = "", 0
         self._pieces = bytearray()
+        self.param.watch(lambda event: self._take_in(event.new), "sent")
 
     def on_file(self, listener: Any) -> None:
         """Call `listener(name, content)` whenever a file has come whole."""
         self._listeners.append(listener)
 
-    def _handle_msg(self, data: Any) -> None:
+    def _take_in(self, data: Any) -> None:
         if not isinstance(data, dict) or not isinstance(data.get("number"), int):
             return
         if data.get("kind") == "begin":
@@ -117,7 +121,7 @@ class Upload(JSComponent):
     def _begin(self, data: dict[str, Any]) -> None:
         size = data.get("size")
         if not isinstance(size, int) or not 0 <= size <= self.most_bytes:
-            self._send_msg({"number": data["number"], "refused": True})
+            self.answer = {"number": data["number"], "refused": True}
             return
         self._number, self._size, self._name = data["number"], size, str(data.get("name", ""))[:300]
         self._pieces = bytearray()
@@ -128,7 +132,9 @@ class Upload(JSComponent):
             piece = base64.b64decode(str(data.get("data", "")), validate=True)
         except (binascii.Error, ValueError):
             return
-        if len(self._pieces) + len(piece) > self._size:  # more than was announced: not this component's sender
+        if (
+            data.get("start") != len(self._pieces) or len(self._pieces) + len(piece) > self._size
+        ):  # not what was announced: not this component's sender
             self._number = -1
             return
         self._pieces += piece
@@ -136,7 +142,7 @@ class Upload(JSComponent):
 
     def _answer(self) -> None:
         whole = len(self._pieces) >= self._size
-        self._send_msg({"number": self._number, "received": len(self._pieces), "whole": whole})
+        self.answer = {"number": self._number, "received": len(self._pieces), "whole": whole}
         if whole:
             self._number = -1
             content, self._pieces = bytes(self._pieces), bytearray()

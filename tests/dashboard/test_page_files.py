@@ -1,5 +1,6 @@
 """Files of battles, verdicts on them, saved runs, and the three pages without a browser."""
 
+import base64
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from dashboard.pages.base import Context
 from dashboard.pages.file_votes import FileVotesPage
 from dashboard.pages.history import HistoryPage
 from dashboard.pages.model import ModelPage
+from dashboard.pages.upload import Upload
 from dashboard.params import DashboardParams
 from dashboard.saved_runs import saved_runs
 from dashboard.store import VoteFilter, VoteStore
@@ -301,3 +303,39 @@ def test_no_judges_are_said_to_be_none(store: VoteStore, tmp_path: Path) -> None
     page.panel()
     page.opened()
     assert page.empty.visible and not page.body.visible
+
+
+def test_a_file_is_put_together_from_its_pieces() -> None:
+    upload = Upload(most_bytes=10)
+    came: list[tuple[str, bytes]] = []
+    upload.on_file(lambda name, content: came.append((name, content)))
+    piece = {"kind": "piece", "number": 1}
+    upload.sent = {"kind": "begin", "number": 1, "name": "a.csv", "size": 5}
+    assert upload.answer == {"number": 1, "received": 0, "whole": False}
+    upload.sent = piece | {"start": 0, "data": base64.b64encode(b"abc").decode()}
+    assert upload.answer["received"] == 3 and not came
+    upload.sent = piece | {"start": 3, "data": base64.b64encode(b"de").decode()}
+    assert came == [("a.csv", b"abcde")]
+    assert upload.answer["whole"]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"kind": "begin", "number": 2, "name": "x", "size": 11},
+        {"kind": "begin", "number": 2, "name": "x", "size": -1},
+        {"kind": "begin", "number": 2, "name": "x", "size": "5"},
+        {"kind": "piece", "number": 1, "start": 0, "data": base64.b64encode(b"more than five").decode()},
+        {"kind": "piece", "number": 1, "start": 2, "data": base64.b64encode(b"x").decode()},
+        {"kind": "piece", "number": 1, "start": 0, "data": "no base64!"},
+        {"kind": "piece", "number": 7, "start": 0, "data": ""},
+        {"number": "1"},
+    ],
+)
+def test_what_was_not_announced_is_not_taken(sent: dict) -> None:
+    upload = Upload(most_bytes=10)
+    came: list[str] = []
+    upload.on_file(lambda name, content: came.append(name))
+    upload.sent = {"kind": "begin", "number": 1, "name": "a.csv", "size": 5}
+    upload.sent = sent
+    assert came == [] and len(upload._pieces) == 0

@@ -158,34 +158,34 @@ def test_voting_on_a_file(page: Page, site: Site) -> None:
     page.get_by_text(re.compile(re.escape(say("model.in_use")))).first.wait_for(state="attached")  # the judge is loaded
     page.evaluate("location.hash = 'file'")
     page.locator(".drop input").set_input_files(str(site.battles))
-    opened = page.locator('button[data-code="a"]:not([disabled])')
+    opened = page.locator('button[data-code="a"]:not([disabled]):visible')
     opened.wait_for()
-    first = page.locator(".text.question").inner_text()
+    first = page.locator(".text.question:visible").inner_text()
     page.keyboard.press("2")
-    page.locator('button[data-code="next"]').wait_for()
+    page.locator('button[data-code="next"]:visible').wait_for()
     votes = site.store.votes()
     assert len(votes) == before + 1
     stored = votes.iloc[-1]
     assert (stored["choice"], stored["source"], stored["prompt"]) == ("tie", "file", (first,))
     assert stored["judge"].startswith("small@") and stored["p_a"] > 0
-    assert say("history.agrees") in page.locator(".verdict").inner_text() or (
-        say("history.disagrees") in page.locator(".verdict").inner_text()
+    assert say("history.agrees") in page.locator(".verdict:visible").inner_text() or (
+        say("history.disagrees") in page.locator(".verdict:visible").inner_text()
     )
     page.keyboard.press("u")
     opened.wait_for()
     assert len(site.store.votes()) == before
-    page.locator('button[data-code="both_bad"]').click()
-    page.locator('button[data-code="next"]').click()
+    page.locator('button[data-code="both_bad"]:visible').click()
+    page.locator('button[data-code="next"]:visible').click()
     opened.wait_for()
-    assert page.locator(".text.question").inner_text() != first
-    assert page.locator("[role=progressbar]").get_attribute("aria-valuenow") == "1"
+    assert page.locator(".text.question:visible").inner_text() != first
+    assert page.locator("[role=progressbar]:visible").get_attribute("aria-valuenow") == "1"
     # after a reload one goes on where one left off
     page.reload()
     page.locator(".drop input").set_input_files(str(site.battles))
     opened.wait_for()
-    assert page.locator("[role=progressbar]").get_attribute("aria-valuenow") == "1"
+    assert page.locator("[role=progressbar]:visible").get_attribute("aria-valuenow") == "1"
     page.get_by_text(say("file.other")).click()
     page.get_by_label(say("file.or_choose")).select_option(label="here.csv")
     page.get_by_text(say("file.open"), exact=True).click()
     page.get_by_text("here.csv", exact=True).first.wait_for()
-    assert page.locator("[role=progressbar]").get_attribute("aria-valuemax") == "5"
+    assert page.locator("[role=progressbar]:visible").get_attribute("aria-valuemax") == "5"
