@@ -1,0 +1,156 @@
+"""Votes as preference pairs for TRL: `python -m pipelines.preferences BATTLES... --out PAIRS.jsonl`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from pipelines.artefacts import whole_file
+from pipelines.battles import text_of
+from pipelines.errors import UserError
+from pipelines.reading import iter_battles
+
+Form = Literal["conversational", "plain"]
+Ties = Literal["drop", "both"]
+CANNOT = 2
+"""Exit status for what the user can mend."""
+RULES = """\
+A vote for A makes A's answer `chosen` and B's `rejected`, a vote for B the other way round. A tie makes no pair
+(--ties drop), or two pairs, one in each order (--ties both), which tell a trainer that both are equally good. Answers
+that are the same text, and empty ones, make no pair. In a conversation of several turns the two sides part after the
+first question: it is the prompt, and each side's whole rest, with the later questions, is chosen or rejected."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and write the pairs."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipelines.preferences",
+        description="Write battles with votes as preference pairs for TRL's DPO and reward training.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=RULES,
+    )
+    parser.add_argument("battles", nargs="+", type=Path, metavar="BATTLES", help="files that data.sources can name")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON Lines (.jsonl) or parquet")
+    parser.add_argument("--form", choices=("conversational", "plain"), default="conversational", help="of the texts")
+    parser.add_argument("--ties", choices=("drop", "both"), default="drop", help="what a tie makes")
+    chosen = parser.parse_args(arguments)
+    try:
+        battles, pairs, bad = export(chosen.battles, chosen.out, chosen.form, chosen.ties)
+    except UserError as fault:
+        sys.stderr.write(f"{fault}\n")
+        raise SystemExit(CANNOT) from None
+    unread = f" {bad:,} rows could not be used." if bad else ""
+    sys.stdout.write(f"{pairs:,} pairs from {battles:,} battles: {chosen.out}.{unread}\n")
+
+
+def export(
+    sources: Sequence[Path], out: Path, form: Form = "conversational", ties: Ties = "drop"
+) -> tuple[int, int, int]:
+    """Write the pairs of several files as one, whole or not at all.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        Files of battles with votes, of any format that is read.
+    out : Path
+        Ends in `.jsonl` or `.parquet`.
+    form, ties
+        As in `pairs_of`.
+
+    Returns
+    -------
+    int, int, int
+        Battles read, pairs written, rows that could not be used.
+
+    Raises
+    ------
+    UserError
+        When a file cannot be read, `out` has another ending, or there is no pair.
+    """
+    if out.suffix not in (".jsonl", ".parquet"):
+        raise UserError(f"--out {out}: ends in {out.suffix or 'nothing'}; end it in .jsonl or .parquet.")
+    read = bad = 0
+    pairs: list[dict[str, Any]] = []
+    for source in sources:
+        for battles, faults in iter_battles(source, labelled=True):
+            read += len(battles)
+            bad += len(faults)
+            pairs.extend(pairs_of(battles, form, ties))
+    if not pairs:
+        raise UserError(f"{sources[0]}: gives no pair of {read:,} battles; name battles with votes for one side.")
+    with whole_file(out) as part:
+        if out.suffix == ".parquet":
+            pd.DataFrame(pairs).to_parquet(part, index=False)
+        else:
+            with part.open("w", encoding="utf-8", errors="replace", newline="\n") as file:
+                file.writelines(json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs)
+    return read, len(pairs), bad
+
+
+def pairs_of(battles: pd.DataFrame, form: Form = "conversational", ties: Ties = "drop") -> Iterator[dict[str, Any]]:
+    """Turn battles into preference pairs.
+
+    Parameters
+    ----------
+    battles : DataFrame
+        A battles table; rows without a vote make no pair.
+    form : "conversational" or "plain"
+        Messages with `role` and `content`, for a model with a chat template; or texts. Plain texts hold the turns of
+        one side joined by empty lines.
+    ties : "drop" or "both"
+        Whether a tie makes no pair, or one in each order.
+
+    Yields
+    ------
+    dict
+        `id` of the battle, `prompt`, `chosen`, `rejected`, as TRL's DPOTrainer and RewardTrainer read them.
+    """
+    columns = ("id", "prompt", "response_a", "response_b", "outcome")
+    for name, prompt, a, b, outcome in zip(*(battles[column] for column in columns), strict=True):
+        if a == b or not "".join(a).strip() or not "".join(b).strip():
+            continue
+        if outcome in (0, 1):
+            orders = [(a, b) if outcome == 0 else (b, a)]
+        else:
+            orders = [(a, b), (b, a)] if outcome == 2 and ties == "both" else []
+        for better, worse in orders:
+            yield {
+                "id": str(name),
+                "prompt": _prompt(prompt, form),
+                "chosen": _side(prompt, better, form),
+                "rejected": _side(prompt, worse, form),
+            }
+
+
+def _prompt(prompt: tuple[str, ...], form: Form) -> Any:
+    return _clean(prompt[0]) if form == "plain" else [_message("user", prompt[0])]
+
+
+def _side(prompt: tuple[str, ...], answers: tuple[str, ...], form: Form) -> Any:
+    """Return what follows the first question on one side: answers and later questions in turn."""
+    turns: list[tuple[str, str]] = []
+    for place in range(max(len(prompt), len(answers))):
+        if 0 < place < len(prompt):
+            turns.append(("user", prompt[place]))
+        if place < len(answers):
+            turns.append(("assistant", answers[place]))
+    if form == "plain":
+        return _clean(text_of(tuple(text for _, text in turns)))
+    return [_message(role, text) for role, text in turns]
+
+
+def _message(role: str, text: str) -> dict[str, str]:
+    return {"role": role, "content": _clean(text)}
+
+
+def _clean(text: str) -> str:
+    """Return a text without lone surrogates, which neither tokenizers nor files can hold."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+if __name__ == "__main__":
+    main()
