@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from features.blocks import AnswerBlock, TextBlock
 from features.build import FeatureParams
 from features.cache import BlockCache
 from features.embedding import usable_cores
@@ -131,7 +132,7 @@ def canonical_order(battles: pd.DataFrame) -> Ints:
 
 def features_version(features: FeatureParams, encoder: Encoder | None) -> str:
     """Return a hash of all that the value of a feature depends on besides its text."""
-    blocks = {**text_blocks(), **answer_blocks()}
+    blocks: dict[str, TextBlock | AnswerBlock] = {**text_blocks(), **answer_blocks()}
     parts = [features.model_dump_json(), *(f"{name}={block.version}" for name, block in sorted(blocks.items()))]
     if encoder is not None:
         parts.append(encoder.block.version)

@@ -1,0 +1,143 @@
+"""The plain composition of the same libraries, in a few lines a stage: what each stage is measured against.
+
+It is written as one would write it from the libraries' first pages, and does the same work: the same texts, rounds,
+bags, both orders and candidate strengths.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features.encoders import ResolvedEncoder
+from features.plain import plain_readability, plain_sentiment
+from pipelines.battles import text_of
+from pipelines.model_loading import quiet
+from stacker.learners.base import FLIP, Fit, Floats, LearnerData
+from stacker.learners.boosting import BoostingParams
+from stacker.learners.sparse import SparseParams
+
+TEXT_COLUMNS = ("prompt", "response_a", "response_b")
+
+
+def all_texts(battles: pd.DataFrame) -> list[str]:
+    """Return the 3n texts of n battles, each as often as it stands there."""
+    return [text_of(turns) for column in TEXT_COLUMNS for turns in battles[column]]
+
+
+def text_features(battles: pd.DataFrame) -> None:
+    """Call textstat and vaderSentiment for each text."""
+    texts = all_texts(battles)
+    plain_readability(texts)
+    plain_sentiment(texts)
+
+
+def encoding(battles: pd.DataFrame, encoder: ResolvedEncoder, loaded: dict[str, Any]) -> None:
+    """Call sentence-transformers' `encode` with its defaults; the model is loaded once and kept in `loaded`."""
+    if "model" not in loaded:
+        from sentence_transformers import SentenceTransformer
+
+        with quiet():
+            loaded["model"] = SentenceTransformer(str(encoder.folder), device="cpu", local_files_only=True)
+    loaded["model"].encode(all_texts(battles), show_progress_bar=False)
+
+
+def boosting(kind: str, data: LearnerData, fit: Fit, params: BoostingParams) -> None:
+    """Fit the library on a doubled matrix, once a bag with early stopping, and predict both orders."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    straight, flipped = data.pairs.values, data.pairs.flip().values
+    folds = StratifiedGroupKFold(max(params.bags, 2), shuffle=True, random_state=fit.seed)
+    for train, held in folds.split(straight, fit.outcome, fit.group):
+        x = np.concatenate([straight[train], flipped[train]])
+        y = np.concatenate([fit.outcome[train], np.array(FLIP)[fit.outcome[train]]])
+        predict = _lightgbm if kind == "lightgbm" else _xgboost
+        model = predict(x, y, straight[held], fit.outcome[held], params, fit)
+        (model(straight) + model(flipped)[:, FLIP]) / 2
+
+
+def _lightgbm(x: Any, y: Any, held_x: Any, held_y: Any, params: BoostingParams, fit: Fit) -> Any:
+    import lightgbm
+
+    settings = {
+        "objective": "multiclass",
+        "num_class": 3,
+        "learning_rate": params.learning_rate,
+        "num_leaves": params.leaves,
+        "max_depth": params.depth,
+        "min_data_in_leaf": int(2 * params.least_rows),
+        "bagging_fraction": params.row_share,
+        "bagging_freq": 1,
+        "feature_fraction": params.column_share,
+        "lambda_l1": params.l1,
+        "lambda_l2": params.l2,
+        "num_threads": fit.threads,
+        "seed": fit.seed,
+        "verbosity": -1,
+    }
+    held = lightgbm.Dataset(held_x, held_y)
+    stop = lightgbm.early_stopping(params.stop_after, verbose=False)
+    return lightgbm.train(settings, lightgbm.Dataset(x, y), params.rounds, valid_sets=[held], callbacks=[stop]).predict
+
+
+def _xgboost(x: Any, y: Any, held_x: Any, held_y: Any, params: BoostingParams, fit: Fit) -> Any:
+    from xgboost import XGBClassifier
+
+    model = XGBClassifier(
+        n_estimators=params.rounds,
+        learning_rate=params.learning_rate,
+        max_depth=params.depth,
+        max_leaves=params.leaves,
+        grow_policy="lossguide",
+        min_child_weight=2 * params.least_rows * 4 / 9,
+        subsample=params.row_share,
+        colsample_bytree=params.column_share,
+        reg_alpha=params.l1,
+        reg_lambda=params.l2,
+        tree_method="hist",
+        early_stopping_rounds=params.stop_after,
+        n_jobs=fit.threads,
+        random_state=fit.seed,
+    )
+    return model.fit(x, y, eval_set=[(held_x, held_y)], verbose=False).predict_proba
+
+
+def sparse(data: LearnerData, fit: Fit, params: SparseParams) -> None:
+    """Fit TF-IDF on the answers and a logistic regression on both orders of the difference, strength by grid search."""
+    from scipy.sparse import vstack
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.pipeline import make_union
+
+    a, b = ([text_of(turns) for turns in data.texts[side]] for side in ("response_a", "response_b"))
+    shared: dict[str, Any] = {"sublinear_tf": True, "min_df": params.least_answers}
+    union = make_union(
+        TfidfVectorizer(ngram_range=params.word_ngrams, max_features=params.words, **shared),
+        TfidfVectorizer(
+            analyzer="char_wb", ngram_range=params.character_ngrams, max_features=params.characters, **shared
+        ),
+    ).fit([*a, *b])
+    difference = union.transform(a) - union.transform(b)
+    both = vstack([difference, -difference]).tocsr()
+    y = np.concatenate([fit.outcome, np.array(FLIP)[fit.outcome]])
+    search = GridSearchCV(
+        LogisticRegression(max_iter=300), {"C": list(params.strengths)}, cv=params.inner_folds, scoring="neg_log_loss"
+    )
+    search.fit(both, y).predict_proba(difference)
+
+
+def stack(probabilities: Floats, fit: Fit, folds: Sequence[int]) -> None:
+    """Cross-fit scikit-learn's logistic regression on the log probabilities, both orders, and fit it on all."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import PredefinedSplit, cross_val_predict
+
+    n = len(fit.outcome)
+    straight = np.log(np.clip(probabilities, 1e-9, 1)).reshape(n, -1)
+    flipped = np.log(np.clip(probabilities[:, :, FLIP], 1e-9, 1)).reshape(n, -1)
+    x, y = np.concatenate([straight, flipped]), np.concatenate([fit.outcome, np.array(FLIP)[fit.outcome]])
+    split = PredefinedSplit(np.concatenate([folds, folds]))
+    model = LogisticRegression(max_iter=1000)
+    cross_val_predict(model, x, y, cv=split, method="predict_proba")
+    model.fit(x, y)
