@@ -23,6 +23,8 @@ from stacker.learners.transformer.chosen import choose_transformers, configured_
 from stacker.level0 import Level0, level0, members
 from stacker.params import Params, described_keys, dump_params, read_params
 from stacker.prepare import Prepared, prepare
+from stacker.report import write_report
+from stacker.reporting.analysis import analyse
 from stacker.run_folder import RunFolder
 from stacker.stack import cross_fitted, fit_stack
 from stacker.versions import versions
@@ -76,6 +78,7 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
     begun = time.perf_counter()
     with folder.writing():
         folder.results.unlink(missing_ok=True)
+        folder.report.unlink(missing_ok=True)
         sweep(params.run.cache / "fits", OLD_PART_S)
         transformers = choose_transformers(params.transformer, params.encoder)
         prepared = prepare(params, folder.set_aside, screen)
@@ -113,7 +116,14 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
         _write_tables(folder, params, prepared, predictions)
         with screen.working():
             _predict(folder, params, prepared, screen)
+        if params.report.enabled:
+            since = time.perf_counter()
+            with screen.working():
+                found["report"] = analyse(params, prepared, level, predictions, judge, screen.progress)
+            seconds["report"] = time.perf_counter() - since
         found["seconds"] = {**seconds, **level.seconds, "whole run": time.perf_counter() - begun}
+        if params.report.enabled:
+            write_report(folder.report, found, prepared.battles, params)
         write_json(folder.results, found)
     _show(screen, found, folder, prepared)
     return found
@@ -215,6 +225,8 @@ def _show(screen: Screen, found: dict[str, Any], folder: RunFolder, prepared: Pr
     screen.note(f"Judge: {folder.judge}")
     if prepared.loaded.test is not None:
         screen.note(f"Submission: {folder.submission}")
+    if "report" in found:
+        screen.note(f"Report: {folder.report}")
     screen.note(f"Results: {folder.results}")
 
 
