@@ -12,7 +12,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m dashboard", description=__doc__)
     parser.add_argument("params", type=Path, nargs="?", default=Path("params.yaml"), help="the params.yaml to go by")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="dashboard.KEY=VALUE", help="override a key, e.g. dashboard.server.port=8080"
+        "--set",
+        action="append",
+        default=[],
+        metavar="dashboard.KEY=VALUE",
+        help="override a key, e.g. dashboard.server.port=8080",
     )
     chosen = parser.parse_args(arguments)
     try:
@@ -22,15 +26,20 @@ def main(arguments: list[str] | None = None) -> int:
         services = Services(read_dashboard(chosen.params, chosen.set))
         try:
             services.start()
-            serve(services, lambda address: print(f"The dashboard is at {address} (Ctrl+C ends it)", flush=True))
+            serve(services, _tell)
         finally:
             services.close()
     except UserError as fault:
-        print(fault, file=sys.stderr)
+        sys.stderr.write(f"{fault}\n")
         return 1
     except KeyboardInterrupt:
         return 0
     return 0
+
+
+def _tell(address: str) -> None:
+    sys.stdout.write(f"The dashboard is at {address} (Ctrl+C ends it)\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from dashboard.shell import Shell
 _TEMPLATE = (Path(__file__).parent / "page.html").read_text(encoding="utf-8")
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss: blob: data:; worker-src 'self' blob:; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss: blob: data:; "
+    "worker-src 'self' blob:; "
     "frame-src 'none'; object-src 'none'; base-uri 'none'; form-action 'self'"
 )
 """A third wall behind the two of `dashboard.render`: the browser itself fetches nothing from elsewhere. Bokeh needs

@@ -2,6 +2,7 @@
 
 import html
 from functools import lru_cache
+from typing import Any
 
 CLASSES = ("hl-k", "hl-s", "hl-c", "hl-m", "hl-f")
 """Keyword, text, comment, number, name of a function or class; the sheet `dashboard.look.TEXT` colours them."""
@@ -32,7 +33,7 @@ def highlighted(code: str, language: str, _: str = "") -> str:
 
 
 @lru_cache(maxsize=64)
-def _lexer(language: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - Pygments has no types
+def _lexer(language: str) -> Any:
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
 

@@ -13,11 +13,11 @@ class HealthHandler(RequestHandler):
 
     def initialize(self, services: Services | None = None) -> None:
         """Take the services to ask; None takes the process's."""
-        self.services = services
+        self.given = services
 
     async def get(self) -> None:
         """Ask the store for the right to write, and the judge how it stands."""
-        services = self.services or await asyncio.to_thread(shared_services)
+        services = self.given or await asyncio.to_thread(shared_services)
         found: dict[str, Any] = await asyncio.to_thread(services.store.health)
         current = services.judges.current
         self.set_status(200 if found["ok"] else 503)
@@ -31,5 +31,5 @@ class HealthHandler(RequestHandler):
         )
 
 
-ROUTES = [("/health", HealthHandler, {})]
+ROUTES: list[tuple[str, type[RequestHandler], dict[str, Any]]] = [("/health", HealthHandler, {})]
 """For `panel serve dashboard --plugins dashboard.health`."""

@@ -3,15 +3,19 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dashboard.health import HealthHandler
 from dashboard.params import ServerParams
 from dashboard.services import Services
 from pipelines.errors import UserError
 
+if TYPE_CHECKING:
+    from panel.io.server import Server
+
 LOGIN = Path(__file__).parent / "login.html"
 LOCAL = {"127.0.0.1", "localhost", "::1"}
+EVERYWHERE = {"0.0.0.0", "::"}
 
 
 def serve(services: Services, ready: Callable[[str], None]) -> None:
@@ -23,6 +27,21 @@ def serve(services: Services, ready: Callable[[str], None]) -> None:
         Opened, and started or not.
     ready : function
         Called with the address once the server listens.
+
+    Raises
+    ------
+    UserError
+        As `build_server`.
+    """
+    server = build_server(services)
+    shown = services.params.server.address
+    ready(f"http://{'localhost' if shown in LOCAL | EVERYWHERE else shown}:{server.port}/")
+    server.start()
+    server.io_loop.start()
+
+
+def build_server(services: Services) -> "Server":
+    """Return a server that listens and is not started.
 
     Raises
     ------
@@ -40,20 +59,14 @@ def serve(services: Services, ready: Callable[[str], None]) -> None:
     options = server_options(services.params.server)
     if "basic_auth" in options or "oauth_provider" in options:
         options["cookie_secret"] = services.secret().decode()
+    patterns = [("/health", HealthHandler, {"services": services})]
     try:
-        server = pn.io.server.get_server(
-            {"/": tab},
-            extra_patterns=[("/health", HealthHandler, {"services": services})],
-            index=None,
-            **options,
-        )
+        return pn.io.server.get_server({"/": tab}, extra_patterns=patterns, index=None, **options)
     except OSError as fault:
         where = f"{services.params.server.address}:{services.params.server.port}"
-        raise UserError(f"dashboard.server: cannot listen at {where} ({fault.strerror}); choose another port.") from fault
-    shown = services.params.server.address
-    ready(f"http://{'localhost' if shown in LOCAL | {'0.0.0.0', '::'} else shown}:{server.port}/")
-    server.start()
-    server.io_loop.start()
+        raise UserError(
+            f"dashboard.server: cannot listen at {where} ({fault.strerror}); choose another port."
+        ) from fault
 
 
 def server_options(params: ServerParams) -> dict[str, Any]:
@@ -66,7 +79,7 @@ def server_options(params: ServerParams) -> dict[str, Any]:
     """
     port = params.port
     origins = [f"{name}:{port}" for name in ("localhost", "127.0.0.1")] if port else ["localhost", "127.0.0.1"]
-    if params.address not in LOCAL | {"0.0.0.0", "::"}:
+    if params.address not in LOCAL | EVERYWHERE:
         origins.append(f"{params.address}:{port}")
     found: dict[str, Any] = {
         "address": params.address,
@@ -83,7 +96,9 @@ def server_options(params: ServerParams) -> dict[str, Any]:
     if params.oauth_provider:
         for option, variable in (("oauth_key", params.oauth_key_env), ("oauth_secret", params.oauth_secret_env)):
             if not os.environ.get(variable):
-                raise UserError(f"dashboard.server: the variable {variable} is not set; set it to the client's {option}.")
+                raise UserError(
+                    f"dashboard.server: the variable {variable} is not set; set it to the client's {option}."
+                )
             found[option] = os.environ[variable]
         found["oauth_provider"] = params.oauth_provider
     return found

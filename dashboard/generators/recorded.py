@@ -73,7 +73,7 @@ def nearest(question: str) -> Nearest:
 
     English goes by the cosine of all-MiniLM-L6-v2 sentence embeddings, Chinese (which that model hardly knows) by
     the cosine of character n-gram TF-IDF, of the recorded questions and of the questions with their answers in equal
-    parts: an answer names what the question is about. The first call loads the model, some seconds; call it from a thread.
+    parts: an answer names what the question is about. The first call loads the model, some seconds: use a thread.
     """
     lang = "zh" if is_chinese(question) else "en"
     with _loading:

@@ -53,7 +53,9 @@ class AskPage:
     def panel(self) -> pn.viewable.Viewable:
         """Return the page."""
         say = self.say
-        self.hero = _pane(PARTS, f'<div class="hero"><h1>{escape(say("ask.headline"))}</h1><p>{escape(say("ask.lead"))}</p></div>')
+        self.hero = _pane(
+            PARTS, f'<div class="hero"><h1>{escape(say("ask.headline"))}</h1><p>{escape(say("ask.lead"))}</p></div>'
+        )
         self.composer = Composer(
             words={
                 "placeholder": say("ask.placeholder"),
@@ -133,9 +135,7 @@ class AskPage:
         if self.round is not None:
             self.round.close()
         context = self.context
-        desk = Desk(
-            self._styles(), context.store, context.judges, context.limits, context.slots, context.session
-        )
+        desk = Desk(self._styles(), context.store, context.judges, context.limits, context.slots, context.session)
         begun = Round(text, desk)
         self.memory["round"] = begun
         self._follow(begun)
@@ -255,9 +255,7 @@ class AskPage:
             line = say("ask.unstored", reason=str(one.fault))
         if one.fault is not None and one.stage != "unstored":
             line = say(f"store.{one.fault.code}", **one.fault.details)
-        self.bar.param.update(
-            stage=one.stage, line=line, warns=warns, undo_seconds=undo, turn=self.bar.turn + 1
-        )
+        self.bar.param.update(stage=one.stage, line=line, warns=warns, undo_seconds=undo, turn=self.bar.turn + 1)
 
     def _question(self, one: Round) -> str:
         say = self.say

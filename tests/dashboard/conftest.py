@@ -1,4 +1,4 @@
-"""Real servers for the tests: a PostgreSQL of their own and one that speaks OpenAI's protocol."""
+"""Real servers for the tests: a PostgreSQL of their own, one that speaks OpenAI's protocol, a judge, a browser."""
 
 import os
 import pwd
@@ -9,6 +9,8 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from dashboards import chromium, make_judge
+from playwright.sync_api import Browser
 from talking_server import TalkingServer
 
 _numbers = count()
@@ -79,3 +81,16 @@ def talking_server() -> Iterator[TalkingServer]:
     """A server that speaks OpenAI's protocol and misbehaves on demand (see talking_server.py)."""
     with TalkingServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def judges(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one small saved judge."""
+    return make_judge(tmp_path_factory.mktemp("judges"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium for the tests of one file: Playwright's loop would disturb asyncio in other files."""
+    with chromium() as started:
+        yield started

@@ -4,7 +4,7 @@ Models: `talks` streams ANSWER; `echoes` streams the question back; `thinks` sen
 words and then nothing; `silent` sends nothing at all; `drops` breaks the connection after two words; `ends` closes it
 neatly without saying why; `errs` sends an error event; `empty` ends at once; `long` runs into the length limit;
 `endless` never stops; `garbles` sends no JSON; `page` sends an HTML page; `picky` refuses `max_tokens` and
-`temperature`; `hostile-N` streams the N-th text of `server.texts`; `status-500` (or any number) refuses with it.
+`temperature`; `hostile-asked` streams the text of `server.texts` at `server.hostile_place`; `status-500` (or any number) refuses with it.
 `recovers` fails with 503 the first time and streams the next.
 """
 
@@ -23,6 +23,7 @@ class TalkingServer:
         self.asked: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.texts: list[str] = []
+        self.hostile_place = 0
         self.failed: set[str] = set()
         self.tags: Any = {"models": [_tag("qwen2.5:0.5b", 400, "qwen2"), _tag("all-minilm:latest", 40, "bert")]}
         self.closing = threading.Event()
@@ -128,8 +129,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._words(ANSWER)
         elif model == "echoes":
             self._words(asked["messages"][-1]["content"])
-        elif model.startswith("hostile-"):
-            self._words(self.talking.texts[int(model.removeprefix("hostile-"))])
+        elif model == "hostile-asked":
+            self._words(self.talking.texts[self.talking.hostile_place])
         elif model != "empty":
             self._words(ANSWER)
         self._end("length" if model == "long" else "stop")

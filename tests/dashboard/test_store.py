@@ -32,7 +32,8 @@ def battle(name: str = "one", session: str = "s", **changes: object) -> Battle:
         "a": Side(["short"], "brief", "m-1", {"temperature": 0.5}),
         "b": Side(["long\ud800\0", "再見"], "thorough", "m-2", {}, "cut_off"),
     }
-    return Battle(**{"id": name, "session": session, "prompt": ["why?"], "verdict": (0.2, 0.5, 0.3), **sides, **changes})
+    common = {"id": name, "session": session, "prompt": ["why?"], "verdict": (0.2, 0.5, 0.3)}
+    return Battle(**{**common, **sides, **changes})
 
 
 def test_what_goes_in_comes_out(store_url: str) -> None:
