@@ -187,5 +187,5 @@ def test_voting_on_a_file(page: Page, site: Site) -> None:
     page.get_by_text(say("file.other")).click()
     page.get_by_label(say("file.or_choose")).select_option(label="here.csv")
     page.get_by_text(say("file.open"), exact=True).click()
-    page.get_by_text("here.csv", exact=True).first.wait_for()
+    page.locator(".status b:visible", has_text="here.csv").wait_for()
     assert page.locator("[role=progressbar]:visible").get_attribute("aria-valuemax") == "5"
