@@ -83,9 +83,7 @@ def test_the_fallback_is_told_loudly(tmp_path):
 
 
 def test_without_a_fallback_a_missing_model_is_an_error_with_the_command(tmp_path):
-    with pytest.raises(
-        UserError, match=r"roberta-bsae: is not on this disk \(did you mean roberta-base\?\); run"
-    ):
+    with pytest.raises(UserError, match=r"roberta-bsae: is not on this disk \(did you mean roberta-base\?\); run"):
         resolve("roberta-bsae", None, tmp_path)
     with pytest.raises(UserError, match="neither is the fallback other/one"):
         resolve("roberta-base", "other/one", tmp_path)

@@ -24,7 +24,8 @@ from stacker.learners.transformer.probe import INNER_FOLDS, MOST_BATTLES, Votes,
 from stacker.learners.transformer.states import Shelf
 from stacker.learners.transformer.stored import build_network
 from stacker.learners.transformer.structure import Structure
-from stacker.learners.transformer.training import Work, fine_tune
+from stacker.learners.transformer.training import fine_tune
+from stacker.learners.transformer.work import Work
 
 
 @dataclass(frozen=True)

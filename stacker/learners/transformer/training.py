@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,82 +16,15 @@ from transformers.trainer_callback import PrinterCallback
 
 from features.progress import Progress
 from pipelines.model_loading import quiet
-from stacker import metrics
-from stacker.learners.base import FLIP, Ints
-from stacker.learners.transformer.heads import battle_logits
-from stacker.learners.transformer.inference import Runner
-from stacker.learners.transformer.losses import BattleLoss
-from stacker.learners.transformer.memory import TokenBudget, length_batches, with_halving
+from stacker.learners.base import FLIP
+from stacker.learners.transformer.memory import length_batches, with_halving
 from stacker.learners.transformer.network import PreferenceNetwork
-from stacker.learners.transformer.params import TransformerParams
-from stacker.learners.transformer.probe import Votes
 from stacker.learners.transformer.schedule import LOWER_IS_BETTER, EpochBatches, should_stop
-from stacker.learners.transformer.states import Kept
-from stacker.learners.transformer.structure import Battles
+from stacker.learners.transformer.work import Metrics, Work
 
-Metrics = dict[str, float]
-"""Metrics of one evaluation by name, NaN where one does not apply."""
 WEIGHTS = "weights.safetensors"
 COMPLETE = "complete"
 """An empty file that is written into a checkpoint last; a folder without it was cut short."""
-
-
-@dataclass
-class Work:
-    """What a fit trains on, and how.
-
-    Attributes
-    ----------
-    name : str
-        The model's name.
-    params : TransformerParams
-        Its settings.
-    network : PreferenceNetwork
-        Trained in place.
-    battles : Battles
-        Sequences of all n battles of the fit.
-    votes : Votes
-        Of the n battles.
-    train, held : int64
-        Rows to learn from, and rows that early stopping looks at.
-    loss : BattleLoss
-        What is minimised.
-    budget : TokenBudget
-        Padded tokens that one backward pass may hold.
-    runner : Runner
-        For evaluation.
-    kept : Kept or None
-        Hidden states of the frozen half, where they are kept.
-    """
-
-    name: str
-    params: TransformerParams
-    network: PreferenceNetwork
-    battles: Battles
-    votes: Votes
-    train: Ints
-    held: Ints
-    loss: BattleLoss
-    budget: TokenBudget
-    runner: Runner
-    kept: Kept | None
-    history: list[Metrics] = field(default_factory=list)
-
-    def held_metrics(self) -> Metrics:
-        """Return the watched metrics on the held-out rows, and the log loss."""
-        places = self.battles.places[self.held]
-        used, inverse = _unique(places)
-        numbers = self.runner.numbers([self.battles.items[place] for place in used])
-        logits = battle_logits(self.network.head, numbers[inverse])
-        p = torch.softmax(torch.from_numpy(logits), dim=1).numpy()
-        outcome, weight = self.votes.outcome[self.held], self.votes.weight[self.held]
-        between = metrics.bradley_terry_loss(p, outcome)
-        return {
-            "log_loss": metrics.log_loss(p, outcome, weight),
-            "accuracy": metrics.accuracy(p, outcome),
-            "balanced_accuracy": metrics.balanced_accuracy(p, outcome),
-            "bradley_terry_loss": float("nan") if between is None else between,
-        }
 
 
 def fine_tune(work: Work, folder: Path, seed: int, progress: Progress) -> None:
@@ -328,8 +260,3 @@ def _put(network: PreferenceNetwork, weights: dict[str, Tensor]) -> None:
     with torch.no_grad():
         for name, value in trainable(network).items():
             value.copy_(weights[name])
-
-
-def _unique(places: Ints) -> tuple[list[int], Ints]:
-    used, inverse = np.unique(places, return_inverse=True)
-    return used.tolist(), inverse.reshape(places.shape)
