@@ -55,8 +55,9 @@ def _names(learner: SparseLearner, columns: set[int]) -> dict[int, str]:
     """Return the terms of some columns; the vocabularies stand side by side in the learner's order."""
     names, start = {}, 0
     for vectoriser in learner.vectorisers_.values():
-        for term, place in vectoriser.vocabulary_.items():
+        vocabulary = vectoriser.vocabulary_
+        for term, place in vocabulary.items():
             if start + place in columns:
                 names[start + int(place)] = str(term)
-        start += len(vectoriser.vocabulary_)
+        start += len(vocabulary)
     return names
