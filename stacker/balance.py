@@ -66,7 +66,7 @@ class Correction:
     gamma: float = 0.0
 
     def __bool__(self) -> bool:
-        return self.tie != 0.0 or self.gamma != 0.0
+        return bool(self.tie != 0.0 or self.gamma != 0.0)
 
     def apply(self, probabilities: Floats) -> Floats:
         """Correct (n, 3) probabilities; swapping A and B before or after gives the same to the last bit."""

@@ -225,7 +225,7 @@ def _fitted(battles: pd.DataFrame, outcome: Ints, weight: Floats, params: Params
         prepared = Prepared(Loaded(battles), battles, place, fit, folds, data, prints, encoder, cache, store)
         transformers = choose_transformers(params.transformer, params.encoder)
         learners = [
-            *configured_learners(params.learners),
+            *configured_learners(params.learners, params.balance),
             *configured_transformers(transformers, silent, params.transformer.trees, params.learners.lightgbm),
         ]
         level = level0(learners, prepared, silent)

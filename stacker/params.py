@@ -14,12 +14,14 @@ from pipelines.errors import UserError
 from pipelines.folds import FoldParams
 from pipelines.section import Section
 from pipelines.sources import DataParams
+from stacker.balance import BalanceParams
 from stacker.learners.boosting import LightGBMParams, XGBoostParams
 from stacker.learners.linear import LinearParams
 from stacker.learners.sparse import SparseParams
 from stacker.learners.transformer.params import TransformersParams
 from stacker.reporting.params import ReportParams
 from stacker.stack import StackParams
+from stacker.tuning.params import StudyParams
 
 
 class LearnersParams(Section):
@@ -49,10 +51,12 @@ class Params(Section):
     features: FeatureParams = FeatureParams()
     encoder: EncoderParams = EncoderParams()
     learners: LearnersParams = LearnersParams()
+    balance: BalanceParams = BalanceParams()
     transformer: TransformersParams = TransformersParams()
     stack: StackParams = StackParams()
     report: ReportParams = ReportParams()
     run: RunParams = RunParams()
+    study: StudyParams = StudyParams()
     dashboard: dict[str, Any] = Field(default_factory=dict)
     """Read by the dashboard, which checks it; nothing here depends on it."""
 

@@ -87,7 +87,7 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
             screen.note(message)
         seconds = {"features": time.perf_counter() - begun}
         learners = [
-            *configured_learners(params.learners),
+            *configured_learners(params.learners, params.balance),
             *configured_transformers(
                 transformers, screen.progress, params.transformer.trees, params.learners.lightgbm
             ),

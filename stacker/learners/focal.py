@@ -92,5 +92,5 @@ def _parts(logs: Floats, outcome: Ints) -> tuple[Floats, Floats, Floats, Floats]
     p = e / total[:, None]
     others = np.array([[1, 2], [0, 2], [0, 1]])[outcome]
     rest = p[rows[:, None], others].sum(axis=1)
-    log_voted = np.where(rest < 0.5, np.log1p(-rest), centred[rows, outcome] - np.log(total))
+    log_voted = np.where(rest < 0.5, np.log1p(-np.minimum(rest, 0.5)), centred[rows, outcome] - np.log(total))
     return p, p[rows, outcome], np.maximum(rest, 1e-300), log_voted

@@ -1,0 +1,91 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.errors import UserError
+from stacker.balance import BalanceParams, Correction, class_shares, class_weights, prior_correction, weighted
+from stacker.learners.base import FLIP
+
+
+def probabilities(n, seed=0):
+    e = np.exp(np.random.default_rng(seed).normal(scale=2, size=(n, 3)))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def test_class_weights_by_hand():
+    """Of ten battles two are ties and five went to A: A and B count as four each."""
+    outcome, weight = np.array([0] * 5 + [1] * 3 + [2] * 2), np.ones(10)
+    np.testing.assert_allclose(class_shares(outcome, weight), [0.4, 0.4, 0.2])
+    found = class_weights(outcome, weight)
+    np.testing.assert_allclose(found, [1 / 1.2, 1 / 1.2, 1 / 0.6])
+    assert np.average(found[outcome]) == pytest.approx(1.0)
+    np.testing.assert_allclose(class_shares(outcome, found[outcome]), [1 / 3] * 3)
+
+
+def test_a_class_without_battles_has_no_weight():
+    found = class_weights(np.array([0, 1, 1]), np.ones(3))
+    np.testing.assert_allclose(found, [1.0, 1.0, 0.0])
+    assert not prior_correction(np.array([0.5, 0.5, 0.0]), np.array([0.5, 0.5, 0.0]))
+
+
+def test_the_correction_is_that_of_bayes():
+    """A posterior under an equal prior, taken to a prior of 10 % ties, is the posterior under that prior."""
+    likelihood = np.random.default_rng(1).uniform(0.1, 1, (50, 3))
+    trained, real = np.full(3, 1 / 3), np.array([0.45, 0.45, 0.1])
+    before = likelihood * trained / (likelihood * trained).sum(axis=1, keepdims=True)
+    after = likelihood * real / (likelihood * real).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(prior_correction(trained, real).apply(before), after, rtol=1e-12)
+
+
+@given(st.integers(0, 10_000), st.floats(-3, 3), st.sampled_from([0.0, 0.5, 2.0, 10.0]))
+@settings(max_examples=60, deadline=None)
+def test_a_correction_keeps_the_swap_exact_and_gives_probabilities(seed, tie, gamma):
+    said = probabilities(30, seed)
+    correction = Correction(tie, gamma)
+    found = correction.apply(said)
+    np.testing.assert_allclose(found.sum(axis=1), 1.0)
+    assert (found >= 0).all()
+    np.testing.assert_array_equal(correction.apply(said[:, FLIP])[:, FLIP], found)
+    np.testing.assert_array_equal((found[:, 0] > found[:, 1]), (said[:, 0] > said[:, 1]))
+
+
+def test_a_focal_correction_holds_at_the_corners():
+    corners = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1 - 1e-9, 1e-9, 0.0], [0.5, 0.5, 0.0]])
+    found = Correction(gamma=2.0).apply(corners)
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found[:2], np.eye(3)[:2], atol=1e-6)
+    assert found[3, 0] == found[3, 1]
+
+
+def test_no_correction_changes_no_bit():
+    said = probabilities(5)
+    assert Correction().apply(said) is said
+    assert Correction.from_dict(None) == Correction()
+    assert Correction.from_dict(json.loads(json.dumps(Correction(0.3, 2.0).to_dict()))) == Correction(0.3, 2.0)
+
+
+def test_only_weights_change_the_weights():
+    outcome, weight = np.array([0, 0, 1, 2]), np.array([1.0, 2.0, 1.0, 0.5])
+    for method in ("none", "focal", "smote", "borderline_smote"):
+        same, correction = weighted(BalanceParams(method=method), outcome, weight)
+        assert same is weight
+        assert not correction
+    balanced, correction = weighted(BalanceParams(method="weights"), outcome, weight)
+    np.testing.assert_allclose(class_shares(outcome, balanced), [1 / 3] * 3)
+    assert correction.tie == pytest.approx(np.log(0.5 / 2.0))
+    _, off = weighted(BalanceParams(method="weights", prior_correction=False), outcome, weight)
+    assert not off
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [({"method": "smot"}, "balance.method"), ({"gamma": -1}, "balance.gamma"), ({"neighbours": 0}, "neighbours")],
+)
+def test_a_mistake_is_named(settings, key):
+    from stacker.params import parse_params
+
+    with pytest.raises(UserError, match=key):
+        parse_params({"balance": settings})
