@@ -25,7 +25,7 @@ from stacker.explain import baseline
 from stacker.fit_store import FitStore
 from stacker.judge import Judge, learner_data
 from stacker.learners.base import Fit, Floats, Ints
-from stacker.learners.configured import configured_learners
+from stacker.learners.configured import configured_learners, configured_prior
 from stacker.learners.transformer.chosen import choose_transformers, configured_transformers
 from stacker.level0 import level0, members
 from stacker.out_of_fold import fingerprint
@@ -227,6 +227,7 @@ def _fitted(battles: pd.DataFrame, outcome: Ints, weight: Floats, params: Params
         learners = [
             *configured_learners(params.learners, params.balance),
             *configured_transformers(transformers, silent, params.transformer.trees, params.learners.lightgbm),
+            *configured_prior(params.stack.prior, params.features),
         ]
         level = level0(learners, prepared, silent)
         fitted = members(learners, prepared, silent)

@@ -22,6 +22,7 @@ from stacker.learners.base import Floats, Learner, LearnerData
 from stacker.learners.configured import load_learner
 from stacker.pool import Pool
 from stacker.ranking import RankedAnswer, every_pair, ranking
+from stacker.starter import starter_folder
 from stacker.texts import Text, battles_of, one_battle, turns_of
 from stacker.verdict import Verdict
 
@@ -241,13 +242,13 @@ class Judge:
             write_json(part / "judge.json", self._described())
 
     @classmethod
-    def load(cls, folder: Path | str, *, device: Literal["cpu", "cuda"] | None = None) -> "Judge":
+    def load(cls, folder: Path | str | None = None, *, device: Literal["cpu", "cuda"] | None = None) -> "Judge":
         """Read a saved judge.
 
         Parameters
         ----------
-        folder : Path or str
-            What `save` wrote.
+        folder : Path, str or None
+            What `save` wrote; None is the starter judge inside this package, which learnt from votes of other people.
         device : "cpu", "cuda" or None
             Where the frozen encoder runs; None is where the run that made the judge had it.
 
@@ -256,7 +257,7 @@ class Judge:
         UserError
             When the folder holds no judge, one of another format, or the encoder it was made with is not here.
         """
-        folder = Path(folder)
+        folder = starter_folder() if folder is None else Path(folder)
         path = folder / "judge.json"
         try:
             described = json.loads(path.read_text(encoding="utf-8"))

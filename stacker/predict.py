@@ -1,4 +1,4 @@
-"""Whole files of battles: `python -m stacker.predict JUDGE INPUT... --out FILE` gives each its three probabilities."""
+"""Whole files of battles: `python -m stacker.predict [JUDGE] INPUT... --out FILE` gives each its probabilities."""
 
 import argparse
 import hashlib
@@ -14,11 +14,12 @@ import pandas as pd
 from pipelines.artefacts import sha256_of
 from pipelines.errors import UserError
 from pipelines.quarantine import BadRow
-from pipelines.raw_rows import open_rows
+from pipelines.raw_rows import SUFFIXES, open_rows
 from pipelines.reading import iter_battles
 from pipelines.records import IDS, missing_columns
 from stacker.console import Screen, run_command
 from stacker.parts import Parts, kept_parts, writing
+from stacker.starter import starter_folder
 from stacker.verdict_files import ARENA, COLUMNS, KAGGLE, join_parts, suffix_of, verdict_rows, write_part
 
 if TYPE_CHECKING:
@@ -73,12 +74,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and predict."""
     parser = argparse.ArgumentParser(
         prog="python -m stacker.predict",
+        usage="%(prog)s [options] [JUDGE] INPUT [INPUT ...] --out FILE",
         description="Predict battles with a saved judge. Nothing is fitted. A command that was stopped goes on where "
         "it was; rows that cannot be used are set aside, with the reason, in a file beside the output.",
     )
-    parser.add_argument("judge", type=Path, metavar="JUDGE", help="the judge folder of a run")
     parser.add_argument(
-        "inputs", type=Path, nargs="+", metavar="INPUT", help="CSV, JSON Lines, JSON or parquet files of battles"
+        "paths",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        help="the judge folder of a run, or none for the starter judge; then CSV, JSON Lines, JSON or parquet files of "
+        "battles",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .csv, .jsonl or .parquet file")
     parser.add_argument(
@@ -95,7 +101,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     chosen = parser.parse_args(arguments)
     options = Options(chosen.columns, chosen.rows_at_once, chosen.device, chosen.threads, chosen.cache, chosen.rescue)
-    run_command(lambda: _command(chosen.judge, chosen.inputs, chosen.out, options))
+    run_command(lambda: _command(*judge_and_inputs(chosen.paths), chosen.out, options))
+
+
+def judge_and_inputs(paths: Sequence[Path]) -> tuple[Path, Sequence[Path]]:
+    """Part what the command was given into the judge's folder and the files; without a folder, the starter judge's.
+
+    Raises
+    ------
+    UserError
+        When a judge is named and no file.
+    """
+    # By its name, so that a judge whose folder is missing is not taken for a file of battles.
+    if paths[0].is_file() or (paths[0].suffix.lower() in SUFFIXES and not paths[0].is_dir()):
+        return starter_folder(), paths
+    if len(paths) < 2:
+        raise UserError(f"{paths[0]}: is a judge, and no file of battles is named; add one after it.")
+    return paths[0], paths[1:]
 
 
 def _command(folder: Path, inputs: Sequence[Path], out: Path, options: Options) -> None:

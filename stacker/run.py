@@ -18,7 +18,7 @@ from stacker.console import Screen, run_command
 from stacker.explain import baseline
 from stacker.judge import Judge
 from stacker.learners.base import FLIP, Floats
-from stacker.learners.configured import configured_learners
+from stacker.learners.configured import configured_learners, configured_prior
 from stacker.learners.transformer.chosen import choose_transformers, configured_transformers
 from stacker.level0 import Level0, level0, members
 from stacker.params import Params, described_keys, dump_params, read_params
@@ -80,6 +80,7 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
         folder.results.unlink(missing_ok=True)
         folder.report.unlink(missing_ok=True)
         sweep(params.run.cache / "fits", OLD_PART_S)
+        prior = configured_prior(params.stack.prior, params.features)
         transformers = choose_transformers(params.transformer, params.encoder)
         prepared = prepare(params, folder.set_aside, screen)
         said = None if prepared.encoder is None else prepared.encoder.resolved.message
@@ -91,6 +92,7 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
             *configured_transformers(
                 transformers, screen.progress, params.transformer.trees, params.learners.lightgbm
             ),
+            *prior,
         ]
         with screen.working():
             level = level0(learners, prepared, screen.progress)

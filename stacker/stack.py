@@ -15,12 +15,14 @@ class StackParams(Section):
     """The level-1 model over the learners' out-of-fold probabilities.
 
     `form` pool keeps every weight at or above 0, logistic leaves them free; `shrink` pulls the weights towards equal
-    ones. `temperature` scales the verdict by one number fitted to held-out verdicts.
+    ones. `temperature` scales the verdict by one number fitted to held-out verdicts. `prior` starter takes the verdicts
+    of the judge inside the package as one more learner: it knows something of real answers where votes are few.
     """
 
     form: Literal["pool", "logistic"] = "pool"
     shrink: float = Field(20.0, ge=0)
     temperature: bool = True
+    prior: Literal["starter"] | None = None
 
 
 def fit_stack(params: StackParams, probabilities: Floats, fit: Fit, folds: Ints) -> Pool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from features.build import FeatureParams
 from pipelines.errors import UserError
 from pipelines.section import Section
 from stacker.balance import BalanceParams
@@ -12,6 +13,8 @@ from stacker.learners.base import Learner
 from stacker.learners.lightgbm_trees import LightGBMLearner
 from stacker.learners.linear import LinearLearner
 from stacker.learners.sparse import SparseLearner
+from stacker.learners.starter import KIND as STARTER
+from stacker.learners.starter import StarterLearner, check_blocks, starter_identity
 from stacker.learners.transformer.learner import TransformerLearner
 from stacker.learners.transformer.trees import TransformerTreesLearner
 from stacker.learners.xgboost_trees import XGBoostLearner
@@ -23,6 +26,7 @@ KINDS: Mapping[str, Any] = {
     "sparse": SparseLearner,
     "transformer": TransformerLearner,
     "transformer_trees": TransformerTreesLearner,
+    STARTER: StarterLearner,
 }
 """Learner classes by the kind written into a saved judge."""
 
@@ -65,6 +69,27 @@ def configured_learners(learners: Section, balance: BalanceParams | None = None)
         if settings.enabled:
             found.append(_configured(kind, settings, balance or BalanceParams()))
     return found
+
+
+def configured_prior(prior: str | None, features: FeatureParams) -> list[Configured]:
+    """Return the starter judge as a learner where `stack.prior` asks for it, and else none.
+
+    Parameters
+    ----------
+    prior : str or None
+        `stack.prior`.
+    features : FeatureParams
+        The section `features`.
+
+    Raises
+    ------
+    UserError
+        When a block is off whose features the starter judge needs, or there is no starter judge.
+    """
+    if prior != STARTER:
+        return []
+    check_blocks(features)
+    return [Configured(STARTER, STARTER, starter_identity(), StarterLearner)]
 
 
 def load_learner(kind: str, folder: Path) -> Learner:

@@ -1,0 +1,125 @@
+"""The starter judge as one more learner of a stack: it learnt from other votes before, so a fit changes nothing."""
+
+import json
+import shutil
+from functools import cache
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from features.build import FeatureParams
+from features.pairs import PairMatrix
+from pipelines.errors import UserError
+from stacker.learners.base import Fit, Floats, LearnerData
+from stacker.learners.lightgbm_trees import LightGBMLearner
+from stacker.learners.linear import LinearLearner
+from stacker.learners.xgboost_trees import XGBoostLearner
+from stacker.pool import Pool
+from stacker.starter import judge_hash, starter_folder
+
+KIND = "starter"
+_MEMBERS: dict[str, Any] = {"lightgbm": LightGBMLearner, "xgboost": XGBoostLearner, "linear": LinearLearner}
+"""Kinds of learner that a starter judge is made of; all of them see pair features of the text blocks alone."""
+
+
+class StarterLearner:
+    """The verdicts of a saved starter judge, from the pair features that it knows by name.
+
+    Parameters
+    ----------
+    folder : Path or None
+        The judge's; None is the one inside this package.
+
+    Raises
+    ------
+    UserError
+        When there is no such judge.
+    """
+
+    name = KIND
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or starter_folder()
+        self.members_, self.pool_ = _read(self.folder)
+
+    def fit(self, data: LearnerData, fit: Fit) -> Self:
+        """Change nothing: what it knows it learnt before, from none of these votes."""
+        return self
+
+    def predict_proba(self, data: LearnerData) -> Floats:
+        """Return (n, 3) probabilities.
+
+        Raises
+        ------
+        UserError
+            When a feature that the starter judge uses was not computed.
+        """
+        return self.predict_pairs(self.pairs(data))
+
+    def predict_pairs(self, pairs: PairMatrix) -> Floats:
+        """Return what `predict_proba` does, from the features that `pairs` gives."""
+        said = [member.predict_pairs(pairs) for member in self.members_]
+        return self.pool_.predict_proba(np.stack(said, axis=1))
+
+    def pairs(self, data: LearnerData) -> PairMatrix:
+        """Return the features that the starter judge learnt from, in its order."""
+        wanted: tuple[str, ...] = self.members_[0].names_
+        if data.pairs.names == wanted:
+            return data.pairs
+        place = {name: column for column, name in enumerate(data.pairs.names)}
+        lacking = sorted({name.partition(":")[0] for name in wanted if name not in place})
+        if lacking:
+            raise UserError(
+                f"stack.prior: the starter judge needs features of {', '.join(lacking)} that are not computed; "
+                "switch every block of the section features on, or set stack.prior to null."
+            )
+        return data.pairs.columns([place[name] for name in wanted])
+
+    def save(self, folder: Path) -> None:
+        """Copy the judge's files, so that a stack keeps the starter judge it was fitted with."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        return cls(folder)
+
+
+def starter_identity() -> str:
+    """Return what the starter judge's verdicts depend on besides the battle: a hash of its files."""
+    return judge_hash(starter_folder())
+
+
+def check_blocks(features: FeatureParams) -> None:
+    """Raise a `UserError` where a block that the starter judge needs is switched off."""
+    described = _described(starter_folder())
+    off = [name for name, on in described["features"].items() if on and not getattr(features, name)]
+    if off:
+        raise UserError(
+            f"stack.prior: the starter judge needs features.{off[0]}, which is off; "
+            f"set features.{off[0]} to true, or stack.prior to null."
+        )
+
+
+def _described(folder: Path) -> dict[str, Any]:
+    try:
+        described: dict[str, Any] = json.loads((folder / "judge.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as fault:
+        raise UserError(
+            f"{folder}: holds no starter judge; install the package again, or make it by "
+            "`python -m pipelines.starter DATA_DIR`."
+        ) from fault
+    return described
+
+
+@cache
+def _read(folder: Path) -> tuple[tuple[Any, ...], Pool]:
+    """Read a starter judge once: every fold of a run asks the same one."""
+    described = _described(folder)
+    members = []
+    for each in described["learners"]:
+        if each["kind"] not in _MEMBERS:
+            raise UserError(f"{folder}: holds a learner of kind {each['kind']!r}, which no starter judge has.")
+        members.append(_MEMBERS[each["kind"]].load(folder / "learners" / each["folder"]))
+    return tuple(members), Pool.from_dict(described["pool"])

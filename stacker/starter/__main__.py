@@ -1,0 +1,93 @@
+"""`python -m stacker.starter DATA_DIR` makes the starter judge again, bit for bit, and writes its model card."""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from features.cache import BlockCache
+from features.embedding import usable_cores
+from pipelines.artefacts import whole_folder
+from pipelines.starter import SETS, StarterSet, read_votes
+from stacker.console import Screen, run_command
+from stacker.starter import CARD, judge_hash, starter_folder
+from stacker.starter.card import model_card
+from stacker.starter.fitting import StarterSettings, fit_starter
+from stacker.starter.unseen import score_unseen
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and make the judge."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipelines.starter",
+        description="Make the starter judge and its model card from sets of votes that may be learnt from.",
+    )
+    parser.add_argument(
+        "data", type=Path, metavar="DATA_DIR", help="a folder that holds the folders battles and kaggle"
+    )
+    parser.add_argument("--out", type=Path, default=starter_folder(), metavar="FOLDER", help="(%(default)s)")
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep the numbers of texts there for another time")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="0 means every core (%(default)s)")
+    chosen = parser.parse_args(arguments)
+    run_command(lambda: _command(chosen.data, chosen.out, chosen.cache, chosen.threads or usable_cores()))
+
+
+def _command(data: Path, out: Path, cache: Path | None, threads: int) -> None:
+    make_starter(data, out, Screen(), cache=cache, threads=threads)
+
+
+def make_starter(
+    data: Path,
+    out: Path,
+    screen: Screen,
+    *,
+    settings: StarterSettings | None = None,
+    sets: Sequence[StarterSet] = SETS,
+    cache: Path | None = None,
+    threads: int = 1,
+) -> str:
+    """Fit the starter judge, score it, and write both judge and card as one folder, whole or not at all.
+
+    Parameters
+    ----------
+    data : Path
+        Holds `battles` and, for the scores, `kaggle`.
+    out : Path
+        The judge's folder, replaced.
+    screen : Screen
+        Shows how far the work has come, and the judge's hash.
+    settings, sets, cache, threads
+        See `stacker.starter.fitting.fit_starter`; `cache` is a folder as `run.cache` of a run.
+
+    Returns
+    -------
+    str
+        `stacker.starter.judge_hash` of what was written.
+
+    Raises
+    ------
+    UserError
+        When a set is missing or cannot be read.
+    """
+    settings = settings or StarterSettings()
+    kept = None if cache is None else BlockCache(cache / "blocks")
+    votes = read_votes(data, sets)
+    screen.note(f"Votes: {len(votes):,} rows of {votes['source'].nunique()} sets.")
+    with screen.working(), tempfile.TemporaryDirectory(prefix="starter-judge-") as temporary:
+        fitted = fit_starter(votes, settings, sets=sets, cache=kept, threads=threads, progress=screen.progress)
+        judge = Path(temporary) / "judge"
+        fitted.judge.save(judge)
+        digest = judge_hash(judge)
+        unseen = score_unseen(fitted.judge, data, cache=kept, threads=threads, progress=screen.progress)
+        with whole_folder(out) as part:
+            shutil.copytree(judge, part, dirs_exist_ok=True)
+            (part / CARD).write_text(model_card(fitted, settings, unseen, digest), encoding="utf-8")
+    screen.note(f"Starter judge: {out}")
+    screen.note(f"SHA-256: {digest}")
+    return digest
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,203 @@
+"""Fits the starter judge: every choice inside it is made on sets of battles that were held out whole."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from scipy import optimize
+
+from features.build import FeatureParams
+from features.cache import BlockCache
+from features.progress import Progress, silent
+from pipelines.errors import UserError
+from pipelines.starter import PRIOR, SETS, StarterSet
+from stacker.explain import baseline
+from stacker.judge import Judge, Member, learner_data
+from stacker.learners.base import Fit, Floats, Learner, LearnerData
+from stacker.learners.boosting import LightGBMParams
+from stacker.learners.configured import KINDS
+from stacker.learners.linear import LinearParams
+from stacker.pool import Pool
+from stacker.prepare import canonical_order
+from stacker.starter.rows import Rows, weighted_rows
+
+FEATURES = FeatureParams(embedding=False)
+"""No encoder: the judge loads in a fraction of a second, works on any machine, and frozen embeddings bring little."""
+
+
+@dataclass(frozen=True)
+class StarterSettings:
+    """How the starter judge is fitted; the values were chosen by leaving out one kin of sets at a time.
+
+    Attributes
+    ----------
+    power, factors
+        See `stacker.starter.rows.weighted_rows`.
+    lightgbm, linear
+        Settings of the learners. Their bags and inner folds part the battles by kin of set, so that trees stop, and
+        penalties are chosen, where a kin that was not learnt from is predicted best.
+    temperature : float
+        Of the level-1 model.
+    seed : int
+        For everything random.
+    """
+
+    power: float = 0.5
+    factors: Mapping[str, float] = field(default_factory=lambda: {"hh_rlhf_test": 0.3})
+    lightgbm: LightGBMParams = LightGBMParams(
+        rounds=300,
+        stop_after=30,
+        bags=5,
+        learning_rate=0.06,
+        leaves=8,
+        depth=4,
+        least_rows=60,
+        row_share=0.5,
+        column_share=0.1,
+        l2=30.0,
+    )
+    linear: LinearParams = LinearParams(strengths=(0.0003, 0.001, 0.003, 0.01, 0.03), inner_folds=5)
+    temperature: float = 0.9
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class FittedStarter:
+    """A starter judge and what the card tells of its making.
+
+    Attributes
+    ----------
+    judge : Judge
+        The judge.
+    battles : DataFrame, m rows
+        What it learnt from, in canonical order.
+    rows : Rows, n rows
+        How these were weighed.
+    held_out : (n, 3) float
+        What a judge made without a row's kin of sets says of the row.
+    """
+
+    judge: Judge
+    battles: pd.DataFrame
+    rows: Rows
+    held_out: Floats
+
+
+def fit_starter(
+    votes: pd.DataFrame,
+    settings: StarterSettings | None = None,
+    *,
+    sets: Sequence[StarterSet] = SETS,
+    cache: BlockCache | None = None,
+    threads: int = 1,
+    progress: Progress = silent,
+) -> FittedStarter:
+    """Fit the starter judge; the same votes and settings give the same judge, whatever the order of the rows.
+
+    Parameters
+    ----------
+    votes : DataFrame, m rows
+        A battles table of `pipelines.starter.read_votes`.
+    settings : StarterSettings or None
+        None is those that the judge inside the package was made with.
+    sets : sequence of StarterSet
+        Where the votes are from; at least three kins.
+    cache : BlockCache or None
+        Where numbers of texts are kept.
+    threads : int
+        Bags fitted at once; they do not change the result.
+    progress : Progress
+        Told how far the work has come.
+
+    Raises
+    ------
+    UserError
+        When the sets are of fewer than three kins: one is held out, and of the others one stops the trees.
+    """
+    settings = settings or StarterSettings()
+    battles = votes.iloc[canonical_order(votes)].reset_index(drop=True)
+    rows = weighted_rows(battles, sets, settings.factors, settings.power, PRIOR[2])
+    kins = np.unique(rows.kin)
+    if len(kins) < 3:
+        raise UserError(f"the starter judge: has votes of {len(kins)} kins of sets, it needs 3; give more of the sets.")
+    data = learner_data(battles, FEATURES, None, cache, threads, progress)
+    from threadpoolctl import threadpool_limits
+
+    # A sum over more than one thread adds up in another order, and no longer gives the same bits.
+    with threadpool_limits(1):
+        held = kins_held_out(settings, data, rows, threads, progress)
+        progress("all sets", 0, 1)
+        learners = _learners(settings, data, rows, threads)
+        progress("all sets", 1, 1)
+    pool = equal_pool(held, rows, PRIOR[2], settings.temperature)
+    first = np.unique(rows.battle, return_index=True)[1]
+    members = [Member(learner.name, learner.name, learner) for learner in learners]
+    about = {
+        "battles": len(battles),
+        "prior": list(PRIOR),
+        "sources": battles["source"].value_counts().sort_index().to_dict(),
+        "seed": settings.seed,
+        "starter": True,
+    }
+    judge = Judge(FEATURES, None, members, pool, about, baseline(members, data, held[first]))
+    return FittedStarter(judge, battles, rows, pool.predict_proba(held))
+
+
+def kins_held_out(
+    settings: StarterSettings, data: LearnerData, rows: Rows, threads: int = 1, progress: Progress = silent
+) -> Floats:
+    """Return (n, K, 3): what K learners fitted without a row's kin of sets say of the row."""
+    held = np.zeros((len(rows.battle), 2, 3))
+    kins = np.unique(rows.kin)
+    for done, kin in enumerate(kins):
+        progress("kins held out", done, len(kins))
+        outside, inside = np.flatnonzero(rows.kin != kin), np.flatnonzero(rows.kin == kin)
+        learners = _learners(settings, data, rows.take(outside), threads)
+        asked, back = np.unique(rows.battle[inside], return_inverse=True)
+        held[inside] = _said(learners, data.take(asked))[back]
+    progress("kins held out", len(kins), len(kins))
+    return held
+
+
+def _learners(settings: StarterSettings, data: LearnerData, rows: Rows, threads: int) -> list[Learner]:
+    """Fit each learner to the rows, its inner folds by kin."""
+    taken = data.take(rows.battle)
+    bags = min(settings.lightgbm.bags, len(np.unique(rows.kin)))
+    # One thread a bag at most: more would make the bits depend on how many there are.
+    fit = Fit(rows.outcome, rows.weight, rows.kin, settings.seed, min(threads, bags))
+    made = {"lightgbm": settings.lightgbm.model_copy(update={"bags": bags}), "linear": settings.linear}
+    return [KINDS[kind](params).fit(taken, fit) for kind, params in made.items()]
+
+
+def _said(learners: Sequence[Learner], data: LearnerData) -> Floats:
+    return np.stack([learner.predict_proba(data) for learner in learners], axis=1)
+
+
+def equal_pool(held: Floats, rows: Rows, ties: float, temperature: float) -> Pool:
+    """Return a level-1 model that gives every learner the same weight, its ties shifted to a share.
+
+    Weights fitted to the kins held out did worse on further kins than equal ones: five kins are too few to fit to.
+
+    Parameters
+    ----------
+    held : (n, K, 3) float
+        What the learners say of rows of kins that they had not seen.
+    rows : Rows, n rows
+        Their weights.
+    ties : float
+        Share of ties, by weight, that it says of these rows.
+    temperature : float
+        See `stacker.pool.Pool`.
+    """
+    learners = held.shape[1]
+    described = {"form": "pool", "shrink": 0.0, "tie_offset": 0.0, "temperature": temperature}
+    weights = [1 / learners] * learners
+    pool = Pool.from_dict({**described, "margin_weights": weights, "tie_weights": weights})
+
+    def excess(offset: float) -> float:
+        pool.tie_offset_ = offset
+        return float(np.average(pool.predict_proba(held)[:, 2], weights=rows.weight) - ties)
+
+    pool.tie_offset_ = float(optimize.brentq(excess, -20.0, 20.0, xtol=1e-12))
+    return pool
