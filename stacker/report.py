@@ -46,6 +46,6 @@ def report(found: dict[str, Any], battles: pd.DataFrame, params: Params) -> str:
         ablation(found),
         importances(found),
         listed_battles(found, battles, params.report.characters),
-        settings(found, dump_params(params)),
+        settings(found, dump_params(params.model_copy(update={"dashboard": {}}))),
     ]
     return page(TITLE, headline(found), parts)

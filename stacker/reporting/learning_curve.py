@@ -12,7 +12,7 @@ from stacker.reporting.intervals import NORMAL_95, clustered
 from stacker.reporting.refits import held_out_losses, stepped
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
-LEAST = 60
+LEAST = 25
 """Battles that a fit gets at least; smaller shares are left out."""
 AHEAD = (2, 4, 10)
 EXPONENTS = np.linspace(0.1, 1.0, 19)

@@ -18,8 +18,12 @@ def at(found: Any, *keys: str | int) -> Any:
 
 
 def written(value: float | None, form: str = ".4f") -> str:
-    """Return a number as text, with a true minus sign; a dash for None."""
-    return NONE if value is None else format(value, form).replace("-", MINUS)
+    """Return a number as text, with a true minus sign and a space before a per cent sign; a dash for None."""
+    if value is None:
+        return NONE
+    if value == 0 and form.endswith("e"):
+        return "0"
+    return format(value, form).replace("-", MINUS).replace("%", "\u00a0%")
 
 
 def figure(found: Any, *keys: str | int, form: str = ".4f") -> str:

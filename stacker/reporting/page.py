@@ -21,11 +21,11 @@ p { max-width: 75ch; margin: .5rem 0; } .hint { color: var(--soft); font-size: .
 .lead { font-size: 1.125rem; }
 nav ul { columns: 3 12rem; padding: 0; margin: 1.25rem 0 0; list-style: none; font-size: .9375rem; }
 a { color: var(--first); } data { font-variant-numeric: tabular-nums; }
-.key { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: 1rem 1.5rem;
+.key { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.25rem, 1fr)); gap: 1rem 1.5rem;
   margin: 1.5rem 0 0; }
 .key dt { font-size: .8125rem; color: var(--soft); } .key dd { margin: 0; font-size: 1.625rem; font-weight: 600;
   line-height: 1.25; } .key small { display: block; font-size: .8125rem; font-weight: 400; color: var(--soft); }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; margin: .9rem 0; }
 table.figures { border-collapse: collapse; font-size: .875rem; min-width: 50%; font-variant-numeric: tabular-nums; }
 table.figures th, table.figures td { padding: .3rem .7rem .3rem 0; text-align: end; white-space: nowrap;
   border-bottom: 1px solid var(--line); }
@@ -42,7 +42,8 @@ article.battle .texts { display: grid; grid-template-columns: 1fr 1fr; gap: 0 1.
 article.battle p { margin: 0; overflow-wrap: anywhere; white-space: pre-wrap; max-width: none; }
 article.battle .won h4 { color: inherit; }
 pre { font: .8125rem/1.45 ui-monospace, "SF Mono", Menlo, Consolas, monospace; white-space: pre-wrap;
-  overflow-wrap: anywhere; border: 1px solid var(--line); border-radius: .5rem; padding: .75rem 1rem; }
+  overflow-wrap: anywhere; border: 1px solid var(--line); border-radius: .5rem; padding: .75rem 1rem;
+  columns: 2 22rem; column-gap: 2rem; }
 @media (max-width: 40rem) { article.battle .texts { grid-template-columns: 1fr; } body { padding-top: 1.25rem; } }
 @media print {
   :root { color-scheme: light; } * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }

@@ -39,7 +39,7 @@ def slices(found: dict[str, Any]) -> Part:
 
 def _slice(part: dict[str, Any]) -> Row:
     prior = part["prior_log_loss"]
-    note = f"{written(part['log_loss'], '.3f')} · {part['accuracy']:.0%} · {part['battles']:,}"
+    note = f"{written(part['log_loss'], '.3f')} · {written(part['accuracy'], '.0%')} · {part['battles']:,}"
     return Row(part["label"], part["log_loss"], part["low"], part["high"], note, second=(prior, prior, prior))
 
 
@@ -86,7 +86,8 @@ def learning_curve(found: dict[str, Any]) -> Part:
     law = ""
     if of["power_law"] is not None:
         line = [(_log(p["battles"]), p["log_loss"]) for p in [points[-1], *ahead]]
-        band = [(_log(p["battles"]), p["low"], p["high"]) for p in ahead]
+        last = points[-1]["log_loss"]
+        band = [(line[0][0], last, last), *((_log(p["battles"]), p["low"], p["high"]) for p in ahead)]
         series.append(Series("power law, an extrapolation", "second", line, band))
         law = (
             f" The power law through it, {figure(found, *keys, 'power_law', 'floor', form='.3f')} +"
@@ -111,7 +112,7 @@ def learning_curve(found: dict[str, Any]) -> Part:
     body = (
         f"<p>Held-out log loss of the {name(_refit(of['refit']))} on nested shares of the battles: it shows whether"
         f" more votes would help.{law}</p>{holder(chart, 'middle')}"
-        + table(["battles", "log loss", "95 % interval", ""], cells, label="Learning curve")
+        + table(["battles", "log loss", "95 % interval, or range of power laws", ""], cells, label="Learning curve")
     )
     return Part("learning-curve", "Learning curve", body)
 
