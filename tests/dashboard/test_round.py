@@ -1,0 +1,235 @@
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard import answering, round as rounds
+from dashboard.generators.base import Description, GenerationFault, Notice
+from dashboard.limits import AnswerSlots, LimitReached, SessionLimits
+from dashboard.params import LimitParams, StyleParams, StylesParams
+from dashboard.round import Desk, Round
+from dashboard.store import VoteStore
+from pipelines.errors import UserError
+from stacker.verdict import Verdict
+
+
+class Talker:
+    """A generator that answers as its style's model says."""
+
+    notice_told: Notice | None = None
+
+    def describe(self, style: StyleParams) -> Description:
+        return Description(style.model, {"kept": style.temperature})
+
+    def notice(self, question: str) -> Notice | None:
+        return self.notice_told
+
+    async def stream(self, question: str, style: StyleParams) -> Any:
+        for piece in ("An answer", " to ", question):
+            await asyncio.sleep(0)
+            yield piece
+        if style.model == "breaks":
+            raise GenerationFault("dropped")
+        if style.model == "cut":
+            raise GenerationFault("cut_off", tokens=9)
+
+
+class Loaded:
+    version = "judge@1"
+
+
+class Judges:
+    """A judge that says what it is told to."""
+
+    state = "ready"
+
+    def __init__(self, said: Any = Verdict(0.5, 0.3, 0.2), reasons: Any = "because") -> None:
+        self.said, self.reasons = said, reasons
+        self.asked: list[tuple[Any, ...]] = []
+
+    async def compare(self, *texts: Any) -> Any:
+        self.asked.append(texts)
+        if isinstance(self.said, Exception):
+            raise self.said
+        return None if self.said is None else (self.said, Loaded())
+
+    async def explain(self, by: Any, *texts: Any) -> Any:
+        if isinstance(self.reasons, Exception):
+            raise self.reasons
+        return self.reasons
+
+
+@pytest.fixture
+def talker(monkeypatch: pytest.MonkeyPatch) -> Talker:
+    found = Talker()
+    for module in (answering, rounds):
+        monkeypatch.setattr(module, "generator_for", lambda style, key: found)
+    return found
+
+
+def styles(one: str = "fine", two: str = "fine") -> StylesParams:
+    common = {"generator": "openai", "base_url": "http://x/v1"}
+    return StylesParams.model_validate(
+        {"a": common | {"name": "one", "model": one}, "b": common | {"name": "two", "model": two}}
+    )
+
+
+def desk(tmp_path: Path, judges: Any = None, chosen: StylesParams | None = None, **limits: int) -> Desk:
+    store = VoteStore.open(f"sqlite:///{tmp_path / 'votes.sqlite'}")
+    counts = SessionLimits(LimitParams(**limits))
+    return Desk(chosen or styles(), store, judges or Judges(), counts, AnswerSlots(4), "s")
+
+
+async def until(one: Round, stage: str) -> None:
+    while one.stage != stage or (stage == "open" and not one.explained):
+        await asyncio.sleep(0.002)
+
+
+def play(steps: Any) -> None:
+    asyncio.run(asyncio.wait_for(steps, 20))
+
+
+def test_verdict_is_stored_before_the_vote_opens(talker: Talker, tmp_path: Path) -> None:
+    async def steps() -> None:
+        work = desk(tmp_path)
+        one = Round("Why is it so?", work, swapped=True)
+        stages: list[str] = []
+        one.on_stage = lambda: stages.append(one.stage)
+        one.start()
+        await until(one, "open")
+        assert [stage for place, stage in enumerate(stages) if stage not in stages[:place]] == [
+            *("answering", "judging", "open"),
+        ]
+        with work.store._reading() as connection:
+            row = connection.exec_driver_sql("SELECT * FROM battles").mappings().one()
+        assert (row["p_a"], row["p_b"], row["p_tie"], row["judge"]) == (0.5, 0.3, 0.2, "judge@1")
+        assert (row["style_a"], row["style_b"], row["lang"], row["source"]) == ("two", "one", "en", "ask")
+        assert work.judges.asked == [  # type: ignore[attr-defined]
+            (["Why is it so?"], ["An answer to Why is it so?"], ["An answer to Why is it so?"])
+        ]
+        assert one.explanation == "because"
+        await one.cast("b")
+        assert (one.stage, one.vote and one.vote.choice) == ("voted", "b")
+        await one.cast("a")  # locked
+        assert list(work.store.votes()["choice"]) == ["b"]
+        await one.undo()
+        assert (one.stage, one.vote) == ("open", None)
+        await one.cast("tie")
+        assert list(work.store.votes()["choice"]) == ["tie"]
+        one.close()
+        work.store.close()
+
+    play(steps())
+
+
+def test_no_vote_before_both_answers_or_on_a_missing_one(talker: Talker, tmp_path: Path) -> None:
+    async def steps() -> None:
+        work = desk(tmp_path, chosen=styles("breaks"))
+        one = Round("Why?", work, swapped=False)
+        one.start()
+        await one.cast("a")
+        assert one.stage == "answering"
+        await until(one, "broken")
+        await one.cast("a")
+        assert work.store.votes().empty
+        assert one.answers[1].text == "An answer to Why?"
+        assert one.answers[0].fault is not None
+        assert (one.answers[0].fault.code, one.answers[0].text) == ("dropped", "An answer to Why?")
+        one.answers[0].style = styles().a
+        one.retry("b")  # the good one stays as it is
+        assert one.stage == "broken"
+        one.retry("a")
+        await until(one, "open")
+        assert one.answers[0].fault is None
+        work.store.close()
+
+    play(steps())
+
+
+def test_a_cut_off_answer_is_judged_and_a_second_try_is_judged_anew(talker: Talker, tmp_path: Path) -> None:
+    async def steps() -> None:
+        work = desk(tmp_path, chosen=styles("cut"))
+        one = Round("Why?", work, swapped=False)
+        one.start()
+        await until(one, "open")
+        first = one.battle_id
+        one.retry("a")
+        assert one.stage == "answering"
+        await until(one, "open")
+        assert one.battle_id != first
+        await one.cast("a")
+        votes = work.store.votes()
+        assert list(votes["battle_id"]) == [one.battle_id]
+        assert list(votes["fault_a"]) == ["cut_off"]
+        one.retry("a")  # too late
+        assert one.stage == "voted"
+        work.store.close()
+
+    play(steps())
+
+
+@pytest.mark.parametrize("said", [UserError("cannot."), RuntimeError("broken"), None])
+def test_a_judge_that_fails_does_not_take_the_vote(talker: Talker, tmp_path: Path, said: Any) -> None:
+    async def steps() -> None:
+        work = desk(tmp_path, Judges(said))
+        one = Round("Why?", work)
+        one.start()
+        await until(one, "open")
+        await one.cast("a")
+        row = work.store.votes().iloc[0]
+        assert (row["judge"], row["choice"]) == ("", "a")
+        assert row[["p_a", "p_b", "p_tie"]].isna().all()
+        assert one.judge_fault == ("" if said is None else "cannot." if isinstance(said, UserError) else "RuntimeError")
+        work.store.close()
+
+    play(steps())
+
+
+def test_a_recorded_question_is_kept_beside_what_was_typed(talker: Talker, tmp_path: Path) -> None:
+    async def steps() -> None:
+        talker.notice_told = Notice("recorded", {"question": "What is it?", "lang": "en"})
+        work = desk(tmp_path)
+        one = Round("Hm, what?", work)
+        one.start()
+        await until(one, "open")
+        await one.cast("a")
+        row = work.store.votes().iloc[0]
+        assert (row["prompt"], row["asked"], row["lang"]) == (("What is it?",), "Hm, what?", "en")
+        work.store.close()
+
+    play(steps())
+
+
+def test_limits_leave_everything_as_it_was(talker: Talker, tmp_path: Path) -> None:
+    async def steps() -> None:
+        work = desk(tmp_path, chosen=styles("cut"), votes_per_minute=1, questions_per_minute=1)
+        one = Round("Why?", work, swapped=False)
+        one.start()
+        await until(one, "open")
+        one.desk.limits.again()
+        with pytest.raises(LimitReached, match="questions"):
+            one.retry("a")
+        assert one.stage == "open"
+        await one.cast("a")
+        await one.undo()
+        with pytest.raises(LimitReached, match="votes"):
+            await one.cast("a")
+        assert one.stage == "open"
+        work.store.close()
+
+    play(steps())
+
+
+def test_leaving_ends_what_is_being_written(talker: Talker, tmp_path: Path) -> None:
+    async def steps() -> None:
+        work = desk(tmp_path)
+        one = Round("Why?", work)
+        one.start()
+        one.close()
+        await asyncio.sleep(0.02)
+        assert not one._work
+        assert one.stage == "answering"
+        work.store.close()
+
+    play(steps())
