@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -61,23 +62,37 @@ def out_of_fold(
     for done, fold in enumerate(numbers):
         progress(f"{learner.name}: folds", done, len(numbers))
         train, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        key = store.key(
-            learner.kind, learner.identity, str(fit.seed), _digest(prints, train), _digest(prints, held), "fold"
-        )
-        kept = store.arrays(key)
-        if kept is None:
-            fitted = learner.make().fit(data.take(train), _part(fit, train, store.workdir(key)))
-            probabilities = fitted.predict_proba(data.take(held))
-            some = held[:: max(len(held) // SWAP_ROWS, 1)]
-            swapped = fitted.predict_proba(data.take(some).flip())[:, FLIP]
-            again = fitted.predict_proba(data.take(some))
-            kept = {"probabilities": probabilities, "swap_error": np.abs(swapped - again).max()}
-            store.keep_arrays(key, kept)
-            store.drop_workdir(key)
+        kept = held_out(learner, data, fit, train, held, prints, store)
         found[held] = kept["probabilities"]
         swap_error = max(swap_error, float(kept["swap_error"]))
     progress(f"{learner.name}: folds", len(numbers), len(numbers))
     return found, swap_error
+
+
+def held_out(
+    learner: Configured, data: LearnerData, fit: Fit, train: Ints, held: Ints, prints: Sequence[str], store: FitStore
+) -> dict[str, Any]:
+    """Fit a learner to the battles `train` and predict the battles `held`, or find that in the store.
+
+    Returns
+    -------
+    dict
+        `probabilities`, (k, 3) of the k held battles, and `swap_error`, the largest change when the sides are swapped.
+    """
+    key = store.key(
+        learner.kind, learner.identity, str(fit.seed), _digest(prints, train), _digest(prints, held), "fold"
+    )
+    kept = store.arrays(key)
+    if kept is None:
+        fitted = learner.make().fit(data.take(train), _part(fit, train, store.workdir(key)))
+        probabilities = fitted.predict_proba(data.take(held))
+        some = held[:: max(len(held) // SWAP_ROWS, 1)]
+        swapped = fitted.predict_proba(data.take(some).flip())[:, FLIP]
+        again = fitted.predict_proba(data.take(some))
+        kept = {"probabilities": probabilities, "swap_error": np.abs(swapped - again).max()}
+        store.keep_arrays(key, kept)
+        store.drop_workdir(key)
+    return kept
 
 
 def fitted_on_all(

@@ -18,6 +18,7 @@ Objective = Literal[
     "ece",
     "tie_recall",
 ]
+Direction = Literal["minimize", "maximize"]
 RISING = {"accuracy", "balanced_accuracy", "macro_f1", "win_rate", "tie_recall"}
 """Objectives of which more is better."""
 DEFAULT_SPACE: dict[str, Any] = {
@@ -60,6 +61,6 @@ class StudyParams(Section):
     space: dict[str, Any] = DEFAULT_SPACE
 
     @property
-    def directions(self) -> list[str]:
+    def directions(self) -> list[Direction]:
         """Return `minimize` or `maximize` for each objective."""
         return ["maximize" if name in RISING else "minimize" for name in self.objectives]
