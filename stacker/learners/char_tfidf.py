@@ -1,0 +1,164 @@
+"""TF-IDF of the letter sequences of words, by whole arrays: scikit-learn's `char_wb` in a fraction of time and memory.
+
+A sequence of up to four letters is one 64-bit number, 16 bits a letter, so that those of a thousand texts are counted
+by sorting and looked up by bisection. scikit-learn makes a Python string of each.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_TEXTS_AT_ONCE = 1000
+_BITS = 16
+LONGEST = 64 // _BITS
+"""Letters of the longest sequence."""
+_SPACE = 1
+"""The code of a space; 0 stands behind the end of a sequence."""
+_MOST_LETTERS = (1 << _BITS) - 2
+_UNKNOWN = (1 << _BITS) - 1
+
+Keys = NDArray[np.uint64]
+Places = NDArray[np.int64]
+
+
+class CharTfidf:
+    """`TfidfVectorizer(analyzer="char_wb", sublinear_tf=True)` for sequences of up to four letters.
+
+    Parameters
+    ----------
+    lengths : (int, int)
+        Shortest and longest sequence, 1 to 4.
+    most : int
+        Sequences kept, the most frequent ones.
+    least_texts : int
+        Texts that a sequence must be in.
+
+    Raises
+    ------
+    ValueError
+        When a length is not 1 to 4; in `fit`, when no sequence is in enough texts.
+    """
+
+    def __init__(self, lengths: tuple[int, int], most: int, least_texts: int) -> None:
+        if not 1 <= lengths[0] <= lengths[1] <= LONGEST:
+            raise ValueError(f"sequences of {lengths[0]} to {lengths[1]} letters; 1 to {LONGEST} are possible")
+        self.lengths = lengths
+        self.most = most
+        self.least_texts = least_texts
+
+    def fit(self, texts: Sequence[str]) -> "CharTfidf":
+        """Choose the sequences and their weights."""
+        found, letters = np.unique(_codepoints("".join(map(_spaced, texts))), return_counts=True)
+        common = np.sort(found[np.argsort(-letters, kind="stable")[:_MOST_LETTERS]])
+        self.letters_ = "".join(map(chr, common[common != ord(" ")].tolist()))
+        keys, counts, holders = np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.int64)
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            more = _counted(*self._sequences(texts[start : start + _TEXTS_AT_ONCE]))
+            keys, counts, holders = _merged((keys, counts, holders), more)
+        kept = np.flatnonzero(holders >= self.least_texts)
+        if not len(kept):
+            raise ValueError("no sequence of letters is in enough texts")
+        kept = np.sort(kept[np.argsort(-counts[kept], kind="stable")[: self.most]])
+        self.keys_: Keys = keys[kept]
+        self.idf_ = np.log((1 + len(texts)) / (1 + holders[kept])) + 1
+        return self
+
+    def transform(self, texts: Sequence[str]) -> Any:
+        """Return the (len(texts), sequences) CSR float32 array, rows of length 1 or 0."""
+        from scipy import sparse
+
+        parts = [
+            self._rows(texts[start : start + _TEXTS_AT_ONCE]) for start in range(0, len(texts), _TEXTS_AT_ONCE)
+        ] or [self._rows(texts)]
+        return parts[0] if len(parts) == 1 else sparse.vstack(parts, format="csr")
+
+    @cached_property
+    def vocabulary_(self) -> dict[str, int]:
+        """The place of each sequence."""
+        names = f"\0 {self.letters_}"
+        shifts = [np.uint64(_BITS * place) for place in range(LONGEST)]
+        codes = np.stack([(self.keys_ >> shift) & np.uint64(_UNKNOWN) for shift in shifts], axis=1).astype(np.int64)
+        return {"".join(names[code] for code in row if code): place for place, row in enumerate(codes.tolist())}
+
+    def restore(self, letters: str, keys: Keys, idf: NDArray[np.float64]) -> "CharTfidf":
+        """Take over what another one has learnt."""
+        self.letters_, self.keys_, self.idf_ = letters, keys, idf
+        return self
+
+    def _rows(self, texts: Sequence[str]) -> Any:
+        from scipy import sparse
+
+        keys, holders = self._sequences(texts)
+        places = np.searchsorted(self.keys_, keys)
+        places[places == len(self.keys_)] = 0
+        known = self.keys_[places] == keys
+        ones = np.ones(int(known.sum()), dtype=np.float32)
+        shape = (len(texts), len(self.keys_))
+        rows = sparse.csr_array(sparse.coo_array((ones, (holders[known], places[known])), shape=shape))
+        rows.data = (1 + np.log(rows.data)) * self.idf_.astype(np.float32)[rows.indices]
+        of = np.repeat(np.arange(len(texts)), np.diff(rows.indptr))
+        lengths = np.sqrt(np.bincount(of, weights=rows.data.astype(np.float64) ** 2, minlength=len(texts)))
+        rows.data = (rows.data / lengths[of]).astype(np.float32)
+        return rows
+
+    def _sequences(self, texts: Sequence[str]) -> tuple[Keys, Places]:
+        """Return every sequence of the texts as a number, and the text that it is in."""
+        spaced = [_spaced(text) for text in texts]
+        codes = self._code[_codepoints("".join(spaced))]
+        text = np.repeat(np.arange(len(texts)), [len(each) for each in spaced])
+        # Words stand apart by two spaces: one of each word's own edges.
+        parted = np.append((codes[:-1] == _SPACE) & (codes[1:] == _SPACE), True)
+        keys, holders = [], []
+        sequence = np.zeros(len(codes), dtype=np.uint64)
+        whole = np.ones(len(codes), dtype=np.bool_)
+        for place in range(self.lengths[1]):
+            if place >= len(codes):
+                break
+            if place:
+                whole = whole[:-1] & ~parted[place - 1 : len(codes) - 1]
+            sequence = sequence[: len(whole)] | codes[place:] << np.uint64(_BITS * place)
+            if place + 1 >= self.lengths[0]:
+                keys.append(sequence[whole])
+                holders.append(text[: len(whole)][whole])
+        if not keys:
+            return np.empty(0, np.uint64), np.empty(0, np.int64)
+        return np.concatenate(keys), np.concatenate(holders)
+
+    @cached_property
+    def _code(self) -> Keys:
+        """The code of each code point; letters that were not met have one that no sequence holds."""
+        codes = np.full(0x110000, _UNKNOWN, dtype=np.uint64)
+        codes[ord(" ")] = _SPACE
+        codes[_codepoints(self.letters_)] = np.arange(2, 2 + len(self.letters_))
+        return codes
+
+
+def _spaced(text: str) -> str:
+    """Return the words of a text in lower case, each between spaces of its own."""
+    words = text.lower().split()
+    return f" {'  '.join(words)} " if words else ""
+
+
+def _codepoints(text: str) -> NDArray[np.uint32]:
+    return np.frombuffer(text.encode("utf-32-le", "replace"), dtype=np.uint32)
+
+
+def _counted(keys: Keys, holders: Places) -> tuple[Keys, Places, Places]:
+    """Return the distinct sequences, how often each occurs, and in how many texts."""
+    distinct, of = np.unique(keys, return_inverse=True)
+    pairs = np.unique(holders * max(len(distinct), 1) + of)
+    held = np.bincount(pairs % max(len(distinct), 1), minlength=len(distinct))
+    return distinct, np.bincount(of, minlength=len(distinct)), held
+
+
+def _merged(one: tuple[Keys, Places, Places], other: tuple[Keys, Places, Places]) -> tuple[Keys, Places, Places]:
+    """Add up the counts of two sets of texts."""
+    keys, of = np.unique(np.concatenate([one[0], other[0]]), return_inverse=True)
+    counts, holders = np.zeros(len(keys), np.int64), np.zeros(len(keys), np.int64)
+    for place, part in ((of[: len(one[0])], one), (of[len(one[0]) :], other)):
+        counts[place] += part[1]
+        holders[place] += part[2]
+    return keys, counts, holders
