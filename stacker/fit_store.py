@@ -11,9 +11,10 @@ import numpy as np
 
 from pipelines.artefacts import whole_file, whole_folder
 from stacker.learners.base import Learner
+from stacker.versions import versions
 
-FORM = "1"
-"""Raised when a learner's code changes what a fit with the same settings gives."""
+FORM = "2"
+"""Raised when a learner's code changes what a fit with the same settings gives, or how it is stored."""
 
 
 class FitStore:
@@ -27,10 +28,11 @@ class FitStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._form = "\n".join([FORM, *(f"{name} {number}" for name, number in versions().items())])
 
     def key(self, *parts: str) -> str:
-        """Return the name of a fit from all that it depends on."""
-        digest = hashlib.sha256(FORM.encode())
+        """Return the name of a fit from all that it depends on besides this code and the libraries' versions."""
+        digest = hashlib.sha256(self._form.encode())
         for part in parts:
             digest.update(b"\0" + part.encode("utf-8", "surrogatepass"))
         return digest.hexdigest()[:32]
