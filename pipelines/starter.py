@@ -56,6 +56,7 @@ UNSEEN = (
     ("Kaggle's rows (Chatbot Arena)", Path("kaggle") / "train.csv"),
     ("arena33k_samples (Chatbot Arena 2023)", Path("battles") / "arena33k_samples.parquet"),
     ("autoj_test (58 scenarios)", Path("battles") / "autoj_test.parquet"),
+    ("llmeval2_zh_derived (Chinese, scores made votes)", Path("battles") / "llmeval2_zh_derived.parquet"),
 )
 """Battles that the starter judge is scored on and never learns from: what the card calls them, and their files."""
 

@@ -12,6 +12,7 @@ from features.cache import BlockCache
 from features.progress import Progress, silent
 from pipelines.errors import UserError
 from pipelines.starter import PRIOR, SETS, StarterSet
+from stacker.calibration import fit_temperature
 from stacker.explain import baseline
 from stacker.judge import Judge, Member, learner_data
 from stacker.learners.base import Fit, Floats, Learner, LearnerData
@@ -37,28 +38,25 @@ class StarterSettings:
     lightgbm, linear
         Settings of the learners. Their bags and inner folds part the battles by kin of set, so that trees stop, and
         penalties are chosen, where a kin that was not learnt from is predicted best.
-    temperature : float
-        Of the level-1 model.
     seed : int
         For everything random.
     """
 
     power: float = 0.5
-    factors: Mapping[str, float] = field(default_factory=lambda: {"hh_rlhf_test": 0.3})
+    factors: Mapping[str, float] = field(default_factory=lambda: {"hh_rlhf_test": 0.1})
     lightgbm: LightGBMParams = LightGBMParams(
-        rounds=300,
-        stop_after=30,
+        rounds=150,
+        stop_after=15,
         bags=5,
-        learning_rate=0.06,
-        leaves=8,
-        depth=4,
-        least_rows=60,
+        learning_rate=0.12,
+        leaves=16,
+        depth=6,
+        least_rows=100,
         row_share=0.5,
         column_share=0.1,
         l2=30.0,
     )
-    linear: LinearParams = LinearParams(strengths=(0.0003, 0.001, 0.003, 0.01, 0.03), inner_folds=5)
-    temperature: float = 0.9
+    linear: LinearParams = LinearParams(strengths=(0.0003, 0.001, 0.003, 0.01), inner_folds=5)
     seed: int = 0
 
 
@@ -130,7 +128,7 @@ def fit_starter(
         progress("all sets", 0, 1)
         learners = _learners(settings, data, rows, threads)
         progress("all sets", 1, 1)
-    pool = equal_pool(held, rows, PRIOR[2], settings.temperature)
+    pool = equal_pool(held, rows, PRIOR[2])
     first = np.unique(rows.battle, return_index=True)[1]
     members = [Member(learner.name, learner.name, learner) for learner in learners]
     about = {
@@ -174,30 +172,33 @@ def _said(learners: Sequence[Learner], data: LearnerData) -> Floats:
     return np.stack([learner.predict_proba(data) for learner in learners], axis=1)
 
 
-def equal_pool(held: Floats, rows: Rows, ties: float, temperature: float) -> Pool:
-    """Return a level-1 model that gives every learner the same weight, its ties shifted to a share.
+def equal_pool(held: Floats, rows: Rows, ties: float) -> Pool:
+    """Return a level-1 model that gives every learner the same weight, with a temperature and a shift of its ties.
 
     Weights fitted to the kins held out did worse on further kins than equal ones: five kins are too few to fit to.
 
     Parameters
     ----------
     held : (n, K, 3) float
-        What the learners say of rows of kins that they had not seen.
+        What the learners say of rows of kins that they had not seen; the temperature is the best one for these.
     rows : Rows, n rows
-        Their weights.
+        Their outcomes and weights.
     ties : float
         Share of ties, by weight, that it says of these rows.
-    temperature : float
-        See `stacker.pool.Pool`.
     """
     learners = held.shape[1]
-    described = {"form": "pool", "shrink": 0.0, "tie_offset": 0.0, "temperature": temperature}
     weights = [1 / learners] * learners
-    pool = Pool.from_dict({**described, "margin_weights": weights, "tie_weights": weights})
+    described = {"margin_weights": weights, "tie_weights": weights, "tie_offset": 0.0, "temperature": 1.0}
+    pool = Pool.from_dict({"form": "pool", "shrink": 0.0, **described})
 
     def excess(offset: float) -> float:
         pool.tie_offset_ = offset
         return float(np.average(pool.predict_proba(held)[:, 2], weights=rows.weight) - ties)
 
-    pool.tie_offset_ = float(optimize.brentq(excess, -20.0, 20.0, xtol=1e-12))
+    def match() -> None:
+        pool.tie_offset_ = float(optimize.brentq(excess, -20.0, 20.0, xtol=1e-12))
+
+    match()
+    pool.temperature_ = fit_temperature(pool.predict_proba(held), rows.outcome, rows.weight)
+    match()
     return pool

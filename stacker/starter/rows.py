@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipelines.starter import StarterSet
 from stacker.learners.base import Floats, Ints
 
 TIE = 2
+LEAST_OF_LANGUAGE = 50.0
+"""Pairs of a language in a set from which on its ties are weighed by themselves."""
 
 
 @dataclass(frozen=True)
@@ -56,31 +59,43 @@ def weighted_rows(
         All rows of a set together weigh its number of pairs to this power: at 1 the largest set rules, at 0 each has
         the same say.
     ties : float
-        Share of ties, by weight, that every set is brought to, so that no learner takes a set's habit of voting ties
-        for a property of its texts. A set without any is given one for each battle, beside its vote: it then says
-        nothing of ties, and still which answer is preferred.
+        Share of ties, by weight, that every set, and every language of a set that has `LEAST_OF_LANGUAGE` pairs, is
+        brought to, so that no learner takes its voters' habit for a property of its texts. Where there are none, each
+        battle is given one beside its vote: it then says nothing of ties, and still which answer is preferred.
     """
-    source = votes["source"].to_numpy(dtype=str)
     outcome, own = votes["outcome"].to_numpy(dtype=np.int64), votes["weight"].to_numpy(dtype=np.float64)
+    source, lang = votes["source"].to_numpy(dtype=str), votes["lang"].to_numpy(dtype=str)
     kinds = list(dict.fromkeys(each.kin for each in sets))
     parts = []
     for each in sets:
-        place = np.flatnonzero(source == each.name)
-        if len(place) == 0:
-            continue
-        tied = outcome[place] == TIE
-        battle, voted, share = place, outcome[place], own[place]
-        if tied.any() and not tied.all():
-            share = share * np.where(tied, ties / share[tied].sum(), (1 - ties) / share[~tied].sum())
-        elif not tied.any():
-            share = share / share.sum()
-            battle, voted = np.tile(place, 2), np.concatenate([voted, np.full(len(place), TIE)])
-            share = np.concatenate([share * (1 - ties), share * ties])
-        else:
-            share = share / share.sum()
-        total = own[place].sum() ** power * factors.get(each.name, 1.0)
-        parts.append((battle, voted, share * total, np.full(len(battle), kinds.index(each.kin))))
+        inside = source == each.name
+        total = own[inside].sum()
+        for place in _languages(inside, lang, own):
+            battle, voted, share = _with_ties(place, outcome[place], own[place], ties)
+            weight = share * own[place].sum() / total * total**power * factors.get(each.name, 1.0)
+            parts.append((battle, voted, weight, np.full(len(battle), kinds.index(each.kin))))
     battle, voted, weight, kin = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((voted, battle))
     weight = weight[order]
     return Rows(battle[order], voted[order].astype(np.int64), weight / weight.mean(), kin[order].astype(np.int64))
+
+
+def _languages(inside: NDArray[np.bool_], lang: NDArray[np.str_], own: Floats) -> list[Ints]:
+    """Part a set's battles by language; languages of few pairs are one part."""
+    large = [name for name in np.unique(lang[inside]) if own[inside & (lang == name)].sum() >= LEAST_OF_LANGUAGE]
+    found = [np.flatnonzero(inside & (lang == name)) for name in large]
+    found.append(np.flatnonzero(inside & ~np.isin(lang, large)))
+    return [place for place in found if len(place)]
+
+
+def _with_ties(place: Ints, outcome: Ints, own: Floats, ties: float) -> tuple[Ints, Ints, Floats]:
+    """Return battles, outcomes and weights that add up to 1, ties among them at this share."""
+    tied = outcome == TIE
+    share = own / own.sum()
+    if tied.all():
+        return place, outcome, share
+    if tied.any():
+        return place, outcome, share * np.where(tied, ties / share[tied].sum(), (1 - ties) / share[~tied].sum())
+    made_up = np.full(len(place), TIE, dtype=np.int64)
+    shares = np.concatenate([share * (1 - ties), share * ties])
+    return np.tile(place, 2), np.concatenate([outcome, made_up]), shares

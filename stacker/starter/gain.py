@@ -1,0 +1,192 @@
+"""What the starter judge adds to few own votes: `python -m stacker.starter.gain CSV` measures and draws it."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from features.cache import BlockCache
+from features.embedding import usable_cores
+from features.progress import Progress, silent
+from pipelines.artefacts import whole_file
+from pipelines.errors import UserError
+from pipelines.folds import grouped_folds, prompt_groups
+from pipelines.reading import read_battles
+from stacker import metrics
+from stacker.baselines import class_prior
+from stacker.console import Screen, run_command
+from stacker.judge import learner_data
+from stacker.learners.base import Fit, Floats, Ints, Learner, LearnerData
+from stacker.learners.boosting import LightGBMParams
+from stacker.learners.configured import KINDS
+from stacker.learners.linear import LinearParams
+from stacker.stack import StackParams, fit_stack
+from stacker.starter.fitting import FEATURES
+from stacker.starter.gain_picture import draw
+
+SIZES = (100, 300, 1000)
+DRAWS = 10
+FOLDS = 5
+TREES = LightGBMParams(rounds=150, stop_after=20, bags=2, learning_rate=0.08, least_rows=15)
+LINEAR = LinearParams(strengths=(0.0003, 0.003, 0.03), inner_folds=3)
+WITHOUT, WITH, ALONE, PRIOR = (
+    "own votes alone",
+    "own votes and the starter judge",
+    "the starter judge alone",
+    "class prior",
+)
+KINDS_OF_RESULT = (PRIOR, WITHOUT, ALONE, WITH)
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What was measured with so many own votes.
+
+    Attributes
+    ----------
+    size : int
+        Own votes of a draw.
+    losses : dict of (d,) float
+        Log loss on all other battles, by kind of judge, for each of d draws.
+    """
+
+    size: int
+    losses: dict[str, Floats]
+
+    def interval(self, kind: str, against: str | None = None) -> tuple[float, float, float]:
+        """Return mean, low and high (95 %, Student's t over the draws) of a log loss, or of a difference of two."""
+        values = self.losses[kind] - (0.0 if against is None else self.losses[against])
+        mean = float(values.mean())
+        if len(values) < 2:
+            return mean, mean, mean
+        half = float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+        return mean, mean - half, mean + half
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and measure."""
+    parser = argparse.ArgumentParser(prog="python -m stacker.starter.gain", description=__doc__)
+    parser.add_argument("votes", type=Path, metavar="FILE", help="battles with votes that the starter judge never saw")
+    parser.add_argument("--table", type=Path, required=True, metavar="FILE", help="a Markdown file")
+    parser.add_argument("--picture", type=Path, required=True, metavar="FILE", help="an SVG file")
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep the numbers of texts there for another time")
+    chosen = parser.parse_args(arguments)
+    run_command(lambda: _command(chosen.votes, chosen.table, chosen.picture, chosen.cache))
+
+
+def _command(votes: Path, table: Path, picture: Path, cache: Path | None) -> None:
+    screen = Screen()
+    with screen.working():
+        found = measure(votes, cache=cache, threads=usable_cores(), progress=screen.progress)
+    with whole_file(table) as part:
+        part.write_text(as_table(found), encoding="utf-8")
+    draw(picture, {gain.size: {kind: gain.interval(kind) for kind in KINDS_OF_RESULT} for gain in found})
+    screen.note(as_table(found))
+
+
+def measure(
+    votes: Path,
+    sizes: Sequence[int] = SIZES,
+    draws: int = DRAWS,
+    *,
+    cache: Path | None = None,
+    threads: int = 1,
+    progress: Progress = silent,
+) -> list[Gain]:
+    """Learn from draws of some votes, with and without the starter judge, and score on all other battles.
+
+    Parameters
+    ----------
+    votes : Path
+        A file of battles with votes.
+    sizes : sequence of int
+        Votes that are learnt from.
+    draws : int
+        Times that each is repeated, with other votes; no prompt is on both sides of a draw.
+    cache : Path or None
+        A folder that keeps the numbers of texts.
+    threads : int
+        Processes for the features, threads for the learners.
+    progress : Progress
+        Told how many fits are done.
+
+    Raises
+    ------
+    UserError
+        When the file has too few battles.
+    """
+    battles, _ = read_battles(votes, labelled=True)
+    if len(battles) < 2 * max(sizes) and len(battles) < max(sizes) + 200:
+        raise UserError(f"{votes}: has {len(battles)} battles; give more than {max(sizes) + 200}.")
+    kept = None if cache is None else BlockCache(cache / "blocks")
+    data = learner_data(battles, FEATURES, None, kept, threads, progress)
+    outcome, group = battles["outcome"].to_numpy(dtype=np.int64), prompt_groups(battles["prompt"])
+    starter: Floats = KINDS["starter"]().predict_proba(data)
+    found = []
+    for size in sizes:
+        losses: dict[str, list[float]] = {kind: [] for kind in KINDS_OF_RESULT}
+        for number in range(draws):
+            progress(f"{size} votes", number, draws)
+            rows, rest = _draw(group, size, seed=number)
+            said = _judged(data, outcome, group, starter, rows, rest, number, threads)
+            for kind, probabilities in said:
+                losses[kind].append(metrics.log_loss(probabilities, outcome[rest]))
+        progress(f"{size} votes", draws, draws)
+        found.append(Gain(size, {kind: np.array(values) for kind, values in losses.items()}))
+    return found
+
+
+def _draw(group: Ints, size: int, seed: int) -> tuple[Ints, Ints]:
+    """Return rows to learn from, and the rows of all prompts that are not among theirs."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(int(group.max()) + 1)[group]
+    rows = np.lexsort((rng.random(len(group)), order))[:size]  # prompt by prompt
+    return np.sort(rows), np.flatnonzero(~np.isin(group, group[rows]))
+
+
+def _judged(
+    data: LearnerData, outcome: Ints, group: Ints, starter: Floats, rows: Ints, rest: Ints, seed: int, threads: int
+) -> Iterator[tuple[str, Floats]]:
+    """Yield what each kind of judge says of the rest."""
+    weight = np.ones(len(rows))
+    yield PRIOR, np.tile(class_prior(outcome[rows], weight), (len(rest), 1))
+    yield ALONE, starter[rest]
+    folds = grouped_folds(group[rows], outcome[rows], FOLDS, seed)
+    own = data.take(rows)
+    held, asked = np.empty((len(rows), 2, 3)), data.take(rest)
+    for fold in np.unique(folds):
+        train, out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        fit = Fit(outcome[rows[train]], weight[train], group[rows[train]], seed, threads)
+        for place, learner in enumerate(_learners()):
+            held[out, place] = learner.fit(own.take(train), fit).predict_proba(own.take(out))
+    whole = Fit(outcome[rows], weight, group[rows], seed, threads)
+    said = np.stack([learner.fit(own, whole).predict_proba(asked) for learner in _learners()], axis=1)
+    yield WITHOUT, fit_stack(StackParams(), held, whole, folds).predict_proba(said)
+    pool = fit_stack(StackParams(), np.concatenate([held, starter[rows, None]], axis=1), whole, folds)
+    yield WITH, pool.predict_proba(np.concatenate([said, starter[rest, None]], axis=1))
+
+
+def _learners() -> list[Learner]:
+    return [KINDS["lightgbm"](TREES), KINDS["linear"](LINEAR)]
+
+
+def as_table(found: Sequence[Gain]) -> str:
+    """Return the table in Markdown: log losses with their intervals, and the difference that the starter makes."""
+    lines = [
+        "| own votes | " + " | ".join(KINDS_OF_RESULT) + " | gain |",
+        "|---:|" + "---:|" * (len(KINDS_OF_RESULT) + 1),
+    ]
+    for gain in found:
+        cells = [f"{mean:.4f} ({low:.4f} to {high:.4f})" for mean, low, high in map(gain.interval, KINDS_OF_RESULT)]
+        mean, low, high = gain.interval(WITH, WITHOUT)
+        cells.append(f"{mean:+.4f} ({low:+.4f} to {high:+.4f})")
+        lines.append(f"| {gain.size:,} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,82 @@
+"""The gain by the starter judge as a picture: log loss by number of own votes, with intervals (SVG)."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from xml.etree import ElementTree
+
+from pipelines.artefacts import whole_file
+from stacker.charts.axis import fitting
+
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 360, 64, 236, 46, 48
+COLOURS = ("#8a929c", "#c45500", "#00795a", "#0072b2")
+TEXT, GRID = "#24292f", "#d0d7de"
+
+Interval = tuple[float, float, float]
+
+
+def draw(path: Path, results: Mapping[int, Mapping[str, Interval]]) -> None:
+    """Write the picture, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        An SVG file.
+    results : mapping of (mean, low, high) by kind of judge, by number of votes
+        Log losses; every number of votes has the same kinds.
+    """
+    sizes = sorted(results)
+    kinds = list(results[sizes[0]])
+    y = fitting([value for size in sizes for interval in results[size].values() for value in interval])
+    span = math.log(sizes[-1] / sizes[0]) or 1.0
+
+    def across(size: int) -> float:
+        return LEFT + 24 + (WIDTH - LEFT - RIGHT - 48) * math.log(size / sizes[0]) / span
+
+    def up(value: float) -> float:
+        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * y.place(value) / 100
+
+    svg = ElementTree.Element(
+        "svg", xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {WIDTH} {HEIGHT}", width=str(WIDTH), height=str(HEIGHT)
+    )
+    ElementTree.SubElement(svg, "title").text = "Log loss by number of own votes, with and without the starter judge"
+    ElementTree.SubElement(svg, "rect", width=str(WIDTH), height=str(HEIGHT), fill="white")
+    style = {"font-family": "system-ui, sans-serif", "font-size": "12", "fill": TEXT}
+    drawing = ElementTree.SubElement(svg, "g", style)
+    _write(drawing, 10, 20, "Log loss on battles not learnt from (lower is better)", {"font-weight": "600"})
+    for value, label in y.ticks:
+        ends = {"x1": str(LEFT), "x2": str(WIDTH - RIGHT), "y1": f"{up(value):.1f}", "y2": f"{up(value):.1f}"}
+        ElementTree.SubElement(drawing, "line", ends, stroke=GRID)
+        _write(drawing, LEFT - 8, up(value) + 4, label, {"text-anchor": "end", "font-size": "11"})
+    for size in sizes:
+        _write(drawing, across(size), HEIGHT - BOTTOM + 18, f"{size:,}", {"text-anchor": "middle"})
+    _write(drawing, (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, "own votes", {"text-anchor": "middle", "font-size": "11"})
+    heights = _apart([up(results[sizes[-1]][kind][0]) for kind in kinds])
+    for number, (kind, end) in enumerate(zip(kinds, heights, strict=True)):
+        colour = COLOURS[number % len(COLOURS)]
+        aside = 3.0 * (number - (len(kinds) - 1) / 2)  # so that intervals do not lie upon each other
+        points = " ".join(f"{across(size) + aside:.1f},{up(results[size][kind][0]):.1f}" for size in sizes)
+        line = {"points": points, "fill": "none", "stroke-width": "2"}
+        ElementTree.SubElement(drawing, "polyline", line, stroke=colour)
+        for size in sizes:
+            mean, low, high = results[size][kind]
+            x = f"{across(size) + aside:.1f}"
+            whisker = {"x1": x, "x2": x, "y1": f"{up(low):.1f}", "y2": f"{up(high):.1f}", "stroke-width": "1.5"}
+            ElementTree.SubElement(drawing, "line", whisker, stroke=colour)
+            ElementTree.SubElement(drawing, "circle", {"cx": x, "cy": f"{up(mean):.1f}", "r": "3.5"}, fill=colour)
+        _write(drawing, WIDTH - RIGHT + 12, end + 4, kind, {"fill": colour})
+    with whole_file(path) as part:
+        ElementTree.ElementTree(svg).write(part, encoding="utf-8", xml_declaration=True)
+
+
+def _apart(places: list[float], least: float = 15.0) -> list[float]:
+    """Move labels down until none covers another."""
+    moved, last = list(places), -math.inf
+    for number in sorted(range(len(places)), key=places.__getitem__):
+        moved[number] = last = max(places[number], last + least)
+    return moved
+
+
+def _write(parent: ElementTree.Element, x: float, y: float, text: str, style: Mapping[str, str]) -> None:
+    element = ElementTree.SubElement(parent, "text", {"x": f"{x:.1f}", "y": f"{y:.1f}", **style})
+    element.text = text
