@@ -32,13 +32,13 @@ ROOT = Path(__file__).parents[2]
 def server_process(params: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen([sys.executable, "-m", "dashboard", str(params)], cwd=ROOT, stderr=subprocess.DEVNULL)
     try:
-        until = time.monotonic() + 180
-        while time.monotonic() < until:
+        until, ready = time.monotonic() + 400, False
+        while not ready:
             assert process.poll() is None, "the server ended"
+            assert time.monotonic() < until, "the server did not come up"
             try:
                 with urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as reply:
-                    if json.load(reply)["judge"]["state"] == "ready":
-                        break
+                    ready = json.load(reply)["judge"]["state"] == "ready"
             except (URLError, OSError):
                 time.sleep(0.1)
         yield process

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from dashboard import answering, round as rounds
+from dashboard import answering
+from dashboard import round as rounds
 from dashboard.generators.base import Description, GenerationFault, Notice
 from dashboard.limits import AnswerSlots, LimitReached, SessionLimits
 from dashboard.params import LimitParams, StyleParams, StylesParams
@@ -12,6 +13,8 @@ from dashboard.round import Desk, Round
 from dashboard.store import VoteStore
 from pipelines.errors import UserError
 from stacker.verdict import Verdict
+
+VERDICT = Verdict(0.5, 0.3, 0.2)
 
 
 class Talker:
@@ -44,7 +47,7 @@ class Judges:
 
     state = "ready"
 
-    def __init__(self, said: Any = Verdict(0.5, 0.3, 0.2), reasons: Any = "because") -> None:
+    def __init__(self, said: Any = VERDICT, reasons: Any = "because") -> None:
         self.said, self.reasons = said, reasons
         self.asked: list[tuple[Any, ...]] = []
 
