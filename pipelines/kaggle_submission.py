@@ -1,0 +1,78 @@
+"""The last step on Kaggle: verdicts in the sample's order, every id with probabilities.
+
+`python -m pipelines.kaggle_submission PREDICTED SUBMISSION [--sample FILE] --fallback A B TIE`
+"""
+
+import argparse
+import csv
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.artefacts import whole_file
+from pipelines.errors import UserError
+from pipelines.submission import HEADER, read_sample_ids, write_submission
+
+CANNOT = 2
+"""Exit status for what the user can mend."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and write the submission."""
+    parser = argparse.ArgumentParser(prog="python -m pipelines.kaggle_submission", description=__doc__)
+    parser.add_argument("predicted", type=Path, help="what stacker.predict wrote, in Kaggle's columns")
+    parser.add_argument("submission", type=Path, help="the file to write")
+    parser.add_argument("--sample", type=Path, help="sample_submission.csv (default: the ids that were predicted)")
+    parser.add_argument("--fallback", type=float, nargs=3, required=True, metavar="P", help="for ids not predicted")
+    chosen = parser.parse_args(arguments)
+    try:
+        filled = complete(chosen.predicted, chosen.submission, chosen.sample, chosen.fallback)
+    except UserError as fault:
+        sys.stderr.write(f"{fault}\n")
+        raise SystemExit(CANNOT) from None
+    told = f"; {filled:,} ids that could not be read have the class shares" if filled else ""
+    sys.stdout.write(f"Submission: {chosen.submission}{told}\n")
+
+
+def complete(predicted: Path, submission: Path, sample: Path | None, fallback: Sequence[float]) -> int:
+    """Write the submission and return how many ids got the fallback.
+
+    Parameters
+    ----------
+    predicted : Path
+        Ids and probabilities with the header of a submission.
+    submission : Path
+        Written whole or not at all.
+    sample : Path or None
+        Names the ids wanted; None takes those that were predicted.
+    fallback : three floats
+        Probabilities of A, B and tie for an id that was not predicted.
+
+    Raises
+    ------
+    UserError
+        When a file cannot be read or has another header.
+    """
+    try:
+        with predicted.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file))
+    except OSError as fault:
+        raise UserError(f"{predicted}: cannot be read ({fault.strerror}); predict again.") from fault
+    if not rows or tuple(rows[0]) != HEADER:
+        raise UserError(f"{predicted}: has not the columns {', '.join(HEADER)}; write it by stacker.predict.")
+    names = [row[0] for row in rows[1:]]
+    ids = names if sample is None else read_sample_ids(sample)
+    if ids == names:
+        # As it was predicted, to the last digit.
+        with whole_file(submission) as part:
+            shutil.copyfile(predicted, part)
+        return 0
+    probabilities = np.array([[float(cell) for cell in row[1:]] for row in rows[1:]]).reshape(-1, 3)
+    return len(write_submission(submission, ids, names, probabilities, fallback))
+
+
+if __name__ == "__main__":
+    main()
