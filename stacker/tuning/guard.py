@@ -108,6 +108,10 @@ class PostgresGuard:
         self._text = text
         self._engine = create_engine(address, isolation_level="AUTOCOMMIT", pool_size=1, max_overflow=0)
         self._connection = self._engine.connect()
+        self._begin()
+
+    def _begin(self) -> None:
+        text = self._text
         for setting in ("tcp_keepalives_idle = 60", "tcp_keepalives_interval = 10", "tcp_keepalives_count = 3"):
             self._connection.execute(text(f"SET {setting}"))
         self._call("pg_advisory_lock", _number(self.worker))

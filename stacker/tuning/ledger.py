@@ -17,6 +17,7 @@ from stacker.tuning.guard import Guard
 from stacker.tuning.params import StudyParams
 from stacker.tuning.sampling import FreshSampler, exhausted, seed_of
 from stacker.tuning.space import Space, key_of
+from stacker.tuning.storage import close_storage
 
 PROJECT, ABOUT, WORKER, WHY = "project", "about", "worker", "why"
 """Names of what is written beside a study and its trials."""
@@ -143,6 +144,11 @@ class Ledger:
         """Write down that a trial came to nothing."""
         self.storage.set_trial_user_attr(trial._trial_id, WHY, why[:1000])
         self.study.tell(trial.number, state=TrialState.FAIL)
+
+    def close(self) -> None:
+        """Give the connections and this worker's name back."""
+        close_storage(self.storage)
+        self.guard.close()
 
     def _bury(self) -> None:
         """Fail the trials whose worker was killed; nobody else asks meanwhile."""

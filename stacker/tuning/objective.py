@@ -13,7 +13,7 @@ from pipelines.errors import UserError
 from pipelines.folds import grouped_folds
 from stacker import metrics
 from stacker.learners.base import Fit, Floats, Ints, LearnerData
-from stacker.learners.configured import Configured, configured_learners
+from stacker.learners.configured import Configured, configured_learners, configured_prior
 from stacker.learners.transformer.chosen import choose_transformers, configured_transformers
 from stacker.out_of_fold import fingerprint, held_out
 from stacker.params import Params
@@ -149,7 +149,7 @@ class CrossFitted:
             params.transformer.trees,
             params.learners.lightgbm,
         )
-        learners = [*own, *transformers]
+        learners = [*own, *transformers, *configured_prior(params.stack.prior, params.features)]
         chosen = learners if self.target == STACK else [each for each in learners if each.name == self.target]
         if not chosen:
             names = ", ".join(each.name for each in learners) or "none"

@@ -1,13 +1,15 @@
 """One page about a study that opens without a network: Optuna's charts with plotly.js inside, and the tables."""
 
+import warnings
 from collections.abc import Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from optuna import visualization
-from optuna.study import Study
-from optuna.trial import TrialState
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState
 
 from pipelines.artefacts import whole_file
 from pipelines.errors import UserError
@@ -76,57 +78,48 @@ def write_page(
 
 def _figures(study: Study, objectives: Sequence[str]) -> list[tuple[str, str, Any]]:
     whole = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    varied = sorted(
-        {name for trial in whole for name in trial.params if len({repr(each.params.get(name)) for each in whole}) > 1}
-    )
+    names = sorted({name for trial in whole for name in trial.params})
+    varied = [name for name in names if len({repr(trial.params.get(name)) for trial in whole}) > 1]
     found = []
     if len(objectives) in (2, 3):
-        found.append(
-            (
-                "Pareto front",
-                "Trials that no other beats in every objective are marked.",
-                visualization.plot_pareto_front(study, target_names=list(objectives)),
-            )
-        )
+        front = visualization.plot_pareto_front(study, target_names=list(objectives))
+        found.append(("Pareto front", "Trials that no other beats in every objective are marked.", front))
     for place, name in enumerate(objectives):
-        many = len(objectives) > 1
-
-        def target(trial: Any, place: int = place) -> float:
-            return float(trial.values[place])
-
-        chosen: dict[str, Any] = {"target": target if many else None, "target_name": name}
-        of = f" of {name}" if many else ""
-        found.append(
-            (
-                f"History{of}",
-                "Each trial's value and the best so far.",
-                visualization.plot_optimization_history(study, **chosen),
-            )
-        )
+        of = f" of {name}" if len(objectives) > 1 else ""
+        chosen: dict[str, Any] = {"target_name": name}
+        if of:
+            chosen["target"] = partial(_value, place)
+        history = visualization.plot_optimization_history(study, **chosen)
+        found.append((f"History{of}", "Each trial's value and the best so far.", history))
         if len(varied) > 1 and len(whole) > 2:
-            found.append(
-                (
-                    f"Parameter importances{of}",
-                    "How much of the spread among the better trials each parameter explains.",
-                    visualization.plot_param_importances(study, **chosen),
-                )
-            )
+            note = "How much of the difference between the best trials and the others each parameter explains."
+            found.append((f"Parameter importances{of}", note, _importances(study, place, **chosen)))
         if varied:
+            slices = visualization.plot_slice(study, params=varied, **chosen)
             found.append(
-                (
-                    f"Slices{of}",
-                    "The value against each parameter by itself; darker trials came later.",
-                    visualization.plot_slice(study, params=varied, **chosen),
-                )
+                (f"Slices{of}", "The value against each parameter by itself; darker trials came later.", slices)
             )
-            found.append(
-                (
-                    f"Parallel coordinates{of}",
-                    "One line a trial; drag along an axis to pick trials.",
-                    visualization.plot_parallel_coordinate(study, params=varied, **chosen),
-                )
-            )
+            lines = visualization.plot_parallel_coordinate(study, params=varied, **chosen)
+            found.append((f"Parallel coordinates{of}", "One line a trial; drag along an axis to pick trials.", lines))
     return found
+
+
+def _value(place: int, trial: FrozenTrial) -> float:
+    return float(trial.values[place])
+
+
+def _loss(place: int, sign: float, trial: FrozenTrial) -> float:
+    return sign * float(trial.values[place])
+
+
+def _importances(study: Study, place: int, **chosen: Any) -> Any:
+    if "target" in chosen:
+        # With a target of its own, Optuna takes low values for good ones, and warns that it does.
+        sign = -1.0 if study.directions[place] == StudyDirection.MAXIMIZE else 1.0
+        chosen["target"] = partial(_loss, place, sign)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "PedAnovaImportanceEvaluator computes", UserWarning)
+        return visualization.plot_param_importances(study, **chosen)
 
 
 def _chart(figure: Any, script: bool) -> str:

@@ -78,8 +78,8 @@ def _database(url: str, name: str) -> tuple[BaseStorage, Guard]:
         engine["connect_args"] = {"timeout": 120}
     elif address.drivername == "postgresql":
         address = address.set(drivername="postgresql+psycopg")
+    guard: Guard | None = None
     try:
-        guard: Guard
         if kind == "sqlite":
             guard = FileGuard(Path(f"{address.database}.locks"), name)
         else:
@@ -94,6 +94,13 @@ def _database(url: str, name: str) -> tuple[BaseStorage, Guard]:
         raise UserError(
             f"study.storage {shown}: cannot be used ({first_line(fault)}); check its address, server and rights."
         ) from fault
+
+
+def close_storage(storage: BaseStorage) -> None:
+    """Close the connections that a storage holds."""
+    if isinstance(storage, RDBStorage):
+        storage.remove_session()
+        storage.engine.dispose()
 
 
 def first_line(fault: BaseException) -> str:

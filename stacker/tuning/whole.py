@@ -3,6 +3,7 @@
 import io
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -47,6 +48,10 @@ class Tuning:
     whole: CrossFitted
     jobs: list[Job]
 
+    def close(self) -> None:
+        """Give every connection back; all studies share one storage and one guard."""
+        self.jobs[0].ledger.close()
+
 
 def run_study(params: Params, screen: Screen, worker: Sequence[str], continue_anyway: bool = False) -> dict[str, Any]:
     """Run or go on with a study and return what study.json holds.
@@ -68,8 +73,13 @@ def run_study(params: Params, screen: Screen, worker: Sequence[str], continue_an
         For what the user can mend; finished trials are kept.
     """
     begun = time.monotonic()
-    tuning = open_tuning(params, screen, continue_anyway)
-    watch = Watch(tuning, screen)
+    with closing(open_tuning(params, screen, continue_anyway)) as tuning:
+        _tune(tuning, screen, worker, begun)
+        return _finish(tuning, screen)
+
+
+def _tune(tuning: Tuning, screen: Screen, worker: Sequence[str], begun: float) -> None:
+    params, watch = tuning.params, Watch(tuning, screen)
     if params.study.workers == 1:
         stop = _deadline(params.study.timeout, begun)
         for job in tuning.jobs:
@@ -86,7 +96,6 @@ def run_study(params: Params, screen: Screen, worker: Sequence[str], continue_an
             watch.look,
         )
     watch.look()
-    return _finish(tuning, screen)
 
 
 def run_worker(params: Params) -> None:
@@ -94,9 +103,9 @@ def run_worker(params: Params) -> None:
     begun, alone = time.monotonic(), orphaned()
     late = _deadline(params.study.timeout, begun)
     # The process that started this one has compared the study with what it was begun with.
-    tuning = open_tuning(params, Screen(Console(file=io.StringIO())), True)
-    for job in tuning.jobs:
-        work(job.ledger, job.objective, lambda: late() or alone())
+    with closing(open_tuning(params, Screen(Console(file=io.StringIO())), True)) as tuning:
+        for job in tuning.jobs:
+            work(job.ledger, job.objective, lambda: late() or alone())
 
 
 def open_tuning(params: Params, screen: Screen, continue_anyway: bool) -> Tuning:

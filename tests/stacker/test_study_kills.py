@@ -1,0 +1,129 @@
+"""Studies of several processes: killed at random, on every kind of storage."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from optuna.trial import TrialState
+from postgres import empty_database, private_server
+from study_double import GRID, ledger, value
+
+from stacker.tuning.ledger import DEAD, WHY
+from stacker.tuning.space import key_of
+from stacker.tuning.storage import JOURNAL, heal
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    with private_server() as server:
+        yield server
+
+
+def worker(folder, storage, trials, sampler="tpe"):
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{HERE}", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, HERE / "study_double.py", folder, storage or "-", str(trials), sampler]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def check(opened, trials):
+    """Every completed trial is there once, with the value that asking again gives."""
+    found = opened.study.get_trials(deepcopy=False)
+    whole = [trial for trial in found if trial.state == TrialState.COMPLETE]
+    assert len(whole) == trials
+    assert [trial.number for trial in found] == list(range(len(found)))
+    assert max(Counter(key_of(trial.params) for trial in whole).values()) == 1
+    for trial in whole:
+        assert trial.values == [value(opened.space.params(trial.params))]
+    assert opened.best().value == min(value(opened.space.params(trial.params)) for trial in whole)
+    assert all(trial.state in (TrialState.COMPLETE, TrialState.FAIL) for trial in found)
+    assert all(trial.user_attrs[WHY] == DEAD for trial in found if trial.state == TrialState.FAIL)
+    return found
+
+
+@pytest.mark.slow
+def test_a_study_of_two_workers_that_is_killed_ten_times_loses_no_trial(tmp_path):
+    draw = random.Random(7)
+    trials = 60
+    before = 0
+    for _ in range(10):
+        team = [worker(tmp_path, None, trials) for _ in range(2)]
+        for member in team:
+            assert member.stdout.readline() == "ready\n"
+        # Killed once one of them has ended so many trials more, at whatever it does then.
+        with closing(ledger(tmp_path, trials=trials)) as opened:
+            wanted = min(before + draw.randrange(1, 5), trials - 2)
+            while len(opened.finished()) < wanted and any(member.poll() is None for member in team):
+                pass
+            for member in team:
+                member.send_signal(signal.SIGKILL)
+                member.wait()
+                member.stdout.close()
+            after = len(opened.finished())
+        assert after >= before
+        before = after
+    assert before < trials
+    team = [worker(tmp_path, None, trials) for _ in range(2)]
+    for member in team:
+        member.communicate()
+        assert member.returncode == 0
+    with closing(ledger(tmp_path, trials=trials)) as opened:
+        assert not opened.unfinished()
+        found = check(opened, trials)
+    assert 0 < len(found) - trials <= 20  # at most the running trial of each worker was lost
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_two_workers_share_a_database_and_one_is_killed(kind, tmp_path, request):
+    storage = f"sqlite:///{tmp_path}/study.sqlite"
+    if kind == "postgresql":
+        storage = empty_database(request.getfixturevalue("postgres"))
+    team = [worker(tmp_path, storage, 24) for _ in range(2)]
+    for member in team:
+        assert member.stdout.readline() == "ready\n"
+    with closing(ledger(tmp_path, storage=storage, trials=24)) as opened:
+        while len(opened.finished()) < 4:
+            assert team[0].poll() is None
+        team[0].send_signal(signal.SIGKILL)
+        for member in team:
+            member.communicate()
+        assert [member.returncode for member in team] == [-signal.SIGKILL, 0]
+        if opened.unfinished():  # the killed one's trial was running when the other had done
+            last = worker(tmp_path, storage, 24)
+            last.communicate()
+        check(opened, 24)
+
+
+@pytest.mark.slow
+def test_two_workers_visit_each_point_of_a_grid_once(tmp_path):
+    team = [worker(tmp_path, None, 500, "grid") for _ in range(2)]
+    for member in team:
+        member.communicate()
+        assert member.returncode == 0
+    with closing(ledger(tmp_path, space=GRID, trials=500, sampler="grid")) as opened:
+        points = [key_of(trial.params) for trial in opened.finished()]
+        assert len(points) == len(set(points)) == opened.space.size() == 12
+
+
+def test_a_journal_that_ends_in_half_a_line_is_healed(tmp_path):
+    opened = ledger(tmp_path, trials=2)
+    opened.ask()
+    journal = tmp_path / JOURNAL
+    whole = journal.read_bytes()
+    journal.write_bytes(whole + b'{"op_code":4,"worker_id":"x')
+    again = ledger(tmp_path, trials=2)
+    assert len(again.study.get_trials()) == 1
+    again.ask()
+    assert len(ledger(tmp_path, trials=2).study.get_trials()) == 2
+    journal.write_bytes(whole[:10])
+    heal(journal)
+    assert journal.read_bytes() == b""
