@@ -4,7 +4,8 @@ Models: `talks` streams ANSWER; `echoes` streams the question back; `thinks` sen
 words and then nothing; `silent` sends nothing at all; `drops` breaks the connection after two words; `ends` closes it
 neatly without saying why; `errs` sends an error event; `empty` ends at once; `long` runs into the length limit;
 `endless` never stops; `garbles` sends no JSON; `page` sends an HTML page; `picky` refuses `max_tokens` and
-`temperature`; `hostile-asked` streams the text of `server.texts` at `server.hostile_place`; `status-500` (or any number) refuses with it.
+`temperature`; `hostile-asked` streams the text of
+`server.texts` at `server.hostile_place`; `status-500` (or any number) refuses with it.
 `recovers` fails with 503 the first time and streams the next.
 """
 

@@ -2,7 +2,6 @@ import re
 import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 from dashboards import Person, RunningDashboard
@@ -13,9 +12,9 @@ from talking_server import TalkingServer
 from dashboard.render import LINK_SCHEMES, plain, render
 
 KNOWN = set(
-    "p br hr h1 h2 h3 h4 h5 h6 strong em s code pre blockquote ul ol li table thead tbody tr th td a span math mrow mi mn "
-    "mo ms mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mmultiscripts mprescripts mtable mtr "
-    "mtd mstyle mpadded mphantom menclose".split()
+    "p br hr h1 h2 h3 h4 h5 h6 strong em s code pre blockquote ul ol li table thead tbody tr th td a span math mrow "
+    "mi mn mo ms mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mmultiscripts mprescripts "
+    "mtable mtr mtd mstyle mpadded mphantom menclose".split()
 )
 
 
