@@ -17,7 +17,7 @@ class HealthHandler(RequestHandler):
 
     async def get(self) -> None:
         """Ask the store for the right to write, and the judge how it stands."""
-        services = self.given or await asyncio.to_thread(shared_services)
+        services = self.given if self.given is not None else await asyncio.to_thread(shared_services)
         found: dict[str, Any] = await asyncio.to_thread(services.store.health)
         current = services.judges.current
         self.set_status(200 if found["ok"] else 503)

@@ -1,0 +1,68 @@
+"""The README tells the truth: its file map, its commands and its pictures."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+
+
+def mapped():
+    """Return the files that the map names."""
+    part = README.read_text(encoding="utf-8").partition("## File map")[2]
+    return set(re.findall(r"^\| `([^`]+)` \|", part, flags=re.MULTILINE))
+
+
+def tracked():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout, so it cannot be told which files belong to the project")
+    return {name for name in listed.stdout.splitlines() if (ROOT / name).exists()}
+
+
+def test_every_module_stands_in_the_file_map_and_nothing_else():
+    modules = {name for name in tracked() if name.endswith(".py") and not name.startswith("tests/")}
+    modules -= {name for name in modules if name.endswith("__init__.py") and not (ROOT / name).read_text().strip()}
+    named = {name for name in mapped() if name.endswith(".py")}
+    assert modules - named == set()
+    assert named - modules == set()
+
+
+def test_the_map_says_what_each_module_says_of_itself():
+    text = README.read_text(encoding="utf-8")
+    for name in sorted(mapped()):
+        if not name.endswith(".py"):
+            continue
+        said = re.search(rf"^\| `{re.escape(name)}` \| (.*) \|$", text, flags=re.MULTILINE)
+        first = (ROOT / name).read_text(encoding="utf-8").partition('"""')[2].partition("\n")[0].partition('"""')[0]
+        assert said is not None
+        assert said.group(1) == first.strip(), name
+
+
+def test_every_link_to_a_file_leads_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", README.read_text(encoding="utf-8")):
+        if not target.startswith(("http://", "https://")):
+            assert (ROOT / target).exists(), target
+
+
+def test_the_two_commands_stand_alone_on_a_line():
+    text = README.read_text(encoding="utf-8")
+    blocks = re.findall(r"```bash\n(.*?)\n```", text, flags=re.DOTALL)
+    for needed in ("-m stacker.run params.yaml", "-m pytest -n 2 --dist loadfile"):
+        matching = [block for block in blocks if "pip install" in block and block.endswith(needed)]
+        assert len(matching) == 1, needed
+        assert "\n" not in matching[0]
+        assert matching[0].startswith("python3 -m venv .venv && ")
+
+
+def test_nothing_names_a_package_registry_or_a_path_of_one_machine():
+    forbidden = ("files.python" + "hosted", "pypi" + ".org", "/wo" + "rk/main", "/ro" + "ot/", "download.py" + "torch")
+    for name in tracked():
+        path = ROOT / name
+        if path.suffix in (".py", ".md", ".txt", ".yaml", ".toml", ".json", ".html", ".js", ""):
+            text = path.read_text(encoding="utf-8", errors="replace")
+            for word in forbidden:
+                assert word not in text, f"{name} holds {word}"
