@@ -12,6 +12,7 @@ from features.progress import Progress, silent
 from pipelines.errors import UserError
 from pipelines.folds import grouped_folds
 from stacker import metrics
+from stacker.fit_store import FitStore
 from stacker.learners.base import Fit, Floats, Ints, LearnerData
 from stacker.learners.configured import Configured, configured_learners, configured_prior
 from stacker.learners.transformer.chosen import choose_transformers, configured_transformers
@@ -22,6 +23,8 @@ from stacker.prepare import Prepared, features_version
 from stacker.stack import cross_fitted, fit_stack
 
 STACK = "stack"
+TEXT_KINDS = ("sparse", "transformer")
+"""Learners that see no feature: their fits stay whatever blocks a trial switches on."""
 MOST_ENCODERS, MOST_SIGHTS = 2, 3
 """Of how many encoders, and of how many choices of blocks, the features stay in memory."""
 Report = Callable[[int, float, float], bool]
@@ -38,10 +41,24 @@ class Objective(Protocol):
 
 @dataclass(frozen=True)
 class Sight:
-    """Battles as one choice of feature blocks shows them, and their fingerprints."""
+    """Battles as one choice of feature blocks shows them.
+
+    Attributes
+    ----------
+    data : LearnerData, n rows
+        What learners see.
+    prints, text_prints : n str
+        Fingerprints that name the fits of learners that see features, and of those that see texts alone.
+    """
 
     data: LearnerData
     prints: Sequence[str]
+    text_prints: Sequence[str]
+
+    def held_out(self, learner: Configured, fit: Fit, train: Ints, held: Ints, store: FitStore) -> Floats:
+        """Return (k, 3) probabilities of the battles `held` by a learner fitted to the battles `train`."""
+        prints = self.text_prints if learner.kind in TEXT_KINDS else self.prints
+        return np.asarray(held_out(learner, self.data, fit, train, held, prints, store)["probabilities"])
 
 
 class CrossFitted:
@@ -91,8 +108,7 @@ class CrossFitted:
         for done, fold in enumerate(numbers):
             train, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
             for place, learner in enumerate(learners):
-                kept = held_out(learner, sight.data, fit, train, held, sight.prints, prepared.store)
-                found[held, place] = kept["probabilities"]
+                found[held, place] = sight.held_out(learner, fit, train, held, prepared.store)
             known = np.isfinite(found[:, 0, 0])
             own, so_far = (
                 metrics.log_loss(even_pool(found[rows]), fit.outcome[rows], fit.weight[rows]) for rows in (held, known)
@@ -118,18 +134,14 @@ class CrossFitted:
         fit, folds = self._fit_and_folds(params, prepared)
         whole = self._seen(params, None)
         learners = self.learners(params)
-        said = []
-        for learner in learners:
-            kept = held_out(learner, whole.data, prepared.fit, self.rows, held, whole.prints, prepared.store)
-            said.append(kept["probabilities"])
+        said = [whole.held_out(learner, prepared.fit, self.rows, held, prepared.store) for learner in learners]
         if self.target != STACK:
             return np.asarray(said[0])
         found = np.empty((len(fit.outcome), len(learners), 3))
         for fold in np.unique(folds):
             train, out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
             for place, learner in enumerate(learners):
-                kept = held_out(learner, inner.data, fit, train, out, inner.prints, prepared.store)
-                found[out, place] = kept["probabilities"]
+                found[out, place] = inner.held_out(learner, fit, train, out, prepared.store)
         return fit_stack(params.stack, found, fit, folds).predict_proba(np.stack(said, axis=1))
 
     def learners(self, params: Params) -> list[Configured]:
@@ -186,8 +198,12 @@ class CrossFitted:
         data, battles = prepared.data, prepared.battles
         if rows is not None:
             data, battles = data.take(rows), battles.iloc[rows]
-        encoder = prepared.encoder if params.features.embedding else None
-        return Sight(shown(data, params.features), fingerprint(battles, features_version(params.features, encoder)))
+        versions = [
+            features_version(blocks, prepared.encoder if blocks.embedding else None)
+            for blocks in (params.features, self.widest)
+        ]
+        prints, text_prints = (fingerprint(battles, version) for version in versions)
+        return Sight(shown(data, params.features), prints, text_prints)
 
     def _fit_and_folds(self, params: Params, prepared: Prepared) -> tuple[Fit, Ints]:
         if self.rows is None:

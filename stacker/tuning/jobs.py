@@ -1,0 +1,96 @@
+"""The studies behind one command: one over all battles, and one for each outer fold of the comparison."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.distributions import CategoricalDistribution
+from optuna.storages import BaseStorage
+
+from stacker.console import Screen
+from stacker.params import Params
+from stacker.prepare import Prepared, prepare
+from stacker.tuning.guard import Guard
+from stacker.tuning.ledger import About, Ledger
+from stacker.tuning.nested import Outer, outer_folds
+from stacker.tuning.objective import CrossFitted, widest
+from stacker.tuning.space import FIXED_SECTIONS, Space, read_space
+from stacker.tuning.storage import open_storage
+
+
+@dataclass(frozen=True)
+class Job:
+    """A study and what scores its points; `outer` is None for the study over all battles."""
+
+    ledger: Ledger
+    objective: CrossFitted
+    outer: Outer | None
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """Everything that a study and its workers need: the space, the storage, and the studies in their order."""
+
+    params: Params
+    space: Space
+    whole: CrossFitted
+    jobs: list[Job]
+
+    def close(self) -> None:
+        """Give every connection back; all studies share one storage and one guard."""
+        self.jobs[0].ledger.close()
+
+
+def open_tuning(params: Params, screen: Screen, continue_anyway: bool) -> Tuning:
+    """Check the space, open the storage, compute the features, and open every study."""
+    study = params.study
+    space = read_space(params, study.space, study.sampler == "grid")
+    storage, guard = open_storage(study.storage, study.folder, study.name)
+    choices = {
+        name: each.choices for name, each in space.distributions.items() if isinstance(each, CategoricalDistribution)
+    }
+
+    def prepared(wide: Params) -> Prepared:
+        return prepare(wide, study.folder / "set_aside.jsonl", screen)
+
+    whole = CrossFitted(prepared, widest(params.features, choices), study.target, progress=screen.progress)
+    whole.learners(params)  # a target that is not there is said before anything is computed
+    fit = whole.prepared(params).fit
+    jobs = [_job(params, space, storage, guard, whole, None, continue_anyway)]
+    for outer in outer_folds(fit, study.outer_folds, params.run.seed):
+        jobs.append(_job(params, space, storage, guard, whole, outer, continue_anyway))
+    return Tuning(params, space, whole, jobs)
+
+
+def _job(
+    params: Params,
+    space: Space,
+    storage: BaseStorage,
+    guard: Guard,
+    whole: CrossFitted,
+    outer: Outer | None,
+    continue_anyway: bool,
+) -> Job:
+    objective = whole if outer is None else whole.part(outer.train)
+    name = params.study.name if outer is None else f"{params.study.name}, outer fold {outer.number + 1}"
+    ledger = Ledger(storage, guard, name, params.study, space, params.run.seed)
+    about = About(space.described(), objective.identity(params), _rest(params, space))
+    return Job(ledger.open(about, continue_anyway), objective, outer)
+
+
+def _rest(params: Params, space: Space) -> dict[str, Any]:
+    """Return every parameter that a trial's value depends on and the space does not name."""
+    content = params.model_dump(mode="json", exclude=set(FIXED_SECTIONS) | {"report"})
+    found: dict[str, Any] = {}
+
+    def walk(node: dict[str, Any], prefix: str) -> None:
+        for key, value in node.items():
+            if isinstance(value, dict):
+                walk(value, f"{prefix}{key}.")
+            elif f"{prefix}{key}" not in space.distributions:
+                found[f"{prefix}{key}"] = value
+
+    walk(content, "")
+    found["run.seed"] = params.run.seed
+    found["study.target"] = params.study.target
+    found["study.objectives"] = list(params.study.objectives)
+    return found
