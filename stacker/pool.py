@@ -14,6 +14,9 @@ from scipy import optimize
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 FLOOR = 1e-6
+ALIKE = 300.0
+"""Battles at which a stack leans on its own learners as much as on one that learnt before: on ten draws of Kaggle's
+rows the starter judge was worth more than 100 or 300 of them, and less than 1,000."""
 
 
 def margins_and_ties(probabilities: Floats) -> tuple[Floats, Floats]:
@@ -45,11 +48,17 @@ class Pool:
         Whether weights must be at least 0.
     shrink : float
         Pull of the weights towards 1 / K each, in units of one battle's log loss; equal weights where data are few.
+    prior : int or None
+        Place of a learner that learnt before, from other battles: the pull then goes from it alone, where data are few,
+        to equal weights where they are many; at `ALIKE` battles it is half way.
     """
 
-    def __init__(self, form: Literal["pool", "logistic"] = "pool", shrink: float = 20.0) -> None:
+    def __init__(
+        self, form: Literal["pool", "logistic"] = "pool", shrink: float = 20.0, prior: int | None = None
+    ) -> None:
         self.form = form
         self.shrink = shrink
+        self.prior = prior
 
     def fit(self, probabilities: Floats, outcome: Ints, weight: Floats) -> "Pool":
         """Fit to (n, K, 3) out-of-fold probabilities, (n,) outcomes and (n,) weights."""
@@ -57,6 +66,10 @@ class Pool:
         learners = margin.shape[1]
         start = np.full(2 * learners + 1, 1.0 / learners)
         start[-1] = 0.0
+        if self.prior is not None:
+            own = weight.sum() / (weight.sum() + ALIKE)
+            start[:-1] *= own
+            start[[self.prior % learners, learners + self.prior % learners]] += 1 - own
         share = weight / weight.sum()
         pull = self.shrink / weight.sum()
 

@@ -16,7 +16,7 @@ class StackParams(Section):
 
     `form` pool keeps every weight at or above 0, logistic leaves them free; `shrink` pulls the weights towards equal
     ones. `temperature` scales the verdict by one number fitted to held-out verdicts. `prior` starter takes the verdicts
-    of the judge inside the package as one more learner: it knows something of real answers where votes are few.
+    of the judge inside the package as one more learner, the last, and leans on it where votes are few.
     """
 
     form: Literal["pool", "logistic"] = "pool"
@@ -47,4 +47,5 @@ def cross_fitted(params: StackParams, probabilities: Floats, fit: Fit, folds: In
 
 
 def _fit_pool(params: StackParams, probabilities: Floats, fit: Fit) -> Pool:
-    return Pool(params.form, params.shrink).fit(probabilities, fit.outcome, fit.weight)
+    prior = None if params.prior is None else -1
+    return Pool(params.form, params.shrink, prior).fit(probabilities, fit.outcome, fit.weight)

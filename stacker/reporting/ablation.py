@@ -48,7 +48,9 @@ def learner_ablation(
     found = []
     for place, name in enumerate(names):
         rest = np.delete(probabilities, place, axis=1)
-        without = metrics.losses(cross_fitted(plain, rest, fit, folds), fit.outcome)
+        # Without the learner that the stack leans on where data are few, it leans on none.
+        left = plain.model_copy(update={"prior": None}) if name == plain.prior else plain
+        without = metrics.losses(cross_fitted(left, rest, fit, folds), fit.outcome)
         found.append({"name": name, **_difference(without - whole, fit.group)})
     return found
 

@@ -166,7 +166,7 @@ def _judged(
     whole = Fit(outcome[rows], weight, group[rows], seed, threads)
     said = np.stack([learner.fit(own, whole).predict_proba(asked) for learner in _learners()], axis=1)
     yield WITHOUT, fit_stack(StackParams(), held, whole, folds).predict_proba(said)
-    pool = fit_stack(StackParams(), np.concatenate([held, starter[rows, None]], axis=1), whole, folds)
+    pool = fit_stack(StackParams(prior="starter"), np.concatenate([held, starter[rows, None]], axis=1), whole, folds)
     yield WITH, pool.predict_proba(np.concatenate([said, starter[rest, None]], axis=1))
 
 

@@ -45,14 +45,14 @@ def draw(path: Path, results: Mapping[int, Mapping[str, Interval]]) -> None:
     drawing = ElementTree.SubElement(svg, "g", style)
     _write(drawing, 10, 20, "Log loss on battles not learnt from (lower is better)", {"font-weight": "600"})
     for value, label in y.ticks:
-        ends = {"x1": str(LEFT), "x2": str(WIDTH - RIGHT), "y1": f"{up(value):.1f}", "y2": f"{up(value):.1f}"}
-        ElementTree.SubElement(drawing, "line", ends, stroke=GRID)
+        level = {"x1": str(LEFT), "x2": str(WIDTH - RIGHT), "y1": f"{up(value):.1f}", "y2": f"{up(value):.1f}"}
+        ElementTree.SubElement(drawing, "line", level, stroke=GRID)
         _write(drawing, LEFT - 8, up(value) + 4, label, {"text-anchor": "end", "font-size": "11"})
     for size in sizes:
         _write(drawing, across(size), HEIGHT - BOTTOM + 18, f"{size:,}", {"text-anchor": "middle"})
     _write(drawing, (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, "own votes", {"text-anchor": "middle", "font-size": "11"})
     heights = _apart([up(results[sizes[-1]][kind][0]) for kind in kinds])
-    for number, (kind, end) in enumerate(zip(kinds, heights, strict=True)):
+    for number, (kind, height) in enumerate(zip(kinds, heights, strict=True)):
         colour = COLOURS[number % len(COLOURS)]
         aside = 3.0 * (number - (len(kinds) - 1) / 2)  # so that intervals do not lie upon each other
         points = " ".join(f"{across(size) + aside:.1f},{up(results[size][kind][0]):.1f}" for size in sizes)
@@ -64,7 +64,7 @@ def draw(path: Path, results: Mapping[int, Mapping[str, Interval]]) -> None:
             whisker = {"x1": x, "x2": x, "y1": f"{up(low):.1f}", "y2": f"{up(high):.1f}", "stroke-width": "1.5"}
             ElementTree.SubElement(drawing, "line", whisker, stroke=colour)
             ElementTree.SubElement(drawing, "circle", {"cx": x, "cy": f"{up(mean):.1f}", "r": "3.5"}, fill=colour)
-        _write(drawing, WIDTH - RIGHT + 12, end + 4, kind, {"fill": colour})
+        _write(drawing, WIDTH - RIGHT + 12, height + 4, kind, {"fill": colour})
     with whole_file(path) as part:
         ElementTree.ElementTree(svg).write(part, encoding="utf-8", xml_declaration=True)
 

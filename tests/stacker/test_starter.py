@@ -19,10 +19,13 @@ from pipelines.starter import PRIOR, StarterSet
 from stacker import metrics, predict
 from stacker.console import Screen
 from stacker.judge import Judge
+from stacker.learners.base import Fit
 from stacker.learners.boosting import LightGBMParams
 from stacker.learners.configured import configured_prior
 from stacker.learners.linear import LinearParams
 from stacker.learners.starter import StarterLearner
+from stacker.pool import Pool
+from stacker.stack import StackParams, fit_stack
 from stacker.starter import CARD, judge_hash, starter_folder
 from stacker.starter.__main__ import make_starter
 from stacker.starter.fitting import StarterSettings, equal_pool
@@ -149,7 +152,7 @@ def test_the_judge_in_the_package_is_the_default_and_matches_its_card():
     assert judge.encoder is None and judge.about["starter"] is True
     answer = "A list keeps tasks in order.\n\n1. Write them down.\n2. Do the hard one first.\n3. Rest."
     verdict = judge.compare("How can I plan my day?", answer, "no idea")
-    assert verdict.a > 0.5 > verdict.b
+    assert verdict.preferred == "A" and verdict.a > 2 * verdict.b
     assert judge.compare("How can I plan my day?", "no idea", answer).probabilities == pytest.approx(
         verdict.swapped().probabilities, abs=1e-9
     )
@@ -215,7 +218,7 @@ def test_a_block_that_is_off_is_named_before_anything_is_computed():
 
 def test_a_run_can_start_from_it(tmp_path):
     learners = {kind: {"enabled": False} for kind in ("xgboost", "sparse", "lightgbm")}
-    params = small_params(tmp_path, stack={"prior": "starter"}, learners=learners, report={"enabled": False})
+    params = small_params(tmp_path, stack={"prior": "starter"}, learners=learners)
     found, _ = small_run(params)
     assert found["learners"] == ["linear", "starter"] and len(found["stack"]["margin_weights"]) == 2
     assert found["swap_error"]["starter"] < 1e-9
@@ -224,19 +227,33 @@ def test_a_run_can_start_from_it(tmp_path):
     assert sum(part.margin for part in explained.groups) == pytest.approx(explained.verdict.margin, abs=1e-9)
 
 
+def test_where_votes_are_few_the_stack_leans_on_the_starter():
+    rng = np.random.default_rng(0)
+    said, outcome = rng.dirichlet([2, 2, 2], size=(300, 3)), rng.integers(0, 3, 300)
+    few = Pool(shrink=1e6, prior=-1).fit(said, outcome, np.full(300, 1e-4))
+    few.tie_offset_ = 0.0
+    np.testing.assert_allclose(few.predict_proba(said), said[:, 2], atol=1e-3)
+    fit, folds = Fit(outcome, np.ones(300), np.arange(300), 0), np.arange(300) % 4
+    plain, leaning = (fit_stack(StackParams(shrink=1e6, prior=prior), said, fit, folds) for prior in (None, "starter"))
+    np.testing.assert_allclose(plain.margin_weights_, 1 / 3, atol=1e-3)
+    np.testing.assert_allclose(leaning.tie_weights_, [1 / 6, 1 / 6, 2 / 3], atol=1e-3)  # half way
+    np.testing.assert_allclose(leaning.margin_weights_, [1 / 6, 1 / 6, 2 / 3], atol=1e-3)
+
+
 def test_the_gain_is_measured_on_other_prompts_and_drawn(tmp_path):
     group = np.array([0, 0, 1, 2, 2, 2, 3, 4, 5, 5])
     rows, rest = _draw(group, 4, seed=1)
     assert len(rows) == 4 and not set(group[rows]) & set(group[rest])
     battles = sample_battles(260, 4).battles
     raw(battles, "x").to_csv(tmp_path / "votes.csv", index=False)
-    found = measure(tmp_path / "votes.csv", sizes=(30, 40), draws=2)
-    assert [gain.size for gain in found] == [30, 40] and all(len(gain.losses[WITH]) == 2 for gain in found)
+    found = measure(tmp_path / "votes.csv", sizes=(30,), draws=2)
+    assert [gain.size for gain in found] == [30] and len(found[0].losses[WITH]) == 2
     difference = found[0].losses[WITH] - found[0].losses[WITHOUT]
     mean, low, high = found[0].interval(WITH, WITHOUT)
-    assert low < mean == pytest.approx(difference.mean()) < high
+    assert low < mean < high and mean == pytest.approx(difference.mean())
     assert as_table(found).count("\n| 30 | ") == 1
-    draw(tmp_path / "gain.svg", {gain.size: {kind: gain.interval(kind) for kind in (WITH, WITHOUT)} for gain in found})
+    interval = {kind: found[0].interval(kind) for kind in (WITH, WITHOUT)}
+    draw(tmp_path / "gain.svg", {30: interval, 300: interval})
     shapes = ElementTree.parse(tmp_path / "gain.svg").getroot()
     assert sum(element.tag.endswith("circle") for element in shapes.iter()) == 4
     with pytest.raises(UserError, match="has 260 battles"):
