@@ -118,7 +118,8 @@ def test_the_language_of_a_question_is_recognised(entry: dict[str, Any]) -> None
 def test_a_chinese_question_is_nearest_to_itself(entry: dict[str, Any]) -> None:
     found = nearest(entry["question"])
     assert found.id == entry["id"]
-    assert found.similarity == pytest.approx(1.0)
+    # The question counts half and its answers the other half, so the very question is about .6 to .9 near.
+    assert found.similarity > 0.5
 
 
 @pytest.mark.parametrize(
