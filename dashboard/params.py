@@ -213,6 +213,8 @@ class DashboardParams(Section):
         `auto` follows the browser; `en` and `zh-Hant` fix it.
     judges : str
         Folder below which saved judges are looked for.
+    starter : bool
+        Whether the judge that comes with the install is offered too, and used where none is saved.
     files : str
         Folder whose battle files people may open and vote on; empty for none.
     find_ollama : bool
@@ -221,6 +223,7 @@ class DashboardParams(Section):
 
     language: Literal["auto", "en", "zh-Hant"] = "auto"
     judges: str = "runs"
+    starter: bool = True
     files: str = ""
     find_ollama: bool = True
     styles: StylesParams = StylesParams()

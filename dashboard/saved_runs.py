@@ -96,7 +96,7 @@ class SavedRun:
 
     def card(self) -> str | None:
         """Return the model card, Markdown; None where there is none."""
-        for path in (self.judge / "README.md", self.run / "model_card.md"):
+        for path in (self.judge / "MODEL_CARD.md", self.judge / "README.md", self.run / "model_card.md"):
             if path.is_file():
                 return path.read_text(encoding="utf-8", errors="replace")
         return None

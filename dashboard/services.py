@@ -13,6 +13,7 @@ from dashboard.params import DashboardParams, parse_dashboard
 from dashboard.secret import kept_secret
 from dashboard.store import VoteStore
 from stacker.params import read_params
+from stacker.starter import starter_folder
 
 PARAMS_VARIABLE = "DASHBOARD_PARAMS"
 """Environment variable with the path of params.yaml, for `panel serve dashboard`."""
@@ -39,7 +40,7 @@ class Services:
         store = params.store
         password = environ.get(store.password_env, "") if store.password_env else ""
         self.store = VoteStore.open(store.url, password=password, undo_seconds=store.undo_seconds)
-        self.judges = JudgeService(Path(params.judges))
+        self.judges = JudgeService(Path(params.judges), starter_folder() if params.starter else None)
         self.slots = AnswerSlots(params.limits.answers_at_once)
         self._limits: OrderedDict[str, SessionLimits] = OrderedDict()
 

@@ -64,7 +64,7 @@ class RunningDashboard:
     def __init__(self, section: dict[str, Any], folder: Path) -> None:
         self.folder = folder
         self.port = free_port()
-        section = {"find_ollama": False, "judges": str(folder / "no-judges")} | section
+        section = {"find_ollama": False, "judges": str(folder / "no-judges"), "starter": False} | section
         section["server"] = {"port": self.port, "secret_file": str(folder / "secret")} | section.get("server", {})
         section["store"] = {"url": f"sqlite:///{folder / 'votes.sqlite'}"} | section.get("store", {})
         section["limits"] = {"questions_per_minute": 1000, "questions_per_hour": 10_000, "votes_per_minute": 1000} | (
