@@ -177,7 +177,7 @@ class Ledger:
             return NopPruner()
         if self.params.pruner == "wilcoxon":
             return WilcoxonPruner(p_threshold=0.1)
-        return MedianPruner(n_startup_trials=5, n_warmup_steps=1)
+        return MedianPruner(n_startup_trials=5)
 
     def _write(self, about: About) -> None:
         self.study.set_user_attr(ABOUT, about.parts())

@@ -22,11 +22,11 @@ Direction = Literal["minimize", "maximize"]
 RISING = {"accuracy", "balanced_accuracy", "macro_f1", "win_rate", "tie_recall"}
 """Objectives of which more is better."""
 DEFAULT_SPACE: dict[str, Any] = {
-    "learners.lightgbm.learning_rate": {"low": 0.02, "high": 0.15, "log": True},
+    "learners.lightgbm.learning_rate": {"low": 0.03, "high": 0.2, "log": True},
     "learners.lightgbm.leaves": {"low": 4, "high": 24},
     "learners.lightgbm.least_rows": {"low": 10.0, "high": 80.0, "log": True},
     "learners.lightgbm.column_share": {"low": 0.1, "high": 0.6},
-    "learners.xgboost.learning_rate": {"low": 0.02, "high": 0.15, "log": True},
+    "learners.xgboost.learning_rate": {"low": 0.03, "high": 0.2, "log": True},
     "learners.xgboost.depth": {"low": 2, "high": 5},
     "learners.xgboost.column_share": {"low": 0.1, "high": 0.6},
     "features.sentiment": [True, False],

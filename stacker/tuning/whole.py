@@ -70,7 +70,7 @@ def run_worker(params: Params) -> None:
     # The process that started this one has compared the study with what it was begun with.
     with closing(open_tuning(params, Screen(Console(file=io.StringIO())), True)) as tuning:
         for job in tuning.jobs:
-            work(job.ledger, job.objective, lambda: late() or alone())
+            work(job.ledger, job.objective, lambda: late() or alone(), abandon=alone)
 
 
 def _deadline(timeout: float, begun: float) -> Callable[[], bool]:

@@ -15,7 +15,11 @@ MOST_REFUSED = 5
 
 
 def work(
-    ledger: Ledger, objective: Objective, stop: Callable[[], bool], told: Callable[[], None] = lambda: None
+    ledger: Ledger,
+    objective: Objective,
+    stop: Callable[[], bool],
+    told: Callable[[], None] = lambda: None,
+    abandon: Callable[[], bool] = lambda: False,
 ) -> None:
     """Work on an opened study until it has all its trials.
 
@@ -29,6 +33,8 @@ def work(
         Whether to begin no further trial.
     told : callable
         Called after each trial.
+    abandon : callable
+        Asked after each fold whether to give the trial up and end, as Ctrl-C does.
 
     Raises
     ------
@@ -41,7 +47,7 @@ def work(
         if trial is None:
             return
         try:
-            _evaluate(ledger, objective, trial)
+            _evaluate(ledger, objective, trial, abandon)
             refused = 0
         except UserError as fault:
             ledger.fail(trial, str(fault))
@@ -57,10 +63,12 @@ def work(
         told()
 
 
-def _evaluate(ledger: Ledger, objective: Objective, trial: Trial) -> None:
+def _evaluate(ledger: Ledger, objective: Objective, trial: Trial, abandon: Callable[[], bool]) -> None:
     pruner = ledger.params.pruner if len(ledger.params.objectives) == 1 else "none"
 
     def report(fold: int, own: float, so_far: float) -> bool:
+        if abandon():
+            raise KeyboardInterrupt
         if pruner == "none":
             return False
         # Wilcoxon's test pairs the folds; the median is that of the means so far.

@@ -55,14 +55,18 @@ def ledger(folder: Path, space=None, storage=None, about="data", continue_anyway
     return opened.open(About(checked.described(), about, {"run.seed": seed}), continue_anyway)
 
 
+def say(word: str) -> None:
+    """Tell the test, which waits for a line instead of a time."""
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     folder, storage, trials, sampler = sys.argv[1:]
     space = GRID if sampler == "grid" else SPACE
     kept = None if storage == "-" else storage
     with closing(ledger(Path(folder), space=space, storage=kept, trials=int(trials), sampler=sampler)) as opened:
-        sys.stdout.write("ready\n")
-        sys.stdout.flush()
-        work(opened, Cheap(0.05), lambda: False)
+        work(opened, Cheap(0.05), lambda: False, lambda: say("trial"))
 
 
 if __name__ == "__main__":

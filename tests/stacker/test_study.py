@@ -189,7 +189,7 @@ def test_bad_trials_are_pruned_after_a_fold(tmp_path):
     run(opened)
     pruned = [trial for trial in opened.finished() if trial.state == TrialState.PRUNED]
     assert pruned
-    assert all(len(trial.intermediate_values) == 2 for trial in pruned)
+    assert {len(trial.intermediate_values) for trial in pruned} <= {1, 2}
     assert opened.best().state == TrialState.COMPLETE
 
 

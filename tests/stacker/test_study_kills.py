@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,10 +28,18 @@ def postgres():
         yield server
 
 
-def worker(folder, storage, trials, sampler="tpe"):
+def worker(folder, storage, trials, sampler="tpe", said=subprocess.DEVNULL):
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{HERE}", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, HERE / "study_double.py", folder, storage or "-", str(trials), sampler]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, env=environment, stdout=said)
+
+
+@contextmanager
+def said():
+    """A pipe that workers write a line into after each trial: what to read, and what to hand them."""
+    read, write = os.pipe()
+    with os.fdopen(read) as lines:
+        yield lines, write
 
 
 def check(opened, trials):
@@ -52,29 +60,29 @@ def check(opened, trials):
 @pytest.mark.slow
 def test_a_study_of_two_workers_that_is_killed_ten_times_loses_no_trial(tmp_path):
     draw = random.Random(7)
-    trials = 60
+    trials = 70
     before = 0
     for _ in range(10):
-        team = [worker(tmp_path, None, trials) for _ in range(2)]
-        for member in team:
-            assert member.stdout.readline() == "ready\n"
-        # Killed once one of them has ended so many trials more, at whatever it does then.
-        with closing(ledger(tmp_path, trials=trials)) as opened:
-            wanted = min(before + draw.randrange(1, 5), trials - 2)
-            while len(opened.finished()) < wanted and any(member.poll() is None for member in team):
+        with said() as (lines, write):
+            team = [worker(tmp_path, None, trials, said=write) for _ in range(2)]
+            os.close(write)
+            # Killed once they have ended so many trials more, at whatever they do a moment later.
+            for _ in range(draw.randrange(1, 5)):
+                assert lines.readline() == "trial\n"
+            for _ in range(draw.randrange(0, 2000)):
                 pass
             for member in team:
                 member.send_signal(signal.SIGKILL)
+            for member in team:
                 member.wait()
-                member.stdout.close()
+        with closing(ledger(tmp_path, trials=trials)) as opened:
             after = len(opened.finished())
-        assert after >= before
+        assert after > before
         before = after
     assert before < trials
     team = [worker(tmp_path, None, trials) for _ in range(2)]
     for member in team:
-        member.communicate()
-        assert member.returncode == 0
+        assert member.wait() == 0
     with closing(ledger(tmp_path, trials=trials)) as opened:
         assert not opened.unfinished()
         found = check(opened, trials)
@@ -87,19 +95,16 @@ def test_two_workers_share_a_database_and_one_is_killed(kind, tmp_path, request)
     storage = f"sqlite:///{tmp_path}/study.sqlite"
     if kind == "postgresql":
         storage = empty_database(request.getfixturevalue("postgres"))
-    team = [worker(tmp_path, storage, 24) for _ in range(2)]
-    for member in team:
-        assert member.stdout.readline() == "ready\n"
-    with closing(ledger(tmp_path, storage=storage, trials=24)) as opened:
-        while len(opened.finished()) < 4:
-            assert team[0].poll() is None
+    with said() as (lines, write):
+        team = [worker(tmp_path, storage, 24, said=write) for _ in range(2)]
+        os.close(write)
+        for _ in range(4):
+            assert lines.readline() == "trial\n"
         team[0].send_signal(signal.SIGKILL)
-        for member in team:
-            member.communicate()
-        assert [member.returncode for member in team] == [-signal.SIGKILL, 0]
+        assert [member.wait() for member in team] == [-signal.SIGKILL, 0]
+    with closing(ledger(tmp_path, storage=storage, trials=24)) as opened:
         if opened.unfinished():  # the killed one's trial was running when the other had done
-            last = worker(tmp_path, storage, 24)
-            last.communicate()
+            assert worker(tmp_path, storage, 24).wait() == 0
         check(opened, 24)
 
 
@@ -107,8 +112,7 @@ def test_two_workers_share_a_database_and_one_is_killed(kind, tmp_path, request)
 def test_two_workers_visit_each_point_of_a_grid_once(tmp_path):
     team = [worker(tmp_path, None, 500, "grid") for _ in range(2)]
     for member in team:
-        member.communicate()
-        assert member.returncode == 0
+        assert member.wait() == 0
     with closing(ledger(tmp_path, space=GRID, trials=500, sampler="grid")) as opened:
         points = [key_of(trial.params) for trial in opened.finished()]
         assert len(points) == len(set(points)) == opened.space.size() == 12
