@@ -1,12 +1,13 @@
 """The vote store: battles with the verdict given before the vote, and the votes. A vote that returns is on disk."""
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter, sleep
 from typing import Any, Self
 
 import pandas as pd
@@ -116,8 +117,12 @@ class VoteStore:
                 "bad_address", f"The vote store {where} needs a driver: pip install 'psycopg[binary]'.", url=where
             ) from None
         store = cls(engine, undo_seconds, clock)
-        with store._writing() as connection:
-            migrations.upgrade(connection, where)
+        try:
+            with store._writing() as connection:
+                migrations.upgrade(connection, where)
+        except BaseException:
+            store.close()  # no connection of a store that nobody got stays open
+            raise
         return store
 
     def close(self) -> None:
@@ -292,13 +297,22 @@ def _address(url: str, password: str) -> URL:
 def _engine(address: URL) -> Engine:
     if address.get_backend_name() == "postgresql":
         return create_engine(address, pool_size=10, max_overflow=20, pool_pre_ping=True)
-    Path(str(address.database)).expanduser().resolve().parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(str(address.database)).expanduser().resolve().parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        reason = f"the folder {folder} cannot be made ({fault.strerror})"
+        where = address.render_as_string(hide_password=True)
+        raise StoreFault(
+            "unavailable", f"The vote store {where} did not do it: {reason}.", url=where, reason=reason
+        ) from fault
     engine = create_engine(address, pool_size=10, max_overflow=20, connect_args={"timeout": BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # transactions are begun below, not by the driver's guess
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        _to_wal(connection)
+        for pragma in ("synchronous = FULL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine, "begin")
@@ -308,6 +322,19 @@ def _engine(address: URL) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _to_wal(connection: Any) -> None:
+    """Turn a new SQLite file to WAL; unlike every other statement, this one does not wait while others do the same."""
+    deadline = monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+            return
+        except sqlite3.OperationalError:
+            if monotonic() > deadline:
+                raise
+            sleep(0.01)
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:

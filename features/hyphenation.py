@@ -35,13 +35,16 @@ class Syllables:
                     tree.append({})
                 node = tree[node][letter]
             said[node] = [0] * offset + [int(value) for value in values] + [0] * (reach - offset - len(values))
-        # Letters beyond ASCII in the patterns (é, ligatures) get codes that no word has; others lead nowhere.
+        # Letters beyond ASCII in the patterns (é, ligatures) get the codes of control characters; others lead nowhere.
         beyond = sorted({letter for followers in tree for letter in followers if not letter.isascii()})
         self._codes = {ord(letter): code for code, letter in enumerate(beyond, 1)}
+        self._beyond = len(beyond)
         self._next = np.zeros((len(tree), 128), dtype=np.int32)
         for node, followers in enumerate(tree):
             for letter, follower in followers.items():
                 self._next[node, self._codes.get(ord(letter), ord(letter))] = follower
+        # The control characters whose codes were taken are in no pattern.
+        self._codes |= dict.fromkeys(range(1, self._beyond + 1), 0)
         self._said = np.zeros((len(tree), reach), dtype=np.uint8)
         self._speaks = np.zeros(len(tree), dtype=np.bool_)
         for node, row in said.items():
@@ -54,9 +57,12 @@ class Syllables:
             return np.zeros(0, dtype=np.int64)
         # Each word stands between full stops, which the patterns know as a word's edges.
         pointed = f".{'.'.join(words)}."
-        if not pointed.isascii():
+        plain = pointed.isascii()
+        if not plain:
             pointed = pointed.translate(self._codes)
         letters = np.frombuffer(pointed.encode("ascii", "replace"), dtype=np.uint8)
+        if plain:
+            letters = np.where(letters > self._beyond, letters, 0)
         breaks = np.zeros(len(letters) + self._said.shape[1], dtype=np.uint8)
         for start in range(0, len(letters), _BLOCK):
             self._walk(letters, breaks, start, min(start + _BLOCK, len(letters)))

@@ -89,9 +89,7 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
         seconds = {"features": time.perf_counter() - begun}
         learners = [
             *configured_learners(params.learners, params.balance),
-            *configured_transformers(
-                transformers, screen.progress, params.transformer.trees, params.learners.lightgbm
-            ),
+            *configured_transformers(transformers, screen.progress, params.transformer.trees, params.learners.lightgbm),
             *prior,
         ]
         with screen.working():

@@ -73,9 +73,9 @@ def test_the_correction_finds_the_probabilities_whose_expected_focal_loss_is_lea
     """The model that minimises the expected focal loss says something else than the truth; the truth comes back."""
     from scipy import optimize
 
-    for truth in ([0.6, 0.3, 0.1], [0.2, 0.2, 0.6], [0.34, 0.33, 0.33]):
+    for truth in (np.array([0.6, 0.3, 0.1]), np.array([0.2, 0.2, 0.6]), np.array([0.34, 0.33, 0.33])):
 
-        def expected(logs, truth=np.array(truth)):
+        def expected(logs, truth=truth):
             rows = np.tile(np.append(logs, 0.0), (3, 1))
             return truth @ focal_loss(rows, np.arange(3), gamma)
 

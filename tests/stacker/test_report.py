@@ -47,7 +47,7 @@ class Page(HTMLParser):
 def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Params, dict, str]:
     """A finished run: its parameters, what results.json holds, and the page."""
     folder = tmp_path_factory.mktemp("reported")
-    params = small_params(folder, data={"sample": {"rows": 160, "test_rows": 3}}, report={"listed": 3})
+    params = small_params(folder, data={"sample": {"rows": 160, "test_rows": 3}}, report={"enabled": True, "listed": 3})
     small_run(params)
     where = RunFolder(params.run.folder)
     return params, json.loads(where.results.read_text(encoding="utf-8")), where.report.read_text(encoding="utf-8")
@@ -152,7 +152,9 @@ ONE = {name: {"enabled": False} for name in ("lightgbm", "xgboost", "sparse")}
 
 
 def test_one_learner_and_no_trees_make_a_report(tmp_path: Path):
-    params = small_params(tmp_path, data={"sample": {"rows": 40, "test_rows": 0}}, learners=ONE)
+    params = small_params(
+        tmp_path, data={"sample": {"rows": 40, "test_rows": 0}}, learners=ONE, report={"enabled": True}
+    )
     results, _ = small_run(params)
     assert results["report"]["ablation"]["learners"] == []
     assert results["report"]["importance"]["features"] == []

@@ -185,9 +185,7 @@ def test_the_command_ends_well_or_says_one_sentence(tmp_path):
     assert ended.stderr == ""
     ended = command(path, "--set", "data.dir=nowhere")
     assert ended.returncode == 2
-    assert ended.stderr == (
-        "data.dir nowhere: there is no such folder; name the one with Kaggle's train.csv.\n"
-    )
+    assert ended.stderr == ("data.dir nowhere: there is no such folder; name the one with Kaggle's train.csv.\n")
 
 
 def test_the_help_names_every_key(capsys):
@@ -209,5 +207,3 @@ def test_the_numbers_have_not_drifted(tmp_path):
     assert set(stands) == {*NAMES, "stack", "length only"}
     for name, loss in stands.items():
         assert found["scores"][name]["log_loss"] == pytest.approx(loss, abs=0.01), name
-
-
