@@ -59,7 +59,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[list[dict[str, object]], list
     return told, last["faults"]
 
 
-@pytest.mark.slow
+@pytest.mark.load
 def test_every_vote_is_stored_once_also_when_the_server_is_killed(
     store_url: str, judges: Path, talking_server: TalkingServer, tmp_path: Path
 ) -> None:
