@@ -21,7 +21,9 @@ def private_server() -> Iterator[str]:
     if binaries is None or user == "":
         message = "PostgreSQL's server programs (Debian: postgresql) are not installed"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    folder = Path("/tmp") / f"tests-postgres-{os.getpid()}"  # a socket's path may have 107 characters at most
+    folder = (
+        Path("/tmp") / f"tests-postgres-{os.getpid()}-{next(_numbers)}"
+    )  # a socket's path may have 107 characters at most
     folder.mkdir(mode=0o700)
     try:
         if user:
