@@ -2,7 +2,8 @@
 
 A and B always are equally frequent to a learner, because it sees both orders of each battle; what is out of balance is
 the tie against the two. Rebalancing moves the prior that a model learns, and log loss charges for that; what was moved
-is known, so it is taken back on the log-odds (Elkan, 2001; Saerens et al., 2002).
+is known where votes are weighted, and else read off real battles held out, so that it is taken back on the log-odds
+(Elkan, 2001; Saerens et al., 2002).
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ from pipelines.section import Section
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Method = Literal["none", "weights", "focal", "smote", "borderline_smote"]
+SYNTHETIC = ("smote", "borderline_smote")
+"""Methods that make battles."""
+MOST_MOVED = 3.0
+"""No correction of the tie log-odds is looked for beyond this, e^3 = 20 times."""
 
 
 class BalanceParams(Section):
@@ -34,6 +39,10 @@ class BalanceParams(Section):
     gamma: float = Field(1.0, ge=0, le=10)
     neighbours: int = Field(5, ge=1)
     prior_correction: bool = True
+
+    def named(self) -> str:
+        """Return what names a fit by its balance: nothing where there is none, so that such fits are found again."""
+        return "" if self.method == "none" else self.model_dump_json()
 
 
 def class_shares(outcome: Ints, weight: Floats) -> Floats:
@@ -94,6 +103,25 @@ def prior_correction(trained: Floats, real: Floats) -> Correction:
     return Correction(float(np.log(real[2] / real[0]) - np.log(trained[2] / trained[0])))
 
 
+def tie_matched(probabilities: Floats, outcome: Ints, weight: Floats) -> Correction:
+    """Return the correction under which (n, 3) probabilities hold as many ties, by weight, as n battles have.
+
+    No correction where these battles have no tie, or nothing else.
+    """
+    from scipy.optimize import brentq
+
+    share = float(np.average(outcome == 2, weights=weight))
+    if share in (0.0, 1.0):
+        return Correction()
+
+    def excess(tie: float) -> float:
+        return float(np.average(Correction(tie).apply(probabilities)[:, 2], weights=weight)) - share
+
+    if excess(-MOST_MOVED) >= 0 or excess(MOST_MOVED) <= 0:
+        return Correction(-MOST_MOVED if excess(-MOST_MOVED) >= 0 else MOST_MOVED)
+    return Correction(float(brentq(excess, -MOST_MOVED, MOST_MOVED)))
+
+
 def weighted(params: BalanceParams, outcome: Ints, weight: Floats) -> tuple[Floats, Correction]:
     """Return the weights that a learner shall train with, (n,), and the correction of what it then says.
 
@@ -105,6 +133,13 @@ def weighted(params: BalanceParams, outcome: Ints, weight: Floats) -> tuple[Floa
     balanced = weight * classes[outcome]
     correction = prior_correction(class_shares(outcome, balanced), class_shares(outcome, weight))
     return balanced, correction if params.prior_correction else Correction()
+
+
+def followed_correction(params: BalanceParams, outcome: Ints, weight: Floats) -> Correction:
+    """Return the correction of a learner that follows class weights and focal loss by its own loss."""
+    if params.method == "focal":
+        return Correction(gamma=params.gamma) if params.prior_correction else Correction()
+    return weighted(params, outcome, weight)[1]
 
 
 def _focal_odds(probabilities: Floats, gamma: float) -> Floats:

@@ -25,9 +25,8 @@ from stacker.explain import baseline
 from stacker.fit_store import FitStore
 from stacker.judge import Judge, learner_data
 from stacker.learners.base import Fit, Floats, Ints
-from stacker.learners.configured import configured_learners, configured_prior
-from stacker.learners.transformer.chosen import choose_transformers, configured_transformers
-from stacker.level0 import level0, members
+from stacker.learners.transformer.chosen import choose_transformers
+from stacker.level0 import level0, members, stack_learners
 from stacker.out_of_fold import fingerprint
 from stacker.params import LearnersParams, Params, parse_params
 from stacker.prepare import Prepared, features_version
@@ -224,11 +223,7 @@ def _fitted(battles: pd.DataFrame, outcome: Ints, weight: Floats, params: Params
         store = FitStore(kept / "fits")
         prepared = Prepared(Loaded(battles), battles, place, fit, folds, data, prints, encoder, cache, store)
         transformers = choose_transformers(params.transformer, params.encoder)
-        learners = [
-            *configured_learners(params.learners, params.balance),
-            *configured_transformers(transformers, silent, params.transformer.trees, params.learners.lightgbm),
-            *configured_prior(params.stack.prior, params.features),
-        ]
+        learners = stack_learners(params, transformers)
         level = level0(learners, prepared, silent)
         fitted = members(learners, prepared, silent)
     finally:

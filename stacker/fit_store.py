@@ -13,7 +13,7 @@ from pipelines.artefacts import whole_file, whole_folder
 from stacker.learners.base import Learner
 from stacker.versions import versions
 
-FORM = "2"
+FORM = "3"
 """Raised when a learner's code changes what a fit with the same settings gives, or how it is stored."""
 
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from features.progress import Progress
+from features.progress import Progress, silent
 from stacker.judge import Member
 from stacker.learners.base import Floats
-from stacker.learners.configured import Configured
+from stacker.learners.configured import Configured, configured_learners, configured_prior
+from stacker.learners.transformer.chosen import ChosenTransformer, configured_transformers
 from stacker.out_of_fold import fitted_on_all, out_of_fold
+from stacker.params import Params
 from stacker.prepare import Prepared
 
 
@@ -38,6 +40,29 @@ class Level0:
     def by_name(self) -> dict[str, Floats]:
         """Return each learner's (n, 3) probabilities by its name."""
         return {name: self.probabilities[:, place] for place, name in enumerate(self.names)}
+
+
+def stack_learners(
+    params: Params, transformers: Sequence[ChosenTransformer], progress: Progress = silent
+) -> list[Configured]:
+    """Return every learner that the parameters ask for, in the order of the stack.
+
+    Parameters
+    ----------
+    params : Params
+        All sections.
+    transformers : sequence of ChosenTransformer
+        What `choose_transformers` found on this disk.
+    progress : Progress
+        Told how far the transformers' fits have come.
+    """
+    return [
+        *configured_learners(params.learners, params.balance),
+        *configured_transformers(
+            transformers, progress, params.transformer.trees, params.learners.lightgbm, params.balance
+        ),
+        *configured_prior(params.stack.prior, params.features),
+    ]
 
 
 def level0(learners: Sequence[Configured], prepared: Prepared, progress: Progress) -> Level0:

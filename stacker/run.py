@@ -18,9 +18,9 @@ from stacker.console import Screen, run_command
 from stacker.explain import baseline
 from stacker.judge import Judge
 from stacker.learners.base import FLIP, Floats
-from stacker.learners.configured import configured_learners, configured_prior
-from stacker.learners.transformer.chosen import choose_transformers, configured_transformers
-from stacker.level0 import Level0, level0, members
+from stacker.learners.transformer.chosen import choose_transformers
+from stacker.learners.transformer.learner import TransformerLearner
+from stacker.level0 import Level0, level0, members, stack_learners
 from stacker.params import Params, described_keys, dump_params, read_params
 from stacker.prepare import Prepared, prepare
 from stacker.report import write_report
@@ -80,18 +80,13 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
         folder.results.unlink(missing_ok=True)
         folder.report.unlink(missing_ok=True)
         sweep(params.run.cache / "fits", OLD_PART_S)
-        prior = configured_prior(params.stack.prior, params.features)
         transformers = choose_transformers(params.transformer, params.encoder)
+        learners = stack_learners(params, transformers, screen.progress)
         prepared = prepare(params, folder.set_aside, screen)
         said = None if prepared.encoder is None else prepared.encoder.resolved.message
         for message in sorted({chosen.encoder.message or "" for chosen in transformers} - {said or "", ""}):
             screen.note(message)
         seconds = {"features": time.perf_counter() - begun}
-        learners = [
-            *configured_learners(params.learners, params.balance),
-            *configured_transformers(transformers, screen.progress, params.transformer.trees, params.learners.lightgbm),
-            *prior,
-        ]
         with screen.working():
             level = level0(learners, prepared, screen.progress)
             stacked = cross_fitted(params.stack, level.probabilities, prepared.fit, prepared.folds)
@@ -108,7 +103,12 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
         predictions = {**level.by_name(), results.STACK: stacked}
         predictions |= baselines.out_of_fold_baselines(prepared.data.texts, prepared.fit, prepared.folds)
         found = _results(params, prepared, level, predictions)
-        found["transformers"] = [chosen.described() for chosen in transformers]
+        found["transformers"] = [
+            {**chosen.described(), "fit": member.learner.about_}
+            for chosen in transformers
+            for member in fitted
+            if member.name == chosen.name and isinstance(member.learner, TransformerLearner)
+        ]
         found["stack"] = pool.to_dict()
         found["swap_error"] = {**level.swap_errors, results.STACK: swap_error(judge, prepared)}
         judge.about["scores"] = {results.STACK: found["scores"][results.STACK]}
@@ -216,6 +216,11 @@ def _show(screen: Screen, found: dict[str, Any], folder: RunFolder, prepared: Pr
         screen.note(
             f"Best possible log loss on these built-in battles: {found['bayes_log_loss']:.4f}; the stack is "
             f"{away:.4f} away. They teach nothing about real answers: name your own by --set data.dir=FOLDER."
+        )
+    for each in found["transformers"]:
+        seen = {part: 1 - cut["cut_tokens"] / max(cut["tokens"], 1) for part, cut in each["fit"]["cut"].items()}
+        screen.note(
+            f"{each['name']} read {seen['prompt']:.0%} of the prompts' tokens, {seen['answer']:.0%} of the answers'."
         )
     screen.note(f"Swap error of the judge: {found['swap_error'][results.STACK]:.1e}.")
     if found["set_aside"]:

@@ -14,7 +14,15 @@ from features.pairs import PairMatrix
 from features.reduce import EmbeddingReducer, with_reduced
 from pipelines.folds import grouped_folds
 from pipelines.section import Section
-from stacker.balance import BalanceParams, Correction, class_shares, class_weights, prior_correction
+from stacker.balance import (
+    SYNTHETIC,
+    BalanceParams,
+    Correction,
+    class_shares,
+    class_weights,
+    prior_correction,
+    tie_matched,
+)
 from stacker.learners.base import FLIP, Fit, Floats, Ints, LearnerData
 from stacker.learners.synthetic import synthetic_battles
 
@@ -137,8 +145,11 @@ class Boosting(ABC):
             seed = fit.seed + number
             train, correction = self._balanced(_rows(pairs, fit, train_rows), seed)
             gamma = self.balance.gamma if self.balance.method == "focal" else None
-            part = Bag(_rows(pairs, fit, held_rows), gamma, correction, seed, threads)
-            return self._train(train, part), correction
+            held_part = _rows(pairs, fit, held_rows)
+            booster = self._train(train, Bag(held_part, gamma, correction, seed, threads))
+            if self.balance.method in SYNTHETIC:
+                correction = self._moved(booster, held_part)
+            return booster, correction
 
         with ThreadPoolExecutor(at_once, thread_name_prefix=self.name) as pool:
             found = list(pool.map(bag, range(self.params.bags)))
@@ -192,28 +203,35 @@ class Boosting(ABC):
         return with_reduced(data.pairs, data.embeddings, self.reducer_)
 
     def _balanced(self, train: Rows, seed: int) -> tuple[Rows, Correction]:
-        """Return the rows to train on and the correction of what is then learnt."""
+        """Return the rows to train on, and the correction of what is then learnt where it follows from the weights."""
         method = self.balance.method
         if method == "none":
             return train, Correction()
         if method == "focal":
             return train, Correction(gamma=self.balance.gamma)
-        real = class_shares(train.outcome, train.weight)
         if method == "weights":
-            balanced = Rows(
-                train.pairs, train.outcome, train.weight * class_weights(train.outcome, train.weight)[train.outcome]
-            )
-        else:
-            made, outcome = synthetic_battles(train.pairs, train.outcome, method, self.balance.neighbours, seed)
-            if len(outcome) == 0:
-                return train, Correction()
-            weight = np.full(len(outcome), _mean_weight(train, outcome[0]))
-            balanced = Rows(
-                replace(train.pairs, values=np.concatenate([train.pairs.values, made.values])),
-                np.concatenate([train.outcome, outcome]),
-                np.concatenate([train.weight, weight]),
-            )
-        return balanced, prior_correction(class_shares(balanced.outcome, balanced.weight), real)
+            weight = train.weight * class_weights(train.outcome, train.weight)[train.outcome]
+            moved = prior_correction(class_shares(train.outcome, weight), class_shares(train.outcome, train.weight))
+            return replace(train, weight=weight), moved
+        made, outcome = synthetic_battles(train.pairs, train.outcome, method, self.balance.neighbours, seed)
+        if len(outcome) == 0:
+            return train, Correction()
+        weight = np.full(len(outcome), _mean_weight(train, outcome[0]))
+        balanced = Rows(
+            replace(train.pairs, values=np.concatenate([train.pairs.values, made.values])),
+            np.concatenate([train.outcome, outcome]),
+            np.concatenate([train.weight, weight]),
+        )
+        return balanced, Correction()
+
+    def _moved(self, booster: Any, held: Rows) -> Correction:
+        """Return the correction that gives the held battles as many ties as they have.
+
+        Synthetic battles move the prior by less than their number: trees tell them from real ones. So it is not
+        reckoned from their number but read off real battles that the booster did not learn from.
+        """
+        logs = self._apply(booster, held.pairs.values) + self._apply(booster, held.pairs.flip().values)[:, FLIP]
+        return tie_matched(softmax(logs / 2), held.outcome, held.weight)
 
     def _log_odds(self, pairs: PairMatrix) -> Floats:
         total = np.zeros((len(pairs), 3))

@@ -107,6 +107,4 @@ def load_learner(kind: str, folder: Path) -> Learner:
 
 
 def _configured(kind: str, settings: Section, balance: BalanceParams) -> Configured:
-    # A fit is named by the balance only where there is one, so that fits without it are found again.
-    identity = settings.model_dump_json() + ("" if balance.method == "none" else balance.model_dump_json())
-    return Configured(kind, kind, identity, lambda: KINDS[kind](settings, balance))
+    return Configured(kind, kind, settings.model_dump_json() + balance.named(), lambda: KINDS[kind](settings, balance))

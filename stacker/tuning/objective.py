@@ -14,8 +14,9 @@ from pipelines.folds import grouped_folds
 from stacker import metrics
 from stacker.fit_store import FitStore
 from stacker.learners.base import Fit, Floats, Ints, LearnerData
-from stacker.learners.configured import Configured, configured_learners, configured_prior
-from stacker.learners.transformer.chosen import choose_transformers, configured_transformers
+from stacker.learners.configured import Configured, configured_learners
+from stacker.learners.transformer.chosen import choose_transformers
+from stacker.level0 import stack_learners
 from stacker.out_of_fold import fingerprint, held_out
 from stacker.params import Params
 from stacker.pool import margins_and_ties, probabilities_of
@@ -155,13 +156,7 @@ class CrossFitted:
         own = configured_learners(params.learners, params.balance)
         if self.target in {learner.name for learner in own}:
             return [learner for learner in own if learner.name == self.target]
-        transformers = configured_transformers(
-            choose_transformers(params.transformer, params.encoder),
-            self.progress,
-            params.transformer.trees,
-            params.learners.lightgbm,
-        )
-        learners = [*own, *transformers, *configured_prior(params.stack.prior, params.features)]
+        learners = stack_learners(params, choose_transformers(params.transformer, params.encoder), self.progress)
         chosen = learners if self.target == STACK else [each for each in learners if each.name == self.target]
         if not chosen:
             names = ", ".join(each.name for each in learners) or "none"

@@ -6,7 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import UserError
-from stacker.balance import BalanceParams, Correction, class_shares, class_weights, prior_correction, weighted
+from stacker.balance import (
+    BalanceParams,
+    Correction,
+    class_shares,
+    class_weights,
+    prior_correction,
+    tie_matched,
+    weighted,
+)
 from stacker.learners.base import FLIP
 
 
@@ -89,3 +97,19 @@ def test_a_mistake_is_named(settings, key):
 
     with pytest.raises(UserError, match=key):
         parse_params({"balance": settings})
+
+
+def test_matching_the_ties_takes_back_what_was_added():
+    """Outcomes are drawn from the true probabilities; the tie log-odds were raised by .7."""
+    true = probabilities(20000, 5)
+    outcome = (np.random.default_rng(6).random(20000)[:, None] > true.cumsum(axis=1)).sum(axis=1)
+    raised = Correction(0.7).apply(true)
+    found = tie_matched(raised, outcome, np.ones(20000))
+    assert found.tie == pytest.approx(-0.7, abs=0.06)
+    assert found.apply(raised)[:, 2].mean() == pytest.approx(np.mean(outcome == 2), abs=1e-9)
+
+
+@pytest.mark.parametrize(("outcome", "tie"), [([0, 1], 0.0), ([2, 2], 0.0), ([0, 2], -3.0)])
+def test_matching_the_ties_of_few_battles_is_bounded(outcome, tie):
+    sure = np.array([[1e-9, 1e-9, 1 - 2e-9]] * 2)
+    assert tie_matched(sure, np.array(outcome), np.ones(2)).tie == tie

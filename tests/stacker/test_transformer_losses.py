@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from stacker.learners.base import FLIP
-from stacker.learners.transformer.losses import BattleLoss, class_weights, cross_entropy, focal, ranking
+from stacker.learners.transformer.losses import BattleLoss, cross_entropy, focal, ranking
 from stacker.learners.transformer.params import LossParams
 
 rows = st.lists(st.tuples(*[st.floats(-6, 6)] * 3, st.integers(0, 2)), min_size=1, max_size=6)
@@ -54,20 +54,6 @@ def test_losses_add_up_by_their_weights():
     found = BattleLoss(LossParams(cross_entropy=0.25, class_weighted=0.5, ranking=2), classes)(logits, outcome)
     expected = 0.25 * plain + 0.5 * 2.0 * plain + 2 * ranking(logits, outcome).item()
     assert found.item() == pytest.approx(expected)
-
-
-def test_class_weights_count_each_class_alike_and_prefer_no_side():
-    outcome = torch.tensor([0] * 5 + [1] * 3 + [2] * 2)
-    found = class_weights(outcome, torch.ones(10, dtype=torch.float64))
-    assert found[0] == found[1]
-    assert found[outcome].mean().item() == pytest.approx(1.0)
-    assert (found[2] * 2).item() == pytest.approx((found[0] * 8 / 2).item())
-
-
-def test_class_weights_of_battles_without_a_tie():
-    found = class_weights(torch.tensor([0, 1, 1]), torch.ones(3, dtype=torch.float64))
-    assert found[2] == 0
-    assert torch.isfinite(found).all()
 
 
 def test_focal_loss_has_a_finite_gradient_where_the_vote_is_certain():

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from features.encoders import EncoderParams, ResolvedEncoder, resolve
 from features.progress import Progress, silent
 from pipelines.model_files import tokenizer_sha256
+from stacker.balance import BalanceParams
 from stacker.learners.boosting import LightGBMParams
 from stacker.learners.configured import Configured
 from stacker.learners.lightgbm_trees import LightGBMLearner
@@ -92,6 +93,7 @@ def configured_transformers(
     progress: Progress = silent,
     trees: Literal["none", "logits", "embeddings"] = "none",
     lightgbm: LightGBMParams | None = None,
+    balance: BalanceParams | None = None,
 ) -> list[Configured]:
     """Return the chosen transformers as learners of the stack; all of them share one memory for frozen layers.
 
@@ -105,6 +107,8 @@ def configured_transformers(
         What further trees see of each transformer; none adds no trees.
     lightgbm : LightGBMParams or None
         The settings of those trees; None takes the defaults.
+    balance : BalanceParams or None
+        The section `balance`; each learner follows it as far as it can.
     """
     if not chosen:
         return []
@@ -114,18 +118,20 @@ def configured_transformers(
     shelf = Shelf(first.states_gb, first.memory_share)
     rising = Rising(progress)
     settings = lightgbm or LightGBMParams()
+    balance = balance or BalanceParams()
 
     def configured(one: ChosenTransformer) -> list[Configured]:
         def make() -> TransformerLearner:
-            return TransformerLearner(one.name, one.params, one.encoder, shelf=shelf, progress=rising)
+            return TransformerLearner(one.name, one.params, one.encoder, shelf=shelf, progress=rising, balance=balance)
 
-        found = [Configured(one.name, KIND, one.identity, make)]
+        own = one.identity + balance.named()
+        found = [Configured(one.name, KIND, own, make)]
         if trees != "none":
 
             def make_trees() -> TransformerTreesLearner:
-                return TransformerTreesLearner(make(), LightGBMLearner(settings), trees, rising)
+                return TransformerTreesLearner(make(), LightGBMLearner(settings, balance), trees, rising)
 
-            identity = " ".join((one.identity, trees, settings.model_dump_json()))
+            identity = " ".join((own, trees, settings.model_dump_json()))
             found.append(Configured(make_trees().name, TREES_KIND, identity, make_trees))
         return found
 

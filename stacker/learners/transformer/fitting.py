@@ -11,12 +11,13 @@ import torch
 from features.encoders import ResolvedEncoder
 from features.progress import Progress
 from pipelines.folds import grouped_folds
+from stacker.balance import Correction, class_weights
 from stacker.learners.base import Fit, Ints
 from stacker.learners.transformer.adapters import add_adapters, merge_adapters
 from stacker.learners.transformer.checkpoint import open_checkpoint
 from stacker.learners.transformer.inference import Runner, choose_device, choose_half
 from stacker.learners.transformer.layers import layer_count
-from stacker.learners.transformer.losses import BattleLoss, class_weights
+from stacker.learners.transformer.losses import BattleLoss
 from stacker.learners.transformer.memory import TokenBudget
 from stacker.learners.transformer.network import PreferenceNetwork
 from stacker.learners.transformer.params import TransformerParams
@@ -47,8 +48,12 @@ def fit_network(
     shelf: Shelf,
     folder: Path,
     progress: Progress,
+    correction: Correction | None = None,
 ) -> Fitted:
-    """Fit one transformer called `name` from an encoder's weights, with its checkpoints in `folder`."""
+    """Fit one transformer called `name` from an encoder's weights, with its checkpoints in `folder`.
+
+    Early stopping looks at probabilities with the `correction` of the loss that is trained.
+    """
     torch.manual_seed(fit.seed)
     checkpoint = open_checkpoint(encoder.folder, encoder.name)
     device = choose_device(params.device)
@@ -57,8 +62,7 @@ def fit_network(
     battles = structure.battles(texts)
     train, held = held_out(fit, params.held_share)
     votes = Votes(fit.outcome, fit.weight)
-    classes = class_weights(torch.from_numpy(fit.outcome[train]), torch.from_numpy(fit.weight[train]))
-    loss = BattleLoss(params.losses, classes)
+    loss = BattleLoss(params.losses, torch.from_numpy(class_weights(fit.outcome[train], fit.weight[train])))
 
     runner = make_runner(name, params, network, structure.longest)
     kept = shelf.of(f"{encoder.sha256} {network.encoder.start} {runner.half}")
@@ -92,7 +96,7 @@ def fit_network(
         budget = TokenBudget.from_memory(
             checkpoint.model.config, device, params.memory_share, layers, structure.longest, training=True
         )
-        work = Work(name, params, network, battles, votes, train, held, loss, budget, runner, runner.kept)
+        work = Work(name, params, network, battles, votes, train, held, loss, budget, runner, runner.kept, correction)
         fine_tune(work, folder, fit.seed, progress)
         if handle is not None:
             merge_adapters(handle)

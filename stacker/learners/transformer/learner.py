@@ -17,6 +17,7 @@ from features.encoders import ResolvedEncoder
 from features.pairs import Embeddings
 from features.progress import Progress, silent
 from pipelines.artefacts import whole_folder
+from stacker.balance import BalanceParams, Correction, followed_correction
 from stacker.learners.base import Fit, Floats, LearnerData
 from stacker.learners.transformer.params import TransformerParams
 from stacker.learners.transformer.structure import Battles, Structure, Turns
@@ -46,6 +47,8 @@ class TransformerLearner:
         Shared by the fits of one run, so that frozen layers are run once for all folds; None makes one for each fit.
     progress : Progress
         Told how far fits and predictions have come.
+    balance : BalanceParams or None
+        Class weights and focal loss take the place of the loss that the settings ask for; the rest it cannot follow.
     """
 
     def __init__(
@@ -56,9 +59,12 @@ class TransformerLearner:
         *,
         shelf: "Shelf | None" = None,
         progress: Progress = silent,
+        balance: BalanceParams | None = None,
     ) -> None:
         self.name = name
-        self.params = params
+        self.balance = balance or BalanceParams()
+        self.params = params.balanced(self.balance)
+        self.correction_ = Correction()
         self.encoder = encoder
         self.shelf = shelf
         self.progress = progress
@@ -73,6 +79,7 @@ class TransformerLearner:
             When the encoder cannot be used with these settings, or the memory is too small for one battle.
         """
         self.threads = fit.threads
+        self.correction_ = followed_correction(self.balance, fit.outcome, fit.weight)
         with _workdir(fit.workdir) as folder, limited_threads(fit.threads), kept_randomness():
             stamp = self._stamp(data, fit)
             finished = folder / "finished"
@@ -90,13 +97,13 @@ class TransformerLearner:
         return self
 
     def predict_proba(self, data: LearnerData) -> Floats:
-        """Return (n, 3) probabilities of A, B and tie; exact under swapping of the sides."""
+        """Return (n, 3) probabilities of A, B and tie, their prior corrected; exact under swapping of the sides."""
         from stacker.learners.boosting import softmax
 
-        return softmax(self.logits(data))
+        return self.correction_.apply(softmax(self.logits(data)))
 
     def logits(self, data: LearnerData) -> Floats:
-        """Return (n, 3) log-odds of A, B and tie, those of A and B opposite to each other."""
+        """Return (n, 3) log-odds of A, B and tie as trained, those of A and B opposite to each other."""
         from stacker.learners.transformer.heads import battle_logits
 
         found = np.empty((len(data), 3))
@@ -142,7 +149,14 @@ class TransformerLearner:
         from stacker.learners.transformer.stored import save_network
 
         save_network(
-            folder, self.network_, self.structure_.tokenizer, self.params, self.name, self.encoder, self.about_
+            folder,
+            self.network_,
+            self.structure_.tokenizer,
+            self.params,
+            self.name,
+            self.encoder,
+            self.correction_,
+            self.about_,
         )
 
     @classmethod
@@ -159,6 +173,7 @@ class TransformerLearner:
         stored = load_network(Path(folder))
         learner = cls(stored.name, stored.params, stored.base)
         learner.network_ = stored.network
+        learner.correction_ = stored.correction
         learner.about_ = stored.about
         learner.structure_ = Structure(stored.checkpoint.tokenizer, stored.params, stored.checkpoint.positions)
         learner.runner_ = learner._runner()
@@ -170,7 +185,9 @@ class TransformerLearner:
 
         began = time.monotonic()
         shelf = self.shelf or Shelf(self.params.states_gb, self.params.memory_share)
-        fitted = fit_network(self.name, self.params, self.encoder, data.texts, fit, shelf, folder, self.progress)
+        fitted = fit_network(
+            self.name, self.params, self.encoder, data.texts, fit, shelf, folder, self.progress, self.correction_
+        )
         self.network_, self.structure_, self.runner_ = fitted.network, fitted.structure, fitted.runner
         self.about_ = {**fitted.about, "seconds": round(time.monotonic() - began, 1)}
 
@@ -197,7 +214,7 @@ class TransformerLearner:
     def _stamp(self, data: LearnerData, fit: Fit) -> str:
         digest = hashlib.sha256(FORM.encode())
         digest.update(self.params.model_dump_json().encode())
-        digest.update(f"{self.encoder.sha256} {fit.seed}".encode())
+        digest.update(f"{self.encoder.sha256} {fit.seed} {self.correction_.to_dict()}".encode())
         for values in (fit.outcome, fit.weight, fit.group):
             digest.update(np.ascontiguousarray(values).tobytes())
         for row in zip(*(data.texts[name] for name in ("prompt", "response_a", "response_b")), strict=True):

@@ -49,18 +49,6 @@ def smoothed_votes(outcome: Tensor, smoothing: float, dtype: torch.dtype) -> Ten
     return functional.one_hot(outcome, 3).to(dtype) * (1 - smoothing) + smoothing / 3
 
 
-def class_weights(outcome: Tensor, weight: Tensor) -> Tensor:
-    """Return (3,) weights under which each class that occurs counts alike, weighted mean 1; 0 for one that does not.
-
-    A and B are counted together: no loss may prefer a position.
-    """
-    share = torch.bincount(outcome, weights=weight, minlength=3)
-    share = torch.stack([(share[0] + share[1]) / 2, (share[0] + share[1]) / 2, share[2]])
-    present = share > 0
-    found = torch.where(present, share.sum() / share.clamp(min=1e-12), torch.zeros_like(share))
-    return found / present.sum()
-
-
 class BattleLoss:
     """The configured sum of losses.
 
@@ -69,7 +57,7 @@ class BattleLoss:
     params : LossParams
         Weights and shapes.
     classes : (3,) Tensor
-        What `class_weights` gave for the training rows.
+        What `balance.class_weights` gave for the training rows.
     """
 
     def __init__(self, params: LossParams, classes: Tensor) -> None:

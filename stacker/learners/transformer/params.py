@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from pipelines.section import Section
+from stacker.balance import BalanceParams
 
 Watched = Literal["log_loss", "accuracy", "balanced_accuracy", "bradley_terry_loss"]
 
@@ -94,6 +95,21 @@ class TransformerParams(TransformerSettings):
     """One fine-tuned transformer: `model` is a Hub name or a local folder."""
 
     model: str = Field(DISTILBERT, min_length=1)
+
+    def balanced(self, balance: BalanceParams) -> Self:
+        """Return these settings with the loss that the section `balance` asks for, where a transformer has it.
+
+        It takes the place of the cross-entropy, class-weighted and focal losses together; the ranking loss stays.
+        """
+        losses = self.losses
+        whole = losses.cross_entropy + losses.class_weighted + losses.focal
+        if balance.method == "weights":
+            change = {"cross_entropy": 0.0, "class_weighted": whole, "focal": 0.0}
+        elif balance.method == "focal":
+            change = {"cross_entropy": 0.0, "class_weighted": 0.0, "focal": whole, "focal_gamma": balance.gamma}
+        else:
+            return self
+        return self.model_copy(update={"losses": losses.model_copy(update=change)})
 
 
 class TransformersParams(TransformerSettings):

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from features.encoders import ResolvedEncoder, resolve
 from pipelines.errors import UserError
 from pipelines.model_store import BUILTIN_NAME, MODELS_DIR
+from stacker.balance import Correction
 from stacker.learners.transformer.checkpoint import Checkpoint, open_checkpoint
 from stacker.learners.transformer.heads import make_head
 from stacker.learners.transformer.layers import SplitEncoder, layer_count
@@ -35,6 +36,7 @@ def save_network(
     params: TransformerParams,
     name: str,
     base: ResolvedEncoder,
+    correction: Correction,
     about: Any,
 ) -> None:
     """Write a fitted network into an empty folder, without pickle.
@@ -65,6 +67,7 @@ def save_network(
             "inside": whole,
             "beside": None if base.name == BUILTIN_NAME else str(base.folder.parent),
         },
+        "correction": correction.to_dict(),
         "about": about,
     }
     text = json.dumps(meta, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -80,6 +83,7 @@ class Stored:
     base: ResolvedEncoder
     checkpoint: Checkpoint
     network: PreferenceNetwork
+    correction: Correction
     about: Any
 
 
@@ -116,7 +120,8 @@ def load_network(folder: Path) -> Stored:
     if found.unexpected_keys:
         raise UserError(f"{folder}: {found.unexpected_keys[0]} is no weight of {base.name}; make the judge again.")
     network.eval()
-    return Stored(meta["name"], params, base, checkpoint, network, meta["about"])
+    correction = Correction.from_dict(meta.get("correction"))
+    return Stored(meta["name"], params, base, checkpoint, network, correction, meta["about"])
 
 
 def _base(described: dict[str, Any], folder: Path) -> ResolvedEncoder:

@@ -104,7 +104,9 @@ class TransformerTreesLearner:
 
     def _new(self) -> TransformerLearner:
         old = self.transformer
-        return TransformerLearner(old.name, old.params, old.encoder, shelf=old.shelf, progress=self.progress)
+        return TransformerLearner(
+            old.name, old.params, old.encoder, shelf=old.shelf, progress=self.progress, balance=old.balance
+        )
 
     def _part(self, fit: Fit, rows: np.ndarray, name: str) -> Fit:
         workdir = None if fit.workdir is None else fit.workdir / name
