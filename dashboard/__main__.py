@@ -4,26 +4,20 @@ import argparse
 import sys
 from pathlib import Path
 
+from pipelines.arguments import add_params_arguments
 from pipelines.errors import UserError
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve the dashboard; return 1 after one sentence on standard error where it cannot."""
     parser = argparse.ArgumentParser(prog="python -m dashboard", description=__doc__)
-    parser.add_argument("params", type=Path, nargs="?", default=Path("params.yaml"), help="the params.yaml to go by")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="dashboard.KEY=VALUE",
-        help="override a key, e.g. dashboard.server.port=8080",
-    )
+    add_params_arguments(parser, "dashboard.server.port=8080", Path("params.yaml"))
     chosen = parser.parse_args(arguments)
     try:
         from dashboard.server import serve
         from dashboard.services import Services, read_dashboard
 
-        services = Services(read_dashboard(chosen.params, chosen.set))
+        services = Services(read_dashboard(chosen.params, chosen.overrides))
         try:
             services.start()
             serve(services, _tell)

@@ -4,12 +4,12 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pipelines.arguments import add_params_arguments
 from pipelines.artefacts import sweep, whole_file, write_json
 from pipelines.folds import fold_hash
 from pipelines.submission import write_submission
@@ -42,15 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=f"Parameters, with their defaults:\n{described_keys()}",
     )
-    parser.add_argument("params", type=Path, help="the parameter file, for example params.yaml")
-    parser.add_argument(
-        "--set",
-        dest="overrides",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="override one parameter, for example --set data.dir=kaggle; may be repeated",
-    )
+    add_params_arguments(parser, "data.dir=kaggle")
     chosen = parser.parse_args(arguments)
     run_command(lambda: _run(read_params(chosen.params, chosen.overrides)))
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipelines.arguments import add_params_arguments
 from stacker.console import Screen, run_command
 from stacker.params import Params, read_params
 
@@ -15,18 +16,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m stacker.study",
         description="Tune what study.space in params.yaml names. The same command goes on where it was stopped.",
     )
-    parser.add_argument("params", type=Path, help="the parameter file, for example params.yaml")
+    add_params_arguments(parser, "study.sampler=gp")
     parser.add_argument("--trials", type=int, help="study.trials: how many in all, with those of earlier commands")
     parser.add_argument("--timeout", type=float, help="study.timeout: seconds after which no trial begins")
     parser.add_argument("--workers", type=int, help="study.workers: processes that work at once")
-    parser.add_argument(
-        "--set",
-        dest="overrides",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="override one parameter, for example --set study.sampler=gp; may be repeated",
-    )
     parser.add_argument(
         "--continue-anyway", action="store_true", help="go on with a study whose space, data or parameters changed"
     )
