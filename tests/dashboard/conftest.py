@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dashboards import chromium, make_judge
+from chromium import chromium
+from dashboards import make_judge
 from playwright.sync_api import Browser
 from postgres import empty_database, private_server
 from talking_server import TalkingServer

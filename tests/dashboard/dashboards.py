@@ -1,17 +1,14 @@
 """A real dashboard for the tests: its own server in a thread, a real small judge, and Chromium as the person."""
 
 import asyncio
-import shutil
 import socket
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from dashboard.params import parse_dashboard
 from dashboard.server import build_server
@@ -27,10 +24,6 @@ from stacker.learners.boosting import LightGBMParams
 from stacker.learners.configured import KINDS
 from stacker.pool import Pool
 
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
 PATIENCE = 60_000
 """Milliseconds that a browser waits for what must come."""
 
@@ -119,19 +112,6 @@ class RunningDashboard:
         self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start the system's Chromium."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert program, "Chromium is not installed (Debian: chromium)"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        try:
-            yield browser
-        finally:
-            browser.close()
 
 
 class Person:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from chromium import chromium
 from small_runs import small_params, small_run
 
 from pipelines.sample import sample_battles
@@ -171,16 +172,9 @@ def test_figures_are_written_plainly():
 
 @pytest.mark.browser
 def test_the_page_fits_screens_and_paper(done, tmp_path: Path):
-    import shutil
-
-    from playwright.sync_api import sync_playwright
-
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    assert program, "Chromium is not installed (Debian: chromium)"
     path = tmp_path / "report.html"
     path.write_text(done[2], encoding="utf-8")
-    with sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with chromium() as browser:
         page = browser.new_context(offline=True, java_script_enabled=True).new_page()
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text))
@@ -196,5 +190,4 @@ def test_the_page_fits_screens_and_paper(done, tmp_path: Path):
         assert page.evaluate(wide) == 0
         assert page.locator("nav").is_hidden()
         assert page.pdf(format="A4").startswith(b"%PDF")
-        browser.close()
     assert said == []

@@ -1,10 +1,8 @@
 """Studies in one process: the space, what is proposed, what is refused, and what a study ends in."""
 
 import json
-import re
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +19,6 @@ from stacker.prepare import prepare
 from stacker.tuning.ledger import DEAD, WHY
 from stacker.tuning.nested import compare, outer_folds
 from stacker.tuning.objective import CrossFitted, shown, widest
-from stacker.tuning.page import write_page
 from stacker.tuning.space import key_of, read_space
 from stacker.tuning.storage import open_storage
 from stacker.tuning.work import work
@@ -419,24 +416,3 @@ def test_the_command_from_params_to_params_that_run(tmp_path):
     assert changed.stderr.count("\n") == 1
     assert "stack.form" in changed.stderr
     assert "--continue-anyway" in changed.stderr
-
-
-def test_the_page_needs_no_network(tmp_path):
-    opened = ledger(tmp_path, objectives=("log_loss", "ece"), trials=12)
-    run(opened)
-    write_page(tmp_path / "page.html", opened.study, ("log_loss", "ece"), ["<b>&"], [("T", [["a"], ["<i>"]])])
-    page = (tmp_path / "page.html").read_text()
-    assert not re.search(r"<(script|link|img|iframe)[^>]*\b(src|href)=", page)
-    for part in ("&lt;b&gt;&amp;", "&lt;i&gt;", "Pareto front", "History of ece", "Slices", "Parallel coordinates"):
-        assert part in page
-    assert page.count("Plotly.newPlot") >= 9
-    assert len(page) > 3_000_000  # plotly.js is inside
-
-
-def test_optunas_own_tools_read_the_journal(tmp_path):
-    run(ledger(tmp_path, trials=2))
-    backend = optuna.storages.journal.JournalFileBackend(str(tmp_path / "study.journal"))
-    read = optuna.load_study(study_name="study", storage=optuna.storages.JournalStorage(backend))
-    assert len(read.trials) == 2
-    with closing(ledger(tmp_path, trials=2)) as opened:
-        assert read.best_value == opened.best().value

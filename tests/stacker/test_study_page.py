@@ -1,0 +1,87 @@
+"""What a study ends in, as people open it: its page in a browser with no network, its journal in Optuna's own tools."""
+
+import io
+import json
+import re
+from contextlib import closing
+
+import optuna
+import pytest
+from chromium import chromium
+from study_double import Cheap, ledger
+
+from stacker.tuning.page import write_page
+from stacker.tuning.work import work
+
+
+@pytest.fixture
+def opened(tmp_path):
+    with closing(ledger(tmp_path, objectives=("log_loss", "ece"), trials=12)) as study:
+        work(study, Cheap(0.0), lambda: False)
+        yield study
+
+
+def test_the_page_needs_no_network(opened, tmp_path):
+    write_page(tmp_path / "page.html", opened.study, ("log_loss", "ece"), ["<b>&"], [("T", [["a"], ["<i>"]])])
+    page = (tmp_path / "page.html").read_text()
+    assert not re.search(r"<(script|link|img|iframe)[^>]*\b(src|href)=", page)
+    for part in ("&lt;b&gt;&amp;", "&lt;i&gt;", "Pareto front", "History of ece", "Slices", "Parallel coordinates"):
+        assert part in page
+    assert page.count("Plotly.newPlot") >= 9
+    assert len(page) > 3_000_000  # plotly.js is inside
+
+
+@pytest.mark.browser
+def test_the_page_draws_every_chart_with_the_network_off(opened, tmp_path):
+    path = tmp_path / "page.html"
+    write_page(path, opened.study, ("log_loss", "ece"), ["About."], [("T", [["a"], ["b"]])])
+    with chromium() as browser:
+        page = browser.new_context(offline=True, viewport={"width": 1100, "height": 800}).new_page()
+        said: list[str] = []
+        page.on("pageerror", lambda fault: said.append(str(fault)))
+        page.on("request", lambda request: said.append(request.url) if not request.url.startswith("file:") else None)
+        page.goto(path.as_uri())
+        charts = page.locator(".js-plotly-plot")
+        page.locator(".js-plotly-plot .main-svg").first.wait_for()
+        assert charts.count() >= 9
+        for place in range(charts.count()):
+            assert charts.nth(place).locator(".main-svg").count() > 0
+            assert charts.nth(place).bounding_box()["height"] > 200
+        page.set_viewport_size({"width": 380, "height": 800})
+        page.wait_for_function("document.documentElement.scrollWidth <= 380")
+    assert said == []
+
+
+def test_optunas_own_tools_read_the_journal(opened, tmp_path):
+    backend = optuna.storages.journal.JournalFileBackend(str(tmp_path / "study.journal"))
+    read = optuna.load_study(study_name="study", storage=optuna.storages.JournalStorage(backend))
+    assert len(read.trials) == 12
+    assert [trial.values for trial in read.best_trials] == [trial.values for trial in opened.study.best_trials]
+
+
+def test_optuna_dashboard_opens_the_journal(opened, tmp_path):
+    wsgi = pytest.importorskip("optuna_dashboard", reason="the extra study is not installed").wsgi
+    backend = optuna.storages.journal.JournalFileBackend(str(tmp_path / "study.journal"))
+    application = wsgi(optuna.storages.JournalStorage(backend))
+
+    def get(path):
+        status = []
+        request = {
+            "REQUEST_METHOD": "GET",
+            "PATH_INFO": path,
+            "QUERY_STRING": "",
+            "SERVER_NAME": "here",
+            "SERVER_PORT": "80",
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(),
+            "wsgi.errors": io.StringIO(),
+        }
+        body = b"".join(application(request, lambda line, *_: status.append(line)))
+        assert status == ["200 OK"]
+        return body
+
+    summary = json.loads(get("/api/studies"))["study_summaries"][0]
+    assert summary["study_name"] == "study"
+    trials = json.loads(get(f"/api/studies/{summary['study_id']}"))["trials"]
+    assert [trial["state"] for trial in trials] == ["Complete"] * 12
+    assert b"Optuna Dashboard" in get("/dashboard")
