@@ -14,7 +14,13 @@ from stacker.tuning.jobs import Tuning
 from stacker.tuning.ledger import Ledger
 from stacker.tuning.nested import Comparison, compare
 from stacker.tuning.page import shown, write_page
+from stacker.tuning.work import SCORES
 from stacker.versions import versions
+
+MOST_POINTS = 60
+"""A grid of more points is not shown whole."""
+SCORED = ("log_loss", "accuracy", "balanced_accuracy", "tie_recall", "ece")
+"""Scores that are shown of each point, whatever the objectives."""
 
 
 def write_outcome(tuning: Tuning, screen: Screen) -> dict[str, Any]:
@@ -48,6 +54,9 @@ def write_outcome(tuning: Tuning, screen: Screen) -> dict[str, Any]:
     if front:
         heading = ["trial", *params.study.objectives, *best.params]
         tables.append(("Pareto front", [heading, *(_front_row(trial) for trial in front)]))
+    points = [trial for trial in main.finished() if trial.state == TrialState.COMPLETE]
+    if params.study.sampler == "grid" and len(points) <= MOST_POINTS:
+        tables.append(("What each point of the grid does", _points(points)))
     about = _sentences(main, best, comparison)
     for title, rows in tables:
         screen.table(f"\n{title}:", rows)
@@ -91,7 +100,7 @@ def _compare(tuning: Tuning, screen: Screen) -> Comparison | None:
         [job.outer for job in outer if job.outer is not None],
         params,
         [tuning.space.params(trial.params) for trial in best],
-        [float(trial.user_attrs["scores"]["log_loss"]) for trial in best],
+        [float(trial.user_attrs[SCORES]["log_loss"]) for trial in best],
         params.run.bootstrap_draws,
         params.run.seed,
     )
@@ -110,6 +119,15 @@ def _sentences(ledger: Ledger, best: FrozenTrial, comparison: Comparison | None)
 
 def _count(ledger: Ledger, state: TrialState) -> int:
     return sum(trial.state == state for trial in ledger.finished())
+
+
+def _points(trials: Sequence[FrozenTrial]) -> list[list[str]]:
+    rows = [["trial", *SCORED, *trials[0].params]]
+    for trial in trials:
+        scores = trial.user_attrs[SCORES]
+        numbers = ("-" if scores.get(name) is None else f"{scores[name]:.4f}" for name in SCORED)
+        rows.append([str(trial.number), *numbers, *(shown(value) for value in trial.params.values())])
+    return rows
 
 
 def _front_row(trial: FrozenTrial) -> list[str]:

@@ -8,9 +8,13 @@ from contextlib import closing
 import optuna
 import pytest
 from chromium import chromium
+from rich.console import Console
 from study_double import Cheap, ledger
 
+from stacker.console import Screen
+from stacker.params import parse_params
 from stacker.tuning.page import write_page
+from stacker.tuning.whole import run_study
 from stacker.tuning.work import work
 
 
@@ -85,3 +89,38 @@ def test_optuna_dashboard_opens_the_journal(opened, tmp_path):
     trials = json.loads(get(f"/api/studies/{summary['study_id']}"))["trials"]
     assert [trial["state"] for trial in trials] == ["Complete"] * 12
     assert b"Optuna Dashboard" in get("/dashboard")
+
+
+def test_a_grid_over_class_balance_says_what_each_choice_does(tmp_path):
+    linear = {"components": 0, "strengths": [0.01]}
+    off = {"enabled": False}
+    params = parse_params(
+        {
+            "data": {"sample": {"rows": 120, "test_rows": 10}},
+            "features": {"embedding": False, "sentiment": False, "readability": False, "overlap": False},
+            "transformer": off,
+            "learners": {"lightgbm": off, "xgboost": off, "sparse": off, "linear": linear},
+            "folds": {"count": 3},
+            "run": {"cache": str(tmp_path / "cache"), "threads": 1},
+            "study": {
+                "folder": str(tmp_path / "study"),
+                "sampler": "grid",
+                "target": "linear",
+                "outer_folds": 0,
+                "objectives": ["log_loss", "tie_recall"],
+                "space": {"balance.method": ["none", "weights"], "balance.prior_correction": [True, False]},
+            },
+        }
+    )
+    shown = io.StringIO()
+    run_study(params, Screen(Console(file=shown, soft_wrap=True, highlight=False)), [], False)
+    table = shown.getvalue().split("What each point of the grid does:\n")[1].splitlines()[:5]
+    heading = "trial log_loss accuracy balanced_accuracy tie_recall ece balance.method balance.prior_correction"
+    assert table[0].split() == heading.split()
+    found = {tuple(row.split()[-2:]): dict(zip(heading.split(), row.split(), strict=True)) for row in table[1:]}
+    assert found["none", "True"]["log_loss"] == found["none", "False"]["log_loss"]
+    raw, corrected = (found["weights", each] for each in ("False", "True"))
+    assert raw["tie_recall"] != corrected["tie_recall"]
+    assert raw["log_loss"] != corrected["log_loss"]
+    page = (tmp_path / "study" / "study.html").read_text()
+    assert "What each point of the grid does" in page
