@@ -121,6 +121,6 @@ def test_a_grid_over_class_balance_says_what_each_choice_does(tmp_path):
     assert found["none", "True"]["log_loss"] == found["none", "False"]["log_loss"]
     raw, corrected = (found["weights", each] for each in ("False", "True"))
     assert raw["tie_recall"] != corrected["tie_recall"]
-    assert raw["log_loss"] != corrected["log_loss"]
+    assert raw["ece"] != corrected["ece"]
     page = (tmp_path / "study" / "study.html").read_text()
     assert "What each point of the grid does" in page
