@@ -18,6 +18,7 @@ from stacker.console import Screen, run_command
 from stacker.explain import baseline
 from stacker.judge import Judge
 from stacker.learners.base import FLIP, Floats
+from stacker.learners.transformer.budget import share_read
 from stacker.learners.transformer.chosen import choose_transformers
 from stacker.learners.transformer.learner import TransformerLearner
 from stacker.level0 import Level0, level0, members, stack_learners
@@ -210,9 +211,10 @@ def _show(screen: Screen, found: dict[str, Any], folder: RunFolder, prepared: Pr
             f"{away:.4f} away. They teach nothing about real answers: name your own by --set data.dir=FOLDER."
         )
     for each in found["transformers"]:
-        seen = {part: 1 - cut["cut_tokens"] / max(cut["tokens"], 1) for part, cut in each["fit"]["cut"].items()}
+        cut = each["fit"]["cut"]
         screen.note(
-            f"{each['name']} read {seen['prompt']:.0%} of the prompts' tokens, {seen['answer']:.0%} of the answers'."
+            f"{each['name']} read {share_read(cut['prompt']):.0%} of the prompts' tokens and "
+            f"{share_read(cut['answer']):.0%} of the answers'."
         )
     screen.note(f"Swap error of the judge: {found['swap_error'][results.STACK]:.1e}.")
     if found["set_aside"]:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from pipelines.battles import text_of
 from stacker.charts.controls import show_controls
+from stacker.learners.transformer.budget import share_read
 from stacker.reporting.numbers import figure, name, table
 from stacker.reporting.page import Part
 
@@ -64,6 +65,12 @@ def _clipped(text: str, characters: int) -> str:
     return f'<p dir="auto">{escape(shown)}{more}</p>'
 
 
+def _read_by(transformer: dict[str, Any]) -> str:
+    cut = transformer["fit"]["cut"]
+    parts = (f"{share_read(cut[part]):.0%} of the {part}s' tokens" for part in ("prompt", "answer"))
+    return f"read {' and '.join(parts)}, weights {transformer['sha256'][:16]}…"
+
+
 def settings(found: dict[str, Any], params: str) -> Part:
     """Return what the run was made with; `params` is the resolved params.yaml."""
     encoder = found["encoder"]
@@ -76,11 +83,12 @@ def settings(found: dict[str, Any], params: str) -> Part:
         ["votes for A, B, tie", ", ".join(figure(found, "class_shares", side, form=",d") for side in range(3))],
         ["rows set aside", figure(found, "set_aside", form=",d")],
         ["encoder", "none" if encoder is None else f"{name(encoder['name'])}, weights {encoder['sha256'][:16]}…"],
+        *([name(each["name"]), _read_by(each)] for each in found.get("transformers", [])),
     ]
     seconds = [[name(stage), figure(found, "seconds", stage, form=",.1f")] for stage in found.get("seconds", {})]
     versions = [[name(package), name(version)] for package, version in found["versions"].items()]
     body = (
-        table(["", ""], facts, label="Facts of the run")
+        f'<div class="facts">{table(["", ""], facts, label="Facts of the run")}</div>'
         + '<div class="two"><div><h3>Versions</h3>'
         + table(["package", "version"], versions, label="Versions")
         + "</div><div><h3>Time</h3>"

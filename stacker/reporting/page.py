@@ -31,6 +31,7 @@ table.figures th, table.figures td { padding: .3rem .7rem .3rem 0; text-align: e
   border-bottom: 1px solid var(--line); }
 table.figures th:first-child { text-align: start; white-space: normal; } table.figures tbody th { font-weight: 400; }
 table.figures thead th { font-size: .8125rem; color: var(--soft); vertical-align: bottom; white-space: normal; }
+.facts table.figures td { white-space: normal; overflow-wrap: anywhere; text-align: start; }
 table.figures .strong > * { font-weight: 650; }
 .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(24rem, 100%), 1fr)); gap: 1.5rem 2.5rem; }
 .holder { container-type: inline-size; min-width: 0; } .narrow { max-width: 34rem; } .middle { max-width: 48rem; }

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -45,13 +46,26 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Params, dict, str]:
+def done(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Callable[[str], Path]) -> tuple[Params, dict, str]:
     """A finished run: its parameters, what results.json holds, and the page."""
     folder = tmp_path_factory.mktemp("reported")
-    params = small_params(folder, data={"sample": {"rows": 160, "test_rows": 3}}, report={"enabled": True, "listed": 3})
+    small = {"models": [str(tiny_checkpoint("bert"))], "strengths": [0.01], "prompt_tokens": 16, "answer_tokens": 24}
+    params = small_params(
+        folder,
+        data={"sample": {"rows": 160, "test_rows": 3}},
+        report={"enabled": True, "listed": 3},
+        transformer={"enabled": True, **small},
+    )
     small_run(params)
     where = RunFolder(params.run.folder)
     return params, json.loads(where.results.read_text(encoding="utf-8")), where.report.read_text(encoding="utf-8")
+
+
+def test_what_a_transformer_could_read_is_said(done):
+    _, found, html = done
+    cut = found["transformers"][0]["fit"]["cut"]["answer"]
+    assert 0 < cut["cut_tokens"] < cut["tokens"]
+    assert f"{1 - cut['cut_tokens'] / cut['tokens']:.0%} of the answers' tokens" in Page(html).shown
 
 
 def test_every_figure_is_that_of_results_json(done):

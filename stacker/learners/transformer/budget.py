@@ -1,6 +1,6 @@
 """How a conversation is cut to a budget of tokens: the last turns first, of a long turn its head and its tail."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 Ids = list[int]
@@ -29,6 +29,11 @@ class CutCount:
         self.cut_texts += cut > 0
         self.tokens += before
         self.cut_tokens += cut
+
+
+def share_read(count: Mapping[str, int]) -> float:
+    """Return the share of tokens that were not cut, by a `CutCount` as JSON values; 1 where there were none."""
+    return 1 - count["cut_tokens"] / max(count["tokens"], 1)
 
 
 @dataclass
