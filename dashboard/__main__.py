@@ -15,9 +15,9 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         from dashboard.server import serve
-        from dashboard.services import Services, read_dashboard
+        from dashboard.services import open_services
 
-        services = Services(read_dashboard(chosen.params, chosen.overrides))
+        services = open_services(chosen.params, chosen.overrides)
         try:
             services.start()
             serve(services, _tell)

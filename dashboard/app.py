@@ -5,6 +5,7 @@ from pathlib import Path
 
 import panel as pn
 
+from dashboard.delivery import mend_delivery
 from dashboard.look import ROOT
 from dashboard.services import Services
 from dashboard.shell import Shell
@@ -22,6 +23,7 @@ inline scripts and compiles some, Panel loads components as blobs; the socket's 
 
 def extend() -> None:
     """Tell Panel what the pages need; called once in each session, before anything is made."""
+    mend_delivery()
     pn.extension("tabulator", sizing_mode=None, notifications=False, inline=True)
 
 

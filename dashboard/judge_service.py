@@ -50,7 +50,7 @@ class JudgeService:
     Parameters
     ----------
     folder : Path
-        Below it saved judges are looked for; the newest is used first.
+        Below it saved judges are looked for; the newest is used first, but none that is offered only.
     starter : Path or None
         A judge that is used where `folder` holds none.
 
@@ -132,7 +132,7 @@ class JudgeService:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _start(self) -> None:
-        runs = self.runs()
+        runs = [run for run in self.runs() if not run.offered]
         if not runs:
             self.state = "none"
             return

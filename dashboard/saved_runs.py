@@ -12,6 +12,8 @@ from pipelines.errors import UserError
 from stacker.learners.base import Learner
 
 JUDGE_FILE = "judge.json"
+LEARNED_FILE = "learned.json"
+"""In the run's folder of a judge that learnt from votes of the dashboard; see `dashboard.learning.learned`."""
 DEEPEST = 4
 """Folders below the given one that are looked into."""
 
@@ -52,6 +54,25 @@ class SavedRun:
     def about(self) -> dict[str, Any]:
         """Return `judge.json`: format, features, encoder, learners, pool, and `about`."""
         return _json(self.judge / JUDGE_FILE) or {}
+
+    def learned(self) -> dict[str, Any] | None:
+        """Return what is written of a judge that learnt from votes of the dashboard; None for any other.
+
+        Raises
+        ------
+        UserError
+            When it is there and cannot be read.
+        """
+        return _json(self.run / LEARNED_FILE)
+
+    @property
+    def offered(self) -> bool:
+        """Whether it learnt from votes and nobody has decided to use it; such a judge is not used by itself."""
+        try:
+            about = self.learned()
+        except UserError:
+            return True
+        return about is not None and about.get("decision") != "used"
 
     def out_of_fold(self) -> pd.DataFrame | None:
         """Return the table of out-of-fold probabilities; None where there is none.

@@ -8,11 +8,12 @@ from pathlib import Path
 from threading import Lock, Thread
 
 from dashboard.judge_service import JudgeService
+from dashboard.learning.service import LearningService
 from dashboard.limits import AnswerSlots, SessionLimits
 from dashboard.params import DashboardParams, parse_dashboard
 from dashboard.secret import kept_secret
 from dashboard.store import VoteStore
-from stacker.params import read_params
+from stacker.params import Params, read_params
 from stacker.starter import starter_folder
 
 PARAMS_VARIABLE = "DASHBOARD_PARAMS"
@@ -28,6 +29,8 @@ class Services:
     ----------
     params : DashboardParams
         The dashboard's section.
+    whole : Params or None
+        All sections, by which a judge learns from the votes; None has their defaults.
 
     Raises
     ------
@@ -35,20 +38,21 @@ class Services:
         When the vote store cannot be opened.
     """
 
-    def __init__(self, params: DashboardParams) -> None:
+    def __init__(self, params: DashboardParams, whole: Params | None = None) -> None:
         self.params = params
         store = params.store
         password = environ.get(store.password_env, "") if store.password_env else ""
         self.store = VoteStore.open(store.url, password=password, undo_seconds=store.undo_seconds)
         self.judges = JudgeService(Path(params.judges), starter_folder() if params.starter else None)
+        self.learning = LearningService(whole or Params(), self.store, self.judges)
         self.slots = AnswerSlots(params.limits.answers_at_once)
         self._limits: OrderedDict[str, SessionLimits] = OrderedDict()
 
     def start(self) -> None:
-        """Load the judge and what the recorded answers need, without waiting for them."""
+        """Load the judge and what the generators need, without waiting for them."""
         self.judges.start()
-        if self.params.styles.a.generator == "recorded":
-            Thread(target=_warm_recorded, daemon=True).start()
+        for kind in {style.generator for style in (self.params.styles.a, self.params.styles.b)} & _WARM.keys():
+            Thread(target=_WARM[kind], daemon=True).start()
 
     def limits_of(self, session: str) -> SessionLimits:
         """Return the counts of a session: the same object for all its tabs, also after a reload."""
@@ -63,9 +67,22 @@ class Services:
         return kept_secret(self.params.server)
 
     def close(self) -> None:
-        """Close the store and end the judge's thread."""
+        """Close the store, and end the judge's thread and what learns from the votes."""
+        self.learning.close()
         self.judges.close()
         self.store.close()
+
+
+def open_services(path: Path, overrides: Sequence[str] = ()) -> Services:
+    """Return the services that params.yaml asks for, not started.
+
+    Raises
+    ------
+    UserError
+        As `read_dashboard` and `Services`.
+    """
+    whole = read_params(path, overrides)
+    return Services(parse_dashboard(whole.dashboard, str(path)), whole)
 
 
 def read_dashboard(path: Path, overrides: Sequence[str] = ()) -> DashboardParams:
@@ -91,7 +108,7 @@ def shared_services() -> Services:
 @lru_cache(maxsize=1)
 def _shared(named: str) -> Services:
     path = Path(named or "params.yaml")
-    services = Services(read_dashboard(path) if named or path.exists() else DashboardParams())
+    services = open_services(path) if named or path.exists() else Services(DashboardParams())
     services.start()
     return services
 
@@ -101,3 +118,12 @@ def _warm_recorded() -> None:
 
     for question in ("Why is the sky blue?", "為什麼天空是藍色的？"):
         nearest(question)
+
+
+def _warm_openai() -> None:
+    from dashboard.generators.openai_server import warm
+
+    warm()
+
+
+_WARM = {"recorded": _warm_recorded, "openai": _warm_openai}

@@ -95,6 +95,7 @@ class Shell:
             params=self.services.params,
             store=self.services.store,
             judges=self.services.judges,
+            learning=self.services.learning,
             say=self.say,
             session=self.session,
             limits=self.services.limits_of(self.session),

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from dashboard.analysis.votes import Floats, Ints
+from stacker.reporting.intervals import wilson
 
 PERIODS = (("1min", 60.0), ("1h", 3_600.0), ("1D", 86_400.0), ("7D", 604_800.0), ("28D", 2_419_200.0))
 """Lengths of time that votes are put together in, from the shortest, with their seconds."""
@@ -22,27 +21,6 @@ class Kappa:
     value: float | None
     low: float | None
     high: float | None
-
-
-def wilson(successes: Any, trials: Any, level: float = 0.95) -> tuple[Floats, Floats]:
-    """Return the ends of Wilson's score interval for shares (Wilson, 1927); 0 to 1 where nothing was tried.
-
-    Parameters
-    ----------
-    successes, trials : array_like of the same shape
-        Counts.
-    level : float
-        Coverage.
-    """
-    k, n = np.asarray(successes, dtype=np.float64), np.asarray(trials, dtype=np.float64)
-    z = float(stats.norm.ppf((1 + level) / 2))
-    some = np.maximum(n, 1.0)
-    share = k / some
-    centre = (share + z**2 / (2 * some)) / (1 + z**2 / some)
-    half = z / (1 + z**2 / some) * np.sqrt(share * (1 - share) / some + z**2 / (4 * some**2))
-    low = np.where(n > 0, np.where(k == 0, 0.0, centre - half), 0.0)
-    high = np.where(n > 0, np.where(k == n, 1.0, centre + half), 1.0)
-    return low, high
 
 
 def agreement(votes: pd.DataFrame) -> dict[str, float | int | None]:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from dashboard.analysis.agreement import wilson
 from dashboard.analysis.votes import Floats, Ints
 from pipelines.battles import OUTCOMES
 from stacker import metrics
+from stacker.reporting.calibration import curve
+from stacker.reporting.intervals import wilson
 
 LEAST = 20
 """Battles below which a language is put together with others."""
@@ -25,35 +26,18 @@ def probabilities_of(table: pd.DataFrame, predictor: str) -> Floats:
     return table[[f"{predictor}: {outcome}" for outcome in OUTCOMES]].to_numpy(dtype=np.float64)
 
 
-def calibration(probabilities: Floats, outcome: Ints, bins: int = 10) -> pd.DataFrame:
-    """Compare probabilities with how often the outcome came, for A, B and tie.
-
-    Parameters
-    ----------
-    probabilities : (n, 3) float
-        Of battles the predictor had not seen.
-    outcome : (n,) int
-        Votes.
-    bins : int
-        Each holds about as many battles as the others, so that none rests on a handful; fewer where there are less
-        than 20 battles for each.
+def calibration(probabilities: Floats, outcome: Ints) -> pd.DataFrame:
+    """Compare (n, 3) out-of-fold probabilities with how often the outcome came, for A, B and tie.
 
     Returns
     -------
     DataFrame
-        `outcome` (0, 1, 2), `predicted` (mean probability), `seen` (share), `low`, `high` (Wilson), `battles`.
+        `outcome` (0, 1, 2) and what `stacker.reporting.calibration.curve` gives of each bin.
     """
-    rows: list[dict[str, float | int]] = []
-    for place in range(3):
-        if not len(outcome):
-            break
-        order = np.argsort(probabilities[:, place], kind="stable")
-        for part in np.array_split(order, max(1, min(bins, len(order) // 20))):
-            hits = int(np.sum(outcome[part] == place))
-            low, high = wilson(hits, len(part))
-            mean = float(probabilities[part, place].mean())
-            row = {"outcome": place, "predicted": mean, "seen": hits / len(part), "low": float(low)}
-            rows.append(row | {"high": float(high), "battles": len(part)})
+    rows = []
+    if len(outcome):
+        for place in range(3):
+            rows += [{"outcome": place, **each} for each in curve(probabilities[:, place], outcome == place)]
     return pd.DataFrame(rows, columns=["outcome", "predicted", "seen", "low", "high", "battles"])
 
 

@@ -16,7 +16,7 @@ from dashboard.look import COMPARISON, PARTS
 from dashboard.pages.base import Context
 from dashboard.pages.comparison import comparison, written_by
 from dashboard.params import StylesParams
-from dashboard.records import CHOICES
+from dashboard.records import CHOICES, Choice
 from dashboard.render import plain, render
 from dashboard.round import Desk, Round
 
@@ -138,9 +138,10 @@ class AskPage:
         desk = Desk(self._styles(), context.store, context.judges, context.limits, context.slots, context.session)
         begun = Round(text, desk)
         self.memory["round"] = begun
-        self._follow(begun)
+        with pn.io.hold():
+            self._follow(begun)
+            self._show()
         begun.start()
-        self._show()
 
     def _retry(self, side: str) -> None:
         if self.round is None:
@@ -151,31 +152,36 @@ class AskPage:
             self.columns[side].note = self.say(f"limit.{reached.code}", **reached.details)
             self.columns[side].param.trigger("words")
 
-    async def _pressed(self, event: Any) -> None:
+    def _pressed(self, event: Any) -> None:
+        """Deal with a press in its turn: what a person does next must not be overtaken by what she did before."""
         code, one = event.new.get("code"), self.round
         if one is None:
             return
         if code == "next":
             self._next()
         elif code == "undo":
-            await one.undo()
+            self._spawn(one.undo())
         elif code == "store":
             one.store_again()
         elif code in CHOICES:
-            try:
-                await one.cast(code)
-            except LimitReached as reached:
-                self.bar.param.update(
-                    line=self.say(f"limit.{reached.code}", **reached.details), warns=True, turn=self.bar.turn + 1
-                )
+            self._spawn(self._cast(one, code))
+
+    async def _cast(self, one: Round, choice: Choice) -> None:
+        try:
+            await one.cast(choice)
+        except LimitReached as reached:
+            self.bar.param.update(
+                line=self.say(f"limit.{reached.code}", **reached.details), warns=True, turn=self.bar.turn + 1
+            )
 
     def _next(self) -> None:
         if self.round is not None:
             self.round.close()
         self.memory["round"] = None
-        self.composer.param.update(notice="", cleared=self.composer.cleared + 1)
-        self._show()
-        self.composer.focused += 1
+        with pn.io.hold():
+            self.composer.param.update(notice="", cleared=self.composer.cleared + 1)
+            self._show()
+            self.composer.focused += 1
         self._spawn(self._tell_judge())
 
     def _follow(self, one: Round) -> None:
@@ -234,6 +240,10 @@ class AskPage:
         return {"who": who, "chosen": chosen, "can_retry": False}
 
     def _stage_changed(self) -> None:
+        with pn.io.hold():  # one message to the browser instead of seven
+            self._show_stage()
+
+    def _show_stage(self) -> None:
         one, say = self.round, self.say
         if one is None:
             return

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import panel as pn
 
     from dashboard.judge_service import JudgeService
+    from dashboard.learning.service import LearningService
     from dashboard.limits import AnswerSlots, SessionLimits
     from dashboard.store import VoteStore
 
@@ -61,6 +62,8 @@ class Context:
         Per page name, what outlives a change of language; lives as long as the browser's tab.
     open_page : function
         Brings another page into view by its name.
+    learning : LearningService or None
+        Makes a judge from the votes; shared by all people.
     """
 
     params: DashboardParams
@@ -73,6 +76,7 @@ class Context:
     zone: str = "UTC"
     memory: dict[str, Any] = field(default_factory=dict)
     open_page: Callable[[str], None] = lambda name: None
+    learning: "LearningService | None" = None
 
 
 class Page(Protocol):

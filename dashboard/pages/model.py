@@ -1,5 +1,6 @@
 """The model page: which judge is in use, how good it is and at what, and the choice among saved judges."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,12 @@ from typing import Any
 import pandas as pd
 import panel as pn
 
+from dashboard.learning.learned import decide_for
 from dashboard.pages import model_cards as cards
 from dashboard.pages.aside import aside
 from dashboard.pages.base import Context
 from dashboard.pages.cards_look import WIDGET, boxed, card_pane, grid, in_line, stacked
+from dashboard.pages.learn_card import LearnCard
 from dashboard.render import plain, render
 from dashboard.saved_runs import SavedRun
 from pipelines.errors import UserError
@@ -26,6 +29,8 @@ class ModelPage:
 
     def __init__(self, context: Context) -> None:
         self.judges, self.say, self.zone = context.judges, context.say, context.zone
+        self.context = context
+        self.learn: LearnCard | None = None
 
     def panel(self) -> pn.viewable.Viewable:
         """Return what is shown."""
@@ -44,22 +49,32 @@ class ModelPage:
         self.importances = boxed(
             say("model.importances"), self.panes["importances"], hint=say("model.importances_hint")
         )
-        self.body = self._layout()
-        self.body.visible = False
+        if self.context.learning is not None:
+            self.learn = LearnCard(self.context, self.context.learning, self._switched, self._look)
+        self.head, self.body = self._layout()
+        self.head.visible = self.body.visible = False
         self.empty = card_pane(f'<p class="nothing first">{plain(say("model.no_judges"))}</p>', visible=False)
-        return stacked(self.empty, self.body)
+        return stacked(self.empty, self.head, *([] if self.learn is None else [self.learn.view]), self.body)
 
     def opened(self) -> None:
-        """Look again for saved judges."""
-        aside(self.judges.runs, self._found)
+        """Look again for saved judges, and for votes to learn from."""
+        self._look()
+        if self.learn is not None:
+            self.learn.opened()
 
     def closed(self) -> None:
-        """Do nothing: nothing runs for this page."""
+        """Follow no longer what runs."""
+        if self.learn is not None:
+            self.learn.closed()
+
+    def _look(self) -> None:
+        aside(self.judges.runs, self._found)
 
     def _found(self, runs: list[SavedRun]) -> None:
         used = self._used()
         options = {self._label(run, used): run for run in runs}
-        self.empty.visible, self.body.visible = not options, bool(options)
+        self.empty.visible = not options
+        self.head.visible = self.body.visible = bool(options)
         before: SavedRun | None = self.choice.value
         kept = [run for run in runs if before is not None and run.judge == before.judge]
         own = [run for run in runs if run.judge == used]
@@ -75,18 +90,23 @@ class ModelPage:
 
     async def _use(self, _: Any) -> None:
         run: SavedRun | None = self.choice.value
-        if run is None:
-            return
+        if run is not None and not await self._switched(run):
+            self.switch.disabled = False
+
+    async def _switched(self, run: SavedRun) -> bool:
+        """Use a judge from now on, and return whether that worked; the message says so."""
         self.switch.disabled = True
         self.message.object = self._note(self.say("model.loading", name=run.name))
         try:
             await self.judges.use(run)
         except UserError as fault:
             self.message.object = self._note(str(fault))
-            self.switch.disabled = False
-            return
+            return False
         self.message.object = self._note(self.say("model.now_used", name=run.name))
+        await asyncio.to_thread(lambda: decide_for(run, self.judges.runs()))
+        self.choice.value = next((each for each in self.choice.options.values() if each.judge == run.judge), run)
         self.opened()
+        return True
 
     def _note(self, sentence: str) -> str:
         return f'<p class="nothing" role="status">{plain(sentence, 600)}</p>'
@@ -135,15 +155,11 @@ class ModelPage:
         except UserError as fault:
             return self._note(str(fault))
 
-    def _layout(self) -> pn.Column:
+    def _layout(self) -> tuple[pn.Column, pn.Column]:
+        """Return the card of the judge in use, and the cards below the one of learning from votes."""
         say, panes = self.say, self.panes
+        head = boxed(say("model.facts"), in_line(self.choice, self.switch), self.message, panes["facts"])
         parts: list[Any] = [
-            boxed(
-                say("model.facts"),
-                in_line(self.choice, self.switch),
-                self.message,
-                panes["facts"],
-            ),
             boxed(say("model.results"), panes["results"], hint=say("model.results_hint")),
             grid(
                 boxed(say("model.calibration"), panes["calibration"], hint=say("model.calibration_hint")),
@@ -155,4 +171,4 @@ class ModelPage:
             self.importances,
             self.card,
         ]
-        return stacked(*parts)
+        return head, stacked(*parts)

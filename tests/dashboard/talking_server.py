@@ -10,6 +10,7 @@ neatly without saying why; `errs` sends an error event; `empty` ends at once; `l
 """
 
 import json
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -28,7 +29,7 @@ class TalkingServer:
         self.failed: set[str] = set()
         self.tags: Any = {"models": [_tag("qwen2.5:0.5b", 400, "qwen2"), _tag("all-minilm:latest", 40, "bert")]}
         self.closing = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), type("Bound", (_Handler,), {"talking": self}))
+        self._server = _Quiet(("127.0.0.1", port), type("Bound", (_Handler,), {"talking": self}))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
@@ -51,6 +52,13 @@ class TalkingServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class _Quiet(ThreadingHTTPServer):
+    def handle_error(self, *where: Any) -> None:
+        """Pass over clients that were killed."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(*where)
 
 
 def _tag(name: str, size: int, family: str) -> dict[str, Any]:

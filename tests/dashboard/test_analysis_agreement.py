@@ -14,9 +14,9 @@ from dashboard.analysis.agreement import (
     confusion,
     kappa,
     period_of,
-    wilson,
 )
 from dashboard.analysis.votes import called, judged_only, outcomes, with_outcomes
+from stacker.reporting.intervals import wilson
 from stacker.verdict import Verdict
 
 NAN = float("nan")

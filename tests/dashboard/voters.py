@@ -1,7 +1,10 @@
 """People at the dashboard without a browser: they speak Bokeh's protocol over a socket, as its page does.
 
-Run as a program, it lets many of them ask, read, vote and go on for some seconds, and writes what they were told as
-JSON lines: `{"question", "seconds"}` for each acknowledged vote, `{"question", "refused"}` for any other end.
+A press of a vote sets the same property of the same model as the button's script; told is who sees the bar say that
+the vote is stored. Run as a program, it lets many of them ask, read, vote and go on for some seconds, and writes what
+they are told as JSON lines, as it comes: `{"opened": true}` when all have the page, `{"question", "seconds"}` for each
+acknowledged vote, `{"question", "refused"}` for one that was refused with that sentence, and at the end `{"faults"}`:
+what else anybody ended in, a wait of more than PATIENCE seconds among it.
 """
 
 import argparse
@@ -10,12 +13,14 @@ import json
 import re
 import sys
 import time
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
 from tornado.httpclient import AsyncHTTPClient
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
+PATIENCE = 30.0
 _TOKEN = re.compile('"token":"([^"]+)"')
 
 
@@ -24,7 +29,6 @@ class Voter:
 
     def __init__(self, url: str, name: str, reads: float) -> None:
         self.url, self.name, self.reads = url, name, reads
-        self.told: list[dict[str, Any]] = []
         self._numbers = count(1)
         self._socket: WebSocketClientConnection
 
@@ -52,26 +56,25 @@ class Voter:
         while time.monotonic() < end:
             question = f"{self.name} asks number {next(self._numbers)}?"
             await self._set("Composer", "sent", {"text": question, "number": next(self._numbers)})
-            await self._until(lambda events: "open" in events["stage"])
+            await self._until(lambda seen: "open" in seen["stage"])
             await asyncio.sleep(self.reads)
             began = time.monotonic()
             await self._set("VoteBar", "press", {"code": "a", "number": next(self._numbers)})
-            seen = await self._until(lambda events: events["compared"] or "open" in events["stage"])
-            if seen["compared"]:
-                self.told.append({"question": question, "seconds": time.monotonic() - began})
+            seen = await self._until(lambda seen: "voted" in seen["stage"] or True in seen["warns"])
+            if "voted" in seen["stage"]:
+                _tell({"question": question, "seconds": time.monotonic() - began})
             else:
-                self.told.append({"question": question, "refused": seen["line"]})
+                _tell({"question": question, "refused": " ".join(seen["line"])})
             await self._set("VoteBar", "press", {"code": "next", "number": next(self._numbers)})
 
-    async def _until(self, happened: Any) -> dict[str, Any]:
-        """Read what the server tells until something has happened."""
-        seen: dict[str, Any] = {"stage": [], "line": [], "compared": False}
-        while not happened(seen):
-            for event in (await self._message("PATCH-DOC")).get("events", []):
-                if event.get("model", {}).get("id") == self.parts["VoteBar"] and event.get("attr") in ("stage", "line"):
-                    seen[event["attr"]].append(event["new"])
-                if event.get("attr") == "text" and "comparison" in str(event.get("new")):
-                    seen["compared"] = True
+    async def _until(self, happened: Callable[[dict[str, list[Any]]], bool]) -> dict[str, list[Any]]:
+        """Read what the server tells of the bar until something has happened."""
+        seen: dict[str, list[Any]] = {"stage": [], "line": [], "warns": []}
+        async with asyncio.timeout(PATIENCE):
+            while not happened(seen):
+                for event in (await self._message("PATCH-DOC")).get("events", []):
+                    if event.get("model", {}).get("id") == self.parts["VoteBar"] and event.get("attr") in seen:
+                        seen[event["attr"]].append(event["new"])
         return seen
 
     async def _message(self, kind: str) -> dict[str, Any]:
@@ -100,19 +103,20 @@ class Voter:
             await self._socket.write_message(json.dumps(part))
 
 
+def _tell(content: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(content) + "\n")
+    sys.stdout.flush()
+
+
 async def run(url: str, people: int, seconds: float, reads: float) -> None:
-    """Let people vote, and write what each was told when all have ended."""
+    """Let people vote, and write what each is told."""
     voters = [Voter(url, f"person {number}", reads) for number in range(people)]
     for voter in voters:
         await voter.open()
-    sys.stdout.write('{"opened": true}\n')
-    sys.stdout.flush()
+    _tell({"opened": True})
     end = time.monotonic() + seconds
     ended = await asyncio.gather(*(voter.vote_until(end) for voter in voters), return_exceptions=True)
-    faults = [repr(fault) for fault in ended if fault is not None]
-    for row in [row for voter in voters for row in voter.told]:
-        sys.stdout.write(json.dumps(row) + "\n")
-    sys.stdout.write(json.dumps({"faults": faults}) + "\n")
+    _tell({"faults": [repr(fault) for fault in ended if fault is not None]})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,12 @@
+"""The files by which the dashboard tells the process that learns from votes what to do."""
+
+PLACE = ".learning"
+"""Folder below that of the judges where runs are made; saved judges are not looked for there."""
+LOCK = ".lock"
+"""In `PLACE`: held while a process learns."""
+VOTES = "votes.parquet"
+PARAMS = "learning.yaml"
+JOB = "job.json"
+"""What is to be compared, and where the finished run goes."""
+LOG = "training.log"
+"""What the process wrote on standard error."""

@@ -1,0 +1,222 @@
+"""The card "learn from my votes" of the model page: starts and stops the learning, shows before and after, switches."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import panel as pn
+
+from dashboard.learning.learned import Learned, decide
+from dashboard.learning.service import LearningService, Overview
+from dashboard.pages import learn_results as results
+from dashboard.pages.aside import aside
+from dashboard.pages.base import Context
+from dashboard.pages.cards_look import WIDGET, boxed, card_pane, in_line, plain_button
+from dashboard.render import plain
+from dashboard.saved_runs import SavedRun
+from pipelines.errors import UserError
+
+LOOK_MS = 500
+"""How often a page looks how far the learning has come, while it runs."""
+
+
+class LearnCard:
+    """The card of one person.
+
+    Parameters
+    ----------
+    context : Context
+        What its page may use.
+    learning : LearningService
+        Does the work; shared by all people.
+    use : async function
+        Switches to a saved judge and returns whether that worked.
+    changed : function
+        Called when there is a new saved judge.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        learning: LearningService,
+        use: Callable[[SavedRun], Awaitable[bool]],
+        changed: Callable[[], None],
+    ) -> None:
+        self.say, self.judges, self.learning = context.say, context.judges, learning
+        self._use, self._changed = use, changed
+        self._overview: Overview | None = None
+        self._timer: Any = None
+        say = self.say
+        self.votes, self.going, self.note, self.outcome = (card_pane() for _ in range(4))
+        self.begin = pn.widgets.Button(
+            label=say("model.learn.begin"), align="end", margin=0, css_classes=["learn"], stylesheets=[WIDGET]
+        )
+        self.begin.on_click(self._begin)
+        self.stop = plain_button(say("model.learn.stop"), "stop")
+        self.stop.on_click(self._stop)
+        self.take = plain_button(say("model.learn.take"), "take")
+        self.take.on_click(self._take)
+        self.keep = plain_button(say("model.learn.keep"), "keep")
+        self.keep.on_click(self._keep)
+        self.actions = in_line(self.begin, self.stop)
+        self.decision = in_line(self.take, self.keep)
+        for part in (self.begin, self.stop, self.actions, self.decision, self.going, self.note, self.outcome):
+            part.visible = False
+        self.view = boxed(
+            say("model.learn.title"),
+            *(self.votes, self.going, self.note, self.actions, self.outcome, self.decision),
+            hint=say("model.learn.hint"),
+        )
+
+    def opened(self) -> None:
+        """Look again for votes, and follow what runs."""
+        self._look()
+
+    def closed(self) -> None:
+        """Follow no longer; what runs goes on."""
+        self._unfollow()
+
+    def tick(self) -> None:
+        """Show how far it has come, or how it ended."""
+        status = self.learning.status
+        if status.state == "running":
+            self._show()
+            return
+        self._unfollow()
+        self._look()
+        if status.state == "done":
+            self._changed()
+
+    def _look(self) -> None:
+        def work() -> Overview | str:
+            try:
+                return self.learning.overview()
+            except UserError as fault:
+                return str(fault)
+
+        def then(found: Overview | str) -> None:
+            if isinstance(found, str):
+                self._say(found)
+                return
+            self._overview = found
+            self._show()
+            if self.learning.status.state == "running":
+                self._follow()
+
+        aside(work, then)
+
+    def _show(self) -> None:
+        found, status, say = self._overview, self.learning.status, self.say
+        if found is None:
+            return
+        runs = status.state == "running"
+        self.votes.object = results.votes_line(found, say)
+        self.begin.param.update(
+            label=say("model.learn.again" if found.last else "model.learn.begin"),
+            color="default" if found.last else "primary",
+            disabled=False,
+        )
+        self.begin.visible, self.stop.visible = found.offered and not runs, runs
+        self.actions.visible = self.begin.visible or runs
+        self.going.visible = runs
+        if runs:
+            self.going.object = results.progress_bar(status, say)
+        self._say(
+            say("model.learn.failed", why=status.fault)
+            if status.state == "failed"
+            else say("model.learn.stopped")
+            if status.state == "stopped"
+            else ""
+        )
+        self._show_outcome(None if runs else found.last)
+
+    def _show_outcome(self, last: Learned | None) -> None:
+        self.outcome.visible = last is not None
+        self.decision.visible = last is not None and last.decision is None
+        if last is None:
+            return
+        say = self.say
+        decided = "" if last.decision is None else f'<p class="nothing">{plain(self._decided(last), 600)}</p>'
+        self.outcome.object = results.outcome(last.about, say) + decided
+        word = (last.about["against_starter"] if last.about["old"]["starter"] else last.about["against_old"])["word"]
+        self.take.param.update(color="primary" if word == "better" else "default", disabled=False)
+        self.keep.disabled = False
+
+    def _decided(self, last: Learned) -> str:
+        loaded = self.judges.current
+        if loaded is not None and loaded.run.judge == last.run.judge:
+            return self.say("model.learn.used", name=last.run.name)
+        return self.say("model.learn.in_list", name=last.run.name)
+
+    def _begin(self, _: Any) -> None:
+        self.begin.disabled = True
+        self._say("")
+
+        def work() -> str:
+            try:
+                self.learning.start()
+            except UserError as fault:
+                return str(fault)
+            return ""
+
+        def then(fault: str) -> None:
+            self._show()
+            if fault:
+                self._say(fault)
+            else:
+                self._follow()
+
+        aside(work, then)
+
+    def _stop(self, _: Any) -> None:
+        self.stop.disabled = True
+
+        def then(_: None) -> None:
+            self.stop.disabled = False
+            self.tick()
+
+        aside(self.learning.stop, then)
+
+    async def _take(self, _: Any) -> None:
+        last = None if self._overview is None else self._overview.last
+        if last is None:
+            return
+        self.take.disabled = self.keep.disabled = True
+        self._say(self.say("model.loading", name=last.run.name))
+        if not await self._use(last.run):
+            self._say("")
+            self.take.disabled = self.keep.disabled = False
+        # the page looks again, also for this card, when a judge has been switched to
+
+    def _keep(self, _: Any) -> None:
+        last = None if self._overview is None else self._overview.last
+        if last is None:
+            return
+        self.take.disabled = self.keep.disabled = True
+
+        def work() -> str:
+            try:
+                decide(last.run, "kept")
+            except (UserError, OSError) as fault:
+                return str(fault)
+            return ""
+
+        def then(fault: str) -> None:
+            self._look()
+            if fault:
+                self._say(fault)
+
+        aside(work, then)
+
+    def _say(self, sentence: str) -> None:
+        self.note.visible = bool(sentence)
+        self.note.object = f'<p class="nothing" role="status">{plain(sentence, 600)}</p>' if sentence else ""
+
+    def _follow(self) -> None:
+        document = pn.state.curdoc
+        if self._timer is None and document is not None and document.session_context is not None:
+            self._timer = pn.state.add_periodic_callback(self.tick, period=LOOK_MS)
+
+    def _unfollow(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
