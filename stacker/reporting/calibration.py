@@ -56,7 +56,7 @@ def curve(predicted: Floats, came: Floats) -> list[dict[str, float]]:
         n, times = len(part), int(came[part].sum())
         low, high = wilson(times, n)
         mean = float(predicted[part].mean())
-        found.append({"predicted": mean, "seen": times / n, "low": low, "high": high, "battles": n})
+        found.append({"predicted": mean, "seen": times / n, "low": float(low), "high": float(high), "battles": n})
     return found
 
 

@@ -1,6 +1,9 @@
-"""Intervals of a mean over battles that come in groups, without resampling."""
+"""Intervals without resampling: of a mean over battles that come in groups, and of a share."""
+
+from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from stacker.learners.base import Floats, Ints
 
@@ -35,10 +38,22 @@ def clustered(values: Floats, group: Ints) -> dict[str, float]:
     return {"mean": mean, "low": mean - half, "high": mean + half}
 
 
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share of `hits` in `n` (Wilson, 1927)."""
-    z2 = NORMAL_95**2
-    share = hits / n
-    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = NORMAL_95 * float(np.sqrt(share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
-    return max(0.0, centre - half), min(1.0, centre + half)
+def wilson(successes: Any, trials: Any, level: float = 0.95) -> tuple[Floats, Floats]:
+    """Return the ends of Wilson's score interval for shares (Wilson, 1927); 0 to 1 where nothing was tried.
+
+    Parameters
+    ----------
+    successes, trials : array_like of the same shape
+        Counts.
+    level : float
+        Coverage.
+    """
+    k, n = np.asarray(successes, dtype=np.float64), np.asarray(trials, dtype=np.float64)
+    z = float(stats.norm.ppf((1 + level) / 2))
+    some = np.maximum(n, 1.0)
+    share = k / some
+    centre = (share + z**2 / (2 * some)) / (1 + z**2 / some)
+    half = z / (1 + z**2 / some) * np.sqrt(share * (1 - share) / some + z**2 / (4 * some**2))
+    low = np.where(n > 0, np.where(k == 0, 0.0, centre - half), 0.0)
+    high = np.where(n > 0, np.where(k == n, 1.0, centre + half), 1.0)
+    return low, high
