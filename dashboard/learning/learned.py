@@ -68,7 +68,7 @@ def last_learned(runs: Sequence[SavedRun]) -> Learned | None:
 
 
 def free_name(folder: Path, day: str) -> Path:
-    """Return a folder for a new judge that is not there yet: `my-votes-2026-01-31`, `my-votes-2026-01-31-2`, …"""
+    """Return a folder for a new judge that is not there yet, named by the day and, where that is taken, a number."""
     number, path = 1, folder / f"my-votes-{day}"
     while path.exists():
         number += 1

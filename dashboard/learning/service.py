@@ -94,10 +94,12 @@ class LearningService:
         Where the votes are.
     judges : JudgeService
         Whose judge the new one is compared with, and in whose folder it is put.
+    neutral : bool
+        Whether votes are left out where an answer named its own model.
     """
 
-    def __init__(self, params: Params, store: VoteStore, judges: JudgeService) -> None:
-        self.params, self.store, self.judges = params, store, judges
+    def __init__(self, params: Params, store: VoteStore, judges: JudgeService, neutral: bool = True) -> None:
+        self.params, self.store, self.judges, self.neutral = params, store, judges, neutral
         self._status = Status()
         self._process: subprocess.Popen[str] | None = None
         self._lock = Lock()
@@ -115,7 +117,7 @@ class LearningService:
         UserError
             When the votes cannot be read.
         """
-        usable = usable_votes(self.store.votes())
+        usable = usable_votes(self.store.votes(), self.neutral)
         last = last_learned(saved_runs(self.judges.folder))
         known = set() if last is None else set(last.about["battles"])
         return Overview(usable, last, int((~usable.votes["battle_id"].isin(known)).sum()))
@@ -164,7 +166,7 @@ class LearningService:
         from dashboard.learning.settings import run_params
 
         every = self.store.votes(VoteFilter(undone=True))
-        usable = usable_votes(every[every["undone_at"].isna()])
+        usable = usable_votes(every[every["undone_at"].isna()], self.neutral)
         if not usable.enough:
             raise UserError(f"There are {len(usable)} votes to learn from, {LEAST} are needed; vote on more.")
         place = self.judges.folder / PLACE

@@ -1,6 +1,8 @@
 """Which votes can teach a judge: both answers are there, and nobody counts twice for the same battle."""
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,8 +11,7 @@ from dashboard.analysis.votes import OUTCOME_OF
 from dashboard.generators.base import USABLE
 
 LEAST = 100
-"""Votes from which on it is offered. On ten draws of Kaggle's rows the stack with the starter judge is at 100 votes as
-good as that judge alone, within what can be told, and far better than the votes alone; below, nobody has measured it."""
+"""Votes from which on it is offered: what the README's table of own votes begins with; below, nobody has measured."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Usable:
         return len(self) >= LEAST
 
 
-def usable_votes(votes: pd.DataFrame) -> Usable:
+def usable_votes(votes: pd.DataFrame, neutral: bool = True) -> Usable:
     """Return the votes that can teach: decided, tie or both bad (a tie, as on Kaggle), with both texts.
 
     A vote on an answer that ended in an error is left out. The store holds one vote a battle; where a person voted
@@ -50,8 +51,10 @@ def usable_votes(votes: pd.DataFrame) -> Usable:
     ----------
     votes : DataFrame
         As `VoteStore.votes` returns it, the oldest first.
+    neutral : bool
+        Whether votes are left out where an answer named its own model, as in exports (`dashboard.leave_out_named`).
     """
-    kept = np.array([_can_teach(row) for row in votes.to_dict("records")], dtype=bool)
+    kept = np.array([_can_teach(row, neutral) for row in votes.to_dict("records")], dtype=bool)
     found = votes[kept]
     battle = [
         (row["session"], row["prompt"], *sorted((row["response_a"], row["response_b"])))
@@ -62,10 +65,10 @@ def usable_votes(votes: pd.DataFrame) -> Usable:
     return Usable(found, len(votes) - len(found), int(found["session"].nunique()))
 
 
-def _can_teach(row: dict[str, object]) -> bool:
+def _can_teach(row: Mapping[Hashable, Any], neutral: bool) -> bool:
     texts = all(_any_text(row[name]) for name in ("prompt", "response_a", "response_b"))
     whole = all(row[name] in ("", *USABLE) for name in ("fault_a", "fault_b"))
-    return texts and whole and row["choice"] in OUTCOME_OF
+    return texts and whole and row["choice"] in OUTCOME_OF and not (neutral and row.get("named", ""))
 
 
 def _any_text(turns: object) -> bool:

@@ -91,10 +91,14 @@ def starter_identity() -> str:
     return judge_hash(starter_folder())
 
 
+def needed_blocks() -> list[str]:
+    """Return the names of the blocks whose features the starter judge needs."""
+    return [name for name, on in _described(starter_folder())["features"].items() if on]
+
+
 def check_blocks(features: FeatureParams) -> None:
     """Raise a `UserError` where a block that the starter judge needs is switched off."""
-    described = _described(starter_folder())
-    off = [name for name, on in described["features"].items() if on and not getattr(features, name)]
+    off = [name for name in needed_blocks() if not getattr(features, name)]
     if off:
         raise UserError(
             f"stack.prior: the starter judge needs features.{off[0]}, which is off; "
