@@ -1,7 +1,8 @@
-"""The counts that textstat's formulas are made of, gathered in one walk over a text and memoised by distinct word.
+"""The counts that textstat's formulas are made of, gathered in one walk over many texts and memoised by distinct word.
 
-Nearly all of them are sums over the words of a text, and most words of a text have been met before: what a word adds
-is worked out once and kept as one large integer with a field for each count, so that a text's counts are one sum.
+Nearly all of them are sums over the words of a text, and most words have been met before: what a word adds is worked
+out once and kept as a row of small numbers. Many words have the same row, so that the rows are few, a word is known by
+the number of its row, and the counts of many texts are one sum over rows.
 
 textstat counts syllables by NLTK's cmudict where that can be downloaded, and by Pyphen's hyphenation patterns where
 the dictionary lacks a word. Numbers that depend on the network are of no use: here every syllable comes from Pyphen.
@@ -9,23 +10,29 @@ Source of the definitions: textstat 0.7.13, `textstat/backend`.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib.util import find_spec
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from features.hyphenation import Syllables
 from features.text import pieces
 
+Ints = NDArray[np.int64]
+
+_AT_ONCE = 100_000
+"""Characters of several texts that are counted at once."""
 _KNOWN_TOKENS = 100_000
+_KNOWN_ROWS = 20_000
 _LONGEST_KNOWN = 40
 """Characters above which a token is not remembered: it will hardly come again."""
 _KEPT_FROM_A_TEXT = 200_000
 """Characters of one text whose words are remembered; what a longer one holds would take many times its size."""
-_LEARNT_AT_ONCE = 100_000
-"""Characters of several texts that are learnt from at once."""
 _LINSEAR_WORDS = 100
 
 _STRAY_APOSTROPHE = re.compile(r"'(?![tsd]|ve|ll|re)")
@@ -37,41 +44,73 @@ _STOPS = re.compile(r"[.!?]+")
 
 @dataclass(slots=True)
 class TextCounts:
-    """Counts of one text, as textstat defines each of them; a token is a run of characters without white space."""
+    """Counts of n texts, (n,) each, as textstat defines them; a token is a run of characters without white space."""
 
-    tokens: int = 0
-    characters: int = 0
-    letters: int = 0
+    tokens: Ints
+    characters: Ints
+    letters: Ints
     """Letters, digits and underscores; a token that holds one is a word."""
-    words: int = 0
-    syllables: int = 0
-    monosyllables: int = 0
-    polysyllables: int = 0
+    words: Ints
+    syllables: Ints
+    monosyllables: Ints
+    polysyllables: Ints
     """Words of at least three syllables."""
-    unfamiliar: int = 0
+    unfamiliar: Ints
     """Words that are not on the Dale-Chall list, of any length."""
-    difficult: int = 0
+    difficult: Ints
     """Unfamiliar words of at least two syllables."""
-    complex: int = 0
+    complex: Ints
     """Unfamiliar words of at least three syllables."""
-    long_words: int = 0
+    long_words: Ints
     """Words of more than six letters."""
-    mini_words: int = 0
+    mini_words: Ints
     """Words of at most three letters."""
-    sentences: int = 0
-    linsear_points: int = 0
-    linsear_sentences: int = 0
+    sentences: Ints
+    linsear_points: Ints
+    linsear_sentences: Ints
+
+    def take(self, place: int) -> dict[str, int]:
+        """Return the counts of one text by name."""
+        return {field.name: int(getattr(self, field.name)[place]) for field in fields(self)}
 
 
-_SUMMED = TextCounts.__slots__[: TextCounts.__slots__.index("sentences")]
-_FIELD = 40
-"""Bits of a field: room for more characters than a text can have."""
-_MASK = (1 << _FIELD) - 1
-_PLACE = {name: place * _FIELD for place, name in enumerate(_SUMMED)}
-_ONE = {name: 1 << place for name, place in _PLACE.items()}
+_NAMES = tuple(field.name for field in fields(TextCounts))
+_SUMMED = _NAMES[: _NAMES.index("sentences")]
+_WORDS, _POLYSYLLABLES = _SUMMED.index("words"), _SUMMED.index("polysyllables")
+# How a token stands to the sentences, which end at full stops inside a token too: whether it is one word without a
+# stop, whether it holds a stop, and then whether a word stands before the first stop and behind the last.
+_IN_SENTENCE, _BREAKS, _BEFORE, _BEHIND = range(len(_SUMMED), len(_SUMMED) + 4)
+_WIDTH = len(_SUMMED) + 4
+_END = 0
+"""The row that is laid behind the last token of each text: it adds nothing and ends a sentence."""
+_UNKNOWN = -1
 
-# How a token stands to the sentences, which end at full stops inside a token too; a sentence of two words is none.
-_NO_WORD, _WORD, _BREAKS = 0, 1, 2
+
+@dataclass(slots=True)
+class _Walk:
+    """How far the walk over m texts has come."""
+
+    sums: Ints
+    """(m, len(_SUMMED))."""
+    full: Ints
+    """Sentences of more than two words that have ended; one of two words is none."""
+    words_in: Ints
+    """Words since the last stop."""
+    points: Ints
+    """Linsear's points and sentences in the first hundred words, as far as these have come."""
+    first_sentences: Ints
+
+    @classmethod
+    def begin(cls, count: int) -> "_Walk":
+        """Stand before the first token of each of `count` texts."""
+        sums = np.zeros((count, len(_SUMMED)), dtype=np.int64)
+        return cls(sums, *(np.zeros(count, dtype=np.int64) for _ in range(4)))
+
+    def counts(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """Return the (m, len(_NAMES)) counts, were the texts to end here."""
+        sentences = np.maximum(1, self.full + (self.words_in > 2)) * np.fromiter(map(bool, texts), np.int64, len(texts))
+        first = np.where(self.sums[:, _SUMMED.index("tokens")] > 0, self.first_sentences, 0)
+        return np.column_stack([self.sums, sentences, self.points, first])
 
 
 class TokenTable:
@@ -80,164 +119,194 @@ class TokenTable:
     def __init__(self) -> None:
         self._syllables = Syllables()
         self._easy = easy_words()
-        self._sums: dict[str, int] = {}
-        self._kinds: dict[str, int] = {}
-        self._wordless: set[str] = set()
+        self._known: dict[str, int] = {}
+        self._words: dict[str, tuple[int, int]] = {}
+        self._forget()
 
-    def count_all(self, texts: Sequence[str]) -> Iterator[TextCounts]:
-        """Yield the counts of texts; the new words of many of them are learnt at once, which takes less time."""
-        start = characters = 0
-        for end, text in enumerate(texts, 1):
-            characters += len(text)
-            if characters > _LEARNT_AT_ONCE or end == len(texts):
-                if characters <= 2 * _LEARNT_AT_ONCE:
-                    met = set(chain.from_iterable(map(str.split, texts[start:end])))
-                    self._learn(token for token in met if len(token) <= _LONGEST_KNOWN)
-                yield from map(self.count, texts[start:end])
-                start, characters = end, 0
-
-    def count(self, text: str) -> TextCounts:
+    def count(self, text: str) -> dict[str, int]:
         """Count one text."""
-        walk = _Walk()
-        total = TextCounts()
+        return self.count_all([text]).take(0)
+
+    def count_all(self, texts: Sequence[str]) -> TextCounts:
+        """Count texts, each by itself."""
+        found = np.zeros((len(texts), len(_NAMES)), dtype=np.int64)
+        batch: list[int] = []
+        characters = 0
+        for place, text in enumerate(texts):
+            if len(text) > _AT_ONCE:
+                found[place] = self._count_long(text)
+                continue
+            if characters + len(text) > _AT_ONCE:
+                found[batch] = self._count_short([texts[each] for each in batch])
+                batch, characters = [], 0
+            batch.append(place)
+            characters += len(text)
+        if batch:
+            found[batch] = self._count_short([texts[each] for each in batch])
+        return TextCounts(*np.ascontiguousarray(found.T))
+
+    def _count_short(self, texts: Sequence[str]) -> Ints:
+        walk = _Walk.begin(len(texts))
+        self._advance(walk, list(map(str.split, texts)), remember=True)
+        return walk.counts(texts)
+
+    def _count_long(self, text: str) -> Ints:
+        walk = _Walk.begin(1)
         read = 0
         for piece in pieces(text):
-            tokens = piece.split()
-            new = self._learn(tokens)
-            cut = 0
-            if walk.words < _LINSEAR_WORDS:
-                cut = self._first(tokens, _LINSEAR_WORDS - walk.words)
-                self._add(walk, tokens[:cut])
-                total.linsear_points = walk.words + 2 * walk.polysyllables
-                total.linsear_sentences = walk.sentences
-            self._add(walk, tokens[cut:])
             read += len(piece)
-            for token in new:
-                if read > _KEPT_FROM_A_TEXT or len(token) > _LONGEST_KNOWN:
-                    del self._sums[token], self._kinds[token]
-                    self._wordless.discard(token)
-        for name, place in _PLACE.items():
-            setattr(total, name, walk.sums >> place & _MASK)
-        total.sentences = walk.sentences if text else 0
-        if not total.tokens:
-            total.linsear_sentences = 0
-        return total
+            self._advance(walk, [piece.split()], remember=read <= _KEPT_FROM_A_TEXT)
+        return walk.counts([text])
 
-    def _learn(self, tokens: Iterable[str]) -> set[str]:
-        """Make sure that every token is known, and return the new ones; forget the others when there are too many."""
-        met = set(tokens)
-        new = met.difference(self._sums)
-        if len(new) + len(self._sums) > _KNOWN_TOKENS:
-            self._sums.clear()
-            self._kinds.clear()
-            self._wordless.clear()
-            new = met
-        words = {token: _word(token) for token in new}
+    def _advance(self, walk: _Walk, texts: Sequence[list[str]], remember: bool) -> None:
+        """Walk on over the next tokens of each text."""
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+        rows = self._rows_of(list(chain.from_iterable(texts)), remember)
+        rows = np.insert(rows, np.cumsum(lengths), _END)
+        ends = np.cumsum(lengths + 1)
+        added = self._table[rows]
+        left = _LINSEAR_WORDS - walk.sums[:, _WORDS]
+        if (left > 0).any():
+            words = np.cumsum(added[:, _WORDS])
+            earlier = np.append(0, words[ends - 1][:-1])
+            first = words - added[:, _WORDS] < np.repeat(earlier + left, lengths + 1)
+            first[ends - 1] = True
+            begun = added[first]
+            first_ends = np.cumsum(first)[ends - 1]
+            full, words_in = _sentences(begun, first_ends, walk.words_in)
+            weights = begun[:, [_WORDS, _POLYSYLLABLES]]
+            sums = walk.sums[:, [_WORDS, _POLYSYLLABLES]] + _summed(weights, first_ends)
+            walk.points = np.where(left > 0, sums[:, 0] + 2 * sums[:, 1], walk.points)
+            so_far = np.maximum(1, walk.full + full + (words_in > 2))
+            walk.first_sentences = np.where(left > 0, so_far, walk.first_sentences)
+        full, walk.words_in = _sentences(added, ends, walk.words_in)
+        walk.full = walk.full + full
+        walk.sums = walk.sums + _summed(added[:, : len(_SUMMED)], ends)
+
+    def _rows_of(self, tokens: list[str], remember: bool) -> NDArray[np.int32]:
+        """Return the place of each token's row in the table; forget the others when there are too many."""
+        if self._used > _KNOWN_ROWS:
+            self._forget()
+        rows = np.fromiter(map(self._known.get, tokens, repeat(_UNKNOWN)), np.int32, len(tokens))
+        unknown = np.flatnonzero(rows == _UNKNOWN)
+        if len(unknown):
+            met = [tokens[place] for place in unknown.tolist()]
+            learnt = self._learnt(list(dict.fromkeys(met)))
+            rows[unknown] = list(map(learnt.__getitem__, met))
+            if remember and len(learnt) <= _KNOWN_TOKENS:
+                if len(self._known) + len(learnt) > _KNOWN_TOKENS:
+                    self._known.clear()
+                self._known.update(each for each in learnt.items() if len(each[0]) <= _LONGEST_KNOWN)
+        return rows
+
+    def _forget(self) -> None:
+        """Begin anew, with the row of a text's end alone."""
+        self._known.clear()
+        self._table = np.zeros((256, _WIDTH), dtype=np.int32)
+        self._table[_END, _BREAKS] = 1
+        self._places: dict[tuple[int, int, int, int, int], int] = {}
+        self._used = 1
+
+    def _learnt(self, tokens: list[str]) -> dict[str, int]:
+        """Work out the rows of tokens, and return their places in the table."""
+        joined = "\n".join(tokens)  # a token holds no white space, and patterns run once over all of them
+        words = _PUNCTUATION.sub("", _STRAY_APOSTROPHE.sub("", joined)).lower().split("\n")
+        letters = map(len, _NOT_LETTER.sub("", joined).split("\n"))
+        met = self._words_of(dict.fromkeys(words))
+        places: dict[str, int] = {}
+        known = self._places.get
+        for token, word, count in zip(tokens, words, letters, strict=True):
+            syllables, hard = met[word]
+            stands = _stands(token, count) if "." in token or "!" in token or "?" in token else count > 0
+            key = (len(token), count, syllables, hard, stands)
+            place = known(key)
+            if place is None:
+                place = self._places[key] = self._placed(*key)
+            places[token] = place
+        return places
+
+    def _words_of(self, words: Iterable[str]) -> dict[str, tuple[int, int]]:
+        """Return for each word its syllables, and those, at most three, that make it hard; others may be among them."""
+        new = [word for word in words if word not in self._words]
+        if len(new) + len(self._words) > _KNOWN_TOKENS:
+            self._words = {}
+            new = list(words)
         # The library cleans a lower-case word once more before it judges its difficulty: "İ" leaves a dot behind.
-        odd = {word: _PUNCTUATION.sub("", word) for word in words.values() if not word.isalnum()}
-        distinct = list({*words.values(), *odd.values()})
+        odd = {word: _PUNCTUATION.sub("", word) for word in new if not word.isalnum()}
+        distinct = list({*new, *odd.values()})
         syllables = dict(zip(distinct, self._syllables.of(distinct).tolist(), strict=True))
-        for token, word in words.items():
-            if not word:
-                self._wordless.add(token)
-            hard = 0 if word in self._easy else syllables[odd.get(word, word)]
-            self._sums[token], self._kinds[token] = _added(token, syllables[word] if word else 0, hard)
-        return new
+        found = {
+            word: (syllables[word] if word else 0, 0 if word in self._easy else min(3, syllables[odd.get(word, word)]))
+            for word in new
+        }
+        if len(new) > _KNOWN_TOKENS:
+            return found
+        self._words |= found
+        return self._words
 
-    def _first(self, tokens: list[str], words: int) -> int:
-        """Return the place behind the n-th word, or behind the last token where there are fewer."""
-        if self._wordless.isdisjoint(tokens[:words]):
-            return min(words, len(tokens))
-        for place, token in enumerate(tokens, 1):
-            if token not in self._wordless:
-                words -= 1
-                if not words:
-                    return place
-        return len(tokens)
+    def _placed(self, length: int, letters: int, syllables: int, hard: int, stands: int) -> int:
+        """Write the row of all tokens of one kind, and return its place.
 
-    def _add(self, walk: "_Walk", tokens: list[str]) -> None:
-        """Add tokens to the counts."""
-        walk.sums += sum(map(self._sums.__getitem__, tokens))
-        in_sentence, full = walk.in_sentence, walk.full
-        for kind in map(self._kinds.__getitem__, tokens):
-            if kind == _WORD:
-                in_sentence += 1
-            elif kind:
-                # Bit 2 says whether a word stands before the first stop of the token, bit 3 whether behind the last.
-                full += in_sentence + (kind >> 2 & 1) > 2
-                in_sentence = kind >> 3
-        walk.in_sentence, walk.full = in_sentence, full
-
-
-def _word(token: str) -> str:
-    """Return the word in a token as textstat cleans it, in lower case; empty where there is none."""
-    if token.isalnum():
-        return token.lower()
-    return _PUNCTUATION.sub("", _STRAY_APOSTROPHE.sub("", token)).lower()
+        Parameters
+        ----------
+        length, letters, syllables : int
+            Of the token, and of its word.
+        hard : int
+            Syllables of its word, at most three, where this is not on the list of easy ones, else 0.
+        stands : int
+            Bits: as `_stands` returns them.
+        """
+        if self._used == len(self._table):
+            self._table = np.concatenate([self._table, np.zeros_like(self._table)])
+        row = dict.fromkeys(_SUMMED, 0) | {"tokens": 1, "characters": length}
+        if letters:
+            row |= {"letters": letters, "words": 1, "syllables": syllables}
+            row |= {"monosyllables": syllables == 1, "polysyllables": syllables >= 3}
+            row |= {"long_words": letters > 6, "mini_words": letters <= 3}
+            row |= {"unfamiliar": hard > 0, "difficult": hard >= 2, "complex": hard >= 3}
+        self._table[self._used] = (*row.values(), *(stands >> bit & 1 for bit in range(4)))
+        self._used += 1
+        return self._used - 1
 
 
-def _added(token: str, syllables: int, hard: int) -> tuple[int, int]:
-    """Return what a token adds to the sums, and how it stands to the sentences.
+def _stands(token: str, letters: int) -> int:
+    """Tell in bits how a token of so many letters, with a stop, stands to the sentences; 1 is one without a stop."""
+    bare = token.rstrip(".!?")
+    if "." not in bare and "!" not in bare and "?" not in bare:
+        return 2 | (letters > 0) << 2
+    parts = _STOPS.split(token)
+    return 2 | (_LETTER.search(parts[0]) is not None) << 2 | (_LETTER.search(parts[-1]) is not None) << 3
+
+
+def _sentences(added: NDArray[np.int32], ends: Ints, words_in: Ints) -> tuple[Ints, Ints]:
+    """Count the sentences of more than two words that end in each text, and the words behind its last stop.
 
     Parameters
     ----------
-    token : str
-        As it stands in the text.
-    syllables : int
-        Syllables of its word.
-    hard : int
-        Syllables of its word where this is not on the list of easy ones, else 0.
+    added : (N, _WIDTH)
+        The rows of the tokens of m texts, each text with the row of its end.
+    ends : (m,)
+        The place behind each text's end.
+    words_in : (m,)
+        Words of the sentence that each text begins in.
     """
-    plain = token.isalnum()
-    letters = len(token) if plain else len(_NOT_LETTER.sub("", token))
-    sums = _ONE["tokens"] + len(token) * _ONE["characters"]
-    if letters:
-        sums += _ONE["words"] + letters * _ONE["letters"] + syllables * _ONE["syllables"]
-        if syllables == 1:
-            sums += _ONE["monosyllables"]
-        elif syllables >= 3:
-            sums += _ONE["polysyllables"]
-        if letters > 6:
-            sums += _ONE["long_words"]
-        elif letters <= 3:
-            sums += _ONE["mini_words"]
-        if hard:
-            sums += _ONE["unfamiliar"]
-            if hard >= 2:
-                sums += _ONE["difficult"]
-            if hard >= 3:
-                sums += _ONE["complex"]
-    if plain or not _STOPS.search(token):
-        return sums, _WORD if letters else _NO_WORD
-    parts = _STOPS.split(token)
-    before, behind = _LETTER.search(parts[0]) is not None, _LETTER.search(parts[-1]) is not None
-    return sums, _BREAKS | before << 2 | behind << 3
+    words = np.cumsum(added[:, _IN_SENTENCE])
+    stops = np.flatnonzero(added[:, _BREAKS])
+    text = np.searchsorted(ends, stops, side="right")
+    is_first = np.append(True, text[1:] != text[:-1])
+    so_far = words[stops]
+    inside = (
+        np.diff(so_far, prepend=0) + np.append(0, added[stops[:-1], _BEHIND]) + np.where(is_first, words_in[text], 0)
+    )
+    is_end = stops == ends[text] - 1
+    full = ~is_end & (inside + added[stops, _BEFORE] > 2)
+    return np.bincount(text[full], minlength=len(ends)), inside[is_end].astype(np.int64)
 
 
-@dataclass(slots=True)
-class _Walk:
-    """How far the walk over a text has come."""
-
-    sums: int = 0
-    in_sentence: int = 0
-    """Words since the last stop."""
-    full: int = 0
-    """Sentences of more than two words that have ended."""
-
-    @property
-    def words(self) -> int:
-        """Words so far."""
-        return self.sums >> _PLACE["words"] & _MASK
-
-    @property
-    def polysyllables(self) -> int:
-        """Words of at least three syllables so far."""
-        return self.sums >> _PLACE["polysyllables"] & _MASK
-
-    @property
-    def sentences(self) -> int:
-        """Sentences, were the text to end here."""
-        return max(1, self.full + (self.in_sentence > 2))
+def _summed(rows: NDArray[np.int32], ends: Ints) -> Ints:
+    """Sum the rows of each text; none is without a row."""
+    summed: Ints = np.add.reduceat(rows, np.append(0, ends[:-1]), axis=0, dtype=np.int64)
+    return summed
 
 
 def easy_words() -> frozenset[str]:

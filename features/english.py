@@ -1,6 +1,7 @@
 """Tells texts that rules made for English may be applied to: by script, then by the little words of a language."""
 
 import re
+from functools import lru_cache
 
 from features.text import SCRIPTS, dominant_script
 
@@ -37,7 +38,12 @@ def is_english(text: str) -> bool:
     Only the first 1,000 characters are looked at. A text with no letter is not English; one without any little word
     (`Paris.`) is taken for English when all of its letters are ASCII.
     """
-    head = text[:_HEAD]
+    return looks_english(text[:_HEAD])
+
+
+@lru_cache(maxsize=512)
+def looks_english(head: str) -> bool:
+    """Tell whether the beginning of a text looks English; what was said of the last texts is kept."""
     if dominant_script(head) != SCRIPTS.index("Latin"):
         return False
     little = [weight for weight in map(_WEIGHT.get, head.lower().split()) if weight]

@@ -4,101 +4,104 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version as version_of
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.blocks import Floats
-from features.counts import TextCounts, token_table
+from features.counts import Ints, TextCounts, token_table
 from features.english import is_english
 
+Numbers = NDArray[np.float64]
 
-def _per(numerator: float, denominator: float) -> float:
+
+def _per(numerator: Numbers | Ints, denominator: Numbers | Ints) -> Numbers:
     """Divide as textstat does: nothing by nothing is 0."""
-    return numerator / denominator if denominator else 0.0
+    return np.divide(numerator, denominator, out=np.zeros(len(denominator)), where=denominator != 0)
 
 
-def words_per_sentence(of: TextCounts) -> float:
+def _where(there: NDArray[np.bool_] | Ints | Numbers, value: Numbers) -> Numbers:
+    """Return a formula's value where the text has what it asks for, 0 elsewhere."""
+    return np.where(there, value, 0.0)
+
+
+def words_per_sentence(of: TextCounts) -> Numbers:
     """Return textstat's words per sentence."""
     return _per(of.words, of.sentences)
 
 
-def syllables_per_word(of: TextCounts) -> float:
+def syllables_per_word(of: TextCounts) -> Numbers:
     """Return textstat's syllables per word, the syllables counted by Pyphen."""
     return _per(of.syllables, of.words)
 
 
-def flesch_reading_ease(of: TextCounts) -> float:
+def flesch_reading_ease(of: TextCounts) -> Numbers:
     """Return Flesch's reading ease: about 0 (hard) to 100 (easy)."""
     length, syllables = words_per_sentence(of), syllables_per_word(of)
-    return 206.835 - 1.015 * length - 84.6 * syllables if length and syllables else 0.0
+    return _where((length > 0) & (syllables > 0), 206.835 - 1.015 * length - 84.6 * syllables)
 
 
-def flesch_kincaid_grade(of: TextCounts) -> float:
+def flesch_kincaid_grade(of: TextCounts) -> Numbers:
     """Return the school grade of Flesch and Kincaid."""
     length, syllables = words_per_sentence(of), syllables_per_word(of)
-    return (0.39 * length) + (11.8 * syllables) - 15.59 if length and syllables else 0.0
+    return _where((length > 0) & (syllables > 0), (0.39 * length) + (11.8 * syllables) - 15.59)
 
 
-def gunning_fog(of: TextCounts) -> float:
+def gunning_fog(of: TextCounts) -> Numbers:
     """Return Gunning's fog index."""
-    return 0.4 * (words_per_sentence(of) + 100 * of.complex / of.words) if of.words else 0.0
+    return _where(of.words, 0.4 * (words_per_sentence(of) + _per(100 * of.complex, of.words)))
 
 
-def smog_index(of: TextCounts) -> float:
+def smog_index(of: TextCounts) -> Numbers:
     """Return McLaughlin's SMOG grade."""
-    return (1.043 * (30 * (of.polysyllables / of.sentences)) ** 0.5) + 3.1291 if of.sentences else 0.0
+    return _where(of.sentences, (1.043 * np.sqrt(30 * _per(of.polysyllables, of.sentences))) + 3.1291)
 
 
-def coleman_liau_index(of: TextCounts) -> float:
+def coleman_liau_index(of: TextCounts) -> Numbers:
     """Return the grade of Coleman and Liau, which asks for letters in place of syllables."""
     letters, sentences = _per(of.letters, of.words) * 100, _per(of.sentences, of.words) * 100
-    return (0.058 * letters) - (0.296 * sentences) - 15.8 if letters and sentences else 0.0
+    return _where((letters > 0) & (sentences > 0), (0.058 * letters) - (0.296 * sentences) - 15.8)
 
 
-def automated_readability_index(of: TextCounts) -> float:
+def automated_readability_index(of: TextCounts) -> Numbers:
     """Return the automated readability index."""
     characters, length = _per(of.characters, of.tokens), words_per_sentence(of)
-    return (4.71 * characters) + (0.5 * length) - 21.43 if characters and length else 0.0
+    return _where((characters > 0) & (length > 0), (4.71 * characters) + (0.5 * length) - 21.43)
 
 
-def dale_chall_readability_score(of: TextCounts) -> float:
+def dale_chall_readability_score(of: TextCounts) -> Numbers:
     """Return the score of Dale and Chall: share of words a fourth-grader may not know."""
-    if not of.words:
-        return 0.0
-    unfamiliar = 100 * of.unfamiliar / of.words
+    unfamiliar = _per(100 * of.unfamiliar, of.words)
     score = (0.1579 * unfamiliar) + (0.0496 * words_per_sentence(of))
-    return score + 3.6365 if unfamiliar > 5 else score
+    return _where(of.words, np.where(unfamiliar > 5, score + 3.6365, score))
 
 
-def linsear_write_formula(of: TextCounts) -> float:
+def linsear_write_formula(of: TextCounts) -> Numbers:
     """Return the Linsear Write grade of the first hundred words."""
-    if not of.linsear_sentences:
-        return 0.0
-    number = float(of.linsear_points / of.linsear_sentences)
-    return (number - 2 if number <= 20 else number) / 2
+    number = _per(of.linsear_points, of.linsear_sentences)
+    return _where(of.linsear_sentences, np.where(number <= 20, number - 2, number) / 2)
 
 
-def spache_readability(of: TextCounts) -> float:
+def spache_readability(of: TextCounts) -> Numbers:
     """Return the grade of Spache."""
-    if not of.words:
-        return 0.0
-    return (0.141 * words_per_sentence(of)) + (0.086 * (100 * of.difficult / of.words)) + 0.839
+    hard = _per(100 * of.difficult, of.words)
+    return _where(of.words, (0.141 * words_per_sentence(of)) + (0.086 * hard) + 0.839)
 
 
-def lix(of: TextCounts) -> float:
+def lix(of: TextCounts) -> Numbers:
     """Return Björnsson's LIX: sentence length and share of long words."""
-    return words_per_sentence(of) + 100 * of.long_words / of.words if of.words else 0.0
+    return _where(of.words, words_per_sentence(of) + _per(100 * of.long_words, of.words))
 
 
-def rix(of: TextCounts) -> float:
+def rix(of: TextCounts) -> Numbers:
     """Return Anderson's RIX: long words per sentence."""
     return _per(of.long_words, of.sentences)
 
 
-def mcalpine_eflaw(of: TextCounts) -> float:
+def mcalpine_eflaw(of: TextCounts) -> Numbers:
     """Return McAlpine's EFLAW: words and short words per sentence."""
     return _per(of.words + of.mini_words, of.sentences)
 
 
-FORMULAS: dict[str, tuple[Callable[[TextCounts], float], float, float]] = {
+FORMULAS: dict[str, tuple[Callable[[TextCounts], Numbers], float, float]] = {
     "Flesch reading ease": (flesch_reading_ease, -100, 121.22),
     "Flesch-Kincaid grade": (flesch_kincaid_grade, -5, 40),
     "Gunning fog": (gunning_fog, 0, 50),
@@ -134,6 +137,7 @@ class Readability:
         """Return a (len(texts), len(columns)) float32 array."""
         rows = np.full((len(texts), len(self.columns)), np.nan, dtype=np.float32)
         english = [row for row, text in enumerate(texts) if is_english(text)]
-        for row, counts in zip(english, token_table().count_all([texts[row] for row in english]), strict=True):
-            rows[row] = [min(max(formula(counts), low), high) for formula, low, high in FORMULAS.values()]
+        counts = token_table().count_all([texts[row] for row in english])
+        for column, (formula, low, high) in enumerate(FORMULAS.values()):
+            rows[english, column] = np.clip(formula(counts), low, high)
         return rows

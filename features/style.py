@@ -5,9 +5,10 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.blocks import Floats
-from features.phrases import KINDS, count_phrases, has_phrase, plain
+from features.phrases import KINDS, count_all, count_in_words, count_signs, has_phrase, plain, some_words
 from features.text import pieces
 
 _GREETING = 60
@@ -67,23 +68,50 @@ class Style:
     def compute(self, texts: Sequence[str]) -> Floats:
         """Return a (len(texts), len(columns)) float32 array; all 0 for an empty text."""
         rows = np.zeros((len(texts), len(self.columns)), dtype=np.float32)
-        for row, text in enumerate(texts):
-            if text and not text.isspace():
-                rows[row] = _numbers(text)
+        filled = [row for row, text in enumerate(texts) if text and not text.isspace()]
+        if filled:
+            said = [texts[row] for row in filled]
+            lowered = [plain(text).strip() for text in said]
+            parts = (
+                count_all(lowered),
+                _counted([(text[:_OPENING], _OPENING_WORDS, False) for text in lowered]),
+                _counted([(text[:_GREETING], None, False) for text in lowered]),
+                _counted([(text[-_ENDING:], _ENDING_WORDS, True) for text in lowered]),
+            )
+            counts = zip(*(part.tolist() for part in parts), strict=True)
+            rows[filled] = [
+                _numbers(text, low[-1], *each) for text, low, each in zip(said, lowered, counts, strict=True)
+            ]
         return rows
 
 
-def _numbers(text: str) -> list[float]:
-    """Return the numbers of one text, in the order of the columns."""
+def _counted(parts: Sequence[tuple[str, int | None, bool]]) -> NDArray[np.int64]:
+    """Count the phrases in the first or last words of short texts."""
+    found = count_in_words([some_words(*part) for part in parts])
+    for row, (text, _, _) in enumerate(parts):
+        if not text.isascii():
+            found[row] += count_signs(text)
+    return found
+
+
+def _numbers(
+    text: str, last: str, counts: list[int], opening: list[int], greeting: list[int], ending: list[int]
+) -> list[float]:
+    """Return the numbers of one text, in the order of the columns.
+
+    Parameters
+    ----------
+    text : str
+        As it stands.
+    last : str
+        Its last character that is no white space, in lower case.
+    counts, opening, greeting, ending : list of int
+        Phrases of each of `KINDS` in all of it, and in these parts of it.
+    """
     headers, bullets, ordered, blocks, code_lines, tables, quoted, longest, filled, paragraphs = _lines(text)
     bold = len(_BOLD.findall(text)) if "**" in text or "__" in text else 0
     inline = max(0, text.count("`") - 3 * text.count("```")) // 2
-    lowered = plain(text).strip()
-    everywhere = dict(zip(KINDS, count_phrases(lowered), strict=True))
-    opening = count_phrases(lowered[:_OPENING], _OPENING_WORDS)
-    greeting = count_phrases(lowered[:_GREETING])
-    ending = count_phrases(lowered[-_ENDING:], _ENDING_WORDS, last=True)
-    last = lowered[-1]
+    everywhere = dict(zip(KINDS, counts, strict=True))
     lists = bullets + ordered
     return [
         headers,

@@ -3,16 +3,17 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import filterfalse
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.blocks import Floats
-from features.text import SCRIPTS, blocks_of, script_of, sentences, words
+from features.text import PIECE, SCRIPTS, blocks_of, count_sentences, script_of, words
 
 _URL = re.compile(r"https?://|www\.", re.IGNORECASE)
-_MATHS_DELIMITERS = ("\\(", "\\[", "$$", "\\begin{")
+_MATHS_COMMANDS = ("\\(", "\\[", "\\begin{")
 _LATEX_COMMAND = re.compile(r"\\[a-zA-Z]{2,20}")
 # Counts of signs, wherever a sign has a full-width form counted with it.
 _SIGNS = {
@@ -64,9 +65,9 @@ class Surface:
     def compute(self, texts: Sequence[str]) -> Floats:
         """Return a (len(texts), len(columns)) float32 array."""
         rows = np.zeros((len(texts), len(self.columns)), dtype=np.float32)
-        for row, text in enumerate(texts):
-            if text:
-                rows[row] = _numbers(text)
+        filled = [row for row, text in enumerate(texts) if text]
+        if filled:
+            rows[filled] = _numbers([texts[row] for row in filled])
         return rows
 
 
@@ -97,75 +98,114 @@ class _Character(dict[str, tuple[int, ...]]):
 _CHARACTER = _Character()
 
 
-def _tally(text: str) -> list[int]:
-    """Count the characters of a text by what they are, in the order of `_PLACES`."""
-    totals = [0] * len(_PLACES)
-    counted: Iterable[tuple[str, int]]
-    if text.isascii():
-        codes = np.bincount(np.frombuffer(text.encode("ascii"), dtype=np.uint8))
-        met = np.flatnonzero(codes).tolist()
-        counted = zip(map(chr, met), codes[met].tolist(), strict=True)
-    else:
-        counted = Counter(text).items()
-    for character, times in counted:
-        for place in _CHARACTER[character]:
-            totals[place] += times
+_ASCII = np.zeros((128, len(_PLACES)), dtype=np.int64)
+"""How often each ASCII character counts at each of `_PLACES`."""
+for _code in range(128):
+    _ASCII[_code, list(_CHARACTER[chr(_code)])] = 1
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+
+
+def _tallies(texts: Sequence[str]) -> NDArray[np.int64]:
+    """Count the characters of each text by what they are: (len(texts), len(_PLACES))."""
+    codes = np.empty((len(texts), 128), dtype=np.int64)
+    for row, text in enumerate(texts):
+        data = text.encode("ascii", "ignore")
+        if len(data) <= PIECE:
+            codes[row] = np.bincount(np.frombuffer(data, dtype=np.uint8), minlength=128)
+        else:
+            parts = (data[start : start + PIECE] for start in range(0, len(data), PIECE))
+            codes[row] = sum(np.bincount(np.frombuffer(part, dtype=np.uint8), minlength=128) for part in parts)
+    totals: NDArray[np.int64] = codes @ _ASCII
+    for row, text in enumerate(texts):
+        if not text.isascii():
+            for piece in blocks_of(text):
+                for character, times in Counter("".join(_BEYOND_ASCII.findall(piece))).items():
+                    for place in _CHARACTER[character]:
+                        totals[row, place] += times
     return totals
 
 
-def _numbers(text: str) -> list[float]:
-    """Return the numbers of one text that is not empty, in the order of the columns."""
-    tally = _tally(text)
-    kinds = dict(zip(_KINDS, tally[len(SCRIPTS) :], strict=False))
-    scripts = tally[: len(SCRIPTS)]
-    signs = tally[len(SCRIPTS) + len(_KINDS) :]
-    letters = sum(scripts) or 1
-    length = len(text)
-    n_words, unique, word_characters, shouted, numbers = _word_counts(text)
-    n_sentences = sum(1 for _ in sentences(text))
-    lines = text.count("\n") + 1
-    return [
-        length,
-        math.log1p(length),
-        n_words,
-        math.log1p(n_words),
-        n_sentences,
-        math.log1p(n_sentences),
-        lines,
+def _numbers(texts: Sequence[str]) -> NDArray[np.float64]:
+    """Return the numbers of texts that are not empty, in the order of the columns: (len(texts), len(columns))."""
+    tallies = _tallies(texts)
+    kind = {name: tallies[:, place] for name, place in _PLACES.items()}
+    scripts, signs = tallies[:, : len(SCRIPTS)], tallies[:, len(SCRIPTS) + len(_KINDS) :]
+    letters = np.maximum(scripts.sum(axis=1), 1)
+    length = np.fromiter(map(len, texts), np.int64, len(texts))
+    several = zip(texts, kind["capitals"].tolist(), kind["digits"].tolist(), strict=True)
+    words_of = np.array([_word_counts(*each) for each in several], dtype=np.int64)
+    n_words, unique, characters, shouted, numbers = words_of.T
+    n_sentences = np.array([count_sentences(text) for text in texts], dtype=np.int64)
+    marks = np.array([_marks(text) for text in texts], dtype=np.int64)
+    lines = marks[:, 0] + 1
+    return np.column_stack(
+        [
+            length,
+            _log1p(length),
+            n_words,
+            _log1p(n_words),
+            n_sentences,
+            _log1p(n_sentences),
+            lines,
+            marks[:, 1],
+            n_words / np.maximum(1, n_sentences),
+            n_words / lines,
+            characters / np.maximum(1, n_words),
+            unique / np.maximum(1, n_words),
+            kind["digits"] / length,
+            kind["capitals"] / letters,
+            shouted,
+            kind["punctuation"] / length,
+            kind["spaces"] / length,
+            1 - kind["ASCII"] / length,
+            scripts / letters[:, None],
+            signs,
+            numbers,
+            marks[:, 2:],
+        ]
+    )
+
+
+def _log1p(counts: NDArray[np.int64]) -> list[float]:
+    """Return the logarithms; by Python, since NumPy's differ in the last bit from one processor to another."""
+    return list(map(math.log1p, counts.tolist()))
+
+
+def _marks(text: str) -> tuple[int, int, int, int, int]:
+    """Count line ends, blank lines, URLs, delimiters of maths, and LaTeX commands."""
+    return (
+        text.count("\n"),
         text.count("\n\n"),
-        n_words / max(1, n_sentences),
-        n_words / lines,
-        word_characters / max(1, n_words),
-        unique / max(1, n_words),
-        kinds["digits"] / length,
-        kinds["capitals"] / letters,
-        shouted,
-        kinds["punctuation"] / length,
-        kinds["spaces"] / length,
-        1 - kinds["ASCII"] / length,
-        *(count / letters for count in scripts),
-        *signs,
-        numbers,
         len(_URL.findall(text)) if "://" in text or "www." in text or "WWW." in text else 0,
-        sum(map(text.count, _MATHS_DELIMITERS)),
+        text.count("$$") + (sum(map(text.count, _MATHS_COMMANDS)) if "\\" in text else 0),
         len(_LATEX_COMMAND.findall(text)) if "\\" in text else 0,
-    ]
+    )
 
 
-def _word_counts(text: str) -> tuple[int, int, int, int, int]:
-    """Count words, distinct words (case folded), characters in words, words in capitals, and words led by a digit."""
+def _word_counts(text: str, capitals: int, digits: int) -> tuple[int, int, int, int, int]:
+    """Count words, distinct words (case folded), characters in words, words in capitals, and words led by a digit.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+    capitals, digits : int
+        How many of them it holds: none is looked for where there is none.
+    """
     n_words = characters = shouted = numbers = 0
     lowered: set[str] = set()
     hashed: list[NDArray[np.int64]] = []
     for piece in blocks_of(text):
         found = words(piece)
         n_words += len(found)
-        characters += sum(map(len, found))
+        characters += len("".join(found))
         distinct = set(found)
-        loud = {word for word in distinct if len(word) > 1 and word.isupper()}
-        led = {word for word in distinct if word[0].isdecimal()}
-        shouted += sum(map(loud.__contains__, found)) if loud else 0
-        numbers += sum(map(led.__contains__, found)) if led else 0
+        if capitals:
+            loud = {word for word in filter(str.isupper, distinct) if len(word) > 1}
+            shouted += sum(map(loud.__contains__, found)) if loud else 0
+        if digits:
+            led = {word for word in filterfalse(str.isalpha, distinct) if word[0].isdecimal()}
+            numbers += sum(map(led.__contains__, found)) if led else 0
         lowered = set(map(str.lower, distinct))
         if len(piece) < len(text):
             # A set of all the words of a very long text would be larger than the text; eight bytes a word are not.

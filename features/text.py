@@ -2,7 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 PIECE = 1 << 15
 """Characters looked at in one go: long texts are read piece by piece, so that lists of words stay small."""
@@ -16,13 +20,16 @@ _CJK = (
 )
 _HAS_CJK = re.compile(f"[{_CJK}]")
 # For ASCII text this is several times faster than a search for words, and finds the same.
-_ASCII_SPACED = {code: None if code == 0x27 else chr(code) if chr(code).isalnum() else " " for code in range(128)}
-_APOSTROPHES = {0x27: None, 0x2019: None}
+_ASCII_SPACED = bytes(code if chr(code).isalnum() else 0x20 for code in range(128)) + bytes(128)
+BEFORE_CJK = 0x3005
+"""Code points from here on may be Chinese or Japanese."""
+_SPACED = np.array([code if chr(code).isalnum() else 0x20 for code in range(BEFORE_CJK)], dtype="<u4")
 _PLAIN_WORD = re.compile(r"[^\W_]+")
 _ANY_WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
 _ASCII_LETTER = re.compile(r"[A-Za-z]")
+_NOT_ASCII_LETTERS = bytes(code for code in range(128) if not chr(code).isalpha())
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 _LETTER = re.compile(r"[^\W\d_]")
-_OTHER_LETTER = re.compile(r"[^\W\d_a-zA-Z]")
 _SPACE = re.compile(r"\s")
 # Where a sentence ends: at marks that end one anywhere, and at the first of . ! ? in a row, with the rest of the row,
 # before white space. A row is entered only at its first mark and given back never, so that no text is read twice over.
@@ -105,17 +112,23 @@ def blocks_of(text: str, size: int = PIECE) -> Iterator[str]:
         yield text[start:] if start else text
 
 
+def code_points(text: str) -> NDArray[np.uint32]:
+    """Return the code points of a text, lone surrogates too."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+
+
 def words(text: str) -> list[str]:
     """Return the words of a text: runs of letters and digits; each Han and kana sign is a word of its own.
 
     Apostrophes are dropped: `don't` is the word `dont`.
     """
     if text.isascii():
-        return text.translate(_ASCII_SPACED).split()
-    text = text.translate(_APOSTROPHES)
-    if not _HAS_CJK.search(text):
-        return _PLAIN_WORD.findall(text)
-    return _ANY_WORD.findall(text)
+        return text.encode("ascii").translate(_ASCII_SPACED, b"'").decode("ascii").split()
+    text = text.replace("'", "").replace("’", "")
+    codes = code_points(text)
+    if not len(codes) or codes.max() < BEFORE_CJK:
+        return _SPACED[codes].tobytes().decode("utf-32-le").split()
+    return _ANY_WORD.findall(text) if _HAS_CJK.search(text) else _PLAIN_WORD.findall(text)
 
 
 def sentences(text: str) -> Iterator[str]:
@@ -139,6 +152,22 @@ def sentences(text: str) -> Iterator[str]:
         yield from _bounded(text[start:])
 
 
+def sentence_list(text: str) -> Sequence[str]:
+    """Return the sentences of a text in a list, remembered for a while where the text is short."""
+    return list(sentences(text)) if len(text) > PIECE else remembered_sentences(text)
+
+
+@lru_cache(maxsize=512)
+def remembered_sentences(text: str) -> tuple[str, ...]:
+    """Return the sentences of a short text; those of the last texts are kept."""
+    return tuple(sentences(text))
+
+
+def count_sentences(text: str) -> int:
+    """Count the sentences of a text."""
+    return sum(1 for _ in sentences(text)) if len(text) > PIECE else len(remembered_sentences(text))
+
+
 def _bounded(sentence: str) -> Iterator[str]:
     """Yield a sentence stripped, and in parts where it is too long."""
     for part in blocks_of(sentence, LONGEST_SENTENCE):
@@ -155,10 +184,12 @@ def script_of(letter: str) -> int:
 
 def script_counts(text: str) -> list[int]:
     """Count the letters of a text by script, in the order of `SCRIPTS`."""
-    counts = [len(_ASCII_LETTER.findall(text))] + [0] * (len(SCRIPTS) - 1)
+    ascii_letters = text.encode("ascii", "ignore").translate(None, _NOT_ASCII_LETTERS)
+    counts = [len(ascii_letters)] + [0] * (len(SCRIPTS) - 1)
     if not text.isascii():
-        for letter, times in Counter(_OTHER_LETTER.findall(text)).items():
-            counts[script_of(letter)] += times
+        for letter, times in Counter("".join(_BEYOND_ASCII.findall(text))).items():
+            if letter.isalnum() and not letter.isdecimal():
+                counts[script_of(letter)] += times
     return counts
 
 

@@ -1,20 +1,29 @@
-"""vaderSentiment's score of a sentence, value for value, without the library's cost that grows with its square.
+"""vaderSentiment's scores of many sentences at once, value for value, in time that grows with their length alone.
 
 The library lower-cases the whole sentence again for each word it looks at, and walks over all of its characters in
-search of emoji. Here what its rules ask of a word is worked out once per distinct word, and only the words of its
-lexicon are weighed; the arithmetic is the library's, in its order, so that the scores are equal and not merely close.
-Source: vaderSentiment 3.3.2, `SentimentIntensityAnalyzer.polarity_scores`.
+search of emoji. Here what its rules ask of a word is worked out once per distinct word, and the rules are applied to
+the lexicon's words of all the sentences at once, step by step; the arithmetic is the library's, in its order, so that
+the scores are equal and not merely close. Source: vaderSentiment 3.3.2, `SentimentIntensityAnalyzer.polarity_scores`.
 """
 
-import math
-import re
 import string
+from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import chain, repeat
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 _KNOWN_WORDS = 100_000
 _LONGEST_KNOWN = 40
 """Characters above which a word is not remembered: it will hardly come again."""
+_NO_WORD, _OTHER, _CONTRACTED = 0, 1, 2
+"""Numbers of no word, of a word that no rule asks about, and of a word with n't that the library does not list."""
 
 
 class Scores(NamedTuple):
@@ -26,67 +35,110 @@ class Scores(NamedTuple):
     compound: float
 
 
-_NEUTRAL = Scores(0.0, 1.0, 0.0, 0.0)
-_EMPTY = Scores(0.0, 0.0, 0.0, 0.0)
+class _Asked:
+    """The words that the rules ask about, numbered, and what they ask of each.
+
+    A word as it stands in a text has the code `2 * number + (it is in capitals)`; the arrays are by code.
+    """
+
+    def __init__(self, lexicon: dict[str, float], boosters: dict[str, float], negations: Iterable[str]) -> None:
+        negations = frozenset(negations)
+        marked = "no or nor never so this without doubt least at very kind of but".split()
+        phrases = [phrase.split() for phrase in (*_library().SPECIAL_CASES, *boosters) if " " in phrase]
+        words = dict.fromkeys((*lexicon, *boosters, *negations, *marked, *chain.from_iterable(phrases)))
+        self.numbers = {word: number for number, word in enumerate(words, _CONTRACTED + 1)}
+        self.marks = {word: 2 * self.numbers[word] for word in marked}
+        count = 2 * (len(self.numbers) + _CONTRACTED + 1)
+        self.valence: Floats = np.zeros(count)
+        self.boost: Floats = np.zeros(count)
+        self.in_lexicon: Flags = np.zeros(count, dtype=np.bool_)
+        self.boosts: Flags = np.zeros(count, dtype=np.bool_)
+        self.negates: Flags = np.zeros(count, dtype=np.bool_)
+        self.capitals: Flags = np.arange(count) % 2 == 1
+        self.negates[2 * _CONTRACTED : 2 * _CONTRACTED + 2] = True
+        for word, number in self.numbers.items():
+            both = slice(2 * number, 2 * number + 2)
+            self.in_lexicon[both], self.valence[both] = word in lexicon, lexicon.get(word, 0.0)
+            self.boosts[both], self.boost[both] = word in boosters, boosters.get(word, 0.0)
+            self.negates[both] = word in negations or "n't" in word
+        # The last two words of each idiom and of each booster of several words: without them none can be there.
+        ends = np.array([[self.numbers[word] for word in phrase[-2:]] for phrase in phrases], dtype=np.int64)
+        self.first_of_end: Flags = np.zeros(count, dtype=np.bool_)
+        self.first_of_end[np.concatenate([2 * ends[:, 0], 2 * ends[:, 0] + 1])] = True
+        self.count = count
+        self.ends: Ints = np.unique(ends[:, 0] * count + ends[:, 1])
 
 
 class Vader:
     """Scores sentences as `SentimentIntensityAnalyzer().polarity_scores` does."""
 
     def __init__(self) -> None:
-        import vaderSentiment.vaderSentiment as library  # noqa: N813
-
+        library = _library()
         analyzer = library.SentimentIntensityAnalyzer()
         self._but_check = analyzer._but_check
-        self._lexicon: dict[str, float] = analyzer.lexicon
         self._emojis: dict[str, str] = analyzer.emojis
-        self._emoji = re.compile("[" + "".join(re.escape(sign) for sign in self._emojis if len(sign) == 1) + "]")
+        signs = [ord(sign) for sign in self._emojis if len(sign) == 1]
+        self._is_emoji: Flags = np.isin(np.arange(max(signs) + 2), signs)
         self._boosters: dict[str, float] = library.BOOSTER_DICT
         self._special: dict[str, float] = library.SPECIAL_CASES
-        self._phrase_starts = {
-            " ".join(phrase.split()[:2]) for phrase in (*self._special, *self._boosters) if " " in phrase
-        }
-        self._negations = frozenset(library.NEGATE)
         self._negated_by: float = library.N_SCALAR
         self._capitals_add: float = library.C_INCR
-        self._normalize = library.normalize
-        # What is known of words as they stand in a text: bare and in lower case, whether in the lexicon, in capitals.
-        self._words: dict[str, str] = {}
-        self._weighty: set[str] = set()
-        self._capitals: set[str] = set()
+        self._asked = _Asked(analyzer.lexicon, self._boosters, library.NEGATE)
+        self._least_counts = "least" not in analyzer.lexicon
+        self._known: dict[str, int] = {}
 
     def score(self, sentence: str, remember: bool = True) -> Scores:
-        """Return the four scores of one sentence, rounded as the library rounds them.
+        """Return the four scores of one sentence; arguments as in `score_all`."""
+        return Scores(*self.score_all([sentence], remember)[0].tolist())
+
+    def score_all(self, sentences: Sequence[str], remember: bool = True) -> Floats:
+        """Return the (n, 4) scores of n sentences in the order of `Scores`, rounded as the library rounds them.
 
         Parameters
         ----------
-        sentence : str
-            Any text; the time grows with its length.
+        sentences : sequence of n str
+            Any texts; each is scored by itself, and the time grows with their length.
         remember : bool
             False where so many new words would come that they should not be kept in memory.
         """
-        if not sentence.isascii():
-            sentence = self._without_emoji(sentence)
-        tokens = sentence.split()
-        words = self._words
-        new = [token for token in tokens if token not in words]
-        if new:
-            self._learn(tokens)
-        if self._weighty.isdisjoint(tokens):
-            scores = _NEUTRAL if tokens else _EMPTY
-        else:
-            scores = self._weigh(tokens, sentence)
-        for token in new:
-            if not remember or len(token) > _LONGEST_KNOWN:
-                words.pop(token, None)
-                self._weighty.discard(token)
-                self._capitals.discard(token)
-        return scores
+        texts = self._without_emoji(sentences)
+        split = list(map(str.split, texts))
+        lengths = np.fromiter(map(len, split), np.int64, len(split))
+        found = np.zeros((len(split), 4))
+        found[lengths > 0, 1] = 1.0
+        tokens = list(chain.from_iterable(split))
+        codes = self._codes(tokens, remember)
+        ends = np.cumsum(lengths)
+        at = np.flatnonzero(self._asked.in_lexicon[codes] & ~self._asked.boosts[codes])
+        if not len(at):
+            return found
+        of = np.searchsorted(ends, at, side="right")
+        around = _Around.of(codes, at, ends - lengths, ends, of)
+        loud = np.bincount(
+            np.searchsorted(ends, np.flatnonzero(self._asked.capitals[codes]), side="right"), minlength=len(split)
+        )
+        mixed = ((loud > 0) & (loud < lengths))[of]
+        valence = self._valence(around, mixed, self._with_idioms(codes, ends, of), split, of)
+        valence = self._after_but(codes, ends, around, valence, split, of)
+        felt = np.unique(of)
+        found[felt] = _summed(valence, of, felt, lengths, [texts[place] for place in felt.tolist()])
+        return found
 
-    def _without_emoji(self, sentence: str) -> str:
+    def _without_emoji(self, sentences: Sequence[str]) -> list[str]:
         """Put an emoji's description in its place, as the library does, with a space before it."""
-        if not self._emoji.search(sentence):
-            return sentence
+        texts = list(sentences)
+        beyond = [place for place, text in enumerate(texts) if not text.isascii()]
+        joined = "".join([texts[place] for place in beyond])
+        codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+        at = np.flatnonzero(self._is_emoji[np.minimum(codes, len(self._is_emoji) - 1)])
+        if len(at):
+            ends = np.cumsum([len(texts[place]) for place in beyond])
+            for one in np.unique(np.searchsorted(ends, at, side="right")).tolist():
+                texts[beyond[one]] = self._described(texts[beyond[one]])
+        return texts
+
+    def _described(self, sentence: str) -> str:
+        """Return one sentence with the descriptions of its emoji."""
         parts: list[str] = []
         after_space = True
         for character in sentence:
@@ -99,123 +151,86 @@ class Vader:
                 after_space = False
         return "".join(parts)
 
-    def _learn(self, tokens: list[str]) -> None:
-        """Work out what the rules ask of words; forget the others when there are too many."""
-        if len(self._words) + len(tokens) > _KNOWN_WORDS:
-            self._words.clear()
-            self._weighty.clear()
-            self._capitals.clear()
-        for token in tokens:
-            if token not in self._words:
-                bare = token.strip(string.punctuation)
-                if len(bare) <= 2:
-                    bare = token  # an emoticon, most likely
-                self._words[token] = lower = bare.lower()
-                if lower in self._lexicon:
-                    self._weighty.add(token)
-                if bare.isupper():
-                    self._capitals.add(token)
+    def _codes(self, tokens: list[str], remember: bool) -> NDArray[np.int32]:
+        """Return the code of each word; forget the others when there are too many."""
+        codes = np.fromiter(map(self._known.get, tokens, repeat(_NO_WORD)), np.int32, len(tokens))
+        unknown = np.flatnonzero(codes == _NO_WORD)
+        if len(unknown):
+            met = [tokens[place] for place in unknown.tolist()]
+            learnt = self._learnt(list(dict.fromkeys(met)))
+            codes[unknown] = list(map(learnt.__getitem__, met))
+            if remember and len(learnt) <= _KNOWN_WORDS:
+                if len(self._known) + len(learnt) > _KNOWN_WORDS:
+                    self._known.clear()
+                self._known.update(each for each in learnt.items() if len(each[0]) <= _LONGEST_KNOWN)
+        return codes
 
-    def _weigh(self, tokens: list[str], sentence: str) -> Scores:
-        """Apply the rules to a sentence with at least one word of the lexicon."""
-        lowered = list(map(self._words.__getitem__, tokens))
-        weighty = self._weighty
-        mixed = not self._capitals.isdisjoint(tokens) and not self._capitals.issuperset(tokens)
-        last = len(tokens) - 1
-        sentiments: list[float] = [0] * len(tokens)
-        for i in [i for i, token in enumerate(tokens) if token in weighty]:
-            word = lowered[i]
-            if word in self._boosters or (i < last and word == "kind" and lowered[i + 1] == "of"):
-                continue
-            sentiments[i] = self._valence(tokens, lowered, i, mixed)
-        if "but" in lowered:
-            sentiments = self._but_check(lowered, sentiments)
-        return self._summed(sentiments, sentence)
+    def _learnt(self, tokens: list[str]) -> dict[str, int]:
+        """Work out the codes of words as they stand in a text."""
+        bare = list(map(_bare, tokens))
+        numbers = map(self._asked.numbers.get, map(str.lower, bare), repeat(_OTHER))
+        return {
+            token: 2 * (_CONTRACTED if number == _OTHER and "n't" in word.lower() else number) + word.isupper()
+            for token, word, number in zip(tokens, bare, numbers, strict=True)
+        }
 
-    def _summed(self, sentiments: list[float], sentence: str) -> Scores:
-        """Sum the valences of a sentence up: the library's `score_valence` and what it calls."""
-        felt = [sentiment for sentiment in sentiments if sentiment]
-        neutral = len(sentiments) - len(felt)
-        total = positive = negative = 0.0
-        for sentiment in felt:
-            total += sentiment
-            if sentiment > 0:
-                positive += sentiment + 1
-            else:
-                negative += sentiment - 1
-        emphasis = _emphasis(sentence)
-        if total > 0:
-            total += emphasis
-        elif total < 0:
-            total -= emphasis
-        if positive > math.fabs(negative):
-            positive += emphasis
-        elif positive < math.fabs(negative):
-            negative -= emphasis
-        words = positive + math.fabs(negative) + neutral
-        return Scores(
-            round(math.fabs(negative / words), 3),
-            round(math.fabs(neutral / words), 3),
-            round(math.fabs(positive / words), 3),
-            round(self._normalize(total), 4),
-        )
+    def _with_idioms(self, codes: NDArray[np.int32], ends: Ints, of: Ints) -> Flags:
+        """Tell of each word of the lexicon whether its sentence could hold an idiom or a booster of several words."""
+        first = np.flatnonzero(self._asked.first_of_end[codes[:-1]])
+        pairs = (codes[first].astype(np.int64) >> 1) * self._asked.count + (codes[first + 1] >> 1)
+        holding = np.searchsorted(ends, first[np.isin(pairs, self._asked.ends)], side="right")
+        held: Flags = np.isin(of, holding) if len(holding) else np.zeros(len(of), dtype=np.bool_)
+        return held
 
-    def _valence(self, tokens: list[str], lowered: list[str], i: int, mixed: bool) -> float:
-        """Return the valence of the lexicon word at place `i` with what stands around it."""
-        valence = base = self._lexicon[lowered[i]]
-        if lowered[i] == "no" and i != len(lowered) - 1 and lowered[i + 1] in self._lexicon:
-            valence = 0.0
-        if i and (
-            lowered[i - 1] == "no"
-            or (i > 1 and lowered[i - 2] == "no")
-            or (i > 2 and lowered[i - 3] == "no" and lowered[i - 1] in ("or", "nor"))
-        ):
-            valence = base * self._negated_by
-        if mixed and tokens[i] in self._capitals:
-            valence += self._capitals_add if valence > 0 else -self._capitals_add
-        for back in range(1, min(i, 3) + 1):
-            before = lowered[i - back]
-            if before in self._lexicon:
-                continue
-            if before in self._boosters:
-                boost = self._boosters[before]
-                if valence < 0:
-                    boost *= -1
-                if mixed and tokens[i - back] in self._capitals:
-                    boost += self._capitals_add if valence > 0 else -self._capitals_add
-                if boost and back > 1:
-                    boost = boost * (0.95 if back == 2 else 0.9)
-                valence = valence + boost
-            valence = self._negated(lowered, i, back, valence)
+    def _valence(
+        self, around: "_Around", mixed: Flags, idiomatic: Flags, split: Sequence[list[str]], of: Ints
+    ) -> Floats:
+        """Return the valence of each word of the lexicon with what stands around it: `sentiment_valence`."""
+        asked, mark = self._asked, around.mark(self._asked)
+        own, before = around.own, around.before
+        base = asked.valence[own]
+        valence = np.where(mark(own, "no") & asked.in_lexicon[around.behind], 0.0, base)
+        one, two, three = before
+        no = mark(one, "no") | mark(two, "no") | (mark(three, "no") & mark(one, "or", "nor"))
+        valence = np.where(no, base * self._negated_by, valence)
+        add = self._capitals_add
+        valence = np.where(mixed & asked.capitals[own], valence + np.where(valence > 0, add, -add), valence)
+        for back, code in enumerate(before, 1):
+            boost = asked.boost[code]
+            boost = np.where(valence < 0, -boost, boost)
+            loud = asked.boosts[code] & mixed & asked.capitals[code]
+            boost = np.where(loud, boost + np.where(valence > 0, add, -add), boost)
+            if back > 1:
+                boost = boost * (0.95 if back == 2 else 0.9)
+            changed = self._negated(mark, before, back, np.where(asked.boosts[code], valence + boost, valence))
+            there = (code > _NO_WORD) & ~asked.in_lexicon[code]
             if back == 3:
-                valence = self._idioms(lowered, i, valence)
-        if i > 0 and lowered[i - 1] == "least" and "least" not in self._lexicon:
-            if i == 1 or lowered[i - 2] not in ("at", "very"):
-                valence = valence * self._negated_by
-        return valence
+                for place in np.flatnonzero(there & idiomatic).tolist():
+                    lowered = [_bare(token).lower() for token in split[of[place]]]
+                    changed[place] = self._idioms(lowered, int(around.place[place]), float(changed[place]))
+            valence = np.where(there, changed, valence)
+        if self._least_counts:
+            least = mark(one, "least") & ((around.place == 1) | ~mark(two, "at", "very"))
+            valence = np.where(least, valence * self._negated_by, valence)
+        # The library leaves the first word of `kind of` out.
+        return np.where(mark(own, "kind") & mark(around.behind, "of"), 0.0, valence)
 
-    def _negated(self, lowered: list[str], i: int, back: int, valence: float) -> float:
+    def _negated(self, mark: "_Mark", before: Sequence[NDArray[np.int32]], back: int, valence: Floats) -> Floats:
         """Apply the negation that may stand `back` words before."""
+        one, two, three = before
+        negated = self._asked.negates[before[back - 1]]
+        more = np.zeros(len(valence), dtype=np.bool_)
         if back == 2:
-            if lowered[i - 2] == "never" and lowered[i - 1] in ("so", "this"):
-                return valence * 1.25
-            if lowered[i - 2] == "without" and lowered[i - 1] == "doubt":
-                return valence
+            more = mark(two, "never") & mark(one, "so", "this")
+            negated = negated & ~(mark(two, "without") & mark(one, "doubt"))
         elif back == 3:
             # The library's `and` and `or` bind so that the word right before is enough; kept as it is.
-            emphasis = ("so", "this")
-            if lowered[i - 1] in emphasis or (lowered[i - 3] == "never" and lowered[i - 2] in emphasis):
-                return valence * 1.25
-            if lowered[i - 3] == "without" and "doubt" in (lowered[i - 2], lowered[i - 1]):
-                return valence
-        word = lowered[i - back]
-        return valence * self._negated_by if word in self._negations or "n't" in word else valence
+            more = (mark(three, "never") & mark(two, "so", "this")) | mark(one, "so", "this")
+            negated = negated & ~(mark(three, "without") & (mark(two, "doubt") | mark(one, "doubt")))
+        return np.where(more, valence * 1.25, np.where(negated, valence * self._negated_by, valence))
 
     def _idioms(self, lowered: list[str], i: int, valence: float) -> float:
         """Apply special phrases around the word at place `i` >= 3, and boosters of two words before it."""
-        pairs = [f"{lowered[place]} {lowered[place + 1]}" for place in range(i - 3, min(i + 1, len(lowered) - 1))]
-        if self._phrase_starts.isdisjoint(pairs):
-            return valence
         three, two, one, zero = lowered[i - 3 : i + 1]
         phrases = (f"{one} {zero}", f"{two} {one} {zero}", f"{two} {one}", f"{three} {two} {one}", f"{three} {two}")
         for phrase in phrases:
@@ -231,12 +246,128 @@ class Vader:
             valence = valence + self._boosters.get(phrase, 0.0)
         return valence
 
+    def _after_but(
+        self,
+        codes: NDArray[np.int32],
+        ends: Ints,
+        around: "_Around",
+        valence: Floats,
+        split: Sequence[list[str]],
+        of: Ints,
+    ) -> Floats:
+        """Have the library weigh what stands before and behind the first `but` of a sentence."""
+        but = np.flatnonzero(codes & ~1 == self._asked.marks["but"])
+        for sentence in np.unique(np.searchsorted(ends, but, side="right")).tolist():
+            rows = slice(*np.searchsorted(of, [sentence, sentence + 1]).tolist())
+            places = around.place[rows].tolist()
+            if places:
+                sentiments: list[float] = [0] * len(split[sentence])
+                for place, felt in zip(places, valence[rows].tolist(), strict=True):
+                    sentiments[place] = felt
+                sentiments = self._but_check([_bare(token) for token in split[sentence]], sentiments)
+                valence[rows] = [sentiments[place] for place in places]
+        return valence
 
-def _emphasis(sentence: str) -> float:
+
+class _Mark:
+    """Tells of codes whether they are those of some words, in capitals or not."""
+
+    def __init__(self, marks: dict[str, int]) -> None:
+        self._marks = marks
+
+    def __call__(self, codes: NDArray[np.int32], *words: str) -> Flags:
+        low = codes & ~1
+        found: Flags = low == self._marks[words[0]]
+        for word in words[1:]:
+            found = found | (low == self._marks[word])
+        return found
+
+
+class _Around(NamedTuple):
+    """The words of the lexicon in some sentences, and the codes of the words around each; 0 where there is none."""
+
+    place: Ints
+    """Of the word in its sentence."""
+    own: NDArray[np.int32]
+    before: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
+    behind: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, codes: NDArray[np.int32], at: Ints, starts: Ints, ends: Ints, sentence: Ints) -> "_Around":
+        """Look around the words at the places `at` of all the words; `sentence` is the sentence of each."""
+        place = at - starts[sentence]
+        one, two, three = (np.where(place >= back, codes[np.maximum(at - back, 0)], _NO_WORD) for back in (1, 2, 3))
+        last = at + 1 >= ends[sentence]
+        behind = np.where(last, _NO_WORD, codes[np.where(last, at, at + 1)])
+        return cls(place, codes[at], (one, two, three), behind)
+
+    def mark(self, asked: _Asked) -> _Mark:
+        """Return what finds the words that rules name."""
+        return _Mark(asked.marks)
+
+
+def _summed(valence: Floats, of: Ints, felt: Ints, lengths: Ints, texts: Sequence[str]) -> Floats:
+    """Sum the valences of sentences up: the library's `score_valence` and what it calls.
+
+    Parameters
+    ----------
+    valence, of : (k,)
+        Of each word of the lexicon, its valence and its sentence.
+    felt : (m,)
+        The sentences with such a word.
+    lengths : (n,)
+        Words of each sentence.
+    texts : sequence of m str
+        Those of `felt`.
+    """
+
+    def by_sentence(weights: Floats) -> Floats:
+        # Adds in the order of the words, as the library does.
+        summed: Floats = np.bincount(of, weights, len(lengths))[felt]
+        return summed
+
+    total = by_sentence(valence)
+    positive = by_sentence(np.where(valence > 0, valence + 1, 0.0))
+    negative = by_sentence(np.where(valence < 0, valence - 1, 0.0))
+    neutral = lengths[felt] - by_sentence((valence != 0).astype(np.float64))
+    emphasis = _emphasis(texts)
+    total = total + np.sign(total) * emphasis
+    more_positive, more_negative = positive > np.abs(negative), positive < np.abs(negative)
+    positive = np.where(more_positive, positive + emphasis, positive)
+    negative = np.where(more_negative, negative - emphasis, negative)
+    words = positive + np.abs(negative) + neutral
+    compound = np.clip(total / np.sqrt(total * total + 15), -1.0, 1.0)
+    shares = (_rounded(np.abs(part / words), 3) for part in (negative, neutral, positive))
+    return np.stack([*shares, _rounded(compound, 4)], axis=1)
+
+
+def _emphasis(texts: Sequence[str]) -> Floats:
     """Return what up to four exclamation marks, and more than one question mark, add."""
-    questions = sentence.count("?")
-    asked = 0.0 if questions < 2 else questions * 0.18 if questions <= 3 else 0.96
-    return min(sentence.count("!"), 4) * 0.292 + asked
+    marks = np.array([(text.count("!"), text.count("?")) for text in texts], dtype=np.int64).reshape(-1, 2)
+    shouts, questions = marks.T
+    asked = np.where(questions < 2, 0.0, np.where(questions <= 3, questions * 0.18, 0.96))
+    return np.minimum(shouts, 4) * 0.292 + asked
+
+
+def _rounded(values: Floats, digits: int) -> Floats:
+    """Round as Python's `round` does, which looks at all the digits of a number that is nearly in the middle."""
+    scaled = values * 10**digits
+    found: Floats = np.rint(scaled) / 10**digits
+    middle = np.flatnonzero(np.abs(scaled - np.floor(scaled) - 0.5) < 1e-6)
+    found[middle] = [round(value, digits) for value in values[middle].tolist()]
+    return found
+
+
+def _bare(token: str) -> str:
+    """Return a word without the signs around it; what has no three characters then is an emoticon, most likely."""
+    bare = token.strip(string.punctuation)
+    return bare if len(bare) > 2 else token
+
+
+def _library():  # noqa: ANN202
+    from importlib import import_module
+
+    return import_module("vaderSentiment.vaderSentiment")
 
 
 @cache

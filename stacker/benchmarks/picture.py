@@ -54,6 +54,9 @@ def draw(path: Path, result: Mapping[str, Any]) -> None:
         ratio = stage["against_plain"]
         if ratio is not None:
             _write(drawing, WIDTH - 10, middle, f"{ratio['times']:.1f} x plain", {"text-anchor": "end"})
+        if stage["growth"] is not None:
+            told = f"time ~ rows^{stage['growth']:.2f}"
+            _write(drawing, WIDTH - 10, middle + 13, told, {"text-anchor": "end", "font-size": "10"})
         y += GAP
     with whole_file(path) as part:
         ElementTree.ElementTree(svg).write(part, encoding="utf-8", xml_declaration=True)

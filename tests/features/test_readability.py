@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from features.counts import TokenTable, easy_words, token_table
 from features.plain import pinned_textstat, plain_readability
 from features.readability import FORMULAS, Readability
+from features.text import pieces
 
 PIECES = [
     "the cat sat on the mat",
@@ -51,9 +52,8 @@ TEXT = st.one_of(
 
 
 def unclipped(texts: list[str]) -> np.ndarray:
-    return np.array(
-        [[formula(counts) for formula, _, _ in FORMULAS.values()] for counts in token_table().count_all(texts)]
-    )
+    counts = token_table().count_all(texts)
+    return np.column_stack([formula(counts) for formula, _, _ in FORMULAS.values()])
 
 
 @given(st.lists(TEXT, min_size=1, max_size=3))
@@ -101,8 +101,27 @@ def test_memory_of_words_is_bounded(monkeypatch):
     table = TokenTable()
     texts = [f"unusual{i} words{i} appear here; today." for i in range(60)]
     found = [table.count(text) for text in texts]
-    assert len(table._sums) <= 30
+    assert len(table._known) <= 20 and len(table._words) <= 20
     assert found == [token_table().count(text) for text in texts]
+
+
+def test_memory_of_kinds_of_words_is_bounded(monkeypatch):
+    monkeypatch.setattr("features.counts._KNOWN_ROWS", 5)
+    table = TokenTable()
+    texts = [f"{'x' * i} and {'word' * i}. Hm!" for i in range(1, 40)]
+    found = [table.count(text) for text in texts]
+    assert table._used < 15
+    assert found == [token_table().count(text) for text in texts]
+
+
+@given(st.lists(TEXT, min_size=1, max_size=4).map(" ".join))
+@settings(max_examples=100, deadline=None)
+def test_a_text_walked_in_parts_has_the_same_counts(text):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("features.counts._AT_ONCE", 0)
+        patch.setattr("features.counts.pieces", lambda text: pieces(text, size=7))
+        in_parts = TokenTable.count(token_table(), text)
+    assert in_parts == token_table().count(text)
 
 
 def test_easy_words_are_textstat_s():
@@ -116,7 +135,7 @@ def test_syllables_do_not_come_from_a_dictionary_that_would_be_downloaded():
     with pinned_textstat() as textstat:
         # Pyphen's patterns find no break in `area`; cmudict says three syllables.
         assert textstat.syllable_count("area") == 1
-    assert token_table().count("area").syllables == 1
+    assert token_table().count("area")["syllables"] == 1
 
 
 def test_nothing_is_imported_that_could_download():

@@ -1,11 +1,12 @@
-from collections.abc import Callable
+import time
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from vaderSentiment.vaderSentiment import BOOSTER_DICT, NEGATE, SPECIAL_CASES, SentimentIntensityAnalyzer
 
-from features.vader import Vader, vader
+from features.vader import Vader, _rounded, vader
 
 LIBRARY = SentimentIntensityAnalyzer()
 # What the rules ask about: every booster, negation and idiom, and lexicon words of many kinds.
@@ -53,8 +54,8 @@ def test_what_is_remembered_changes_nothing(remember: bool):
     sentences = ["A GOOD day!", "a good day", f"a {'g' * 50} good day", "A GOOD day!"]
     for sentence in sentences:
         assert tuple(fresh.score(sentence, remember=remember)) == the_library(sentence)
-    assert bool(fresh._words) == remember
-    assert "g" * 50 not in fresh._words
+    assert bool(fresh._known) == remember
+    assert "g" * 50 not in fresh._known
 
 
 def test_memory_of_words_is_bounded(monkeypatch: pytest.MonkeyPatch):
@@ -62,12 +63,30 @@ def test_memory_of_words_is_bounded(monkeypatch: pytest.MonkeyPatch):
     fresh = Vader()
     for i in range(40):
         assert tuple(fresh.score(f"word{i} GOOD bad{i} not bad")) == the_library(f"word{i} GOOD bad{i} not bad")
-        assert len(fresh._words) <= 10
+        assert len(fresh._known) <= 10
 
 
-def test_a_long_text_takes_time_in_proportion(counted_calls: Callable[[object, str], list[int]]):
-    """The valence of a word is worked out once a word, whatever the length: no cost that grows with its square."""
+@given(st.lists(SENTENCE, min_size=1, max_size=12))
+@settings(max_examples=150, deadline=None)
+def test_many_sentences_at_once_have_the_scores_of_each(sentences: list[str]):
+    assert [tuple(scores) for scores in vader().score_all(sentences).tolist()] == list(map(the_library, sentences))
+
+
+def test_no_sentence_has_no_scores():
+    assert vader().score_all([]).shape == (0, 4)
+
+
+@given(st.lists(st.floats(-1, 1) | st.integers(-20_000, 20_000).map(lambda half: half / 20_000), max_size=30))
+def test_rounding_is_that_of_python(values: list[float]):
+    for digits in (3, 4):
+        assert _rounded(np.array(values), digits).tolist() == [round(value, digits) for value in values]
+
+
+def test_a_long_text_takes_time_in_proportion():
+    """Whatever its length, a text is gone through once: no cost that grows with its square."""
     fresh = Vader()
-    calls = counted_calls(fresh, "_valence")
-    fresh.score("good bad " * 2000)
-    assert len(calls) == 4000
+    short, long = "good bad " * 2000, "good bad " * 64_000
+    fresh.score(short)
+    begun = time.process_time()
+    fresh.score(long)
+    assert time.process_time() - begun < 1.0

@@ -75,6 +75,15 @@ def test_every_stage_is_measured_against_the_plain_way(tmp_path: Path, capsys: p
     assert len(rows) == 1 + 2 * len(NAMES) and {len(row) for row in rows} == {len(rows[0])}
 
 
+def test_the_picture_tells_growth_and_ratio(tmp_path: Path):
+    measured_at = [{"rows": rows, "rows_per_second": 500.0} for rows in (100, 200)]
+    stage = {"name": "stack", "measured": measured_at, "growth": 1.04, "against_plain": {"times": 6.5}}
+    draw(tmp_path / "bench.svg", {"machine": {"told": "a machine"}, "stages": [stage, stage | {"growth": None}]})
+    drawn = ElementTree.parse(tmp_path / "bench.svg").getroot()
+    told = [element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert told.count("time ~ rows^1.04") == 1 and told.count("6.5 x plain") == 2
+
+
 def test_the_yardstick_does_the_same_work():
     """The same texts are looked at, and the plain embeddings are the project's own."""
     battles = sample_battles(6).battles
