@@ -17,6 +17,11 @@ FLOOR = 1e-6
 ALIKE = 300.0
 """Battles at which a stack leans on its own learners as much as on one that learnt before: on ten draws of Kaggle's
 rows the starter judge was worth more than 100 or 300 of them, and less than 1,000."""
+HOLD = 5.0
+"""How much harder than by `shrink` the weights are held where a learner learnt before. On the same draws (shrink 20) a
+stack of 100 votes was worse than the starter judge alone by 0.0113 of log loss, and is as good with this and without a
+temperature (0.0007 worse, 95 % interval -0.0013 to 0.0027); from 300 it is better by 0.0042 where it was by 0.0023. The
+tie offset stays free: holding it gained 0.002 more on these draws, but cost 0.02 on voters who hardly ever tie."""
 
 
 def margins_and_ties(probabilities: Floats) -> tuple[Floats, Floats]:
@@ -50,7 +55,7 @@ class Pool:
         Pull of the weights towards 1 / K each, in units of one battle's log loss; equal weights where data are few.
     prior : int or None
         Place of a learner that learnt before, from other battles: the pull then goes from it alone, where data are few,
-        to equal weights where they are many; at `ALIKE` battles it is half way.
+        to equal weights where they are many; at `ALIKE` battles it is half way. It is `HOLD` times as strong.
     """
 
     def __init__(
@@ -71,7 +76,7 @@ class Pool:
             start[:-1] *= own
             start[[self.prior % learners, learners + self.prior % learners]] += 1 - own
         share = weight / weight.sum()
-        pull = self.shrink / weight.sum()
+        pull = self.shrink * (1.0 if self.prior is None else HOLD) / weight.sum()
 
         def objective(theta: Floats) -> tuple[float, Floats]:
             w, v, offset = theta[:learners], theta[learners:-1], theta[-1]

@@ -18,6 +18,7 @@ from stacker.console import Screen, run_command
 from stacker.explain import baseline
 from stacker.judge import Judge
 from stacker.learners.base import FLIP, Floats
+from stacker.learners.starter import KIND as STARTER
 from stacker.learners.transformer.budget import share_read
 from stacker.learners.transformer.chosen import choose_transformers
 from stacker.learners.transformer.learner import TransformerLearner
@@ -146,6 +147,8 @@ def _results(params: Params, prepared: Prepared, level: Level0, predictions: dic
     scored = results.score_all(predictions, battles)
     best = results.best_learner(scored, list(level.names))
     rivals = {"length only": "length only", "best learner": best}
+    if STARTER in level.names and best != STARTER:
+        rivals["starter judge"] = STARTER  # before and after: it had learnt from none of these votes
     losses = metrics.losses(predictions[results.STACK], fit.outcome)
     bayes = prepared.loaded.bayes_log_loss
     return {

@@ -16,7 +16,8 @@ class StackParams(Section):
 
     `form` pool keeps every weight at or above 0, logistic leaves them free; `shrink` pulls the weights towards equal
     ones. `temperature` scales the verdict by one number fitted to held-out verdicts. `prior` starter takes the verdicts
-    of the judge inside the package as one more learner, the last, and leans on it where votes are few.
+    of the judge inside the package as one more learner, the last, and leans on it where votes are few; there is no
+    temperature then, as that judge is calibrated and the pull towards it says how sure a verdict may be.
     """
 
     form: Literal["pool", "logistic"] = "pool"
@@ -26,9 +27,12 @@ class StackParams(Section):
 
 
 def fit_stack(params: StackParams, probabilities: Floats, fit: Fit, folds: Ints) -> Pool:
-    """Fit the level-1 model to (n, K, 3) out-of-fold probabilities, and its temperature to cross-fitted verdicts."""
+    """Fit the level-1 model to (n, K, 3) out-of-fold probabilities, and its temperature to cross-fitted verdicts.
+
+    With a prior no temperature is fitted: it cost 0.008 of log loss on 100 of Kaggle's rows, and gained none on 1,000.
+    """
     pool = _fit_pool(params, probabilities, fit)
-    if params.temperature and len(np.unique(folds)) > 1:
+    if params.temperature and params.prior is None and len(np.unique(folds)) > 1:
         held = cross_fitted(params.model_copy(update={"temperature": False}), probabilities, fit, folds)
         pool.temperature_ = fit_temperature(held, fit.outcome, fit.weight)
     return pool

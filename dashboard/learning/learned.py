@@ -11,6 +11,7 @@ from pipelines.artefacts import write_json
 from pipelines.errors import UserError
 
 FORMAT = 1
+KEYS = {"votes", "people", "battles", "old", "against_old", "against_starter"}
 Decision = Literal["used", "kept"]
 
 
@@ -62,7 +63,7 @@ def last_learned(runs: Sequence[SavedRun]) -> Learned | None:
             about = run.learned()
         except UserError:
             continue
-        if about is not None and about.get("format") == FORMAT:
+        if about is not None and about.get("format") == FORMAT and KEYS <= about.keys():
             return Learned(run, about)
     return None
 

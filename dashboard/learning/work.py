@@ -172,7 +172,10 @@ def _moved(folder: Path, params: Params, final: Path) -> Path:
 
 
 def _lower_priority() -> None:
-    psutil.Process().nice(LOWEST if os.name == "posix" else psutil.IDLE_PRIORITY_CLASS)
+    if sys.platform == "win32":
+        psutil.Process().nice(psutil.IDLE_PRIORITY_CLASS)
+    else:
+        psutil.Process().nice(LOWEST)
 
 
 def _end_with_the_dashboard() -> None:

@@ -10,6 +10,9 @@ from dashboard.pages.history_cards import percent, span
 from dashboard.render import plain
 from dashboard.texts import Say
 
+MANY = 1_000
+"""Votes below which it is said that more of them teach more."""
+
 
 def votes_line(overview: Overview, say: Say) -> str:
     """Return how many votes there are to learn from, and how many are left out."""
@@ -26,8 +29,10 @@ def votes_line(overview: Overview, say: Say) -> str:
     if usable.people > 1:
         lines.append(say("model.learn.people", people=f"{usable.people:,}"))
     bar = "" if usable.enough else _bar(count / LEAST, say("model.learn.bar_votes"), f"{count:,} / {LEAST}")
-    left = say("model.learn.left_out", count=f"{usable.left_out:,}") if usable.left_out else ""
-    return f'<p class="nothing">{escape(" ".join(lines))}</p>{bar}{_hint(left) if left else ""}'
+    hints = [say("model.learn.left_out", count=f"{usable.left_out:,}")] if usable.left_out else []
+    if usable.enough and count < MANY:
+        hints.insert(0, say("model.learn.expect"))
+    return f'<p class="nothing">{escape(" ".join(lines))}</p>{bar}{"".join(map(_hint, hints))}'
 
 
 def progress_bar(status: Status, say: Say) -> str:

@@ -222,6 +222,8 @@ def test_a_run_can_start_from_it(tmp_path):
     found, _ = small_run(params)
     assert found["learners"] == ["linear", "starter"] and len(found["stack"]["margin_weights"]) == 2
     assert found["swap_error"]["starter"] < 1e-9
+    assert "starter" in [gap["against"] for gap in found["intervals"].values()]
+    assert found["stack"]["temperature"] == 1.0
     judge = Judge.load(tmp_path / "run" / "judge")
     explained = judge.explain("Why?", "Because it is so.\n- It is.", "No.")
     assert sum(part.margin for part in explained.groups) == pytest.approx(explained.verdict.margin, abs=1e-9)
@@ -238,6 +240,23 @@ def test_where_votes_are_few_the_stack_leans_on_the_starter():
     np.testing.assert_allclose(plain.margin_weights_, 1 / 3, atol=1e-3)
     np.testing.assert_allclose(leaning.tie_weights_, [1 / 6, 1 / 6, 2 / 3], atol=1e-3)  # half way
     np.testing.assert_allclose(leaning.margin_weights_, [1 / 6, 1 / 6, 2 / 3], atol=1e-3)
+
+
+def test_a_prior_holds_the_weights_harder_and_brings_no_temperature_and_ties_stay_free(monkeypatch):
+    rng = np.random.default_rng(1)
+    said, outcome = rng.dirichlet([2, 2, 2], size=(400, 3)), np.where(rng.random(400) < 0.9, 2, 0)  # ties nearly always
+    fit, folds = Fit(outcome, np.ones(400), np.arange(400), 0), np.arange(400) % 4
+    free, held = (fit_stack(StackParams(prior=prior), said, fit, folds) for prior in (None, "starter"))
+    assert free.temperature_ != 1.0 and held.temperature_ == 1.0
+    assert held.tie_offset_ > 1  # who voted here ties far more often than any learner says
+    towards = Pool(shrink=1e9, prior=-1).fit(said, outcome, np.ones(400))
+    monkeypatch.setattr("stacker.pool.HOLD", 1.0)
+    looser = Pool(prior=-1).fit(said, outcome, np.ones(400))
+    for weights in ("margin_weights_", "tie_weights_"):
+        near, far = (np.abs(getattr(pool, weights) - getattr(towards, weights)).max() for pool in (held, looser))
+        assert near < 0.9 * far
+    alone = Pool(shrink=1e9, prior=-1).fit(said[:1], outcome[:1], np.full(1, 1e-6))
+    np.testing.assert_allclose(alone.margin_weights_, [0, 0, 1], atol=1e-6)  # hardly a vote: the starter as it is
 
 
 def test_the_gain_is_measured_on_other_prompts_and_drawn(tmp_path):
