@@ -11,8 +11,8 @@ def mend_delivery() -> None:
     Changes that come while a socket is being written to are queued by `panel.io.document`. Its `_dispatch_msgs` takes
     the queue, awaits the writing, and then declares the queue empty, also when more was queued meanwhile; the task
     that should send that more finds the declaration and gives up (Panel 1.9.4). What was left lies there until
-    something else changes: on a busy server, votes were stored and their pages went on saying "storing your vote". With 20
-    people voting for 20 seconds 7 of them waited for ever.
+    something else changes: on a busy server, votes were stored while their pages went on saying "storing your vote".
+    With 20 people voting for 20 seconds 7 of them waited for ever.
     """
     from panel.io import document
 

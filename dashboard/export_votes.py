@@ -5,8 +5,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from dashboard.analysis.votes import neutral_only
 from dashboard.exports import FORMATS
-from dashboard.params import StoreParams
+from dashboard.params import DashboardParams
 from dashboard.store import VoteStore
 from pipelines.artefacts import whole_file
 from pipelines.errors import UserError
@@ -23,8 +24,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run_command(lambda: _export(chosen.out, chosen.params))
 
 
-def write_votes(out: Path, store: StoreParams) -> int:
-    """Write the votes that hold to a file, whole or not at all, and return how many there are.
+def write_votes(out: Path, params: DashboardParams) -> tuple[int, int]:
+    """Write the votes that hold to a file, whole or not at all.
+
+    Parameters
+    ----------
+    out : Path
+        Its ending says the form.
+    params : DashboardParams
+        Its `store` is read; `leave_out_named` holds.
+
+    Returns
+    -------
+    two int
+        How many votes are in the file, and how many were left out, as an answer named its own model.
 
     Raises
     ------
@@ -34,6 +47,7 @@ def write_votes(out: Path, store: StoreParams) -> int:
     makers = {Path(name).suffix: make for name, make in FORMATS.values()}
     if out.suffix not in makers:
         raise UserError(f"{out}: has the ending {out.suffix!r}; give it one of {', '.join(makers)}.")
+    store = params.store
     password = os.environ.get(store.password_env, "") if store.password_env else ""
     opened = VoteStore.open(store.url, password=password)
     try:
@@ -42,16 +56,23 @@ def write_votes(out: Path, store: StoreParams) -> int:
         opened.close()
     if votes.empty:
         raise UserError(f"{store.url}: holds no votes yet; vote on the dashboard first.")
+    kept = neutral_only(votes) if params.leave_out_named else votes
+    if kept.empty:
+        raise UserError(
+            f"{store.url}: in all {len(votes)} votes an answer named its own model; "
+            "set dashboard.leave_out_named: false to write them all the same."
+        )
     with whole_file(out) as part:
-        part.write_bytes(makers[out.suffix](votes))
-    return len(votes)
+        part.write_bytes(makers[out.suffix](kept))
+    return len(kept), len(votes) - len(kept)
 
 
 def _export(out: Path, params: Path) -> None:
     from dashboard.services import read_dashboard
 
-    count = write_votes(out, read_dashboard(params).store)
-    Screen().note(f"{count:,} votes are in {out}; learn from them by naming it in data.sources.")
+    count, left_out = write_votes(out, read_dashboard(params))
+    told = f" ({left_out:,} are left out, as an answer named its own model)" if left_out else ""
+    Screen().note(f"{count:,} votes are in {out}{told}; learn from them by naming it in data.sources.")
 
 
 if __name__ == "__main__":

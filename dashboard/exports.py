@@ -15,7 +15,7 @@ from pipelines.battles import OUTCOMES
 KAGGLE_COLUMNS = ("id", "model_a", "model_b", "prompt", "response_a", "response_b", *OUTCOMES)
 EXTRA_COLUMNS = (
     *("source", "lang", "choice", "voted_at", "style_a", "style_b", "p_a", "p_b", "p_tie", "judge", "session"),
-    *("fault_a", "fault_b", "asked", "origin", "origin_id"),
+    *("fault_a", "fault_b", "asked", "origin", "origin_id", "named"),
 )
 """What parquet holds besides Kaggle's columns."""
 ARENA_WINNER: dict[Choice, str] = {"a": "model_a", "b": "model_b", "tie": "tie", "both_bad": "tie (bothbad)"}

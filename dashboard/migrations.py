@@ -86,7 +86,13 @@ def _asked_and_origin(connection: Connection) -> None:
     connection.execute(text("CREATE INDEX battles_by_origin ON battles (origin, session)"))
 
 
+def _named(connection: Connection) -> None:
+    """Add which answers name their own model; of battles stored before it is not known."""
+    connection.execute(text("ALTER TABLE battles ADD COLUMN named TEXT NOT NULL DEFAULT ''"))
+
+
 STEPS: tuple[Step, ...] = (
     ("battles and votes", _battles_and_votes),
     ("what was asked, and the file a battle comes from", _asked_and_origin),
+    ("which answers name their own model", _named),
 )

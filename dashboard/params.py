@@ -219,6 +219,9 @@ class DashboardParams(Section):
         Folder whose battle files people may open and vote on; empty for none.
     find_ollama : bool
         Whether a local Ollama is looked for and offered.
+    leave_out_named : bool
+        Whether votes on answers that named their own model ("I am Claude") are left out of ranking and exports, as
+        Chatbot Arena does; they are stored and counted all the same.
     """
 
     language: Literal["auto", "en", "zh-Hant"] = "auto"
@@ -226,6 +229,7 @@ class DashboardParams(Section):
     starter: bool = True
     files: str = ""
     find_ollama: bool = True
+    leave_out_named: bool = True
     styles: StylesParams = StylesParams()
     store: StoreParams = StoreParams()
     limits: LimitParams = LimitParams()

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from sqlalchemy import Column, DateTime, Dialect, Float, ForeignKey, Integer, MetaData, Table, Text, TypeDecorator
 
+from dashboard.self_naming import sides_named
+
 Choice = Literal["a", "tie", "b", "both_bad"]
 CHOICES: tuple[Choice, ...] = ("a", "tie", "b", "both_bad")
 """What can be voted, in the order of the buttons and of the keys 1 to 4."""
@@ -52,7 +54,7 @@ BATTLES = Table(
     *(Column(name, Text) for name in TURN_COLUMNS),
     *(Column(name, Text) for name in ("style_a", "style_b", "model_a", "model_b", *JSON_COLUMNS, "fault_a", "fault_b")),
     *(Column(name, Float) for name in ("p_a", "p_b", "p_tie")),
-    *(Column(name, Text) for name in ("judge", "asked", "origin", "origin_id")),
+    *(Column(name, Text) for name in ("judge", "asked", "origin", "origin_id", "named")),
 )
 VOTES = Table(
     "votes",
@@ -162,6 +164,7 @@ class Battle:
             "asked": _storable(self.asked),
             "origin": _storable(self.origin),
             "origin_id": _storable(self.origin_id),
+            "named": sides_named(self.a.response, self.b.response, self.a.model, self.b.model),
         }
 
 

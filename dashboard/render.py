@@ -5,6 +5,7 @@ Two walls, each enough by itself: markdown-it-py with raw HTML off escapes every
 """
 
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,12 +35,31 @@ _READ_BY_DIRECTION = ("p", "h1", "h2", "h3", "h4", "h5", "h6", "li", "th", "td",
 LINK_SCHEMES = frozenset({"http", "https", "mailto"})
 
 
+MOST_ELEMENTS = 20_000
+MOST_IN_A_BLOCK = 2_000
+"""Elements, of the whole and of one paragraph, beyond which a text is shown unformatted. 60,000 characters of `*_` are
+30,000 emphasised signs in one paragraph, and a browser stands still for long while it breaks that into lines."""
+_ELEMENT = re.compile("<(?!span|/)")
+_BLOCK = re.compile("<(?:p|li|h[1-6]|t[hd]|pre|blockquote)[ >]")
+
+
 @dataclass(frozen=True)
 class Rendered:
-    """HTML of a text, and how many of its characters at the end are not shown (0: all are)."""
+    """HTML of a text.
+
+    Attributes
+    ----------
+    html : str
+        Safe to insert into a page.
+    left_out : int
+        How many of its characters at the end are not shown; 0: all are.
+    formatted : bool
+        False where it has too many marks to be drawn, so that its source is shown.
+    """
 
     html: str
     left_out: int
+    formatted: bool = True
 
 
 def render(text: str, longest: int = LONGEST_SHOWN) -> Rendered:
@@ -57,24 +77,31 @@ def render(text: str, longest: int = LONGEST_SHOWN) -> Rendered:
         Characters shown; the caller says in the reader's language that `left_out` more are not.
     """
     shown = show_controls(text[:longest])
-    if shown.count("[") > MOST_BRACKETS:
+    raw = None if shown.count("[") > MOST_BRACKETS else _parser().render(shown)
+    formatted = raw is not None and _can_be_drawn(raw)
+    if raw is None or not formatted:
         raw = f"<pre><code>{html.escape(shown)}</code></pre>"
-    else:
-        raw = _parser().render(shown)
-    return Rendered(_cleaner().clean(raw), max(0, len(text) - longest))
+    return Rendered(_cleaner().clean(raw), max(0, len(text) - longest), formatted)
 
 
 def render_turns(turns: Sequence[str], longest: int = LONGEST_SHOWN) -> Rendered:
     """Render the turns of a prompt or an answer, parted by a rule; `longest` holds for all of them together."""
     parts: list[str] = []
-    left_out = 0
+    left_out, formatted = 0, True
     for turn in turns:
         part = render(turn, longest)
         longest -= len(turn) - part.left_out
         left_out += part.left_out
+        formatted &= part.formatted
         if part.html or not part.left_out:
             parts.append(part.html)
-    return Rendered("<hr>".join(parts), left_out)
+    return Rendered("<hr>".join(parts), left_out, formatted)
+
+
+def _can_be_drawn(raw: str) -> bool:
+    """Return whether a browser draws this HTML in reasonable time."""
+    counts = [len(_ELEMENT.findall(block)) for block in _BLOCK.split(raw)]
+    return sum(counts) + len(counts) <= MOST_ELEMENTS and max(counts) <= MOST_IN_A_BLOCK
 
 
 @lru_cache(maxsize=1)

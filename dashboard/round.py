@@ -190,7 +190,8 @@ class Round:
                 self.verdict, self.judge = said
         except UserError as fault:
             self.judge_fault = str(fault)
-        except Exception as fault:  # a judge that breaks must not take the vote with it
+        except Exception as fault:
+            # a judge is three libraries and what somebody trained: whatever breaks in it must not take the vote with it
             _log.exception("the judge failed")
             self.judge_fault = type(fault).__name__
         self.battle_id = new_battle_id()
@@ -214,6 +215,7 @@ class Round:
             except UserError:
                 pass  # a judge without a baseline: the page says that there is nothing to explain from
             except Exception:
+                # as above; the vote is open already, and the page says that there are no reasons
                 _log.exception("the judge could not explain itself")
         self.explained = True
         self.on_stage()

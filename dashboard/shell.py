@@ -84,7 +84,8 @@ class Shell:
         try:
             page: Page = getattr(import_module(module), kind)(self._context())
             view = page.panel()
-        except Exception:  # one page that breaks must not take the others with it
+        except Exception:
+            # the page asked for says that it broke (files, store, widgets: anything); the other pages go on
             _log.exception("the page %s could not be opened", name)
             page, view = _Broken(), pn.pane.HTML(f"<p>{self.say('shell.failed')}</p>")
         self._pages[name] = (page, view)

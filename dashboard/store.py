@@ -1,48 +1,22 @@
 """The vote store: battles with the verdict given before the vote, and the votes. A vote that returns is on disk."""
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from time import monotonic, perf_counter, sleep
+from time import perf_counter
 from typing import Any, Self
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, create_engine, event, select, text, update
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy import Connection, Engine, select, text, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from dashboard import migrations
+from dashboard.database import address_of, engine_of
 from dashboard.records import BATTLES, JSON_COLUMNS, TURN_COLUMNS, VOTES, Battle, Choice, Voted
-from pipelines.errors import UserError
-
-BUSY_SECONDS = 15
-"""How long a writer waits for its turn; 20 sessions at once wait far less."""
-
-
-class StoreFault(UserError):  # noqa: N818 - the project's word for what goes wrong outside it
-    """A vote or battle that was not stored, with a code for the page's texts.
-
-    Attributes
-    ----------
-    code : str
-        `already_voted`, `unknown_battle`, `other_session`, `too_late`, `nothing_to_undo`, `same_battle`,
-        `unavailable`, `bad_address`.
-    details : dict
-        Fields of the sentence.
-    """
-
-    def __init__(self, code: str, sentence: str, **details: Any) -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.details = details
-
-
-class AlreadyVoted(StoreFault):
-    """The battle has a vote that holds; `details` has its `choice` and `voted_at`."""
+from dashboard.store_faults import AlreadyVoted as AlreadyVoted
+from dashboard.store_faults import StoreFault as StoreFault
 
 
 @dataclass(frozen=True)
@@ -108,10 +82,10 @@ class VoteStore:
         StoreFault
             When the address is wrong, the database cannot be reached or written, or is newer than this program.
         """
-        address = _address(url, password)
+        address = address_of(url, password)
         where = address.render_as_string(hide_password=True)
         try:
-            engine = _engine(address)
+            engine = engine_of(address)
         except ImportError:
             raise StoreFault(
                 "bad_address", f"The vote store {where} needs a driver: pip install 'psycopg[binary]'.", url=where
@@ -142,7 +116,7 @@ class VoteStore:
             known = connection.execute(select(BATTLES).where(BATTLES.c.id == battle.id)).mappings().one_or_none()
             if known is None:
                 connection.execute(BATTLES.insert(), row)
-            elif any(known[name] != value for name, value in row.items() if name != "created_at"):
+            elif any(known[name] != value for name, value in row.items() if name not in ("created_at", "named")):
                 raise StoreFault("same_battle", f"Battle {battle.id} exists with other texts.", battle=battle.id)
         return battle.id
 
@@ -274,67 +248,6 @@ class VoteStore:
             raise StoreFault(
                 "unavailable", f"The vote store {where} did not do it: {reason}.", url=where, reason=reason
             ) from fault
-
-
-def _address(url: str, password: str) -> URL:
-    try:
-        address = make_url(url)
-    except ArgumentError:
-        raise StoreFault(
-            "bad_address",
-            "The vote store's url is no database address: write sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
-        ) from None
-    if address.drivername in ("postgresql", "postgres"):
-        address = address.set(drivername="postgresql+psycopg")
-    backend = address.get_backend_name()
-    if backend not in ("sqlite", "postgresql"):
-        raise StoreFault("bad_address", f"The vote store cannot be a {backend}: take sqlite or postgresql.")
-    if backend == "sqlite" and not address.database:
-        raise StoreFault("bad_address", "The vote store must be a file, as memory forgets: write sqlite:///FILE.")
-    return address.set(password=password) if password else address
-
-
-def _engine(address: URL) -> Engine:
-    if address.get_backend_name() == "postgresql":
-        return create_engine(address, pool_size=10, max_overflow=20, pool_pre_ping=True)
-    folder = Path(str(address.database)).expanduser().resolve().parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        reason = f"the folder {folder} cannot be made ({fault.strerror})"
-        where = address.render_as_string(hide_password=True)
-        raise StoreFault(
-            "unavailable", f"The vote store {where} did not do it: {reason}.", url=where, reason=reason
-        ) from fault
-    engine = create_engine(address, pool_size=10, max_overflow=20, connect_args={"timeout": BUSY_SECONDS})
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # transactions are begun below, not by the driver's guess
-        _to_wal(connection)
-        for pragma in ("synchronous = FULL", "foreign_keys = ON"):
-            connection.execute(f"PRAGMA {pragma}").close()
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        # a writer takes its lock at once: a reader that turns writer can be refused without waiting
-        reads = connection.get_execution_options().get("reads_only")
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _to_wal(connection: Any) -> None:
-    """Turn a new SQLite file to WAL; unlike every other statement, this one does not wait while others do the same."""
-    deadline = monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL").close()
-            return
-        except sqlite3.OperationalError:
-            if monotonic() > deadline:
-                raise
-            sleep(0.01)
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:

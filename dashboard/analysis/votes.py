@@ -54,6 +54,11 @@ def with_outcomes(votes: pd.DataFrame) -> pd.DataFrame:
     return votes.assign(outcome=outcome, called=call, agrees=agrees)
 
 
+def neutral_only(votes: pd.DataFrame) -> pd.DataFrame:
+    """Return the votes on battles in which neither answer named its own model (see `dashboard.self_naming`)."""
+    return votes[votes["named"] == ""]
+
+
 def judged_only(votes: pd.DataFrame) -> pd.DataFrame:
     """Return the votes that have a verdict to compare with; `votes` comes from `with_outcomes`."""
     return votes[votes["called"] != UNLABELLED]

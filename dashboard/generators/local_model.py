@@ -85,7 +85,7 @@ def _load(folder: str) -> tuple[Any, Any]:
 def _prompt(tokenizer: Any, question: str, style: StyleParams) -> Any:
     """Return the token ids of the question in the model's own chat form, or plainly where it has none."""
     if not tokenizer.chat_template:
-        return tokenizer("\n\n".join(filter(None, (style.system_prompt, question, ""))), return_tensors="pt")
+        return tokenizer("\n\n".join(filter(None, (style.system_prompt, question))) + "\n\n", return_tensors="pt")
     messages = [{"role": "user", "content": question}]
     if style.system_prompt:
         messages.insert(0, {"role": "system", "content": style.system_prompt})

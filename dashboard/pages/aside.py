@@ -26,7 +26,8 @@ def aside(work: Callable[[], Found], then: Callable[[Found], None]) -> None:
     def run() -> None:
         try:
             found = work()
-        except Exception:  # noqa: BLE001 - nobody else hears of what fails in a thread
+        except Exception:
+            # any work of any page: what fails in a thread is heard of by nobody else, so all of it is logged
             log.exception("work beside a page failed")
             return
         if document.session_context is not None and not document.session_context.destroyed:

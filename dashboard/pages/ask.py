@@ -1,28 +1,25 @@
 """The page where a person asks, reads two answers, votes, and sees what the judge had expected."""
 
 import asyncio
-import time
+import logging
 from datetime import UTC, datetime
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
 import panel as pn
 
-from dashboard.answering import Answer
-from dashboard.components import AnswerColumn, Composer, VoteBar
+from dashboard.components import Composer, VoteBar
 from dashboard.generators.ollama import OllamaModel, find_models, styled
 from dashboard.limits import LimitReached
 from dashboard.look import COMPARISON, PARTS
+from dashboard.pages.answer_columns import AnswerColumns
 from dashboard.pages.base import Context
-from dashboard.pages.comparison import comparison, written_by
+from dashboard.pages.comparison import comparison
 from dashboard.params import StylesParams
 from dashboard.records import CHOICES, Choice
 from dashboard.render import plain, render
 from dashboard.round import Desk, Round
 
-SHORTEST_PAUSE = 0.06
-"""Seconds between two drawings of an answer that is being written; long answers, slow to draw, wait longer."""
-PAUSE_FACTOR = 8
 SET_UP = """dashboard:
   styles:
     a: {name: brief, generator: openai, base_url: "http://127.0.0.1:11434/v1", model: "qwen2.5:3b",
@@ -30,6 +27,9 @@ SET_UP = """dashboard:
     b: {name: thorough, generator: openai, base_url: "http://127.0.0.1:11434/v1", model: "qwen2.5:3b",
         system_prompt: "Answer thoroughly, with reasons and examples."}"""
 RECORDED = "recorded"
+_log = logging.getLogger(__name__)
+NEAR = 0.25
+"""Similarity below which a recorded question is none like the one asked, and the page says so."""
 
 
 class AskPage:
@@ -41,8 +41,6 @@ class AskPage:
         self.context, self.say = context, context.say
         self.memory: dict[str, Any] = context.memory.setdefault(self.name, {})
         self._models: list[OllamaModel] = []
-        self._drawing: dict[str, asyncio.TimerHandle] = {}
-        self._slowest = {"a": 0.0, "b": 0.0}
 
     @property
     def round(self) -> Round | None:
@@ -73,7 +71,7 @@ class AskPage:
         self.question = _pane(PARTS)
         self.comparison = _pane(COMPARISON)
         self.comparison.visible = False
-        self.columns = {side: self._column(side) for side in ("a", "b")}
+        self.columns = AnswerColumns(say, self._retry)
         self.bar = VoteBar(
             choices=[[choice, say(f"choice.{choice}")] for choice in CHOICES],
             words={
@@ -89,7 +87,7 @@ class AskPage:
         self.composer.param.watch(self._sourced, "source")
         self.bar.param.watch(self._pressed, "press")
         start = _stack(self.hero, self.composer, self.state, css="start")
-        answers = _stack(self.columns["a"], self.columns["b"], css="answers")
+        answers = _stack(*self.columns.views.values(), css="answers")
         battle = _stack(self.question, self.comparison, answers, _stack(self.bar, css="sticky"), css="battle")
         self.start, self.battle = start, battle
         if self.round is not None:
@@ -105,22 +103,9 @@ class AskPage:
 
     def closed(self) -> None:
         """Stop listening; a question in work goes on for the page in another language."""
-        for handle in self._drawing.values():
-            handle.cancel()
+        self.columns.close()
         if self.round is not None:
             self.round.on_answer, self.round.on_stage = (lambda answer: None), (lambda: None)
-
-    def _column(self, side: str) -> AnswerColumn:
-        say = self.say
-        words = {state: say(f"ask.{state}") for state in ("waiting", "writing", "done", "failed")}
-        column = AnswerColumn(
-            side=side,
-            words={"name": say(f"ask.answer_{side}"), "again": say("ask.again"), **words},
-            sizing_mode="stretch_width",
-            margin=0,
-        )
-        column.param.watch(lambda _: self._retry(side), "again")
-        return column
 
     def _asked(self, event: Any) -> None:
         text = str(event.new.get("text", "")).strip()
@@ -143,14 +128,13 @@ class AskPage:
             self._show()
         begun.start()
 
-    def _retry(self, side: str) -> None:
+    def _retry(self, side: Literal["a", "b"]) -> None:
         if self.round is None:
             return
         try:
-            self.round.retry(side)  # type: ignore[arg-type]
+            self.round.retry(side)
         except LimitReached as reached:
-            self.columns[side].note = self.say(f"limit.{reached.code}", **reached.details)
-            self.columns[side].param.trigger("words")
+            self.columns.refuse(side, self.say(f"limit.{reached.code}", **reached.details))
 
     def _pressed(self, event: Any) -> None:
         """Deal with a press in its turn: what a person does next must not be overtaken by what she did before."""
@@ -185,59 +169,12 @@ class AskPage:
         self._spawn(self._tell_judge())
 
     def _follow(self, one: Round) -> None:
-        one.on_answer, one.on_stage = self._answer_changed, self._stage_changed
-        self._slowest = {"a": 0.0, "b": 0.0}
-        for answer in one.answers:
-            self._draw(answer)
+        one.on_stage = self._stage_changed
+        self.columns.follow(one)
         self._stage_changed()
 
     def _show(self) -> None:
         self.start.visible, self.battle.visible = self.round is None, self.round is not None
-
-    def _answer_changed(self, answer: Answer) -> None:
-        """Draw at once what ends an answer, and what is being written at intervals that leave time for others."""
-        waiting = self._drawing.get(answer.side)
-        if answer.state != "writing":
-            if waiting is not None:
-                waiting.cancel()
-                del self._drawing[answer.side]
-            self._draw(answer)
-        elif waiting is None:
-            pause = max(SHORTEST_PAUSE, PAUSE_FACTOR * self._slowest[answer.side])
-            self._drawing[answer.side] = asyncio.get_running_loop().call_later(pause, self._draw_later, answer)
-
-    def _draw_later(self, answer: Answer) -> None:
-        self._drawing.pop(answer.side, None)
-        self._draw(answer)
-
-    def _draw(self, answer: Answer) -> None:
-        started = time.perf_counter()
-        shown = render(answer.text)
-        self._slowest[answer.side] = time.perf_counter() - started
-        notes = []
-        if answer.fault is not None:
-            notes.append(self.say(f"ask.fault.{answer.fault.code}", **answer.fault.details))
-        elif answer.state == "failed":
-            notes.append(self.say("ask.stopped"))
-        if shown.left_out:
-            notes.append(self.say("ask.left_out", count=f"{shown.left_out:,}"))
-        self.columns[answer.side].param.update(
-            html=shown.html,
-            state="done" if answer.usable else answer.state,
-            note=" ".join(notes),
-            failed=answer.fault is not None,
-            **self._revealed(answer),
-        )
-
-    def _revealed(self, answer: Answer) -> dict[str, Any]:
-        """Return what a column shows beside its text: who wrote it stays hidden until the vote."""
-        one = self.round
-        if one is None or one.stage != "voted" or one.vote is None:
-            can_retry = answer.state == "failed" and (one is None or one.stage in ("answering", "broken", "open"))
-            return {"who": "", "chosen": "", "can_retry": can_retry}
-        chosen = "" if one.vote.choice in ("tie", "both_bad") else "won" if one.vote.choice == answer.side else "lost"
-        who = " · ".join(written_by(answer, self.say))
-        return {"who": who, "chosen": chosen, "can_retry": False}
 
     def _stage_changed(self) -> None:
         with pn.io.hold():  # one message to the browser instead of seven
@@ -247,8 +184,7 @@ class AskPage:
         one, say = self.round, self.say
         if one is None:
             return
-        for answer in one.answers:
-            self.columns[answer.side].param.update(**self._revealed(answer))
+        self.columns.reveal(one.answers)
         self.question.object = self._question(one)
         self.comparison.object = comparison(one, say) if one.stage == "voted" else ""
         self.comparison.visible = one.stage == "voted"
@@ -273,7 +209,12 @@ class AskPage:
         if one.notice is None:
             return f'<div class="question">{asked}</div>'
         same = one.prompt == one.question
-        told = say("ask.recorded_same") if same else say("ask.recorded")
+        near = float(one.notice.details["similarity"])
+        told = (
+            say("ask.recorded_same")
+            if same
+            else say("ask.recorded" if near >= NEAR else "ask.recorded_far", similarity=f"{near:.2f}")
+        )
         nearest = "" if same else f"<p><b>{plain(one.prompt)}</b></p>"
         return (
             f'<div class="question">{asked}<div class="notice" role="note"><p>{escape(told)}</p>{nearest}<details>'
@@ -323,7 +264,12 @@ class AskPage:
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self.memory.setdefault("tasks", set()).add(task)
-        task.add_done_callback(self.memory["tasks"].discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self.memory["tasks"].discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            _log.error("what the page had begun was not carried through", exc_info=fault)
 
 
 def _pane(sheet: str, html: str = "") -> pn.pane.HTML:

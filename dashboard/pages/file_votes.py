@@ -1,8 +1,5 @@
 """The page of voting through a file: choose one, then battle after battle, from where one left off."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from html import escape
 from typing import Any
 
 import panel as pn
@@ -11,16 +8,14 @@ from dashboard.analysis.order import Order
 from dashboard.analysis.progress import Progress, progress
 from dashboard.analysis.votes import with_outcomes
 from dashboard.battle_files import BattleFile
-from dashboard.components import AnswerColumn, VoteBar
 from dashboard.file_verdicts import FileVerdicts, Opinion, opinion_of
 from dashboard.limits import LimitReached
 from dashboard.pages.aside import aside
 from dashboard.pages.base import Context
-from dashboard.pages.cards_look import WIDGET, card_pane, card_sheet, grid, in_line, stacked, sticky
+from dashboard.pages.cards_look import stacked
 from dashboard.pages.file_chooser import FileChooser
-from dashboard.pages.history_cards import percent, verdict_line
+from dashboard.pages.file_room import FileRoom
 from dashboard.records import CHOICES, Battle, Choice, Side, Voted, file_battle_id
-from dashboard.render import plain, render_turns
 from dashboard.store import AlreadyVoted, StoreFault, VoteFilter
 from pipelines.errors import UserError
 from stacker.judge import Judge
@@ -51,9 +46,9 @@ class FileVotesPage:
     def panel(self) -> pn.viewable.Viewable:
         """Return what is shown."""
         self.chooser = FileChooser(self.context, self.begin)
-        self._room()
+        self.room = FileRoom(self.say, self._pressed, self._order_changed, self.skip, self.close)
         self._open_room(False)
-        return stacked(self.chooser.view, self.room)
+        return stacked(self.chooser.view, self.room.view)
 
     def opened(self) -> None:
         """Look again for what can be opened; after a change of language, go on with the file that was open."""
@@ -76,7 +71,7 @@ class FileVotesPage:
         self.version = "" if loaded is None else loaded.version
         verdicts = self.verdicts = FileVerdicts(file.battles, None if loaded is None else self._opinion(loaded.judge))
         self.voted = self.store.voted(file.origin, self.session)
-        self.order.disabled = loaded is None
+        self.room.order.disabled = loaded is None
         self.battle = self.row = None
         self._open_room(True)
         self._show()
@@ -87,7 +82,7 @@ class FileVotesPage:
             self.show_next()
             return
         self._waiting = True
-        self._line("judging", self.say("file.first_verdicts"))
+        self.room.line("judging", self.say("file.first_verdicts"))
 
         def told() -> None:
             document.add_next_tick_callback(lambda: self._verdicts_came(verdicts))
@@ -104,7 +99,7 @@ class FileVotesPage:
         if self.verdicts is None:
             return
         self.last, self.battle, self._waiting = None, None, False
-        order: Order = self.order.value
+        order: Order = self.room.order.value
         row = self.row = self.verdicts.next_row(order, {*self.progress().rows, *self.passed})
         if row is None:
             self._show()
@@ -117,14 +112,14 @@ class FileVotesPage:
             try:
                 self.battle = self._stored(row, verdict)
             except UserError as fault:
-                self._line("judging", self._why(fault), warns=True)
+                self.room.line("judging", self._why(fault), warns=True)
                 return
             self._show()
 
         if verdicts.has(row):
             show(verdicts.of(row))
         else:
-            self._line("judging", self.say("file.first_verdicts"))
+            self.room.line("judging", self.say("file.first_verdicts"))
             aside(lambda: verdicts.of(row), show)
 
     def vote(self, choice: Choice) -> None:
@@ -135,14 +130,14 @@ class FileVotesPage:
             self.context.limits.vote()
             self.last = self.store.vote(self.battle.id, choice, self.session)
         except LimitReached as reached:
-            self._line("open", self.say(f"limit.{reached.code}", **reached.details), warns=True)
+            self.room.line("open", self.say(f"limit.{reached.code}", **reached.details), warns=True)
             return
         except AlreadyVoted as fault:  # in another tab, say
             self.voted[self.battle.origin_id] = fault.details["choice"]
-            self._line("voted", self._why(fault), warns=True)
+            self.room.line("voted", self._why(fault), warns=True)
             return
         except UserError as fault:
-            self._line("open", self._why(fault), warns=True)
+            self.room.line("open", self._why(fault), warns=True)
             return
         self.voted[self.battle.origin_id] = choice
         self._show_outcome()
@@ -154,7 +149,7 @@ class FileVotesPage:
         try:
             self.store.undo(self.battle.id, self.session)
         except StoreFault as fault:
-            self._line("voted", self._why(fault), warns=True)
+            self.room.line("voted", self._why(fault), warns=True)
             return
         self.voted.pop(self.battle.origin_id, None)
         self.last = None
@@ -211,54 +206,7 @@ class FileVotesPage:
         else:
             self._show_head()  # the battle on the page stays: a person may be reading it
 
-    # what is shown
-
-    def _room(self) -> None:
-        say = self.say
-        self.head, self.question, self.outcome = card_pane(), card_pane(), card_pane(visible=False)
-        orders: tuple[Order, ...] = ("uncertain", "informative", "file")
-        self.order = pn.widgets.Select(
-            label=say("file.order"),
-            options={say(f"file.order_{order}"): order for order in orders},
-            sizing_mode="stretch_width",
-            margin=0,
-            css_classes=["order"],
-            stylesheets=[WIDGET],
-        )
-        self.order.param.watch(lambda _: self._order_changed(), "value")
-        self.skip_button = pn.widgets.Button(
-            label=say("file.skip"), align="end", margin=0, css_classes=["skip"], stylesheets=[WIDGET]
-        )
-        self.skip_button.on_click(lambda _: self.skip())
-        other = pn.widgets.Button(
-            label=say("file.other"), align="end", margin=0, css_classes=["other"], stylesheets=[WIDGET]
-        )
-        other.on_click(lambda _: self.close())
-        self.columns = {side: self._column(side) for side in ("a", "b")}
-        self.bar = VoteBar(
-            choices=[[choice, say(f"choice.{choice}")] for choice in CHOICES],
-            words={"label": say("file.votes"), "undo": say("file.undo"), "next": say("file.next"), "again": ""},
-            sizing_mode="stretch_width",
-            margin=0,
-        )
-        self.bar.param.watch(self._pressed, "press")
-        tools = in_line(self.order, self.skip_button, other)
-        self.room = stacked(
-            card_sheet(self.head, tools),
-            card_sheet(self.question),
-            self.outcome,
-            grid(*self.columns.values()),
-            sticky(self.bar),
-        )
-
-    def _column(self, side: str) -> AnswerColumn:
-        name = self.say(f"history.answer_{side}")
-        return AnswerColumn(
-            side=side, words={"name": name, "again": ""}, state="done", sizing_mode="stretch_width", margin=0
-        )
-
-    def _pressed(self, event: Any) -> None:
-        code = event.new.get("code")
+    def _pressed(self, code: Any) -> None:
         if code == "next":
             self.show_next()
         elif code == "undo":
@@ -271,76 +219,31 @@ class FileVotesPage:
             self.show_next()
 
     def _open_room(self, opened: bool) -> None:
-        self.chooser.view.visible, self.room.visible = not opened, opened
+        self.chooser.view.visible, self.room.view.visible = not opened, opened
 
     def _show(self) -> None:
         """Show the present battle open to a vote, or that there is none."""
-        self._show_head()
-        battle = self.battle
-        self.outcome.visible = False
-        self.skip_button.disabled = battle is None
-        for column in self.columns.values():
-            column.visible = battle is not None
-        if battle is not None:
-            self.question.object = (
-                f'<div class="text question" dir="auto">{render_turns(tuple(battle.prompt)).html}</div>'
-            )
-            for side, content in (("a", battle.a), ("b", battle.b)):
-                self._answer(side, content.response)
-            self._line("open", self.say("file.open_judged" if battle.verdict is not None else "file.open_unjudged"))
-            return
-        if self._waiting or self.row is not None:
-            return
-        done = self.progress()
-        finished = done.done >= done.total
-        sentence = self.say("file.finished" if finished else "file.only_passed")
-        self.question.object = f'<p class="nothing first">{escape(sentence)}</p>'
-        self.passed.clear()
-        self._line("judging" if finished else "voted", "")
-
-    def _answer(self, side: str, turns: Sequence[str]) -> None:
-        shown = render_turns(tuple(turns))
-        note = self.say("history.left_out", count=f"{shown.left_out:,}") if shown.left_out else ""
-        self.columns[side].param.update(html=shown.html, note=note, who="", chosen="")
+        with pn.io.hold():
+            self._show_head()
+            self.room.clear(self.battle)
+            if self.battle is not None:
+                self.room.show_battle(self.battle)
+            elif not self._waiting and self.row is None:
+                done = self.progress()
+                self.passed.clear()
+                self.room.show_nothing(done.done >= done.total)
 
     def _show_head(self) -> None:
-        if self.file is None or self.verdicts is None:
-            return
-        done, verdicts = self.progress(), self.verdicts
-        parts = [self.say("file.done", done=f"{done.done:,}", total=f"{done.total:,}", share=percent(done.share))]
-        if self.file.left_out:
-            parts.append(self.say("file.left_out", count=f"{self.file.left_out:,}"))
-        if verdicts.wanted == 0:
-            parts.append(self.say("file.no_judge"))
-        elif verdicts.fault:
-            parts.append(self.say("file.verdicts_failed", reason=verdicts.fault[:200]))
-        elif verdicts.done < verdicts.wanted:
-            parts.append(self.say("file.verdicts", done=f"{verdicts.done:,}", total=f"{verdicts.wanted:,}"))
-        notes = "".join(f"<span>{plain(part, 300)}</span>" for part in parts)
-        self.head.object = (
-            f'<div class="status"><b>{plain(self.file.name, 120)}</b>{notes}</div>'
-            f'<div class="bar-of" role="progressbar" aria-valuemin="0" aria-valuemax="{done.total}" '
-            f'aria-valuenow="{done.done}"><i style="width:{100 * done.share:.2f}%"></i></div>'
-        )
+        if self.file is not None and self.verdicts is not None:
+            self.room.show_head(self.file, self.progress(), self.verdicts)
 
     def _show_outcome(self) -> None:
         assert self.battle is not None and self.last is not None
         # what stands in the store, and not what this page holds: another judge may have been first
         stored = self.store.votes(VoteFilter(session=self.session, origin=self.battle.origin, last=1))
-        row = with_outcomes(stored).iloc[-1]
-        self.outcome.object = f'<div role="status">{verdict_line(row, self.say)}</div>'
-        self.outcome.visible = True
-        self.skip_button.disabled = True
-        for side, content in (("a", self.battle.a), ("b", self.battle.b)):
-            decided = self.last.choice in ("a", "b")
-            chosen = ("won" if self.last.choice == side else "lost") if decided else ""
-            self.columns[side].param.update(who=content.model, chosen=chosen)
-        self._show_head()
-        left = max((self.last.undo_until - datetime.now(UTC)).total_seconds(), 0.0)
-        self._line("voted", self.say("file.voted", choice=self.say(f"choice.{self.last.choice}")), undo=left)
-
-    def _line(self, stage: str, line: str, warns: bool = False, undo: float = 0.0) -> None:
-        self.bar.param.update(stage=stage, line=line, warns=warns, undo_seconds=undo, turn=self.bar.turn + 1)
+        with pn.io.hold():
+            self._show_head()
+            self.room.show_outcome(self.battle, self.last, with_outcomes(stored).iloc[-1])
 
     def _why(self, fault: UserError) -> str:
         key = f"store.{fault.code}" if isinstance(fault, StoreFault) else ""

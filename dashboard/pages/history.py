@@ -10,7 +10,7 @@ import panel as pn
 
 from dashboard import exports
 from dashboard.analysis.agreement import agreement_by, agreement_by_style
-from dashboard.analysis.votes import judged_only, with_outcomes
+from dashboard.analysis.votes import judged_only, neutral_only, with_outcomes
 from dashboard.pages import history_cards as cards
 from dashboard.pages.aside import aside
 from dashboard.pages.base import Context
@@ -43,6 +43,7 @@ class HistoryPage:
     def __init__(self, context: Context) -> None:
         self.store, self.session, self.say, self.zone = context.store, context.session, context.say, context.zone
         self.language_name = context.say.language_name
+        self.leave_out_named = context.params.leave_out_named
         self.votes = self.shown = pd.DataFrame()
         self._turn = 0
 
@@ -146,9 +147,13 @@ class HistoryPage:
             "confusion": cards.confusion(judged, say),
             "language": cards.by_group(by_language, say, say("history.by_language"), self.language_name),
             "style": cards.by_group(by_style, say, say("history.by_style")),
-            "ranking": cards.ranking(votes, ranked_by, say),
+            "ranking": cards.named(votes, say, self.leave_out_named) + cards.ranking(self._kept(votes), ranked_by, say),
         }
         return Shown(votes, self._rows(votes), made)
+
+    def _kept(self, votes: pd.DataFrame) -> pd.DataFrame:
+        """Return the votes that are ranked and exported."""
+        return neutral_only(votes) if self.leave_out_named else votes
 
     def _put(self, shown: Shown) -> None:
         self.shown = shown.votes
@@ -221,7 +226,7 @@ class HistoryPage:
     def _download(self, kind: str) -> pn.widgets.FileDownload:
         name, make = exports.FORMATS[kind]
         return pn.widgets.FileDownload(
-            callback=lambda: io.BytesIO(make(self.shown)),
+            callback=lambda: io.BytesIO(make(self._kept(self.shown))),
             filename=name,
             label=self.say(f"history.export_as.{kind}"),
             embed=False,

@@ -8,6 +8,7 @@ import pandas as pd
 
 from dashboard.analysis import agreement as agreements
 from dashboard.analysis.ranking import CONTROLS, Ranking, rank, style_differences
+from dashboard.pages.not_shown import not_shown
 from dashboard.render import plain, render_turns
 from dashboard.texts import Say
 from stacker.charts.axis import Axis, fitting, shares
@@ -115,17 +116,24 @@ def ranking(votes: pd.DataFrame, of: Literal["style", "model"], say: Say) -> str
     return f"{warning}{chart}{legend}{_effects(held, say)}"
 
 
+def named(votes: pd.DataFrame, say: Say, left_out: bool) -> str:
+    """Return how many votes have an answer that named its own model, and what becomes of them; "" without any."""
+    count = int((votes["named"] != "").sum())
+    sentence = say("history.named_left_out" if left_out else "history.named_counted", count=f"{count:,}")
+    return f'<p class="hint">{escape(sentence)}</p>' if count else ""
+
+
 def details(vote: pd.Series, say: Say) -> str:
     """Return one vote whole: question, both answers, vote and verdict, and who answered."""
     sides = []
     for side, winner in (("a", "a"), ("b", "b")):
         answer = render_turns(vote[f"response_{side}"])
         heading = say(f"history.answer_{side}")
-        names = " · ".join(plain(text, 80) for text in (vote[f"style_{side}"], vote[f"model_{side}"]) if text)
+        own = say("history.named") if side in vote["named"] else ""
+        names = " · ".join(plain(text, 80) for text in (vote[f"style_{side}"], vote[f"model_{side}"], own) if text)
         crown = f' <span class="badge">{escape(say("history.preferred"))}</span>' if vote["choice"] == winner else ""
-        rest = (
-            f"<p class='hint'>{escape(say('history.left_out', count=answer.left_out))}</p>" if answer.left_out else ""
-        )
+        notes = not_shown(answer, say)
+        rest = f"<p class='hint'>{escape(notes)}</p>" if notes else ""
         sides.append(
             f"<section><h4>{escape(heading)}{crown}<small>{names}</small></h4>"
             f'<div class="text">{answer.html}{rest}</div></section>'

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dashboard import exports
 from dashboard.analysis.votes import OUTCOME_OF
 from dashboard.export_votes import write_votes
-from dashboard.params import StoreParams
+from dashboard.params import parse_dashboard
 from dashboard.records import CHOICES, Battle, Choice, Side
 from dashboard.store import VoteStore
 from pipelines.errors import UserError
@@ -126,7 +126,7 @@ def frame(rows: list[tuple[Choice, tuple[str, ...], tuple[str, ...], tuple[str, 
         **{name: [row[place] for row in rows] for place, name in ((1, "prompt"), (2, "response_a"), (3, "response_b"))},
         **{name: [0.25] * len(rows) for name in ("p_a", "p_b", "p_tie")},
         **{name: ["x"] * len(rows) for name in ("model_a", "model_b", "style_a", "style_b", "lang", "session")},
-        **{name: [""] * len(rows) for name in ("fault_a", "fault_b", "asked", "origin", "origin_id", "judge")},
+        **{name: [""] * len(rows) for name in ("fault_a", "fault_b", "asked", "origin", "origin_id", "judge", "named")},
         "source": ["ask"] * len(rows),
     }
     return pd.DataFrame(columns)
@@ -176,16 +176,35 @@ def test_a_run_can_learn_from_what_was_exported(
 @pytest.mark.parametrize("name", ["votes.csv", "votes.jsonl", "votes.parquet"])
 def test_the_command_writes_what_the_next_run_learns_from(tmp_path: Path, store: VoteStore, name: str) -> None:
     stored(store, [((f"q{n}",), ("a",), ("b",)) for n in range(5)])
-    address = StoreParams(url=f"sqlite:///{tmp_path / 'votes.sqlite'}")
-    assert write_votes(tmp_path / name, address) == 5
+    params = parse_dashboard({"store": {"url": f"sqlite:///{tmp_path / 'votes.sqlite'}"}})
+    assert write_votes(tmp_path / name, params) == (5, 0)
     loaded = load(DataParams(sources=({"path": tmp_path / name},)), tmp_path / "set_aside.jsonl")
     assert (loaded.set_aside, loaded.train["outcome"].tolist()) == (0, [0, 2, 1, 2, 0])
 
 
 def test_the_command_refuses_what_it_cannot_write(tmp_path: Path, store: VoteStore) -> None:
-    address = StoreParams(url=f"sqlite:///{tmp_path / 'votes.sqlite'}")
+    address = parse_dashboard({"store": {"url": f"sqlite:///{tmp_path / 'votes.sqlite'}"}})
     with pytest.raises(UserError, match=r"ending '.txt'; give it one of .csv, .jsonl, .parquet"):
         write_votes(tmp_path / "votes.txt", address)
     with pytest.raises(UserError, match="holds no votes yet"):
         write_votes(tmp_path / "votes.csv", address)
+    assert not (tmp_path / "votes.csv").exists()
+
+
+def test_votes_on_answers_that_name_their_model_are_left_out_unless_asked_for(tmp_path: Path, store: VoteStore) -> None:
+    stored(store, [(("Who are you?",), ("I am Claude.",), ("A model.",)), (("q",), ("a",), ("b",))])
+    assert store.votes()["named"].tolist() == ["a", ""]
+    section = {"store": {"url": f"sqlite:///{tmp_path / 'votes.sqlite'}"}}
+    assert write_votes(tmp_path / "votes.parquet", parse_dashboard(section)) == (1, 1)
+    assert pd.read_parquet(tmp_path / "votes.parquet")["named"].tolist() == [""]
+    wished = parse_dashboard(section | {"leave_out_named": False})
+    assert write_votes(tmp_path / "votes.parquet", wished) == (2, 0)
+    assert pd.read_parquet(tmp_path / "votes.parquet")["named"].tolist() == ["a", ""]
+
+
+def test_when_all_votes_are_left_out_it_is_said_and_nothing_written(tmp_path: Path, store: VoteStore) -> None:
+    stored(store, [(("Who are you?",), ("I am Claude.",), ("A model.",))])
+    params = parse_dashboard({"store": {"url": f"sqlite:///{tmp_path / 'votes.sqlite'}"}})
+    with pytest.raises(UserError, match="leave_out_named: false"):
+        write_votes(tmp_path / "votes.csv", params)
     assert not (tmp_path / "votes.csv").exists()

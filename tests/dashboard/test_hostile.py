@@ -9,7 +9,9 @@ from hostile_texts import HOSTILE
 from playwright.sync_api import Browser
 from talking_server import TalkingServer
 
+from dashboard.pages.not_shown import not_shown
 from dashboard.render import LINK_SCHEMES, plain, render
+from dashboard.texts import Texts
 
 KNOWN = set(
     "p br hr h1 h2 h3 h4 h5 h6 strong em s code pre blockquote ul ol li table thead tbody tr th td a span math mrow "
@@ -45,6 +47,24 @@ def test_hostile_text_becomes_harmless_markup(place: int) -> None:
             if name == "class":
                 assert tag == "span" and re.fullmatch("hl-[kscmf]", str(value))
     assert "<" not in plain(HOSTILE[place])
+
+
+def test_a_text_with_too_many_marks_is_shown_as_it_was_written_and_that_is_said() -> None:
+    for text in ("*_" * 30_000, "`a` " * 15_000, "[" * 5_000, "- *a*\n" * 10_000):
+        shown = render(text)
+        assert not shown.formatted
+        assert shown.html.startswith("<pre")
+        assert shown.html.count("<") < 10
+        assert "too many marks" in not_shown(shown, Texts("en"))
+        assert "標記太多" in not_shown(shown, Texts("zh-Hant"))
+
+
+def test_long_answers_as_people_get_them_stay_formatted() -> None:
+    long = "## A heading\n\nSome **bold** text, `code` and a formula $x^2$.\n\n- one\n- two\n\n" * 700
+    for text in (long, "", "\n\n", " "):
+        shown = render(text)
+        assert shown.formatted
+        assert not_shown(shown, Texts("en")) == ""
 
 
 @pytest.fixture(scope="module")

@@ -193,7 +193,7 @@ def test_voting_through_a_file_and_coming_back(store: VoteStore, runs_folder: Pa
     assert (stored["choice"], stored["source"], stored["judge"]) == ("b", "file", "first@1")
     assert stored["created_at"] <= stored["voted_at"]
     assert (stored["p_a"], stored["p_b"], stored["p_tie"]) == page.battle.verdict
-    assert page.say("choice.b") in page.outcome.object
+    assert page.say("choice.b") in page.room.outcome.object
     page.vote("a")  # locked
     assert len(store.votes()) == 1
     page.undo()
@@ -229,7 +229,7 @@ def test_a_battle_seen_before_under_another_judge_keeps_its_first_verdict(store:
     page.begin(file)
     page.vote("a")
     assert np.isnan(store.votes().iloc[0]["p_a"])
-    assert page.say("history.no_verdict") in page.outcome.object
+    assert page.say("history.no_verdict") in page.room.outcome.object
 
 
 def test_votes_that_come_too_fast_are_refused_with_a_sentence(store: VoteStore, runs_folder: Path) -> None:
@@ -240,7 +240,7 @@ def test_votes_that_come_too_fast_are_refused_with_a_sentence(store: VoteStore, 
     page.show_next()
     page.vote("a")
     assert len(store.votes()) == 1
-    assert page.bar.warns and page.bar.stage == "open" and "1" in page.bar.line
+    assert page.room.bar.warns and page.room.bar.stage == "open" and "1" in page.room.bar.line
 
 
 @pytest.mark.parametrize("language", list(LANGUAGES))

@@ -20,7 +20,7 @@ from typing import Any
 from tornado.httpclient import AsyncHTTPClient
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 _TOKEN = re.compile('"token":"([^"]+)"')
 
 

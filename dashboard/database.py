@@ -1,0 +1,99 @@
+"""The database behind the vote store: its address, and connections that write through to the disk."""
+
+import sqlite3
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from dashboard.store_faults import StoreFault
+
+BUSY_SECONDS = 15
+"""How long a writer waits for its turn; 20 sessions at once wait far less."""
+
+
+def address_of(url: str, password: str = "") -> URL:
+    """Return the address of a vote store.
+
+    Parameters
+    ----------
+    url : str
+        `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`.
+    password : str
+        The database password, where it does not stand in the address.
+
+    Raises
+    ------
+    StoreFault
+        `bad_address` when it is no address, or of no kind of database that can be one.
+    """
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        raise StoreFault(
+            "bad_address",
+            "The vote store's url is no database address: write sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
+        ) from None
+    if address.drivername in ("postgresql", "postgres"):
+        address = address.set(drivername="postgresql+psycopg")
+    backend = address.get_backend_name()
+    if backend not in ("sqlite", "postgresql"):
+        raise StoreFault("bad_address", f"The vote store cannot be a {backend}: take sqlite or postgresql.")
+    if backend == "sqlite" and not address.database:
+        raise StoreFault("bad_address", "The vote store must be a file, as memory forgets: write sqlite:///FILE.")
+    return address.set(password=password) if password else address
+
+
+def engine_of(address: URL) -> Engine:
+    """Return an engine whose connections are set so that a committed vote is on disk.
+
+    Raises
+    ------
+    StoreFault
+        `unavailable` when the folder of an SQLite file cannot be made.
+    ImportError
+        When the database's driver is not installed.
+    """
+    if address.get_backend_name() == "postgresql":
+        return create_engine(address, pool_size=10, max_overflow=20, pool_pre_ping=True)
+    folder = Path(str(address.database)).expanduser().resolve().parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        reason = f"the folder {folder} cannot be made ({fault.strerror})"
+        where = address.render_as_string(hide_password=True)
+        raise StoreFault(
+            "unavailable", f"The vote store {where} did not do it: {reason}.", url=where, reason=reason
+        ) from fault
+    engine = create_engine(address, pool_size=10, max_overflow=20, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # transactions are begun below, not by the driver's guess
+        _to_wal(connection)
+        for pragma in ("synchronous = FULL", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # a writer takes its lock at once: a reader that turns writer can be refused without waiting
+        reads = connection.get_execution_options().get("reads_only")
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _to_wal(connection: Any) -> None:
+    """Turn a new SQLite file to WAL; unlike every other statement, this one does not wait while others do the same."""
+    deadline = monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+            return
+        except sqlite3.OperationalError:
+            if monotonic() > deadline:
+                raise
+            sleep(0.01)

@@ -1,0 +1,154 @@
+"""What the page of votes on a file shows of an open file: how far one is, the battle, the vote bar."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from html import escape
+from typing import Any
+
+import pandas as pd
+import panel as pn
+
+from dashboard.analysis.order import Order
+from dashboard.analysis.progress import Progress
+from dashboard.battle_files import BattleFile
+from dashboard.components import AnswerColumn, VoteBar
+from dashboard.file_verdicts import FileVerdicts
+from dashboard.pages.cards_look import WIDGET, card_pane, card_sheet, grid, in_line, stacked, sticky
+from dashboard.pages.history_cards import percent, verdict_line
+from dashboard.pages.not_shown import not_shown
+from dashboard.records import CHOICES, Battle, Voted
+from dashboard.render import plain, render_turns
+from dashboard.texts import Texts
+
+ORDERS: tuple[Order, ...] = ("uncertain", "informative", "file")
+
+
+class FileRoom:
+    """The widgets of one open file; knows nothing of the store.
+
+    Parameters
+    ----------
+    say : Texts
+        The page's language.
+    pressed : function
+        Called with the code of a press on the vote bar.
+    ordered, skipped, left : function
+        Called when another order is chosen, the battle is passed over, and the file is left.
+    """
+
+    def __init__(
+        self,
+        say: Texts,
+        pressed: Callable[[Any], None],
+        ordered: Callable[[], None],
+        skipped: Callable[[], None],
+        left: Callable[[], None],
+    ) -> None:
+        self.say = say
+        self.head, self.question, self.outcome = card_pane(), card_pane(), card_pane(visible=False)
+        self.order = pn.widgets.Select(
+            label=say("file.order"),
+            options={say(f"file.order_{order}"): order for order in ORDERS},
+            sizing_mode="stretch_width",
+            margin=0,
+            css_classes=["order"],
+            stylesheets=[WIDGET],
+        )
+        self.order.param.watch(lambda _: ordered(), "value")
+        self.skip_button = pn.widgets.Button(
+            label=say("file.skip"), align="end", margin=0, css_classes=["skip"], stylesheets=[WIDGET]
+        )
+        self.skip_button.on_click(lambda _: skipped())
+        other = pn.widgets.Button(
+            label=say("file.other"), align="end", margin=0, css_classes=["other"], stylesheets=[WIDGET]
+        )
+        other.on_click(lambda _: left())
+        self.columns = {side: self._column(side) for side in ("a", "b")}
+        self.bar = VoteBar(
+            choices=[[choice, say(f"choice.{choice}")] for choice in CHOICES],
+            words={"label": say("file.votes"), "undo": say("file.undo"), "next": say("file.next"), "again": ""},
+            sizing_mode="stretch_width",
+            margin=0,
+        )
+        self.bar.param.watch(lambda event: pressed(event.new.get("code")), "press")
+        self.view = stacked(
+            card_sheet(self.head, in_line(self.order, self.skip_button, other)),
+            card_sheet(self.question),
+            self.outcome,
+            grid(*self.columns.values()),
+            sticky(self.bar),
+        )
+
+    def show_head(self, file: BattleFile, done: Progress, verdicts: FileVerdicts) -> None:
+        """Show the file's name, how far one is through it, and how far the judge is."""
+        parts = [self.say("file.done", done=f"{done.done:,}", total=f"{done.total:,}", share=percent(done.share))]
+        if file.left_out:
+            parts.append(self.say("file.left_out", count=f"{file.left_out:,}"))
+        if verdicts.wanted == 0:
+            parts.append(self.say("file.no_judge"))
+        elif verdicts.fault:
+            parts.append(self.say("file.verdicts_failed", reason=verdicts.fault[:200]))
+        elif verdicts.done < verdicts.wanted:
+            parts.append(self.say("file.verdicts", done=f"{verdicts.done:,}", total=f"{verdicts.wanted:,}"))
+        notes = "".join(f"<span>{plain(part, 300)}</span>" for part in parts)
+        self.head.object = (
+            f'<div class="status"><b>{plain(file.name, 120)}</b>{notes}</div>'
+            f'<div class="bar-of" role="progressbar" aria-valuemin="0" aria-valuemax="{done.total}" '
+            f'aria-valuenow="{done.done}"><i style="width:{100 * done.share:.2f}%"></i></div>'
+        )
+
+    def clear(self, battle: Battle | None) -> None:
+        """Take away what was said of the last battle, and make room for the next one or for none."""
+        self.outcome.visible = False
+        self.skip_button.disabled = battle is None
+        for column in self.columns.values():
+            column.visible = battle is not None
+
+    def show_battle(self, battle: Battle) -> None:
+        """Show a battle open to a vote."""
+        self.question.object = f'<div class="text question" dir="auto">{render_turns(tuple(battle.prompt)).html}</div>'
+        for side, content in (("a", battle.a), ("b", battle.b)):
+            self._answer(side, content.response)
+        self.line("open", self.say("file.open_judged" if battle.verdict is not None else "file.open_unjudged"))
+
+    def show_nothing(self, finished: bool) -> None:
+        """Say that no battle is left, or that only those are that were passed over."""
+        sentence = self.say("file.finished" if finished else "file.only_passed")
+        self.question.object = f'<p class="nothing first">{escape(sentence)}</p>'
+        self.line("judging" if finished else "voted", "")
+
+    def show_outcome(self, battle: Battle, vote: Voted, row: pd.Series) -> None:
+        """Show a vote beside the judge's verdict, and who answered.
+
+        Parameters
+        ----------
+        battle : Battle
+            The battle on the page.
+        vote : Voted
+            The vote just cast.
+        row : Series
+            The vote as the store has it, from `with_outcomes`.
+        """
+        self.outcome.object = f'<div role="status">{verdict_line(row, self.say)}</div>'
+        self.outcome.visible = True
+        self.skip_button.disabled = True
+        for side, content in (("a", battle.a), ("b", battle.b)):
+            decided = vote.choice in ("a", "b")
+            chosen = ("won" if vote.choice == side else "lost") if decided else ""
+            self.columns[side].param.update(who=content.model, chosen=chosen)
+        left = max((vote.undo_until - datetime.now(UTC)).total_seconds(), 0.0)
+        self.line("voted", self.say("file.voted", choice=self.say(f"choice.{vote.choice}")), undo=left)
+
+    def line(self, stage: str, line: str, warns: bool = False, undo: float = 0.0) -> None:
+        """Say something on the vote bar, and set its stage."""
+        self.bar.param.update(stage=stage, line=line, warns=warns, undo_seconds=undo, turn=self.bar.turn + 1)
+
+    def _column(self, side: str) -> AnswerColumn:
+        name = self.say(f"history.answer_{side}")
+        return AnswerColumn(
+            side=side, words={"name": name, "again": ""}, state="done", sizing_mode="stretch_width", margin=0
+        )
+
+    def _answer(self, side: str, turns: Sequence[str]) -> None:
+        shown = render_turns(tuple(turns))
+        self.columns[side].param.update(html=shown.html, note=not_shown(shown, self.say), who="", chosen="")

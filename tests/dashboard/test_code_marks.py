@@ -1,0 +1,51 @@
+import html
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.code_marks import CLASSES, LONGEST, highlighted
+from dashboard.render import render
+
+PYTHON = 'def f(x):\n    """Say <it>."""\n    return x + 1  # & more\n'
+
+
+def plain(marked: str) -> str:
+    return html.unescape(re.sub(r"</?span[^>]*>", "", marked))
+
+
+def test_keywords_texts_comments_numbers_and_names_are_marked() -> None:
+    marked = highlighted(PYTHON, "python")
+    assert '<span class="hl-k">def</span>' in marked
+    assert '<span class="hl-f">f</span>' in marked
+    assert '<span class="hl-m">1</span>' in marked
+    assert '<span class="hl-c"># &amp; more</span>' in marked
+    assert "Say &lt;it&gt;" in marked
+    assert plain(marked) == PYTHON
+
+
+@pytest.mark.parametrize("language", ["", "no-such-language", "x" * 41, 'python"><img>', "\x00"])
+def test_unknown_languages_stay_plain(language: str) -> None:
+    assert highlighted(PYTHON, language) == ""
+
+
+def test_long_code_stays_plain() -> None:
+    assert highlighted("x = 1\n" * (LONGEST // 6 + 1), "python") == ""
+    assert highlighted("x = 1\n" * 10, "python") != ""
+
+
+@given(
+    st.text(st.characters(codec="ascii", exclude_characters="\r"), max_size=200),
+    st.sampled_from(["python", "c", "html"]),
+)
+def test_nothing_of_the_code_is_lost_and_nothing_of_it_becomes_markup(code: str, language: str) -> None:
+    marked = highlighted(code, language)
+    assert plain(marked) == code
+    assert set(re.findall(r"<[^>]*>", marked)) <= {"</span>", *(f'<span class="{name}">' for name in CLASSES)}
+
+
+def test_the_page_shows_the_marks_and_only_known_classes() -> None:
+    shown = render(f"```python\n{PYTHON}```").html
+    assert '<span class="hl-k">def</span>' in shown
+    assert set(re.findall(r'class="([^"]*)"', shown)) <= set(CLASSES)

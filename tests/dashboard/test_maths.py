@@ -1,0 +1,83 @@
+import re
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.maths import LONGEST, MATHML_ATTRIBUTES, MATHML_TAGS, mathml
+from dashboard.render import render
+
+
+@pytest.mark.parametrize(
+    ("text", "display"),
+    [
+        ("so $x^2$ is", "inline"),
+        (r"so \(x^2\) is", "inline"),
+        ("so $$x^2$$ is", "block"),
+        ("$$x^2$$", "block"),
+        ("$$\nx^2\n$$", "block"),
+        ("\\[\nx^2\n\\]", "block"),
+        ("- one\n- $$x^2$$", "block"),
+        ("$x^2$、然後", "inline"),
+    ],
+)
+def test_formulas_are_drawn_between_all_delimiters(text: str, display: str) -> None:
+    html = render(text).html
+    assert f'<math display="{display}"' in html
+    assert "<msup><mi>x</mi><mn>2</mn></msup>" in html
+    assert "$" not in html and "\\[" not in html
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It costs $5 and then $6 more.",
+        "a $ b $ c",
+        "one $ only",
+        "`$x$` is code",
+        "```\n$$x$$\n```",
+        r"a \\(not\\) one",
+        "$$ $$",
+        "$x\n\ny$",
+    ],
+)
+def test_sums_of_money_and_code_are_no_formulas(text: str) -> None:
+    assert "<math" not in render(text).html
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        r"\href{javascript:x}{y}", r"\newcommand{\a}{\a\a}\a", r"\def\a{\a}", r"\style{x}{y}", r"\includegraphics{x}",
+        r"\input{/etc/passwd}", r"\frac{", "x" * (LONGEST + 1), "{" * 1_000,
+    ],
+)  # fmt: skip
+def test_what_cannot_or_must_not_be_drawn_stays_as_its_source(source: str) -> None:
+    html = mathml(source, False)
+    assert html.startswith("<code>") and html.endswith("</code>")
+    assert "<" not in html[6:-7]
+
+
+def test_texts_in_a_formula_stay_texts() -> None:
+    html = mathml(r"\text{<img src=x onerror=y>}", False)
+    assert "<img" not in html
+    assert "&lt;img" in html
+
+
+@given(
+    st.one_of(st.text(max_size=60), st.from_regex(r"(\\[a-z]{1,6}|[{}^_&x1 ]){1,20}", fullmatch=True)), st.booleans()
+)
+def test_any_source_gives_known_elements_only(source: str, display: bool) -> None:
+    html = mathml(source, display)
+    if html.startswith("<code>"):
+        return
+    try:
+        found = ElementTree.fromstring(html)
+    except ElementTree.ParseError:  # signs that XML does not know stay signs; HTML knows them
+        assert re.search("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", source)
+        return
+    for element in found.iter():
+        assert element.tag in MATHML_TAGS
+        assert set(element.attrib) <= MATHML_ATTRIBUTES | {"alttext"}
+    assert found.attrib["display"] == ("block" if display else "inline")
