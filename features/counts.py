@@ -172,10 +172,10 @@ class TokenTable:
             first = words - added[:, _WORDS] < np.repeat(earlier + left, lengths + 1)
             first[ends - 1] = True
             begun = added[first]
-            first_ends = np.cumsum(first)[ends - 1]
+            first_ends = np.cumsum(first, dtype=np.int64)[ends - 1]
             full, words_in = _sentences(begun, first_ends, walk.words_in)
             weights = begun[:, [_WORDS, _POLYSYLLABLES]]
-            sums = walk.sums[:, [_WORDS, _POLYSYLLABLES]] + _summed(weights, first_ends)
+            sums: Ints = walk.sums[:, [_WORDS, _POLYSYLLABLES]] + _summed(weights, first_ends)
             walk.points = np.where(left > 0, sums[:, 0] + 2 * sums[:, 1], walk.points)
             so_far = np.maximum(1, walk.full + full + (words_in > 2))
             walk.first_sentences = np.where(left > 0, so_far, walk.first_sentences)

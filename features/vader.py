@@ -10,7 +10,7 @@ import string
 from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import chain, repeat
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -323,13 +323,12 @@ def _summed(valence: Floats, of: Ints, felt: Ints, lengths: Ints, texts: Sequenc
 
     def by_sentence(weights: Floats) -> Floats:
         # Adds in the order of the words, as the library does.
-        summed: Floats = np.bincount(of, weights, len(lengths))[felt]
-        return summed
+        return np.bincount(of, weights=weights, minlength=len(lengths)).astype(np.float64)[felt]
 
     total = by_sentence(valence)
     positive = by_sentence(np.where(valence > 0, valence + 1, 0.0))
     negative = by_sentence(np.where(valence < 0, valence - 1, 0.0))
-    neutral = lengths[felt] - by_sentence((valence != 0).astype(np.float64))
+    neutral = lengths[felt].astype(np.float64) - by_sentence((valence != 0).astype(np.float64))
     emphasis = _emphasis(texts)
     total = total + np.sign(total) * emphasis
     more_positive, more_negative = positive > np.abs(negative), positive < np.abs(negative)
@@ -364,7 +363,7 @@ def _bare(token: str) -> str:
     return bare if len(bare) > 2 else token
 
 
-def _library():  # noqa: ANN202
+def _library() -> Any:
     from importlib import import_module
 
     return import_module("vaderSentiment.vaderSentiment")
