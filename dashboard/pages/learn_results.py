@@ -103,12 +103,17 @@ def _table(found: Mapping[str, Any], name: str, say: Say) -> str:
 
 def _signed(number: float) -> str:
     """Return a difference of log losses with its sign and four places."""
-    return f"{number:+.4f}".replace("-", "\u2212")
+    return _minus(f"{number:+.4f}")
 
 
 def _points(share: float) -> str:
     """Return a difference of shares in percentage points, with its sign."""
-    return f"{100 * share:+.1f}".replace("-", "\u2212")
+    return _minus(f"{100 * share:+.1f}")
+
+
+def _minus(number: str) -> str:
+    """Return a number with a true minus sign, and zero without a sign."""
+    return number.replace("-", "\u2212") if number.strip("+-0.") else number.lstrip("+-")
 
 
 def _bar(share: float, label: str, value: str) -> str:

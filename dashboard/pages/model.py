@@ -83,7 +83,11 @@ class ModelPage:
             self._show()
 
     def _label(self, run: SavedRun, used: Path | None) -> str:
-        return f"{run.name} ({self.say('model.in_use')})" if run.judge == used else run.name
+        name = self._name(run)
+        return f"{name} ({self.say('model.in_use')})" if run.judge == used else name
+
+    def _name(self, run: SavedRun) -> str:
+        return self.say("model.starter") if run.judge == self.judges.starter else run.name
 
     def _used(self) -> Path | None:
         return None if self.judges.current is None else self.judges.current.run.judge
@@ -96,13 +100,13 @@ class ModelPage:
     async def _switched(self, run: SavedRun) -> bool:
         """Use a judge from now on, and return whether that worked; the message says so."""
         self.switch.disabled = True
-        self.message.object = self._note(self.say("model.loading", name=run.name))
+        self.message.object = self._note(self.say("model.loading", name=self._name(run)))
         try:
             await self.judges.use(run)
         except UserError as fault:
             self.message.object = self._note(str(fault))
             return False
-        self.message.object = self._note(self.say("model.now_used", name=run.name))
+        self.message.object = self._note(self.say("model.now_used", name=self._name(run)))
         await asyncio.to_thread(lambda: decide_for(run, self.judges.runs()))
         self.choice.value = next((each for each in self.choice.options.values() if each.judge == run.judge), run)
         self.opened()
@@ -120,9 +124,10 @@ class ModelPage:
 
         def then(html: dict[str, str]) -> None:
             if self.choice.value is not None and self.choice.value.judge == run.judge:
-                for name, text in html.items():
-                    self.panes[name].object = text
+                for name in CARDS:
+                    self.panes[name].object = html[name]
                 self.card.visible = bool(html["card"])
+                self.scores.visible = bool(html["scores"])
 
         aside(lambda: self._cards_of(run), then)
 
@@ -134,9 +139,12 @@ class ModelPage:
             trouble = ""
         except UserError as fault:
             table, trouble = None, self._note(str(fault))
-        table = pd.DataFrame({"outcome": []}) if table is None else table
         card = run.card()
+        scored = table is not None or bool(trouble) or (run.run / "results.json").is_file()
+        table = pd.DataFrame({"outcome": []}) if table is None else table
         return {
+            # a judge without the tables of its run, whose card says how it does, would show empty cards only
+            "scores": "yes" if scored or card is None else "",
             "facts": made(lambda: cards.facts(run.about(), written, say)),
             "results": made(lambda: cards.results_table(run.results() or {}, say)),
             "calibration": trouble or cards.calibration_chart(table, say),
@@ -159,7 +167,7 @@ class ModelPage:
         """Return the card of the judge in use, and the cards below the one of learning from votes."""
         say, panes = self.say, self.panes
         head = boxed(say("model.facts"), in_line(self.choice, self.switch), self.message, panes["facts"])
-        parts: list[Any] = [
+        self.scores = stacked(
             boxed(say("model.results"), panes["results"], hint=say("model.results_hint")),
             grid(
                 boxed(say("model.calibration"), panes["calibration"], hint=say("model.calibration_hint")),
@@ -168,7 +176,5 @@ class ModelPage:
                     boxed(say("model.by_language"), panes["language"]),
                 ),
             ),
-            self.importances,
-            self.card,
-        ]
-        return head, stacked(*parts)
+        )
+        return head, stacked(self.scores, self.importances, self.card)

@@ -42,8 +42,7 @@ class Walk:
 
     def again(self) -> None:
         """Come to the page of the model anew."""
-        self.page.evaluate("location.hash = 'history'")
-        self.page.evaluate("location.hash = 'model'")
+        self.page.reload()
 
     def picture(self, what: str) -> None:
         if folder := os.environ.get("SCREENSHOTS"):
@@ -126,7 +125,7 @@ def test_from_votes_to_a_judge(walk: Walk) -> None:
     written = json.loads((services.judges.folder / name / "learned.json").read_text())
     assert written["decision"] == decision
     # the new judge is in the list, with its results
-    page.get_by_label(walk.say("model.choose")).select_option(index=0)
+    page.get_by_label(walk.say("model.choose"), exact=True).select_option(index=0)
     page.locator("table.scores tr.stack", has_text=walk.say("model.stack")).wait_for()
     # new votes: it can be learnt again
     give_votes(services.store, 5, first=LEAST + 10)
