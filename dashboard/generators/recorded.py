@@ -20,6 +20,9 @@ FOLDER = Path(__file__).parent.parent / "recorded"
 PIECE = 12
 """Characters shown at a time, so that recorded answers come in at about the speed of a small local model."""
 PACE = 0.02
+NEAR = {"en": 0.35, "zh": 0.2}
+"""Similarity from which on a recorded question is like the one asked, by the two measures of `nearest`. Of 28 questions
+tried, those about something else reached .33 (English) and .17 (Chinese), those like it began at .40 and .22."""
 _loading = threading.Lock()
 
 
@@ -33,6 +36,11 @@ class Nearest:
     question: str
     answers: dict[str, str]
     similarity: float
+
+    @property
+    def near(self) -> bool:
+        """Whether it is about something like what was asked."""
+        return self.similarity >= NEAR["zh" if self.lang.startswith("zh") else "en"]
 
 
 class Recorded:
@@ -57,8 +65,8 @@ class Recorded:
     def notice(self, question: str) -> Notice:
         """Return code `recorded`: no generator is configured, and which recorded question is shown instead."""
         found = nearest(question)
-        details = {"id": found.id, "question": found.question, "similarity": found.similarity, "lang": found.lang}
-        return Notice("recorded", details)
+        names = ("id", "question", "similarity", "near", "lang")
+        return Notice("recorded", {name: getattr(found, name) for name in names})
 
     async def stream(self, question: str, style: StyleParams) -> AsyncIterator[str]:
         """Yield the recorded answer in small pieces."""

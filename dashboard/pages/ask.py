@@ -9,6 +9,7 @@ from typing import Any, Literal
 import panel as pn
 
 from dashboard.components import Composer, VoteBar
+from dashboard.generators.base import Notice
 from dashboard.generators.ollama import OllamaModel, find_models, styled
 from dashboard.limits import LimitReached
 from dashboard.look import COMPARISON, PARTS
@@ -19,6 +20,7 @@ from dashboard.params import StylesParams
 from dashboard.records import CHOICES, Choice
 from dashboard.render import plain, render
 from dashboard.round import Desk, Round
+from dashboard.texts import Texts
 
 SET_UP = """dashboard:
   styles:
@@ -28,8 +30,6 @@ SET_UP = """dashboard:
         system_prompt: "Answer thoroughly, with reasons and examples."}"""
 RECORDED = "recorded"
 _log = logging.getLogger(__name__)
-NEAR = 0.25
-"""Similarity below which a recorded question is none like the one asked, and the page says so."""
 
 
 class AskPage:
@@ -209,12 +209,7 @@ class AskPage:
         if one.notice is None:
             return f'<div class="question">{asked}</div>'
         same = one.prompt == one.question
-        near = float(one.notice.details["similarity"])
-        told = (
-            say("ask.recorded_same")
-            if same
-            else say("ask.recorded" if near >= NEAR else "ask.recorded_far", similarity=f"{near:.2f}")
-        )
+        told = say("ask.recorded_same") if same else recorded_line(one.notice, say)
         nearest = "" if same else f"<p><b>{plain(one.prompt)}</b></p>"
         return (
             f'<div class="question">{asked}<div class="notice" role="note"><p>{escape(told)}</p>{nearest}<details>'
@@ -270,6 +265,12 @@ class AskPage:
         self.memory["tasks"].discard(task)
         if not task.cancelled() and (fault := task.exception()) is not None:
             _log.error("what the page had begun was not carried through", exc_info=fault)
+
+
+def recorded_line(notice: Notice, say: Texts) -> str:
+    """Return what is said of a recorded question shown in place of the one asked, and whether it is like it at all."""
+    key = "ask.recorded" if notice.details["near"] else "ask.recorded_far"
+    return say(key, similarity=f"{notice.details['similarity']:.2f}")
 
 
 def _pane(sheet: str, html: str = "") -> pn.pane.HTML:

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from dashboard.generators.recorded import FOLDER, entries, is_chinese, nearest
+from dashboard.generators.recorded import FOLDER, Recorded, entries, is_chinese, nearest
+from dashboard.pages.ask import recorded_line
 from dashboard.render import render
+from dashboard.texts import Texts
 
 KINDS = set(
     "advice chat code decline explain facts how-to maths planning role-play summaries translation writing".split()
@@ -135,6 +137,25 @@ def test_a_chinese_question_is_nearest_to_itself(entry: dict[str, Any]) -> None:
 )
 def test_other_words_lead_to_the_same_question(question: str, expected: str) -> None:
     assert nearest(question).id == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "near"),
+    [
+        ("炒飯怎麼炒才不會黏在一起？", True),
+        ("為什麼颱風逆時針轉？", True),
+        ("解釋量子色動力學", False),
+        ("蒙古的首都是哪裡？", False),
+    ],
+)
+def test_it_is_said_where_nothing_like_the_question_is_recorded(question: str, near: bool) -> None:
+    notice = Recorded("a").notice(question)
+    assert notice.details["near"] is near
+    shown = f"{notice.details['similarity']:.2f}"
+    english, chinese = (recorded_line(notice, Texts(language)) for language in ("en", "zh-Hant"))
+    assert shown in english and shown in chinese
+    assert ("nothing like it is recorded" in english) is not near
+    assert ("也沒有相近的預錄問題" in chinese) is not near
 
 
 @pytest.mark.parametrize(
