@@ -80,10 +80,11 @@ WIDGET = """
 .bk-input:focus { border-color: var(--accent); box-shadow: var(--ring); outline: none; }
 label { font-size: .8125rem; color: var(--soft); padding-bottom: .2rem; }
 .bk-btn, .bk-btn-group .bk-btn, a { font: 550 .9375rem/1.3 var(--body-font); }
-.bk-btn, .bk-btn.bk-btn-default { border: 1px solid var(--line); border-radius: .7rem;
+.bk-btn, :host(.solid) .bk-btn.bk-btn-default { border: 1px solid var(--line); border-radius: .7rem;
   background: var(--surface); color: var(--text);
   padding: .5rem 1rem; min-height: 2.5rem; box-shadow: none !important; }
-.bk-btn.bk-btn-default:hover:not(:disabled) { border-color: color-mix(in srgb, var(--accent) 60%, var(--line));
+:host(.solid) .bk-btn.bk-btn-default:hover:not(:disabled) {
+  border-color: color-mix(in srgb, var(--accent) 60%, var(--line));
   background: color-mix(in srgb, var(--accent) 7%, var(--surface)); color: var(--text); }
 .bk-btn:focus-visible { outline: none; box-shadow: var(--ring) !important; }
 .bk-btn.bk-btn-primary { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }

@@ -16,7 +16,12 @@ from dashboard.learning.usable import LEAST
 from dashboard.texts import Texts
 from stacker.params import parse_params
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+# Bokeh's page may describe a button anew when it is pressed soon after it came; its server takes note, with a warning.
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:reference already known"),
+]
 WALK_MS = 5 * PATIENCE
 """How long a run of a few seconds may take on a machine that does much else."""
 WALKS = [("en-US", 1280, "light", "take"), ("zh-TW", 390, "dark", "keep")]
