@@ -19,20 +19,20 @@ def votes_line(overview: Overview, say: Say) -> str:
     usable = overview.usable
     count = len(usable)
     if not usable.enough:
-        lines = [say("model.learn.too_few", count=f"{count:,}", least=LEAST, missing=f"{LEAST - count:,}")]
+        line = say("model.learn.too_few", count=f"{count:,}", least=LEAST, missing=f"{LEAST - count:,}")
     elif overview.last is not None and overview.new == 0:
-        lines = [say("model.learn.nothing_new", count=f"{count:,}")]
+        line = say("model.learn.nothing_new", count=f"{count:,}")
     elif overview.last is not None:
-        lines = [say("model.learn.some_new", count=f"{count:,}", new=f"{overview.new:,}")]
+        line = say("model.learn.some_new", count=f"{count:,}", new=f"{overview.new:,}")
     else:
-        lines = [say("model.learn.ready", count=f"{count:,}")]
-    if usable.people > 1:
-        lines.append(say("model.learn.people", people=f"{usable.people:,}"))
+        line = say("model.learn.ready", count=f"{count:,}")
     bar = "" if usable.enough else _bar(count / LEAST, say("model.learn.bar_votes"), f"{count:,} / {LEAST}")
     hints = [say("model.learn.left_out", count=f"{usable.left_out:,}")] if usable.left_out else []
     if usable.enough and count < MANY:
         hints.insert(0, say("model.learn.expect"))
-    return f'<p class="nothing">{escape(" ".join(lines))}</p>{bar}{"".join(map(_hint, hints))}'
+    if usable.people > 1:
+        hints.insert(0, say("model.learn.people", people=f"{usable.people:,}"))
+    return f'<p class="nothing">{escape(line)}</p>{bar}{"".join(map(_hint, hints))}'
 
 
 def progress_bar(status: Status, say: Say) -> str:
