@@ -55,6 +55,8 @@ class TalkingServer:
 
 
 class _Quiet(ThreadingHTTPServer):
+    request_queue_size = 128  # twenty people send forty questions at one moment
+
     def handle_error(self, *where: Any) -> None:
         """Pass over clients that were killed."""
         if not isinstance(sys.exception(), ConnectionError):

@@ -75,6 +75,8 @@ class Voter:
                 for event in (await self._message("PATCH-DOC")).get("events", []):
                     if event.get("model", {}).get("id") == self.parts["VoteBar"] and event.get("attr") in seen:
                         seen[event["attr"]].append(event["new"])
+                if "broken" in seen["stage"]:
+                    raise RuntimeError(f"no vote can be given: {seen['line'][-1]}")
         return seen
 
     async def _message(self, kind: str) -> dict[str, Any]:
