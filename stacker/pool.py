@@ -18,8 +18,8 @@ ALIKE = 300.0
 """Battles at which a stack leans on its own learners as much as on one that learnt before: on ten draws of Kaggle's
 rows the starter judge was worth more than 100 or 300 of them, and less than 1,000."""
 HOLD = 5.0
-"""How many times harder than by `shrink` the weights are held where a learner learnt before and votes are few; with many
-it is once. On the same draws (shrink 20) a stack of 100 votes was worse than the starter judge alone by 0.0113 of log
+"""How many times harder than by `shrink` the weights are held where a learner learnt before and votes are few; with
+many, once. On the same draws (shrink 20) a stack of 100 votes was worse than the starter judge alone by 0.0113 of log
 loss, and is as good with this and without a temperature (0.0010 worse, 95 % interval -0.0011 to 0.0032). Held so hard
 whatever their number, six learners lost 0.006 on 1,148 votes; a held tie offset lost 0.02 where voters hardly tie."""
 
