@@ -56,7 +56,8 @@ h4 { font-size: .9375rem; font-weight: 600; margin: 1.25rem 0 .25rem; }
 .text pre { overflow-x: auto; padding: .6rem .75rem; border-radius: .4rem;
   background: color-mix(in srgb, currentColor 7%, transparent); }
 .text code { font-size: .875em; } .text table { border-collapse: collapse; display: block; overflow-x: auto; }
-.text th, .text td { border: 1px solid color-mix(in srgb, currentColor 18%, transparent); padding: .25rem .5rem; }
+.text th, .text td { border: 1px solid color-mix(in srgb, currentColor 18%, transparent); padding: .25rem .5rem;
+  overflow-wrap: break-word; }
 .text blockquote { margin-inline: 0; padding-inline-start: .9rem;
   border-inline-start: 3px solid color-mix(in srgb, currentColor 22%, transparent); }
 .text h1, .text h2, .text h3, .text h4 { font-size: 1.0625rem; margin: 1em 0 .35em; line-height: 1.35; }
