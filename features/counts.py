@@ -191,7 +191,7 @@ class TokenTable:
         unknown = np.flatnonzero(rows == _UNKNOWN)
         if len(unknown):
             met = [tokens[place] for place in unknown.tolist()]
-            learnt = self._learnt(list(dict.fromkeys(met)))
+            learnt = self._learnt(list(dict.fromkeys(met)), remember)
             rows[unknown] = list(map(learnt.__getitem__, met))
             if remember and len(learnt) <= _KNOWN_TOKENS:
                 if len(self._known) + len(learnt) > _KNOWN_TOKENS:
@@ -207,12 +207,12 @@ class TokenTable:
         self._places: dict[tuple[int, int, int, int, int], int] = {}
         self._used = 1
 
-    def _learnt(self, tokens: list[str]) -> dict[str, int]:
+    def _learnt(self, tokens: list[str], remember: bool) -> dict[str, int]:
         """Work out the rows of tokens, and return their places in the table."""
         joined = "\n".join(tokens)  # a token holds no white space, and patterns run once over all of them
         words = _PUNCTUATION.sub("", _STRAY_APOSTROPHE.sub("", joined)).lower().split("\n")
         letters = map(len, _NOT_LETTER.sub("", joined).split("\n"))
-        met = self._words_of(dict.fromkeys(words))
+        met = self._words_of(dict.fromkeys(words), remember)
         places: dict[str, int] = {}
         known = self._places.get
         for token, word, count in zip(tokens, words, letters, strict=True):
@@ -225,7 +225,7 @@ class TokenTable:
             places[token] = place
         return places
 
-    def _words_of(self, words: Iterable[str]) -> dict[str, tuple[int, int]]:
+    def _words_of(self, words: Iterable[str], remember: bool) -> dict[str, tuple[int, int]]:
         """Return for each word its syllables, and those, at most three, that make it hard; others may be among them."""
         new = [word for word in words if word not in self._words]
         if len(new) + len(self._words) > _KNOWN_TOKENS:
@@ -241,6 +241,8 @@ class TokenTable:
         }
         if len(new) > _KNOWN_TOKENS:
             return found
+        if not remember:
+            return found | {word: self._words[word] for word in words if word not in found}
         self._words |= found
         return self._words
 
