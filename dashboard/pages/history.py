@@ -184,7 +184,12 @@ class HistoryPage:
             configuration={
                 "locale": "page",
                 "langs": {"page": self._table_texts()},
-                "columnDefaults": {"headerSortTristate": False, "tooltip": False, "minWidth": 80},
+                "columnDefaults": {
+                    "headerSortTristate": False,
+                    "tooltip": False,
+                    "minWidth": 80,
+                    "resizable": "header",  # a handle between two cells of a row would swallow a press on the row
+                },
                 "responsiveLayout": "hide",
                 "placeholder": say("history.none_found"),
             },

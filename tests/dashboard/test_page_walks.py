@@ -122,13 +122,13 @@ def test_history(page: Page, site: Site) -> None:
     # sorting by another column, a press opens the row that was pressed
     page.locator(f'.tabulator-col[tabulator-field="question"] >> text="{say("history.column.question")}"').click()
     _until(lambda: rows.nth(0).locator('[tabulator-field="question"]').inner_text().startswith("<img"), page)
-    row = rows.nth(3)
+    cell = rows.nth(3).locator('[tabulator-field="question"]')
     details = page.locator(".details .question")
     for _ in range(
         WAIT_MS // 5000
-    ):  # the sorted rows may be drawn once more just then, and a press on the old ones is lost
-        question = row.locator('[tabulator-field="question"]').inner_text()
-        row.click()
+    ):  # the sorted rows may be drawn once more just then: a press on the old ones is lost
+        question = cell.inner_text()
+        cell.click()
         with contextlib.suppress(NotInTime):
             details.wait_for(timeout=5000)
             break
