@@ -12,15 +12,16 @@ Source of the definitions: textstat 0.7.13, `textstat/backend`.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
-from itertools import chain, repeat
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.hyphenation import Syllables
+from features.remembered import Remembered
 from features.text import pieces
 
 Ints = NDArray[np.int64]
@@ -29,8 +30,6 @@ _AT_ONCE = 100_000
 """Characters of several texts that are counted at once."""
 _KNOWN_TOKENS = 100_000
 _KNOWN_ROWS = 20_000
-_LONGEST_KNOWN = 40
-"""Characters above which a token is not remembered: it will hardly come again."""
 _KEPT_FROM_A_TEXT = 200_000
 """Characters of one text whose words are remembered; what a longer one holds would take many times its size."""
 _LINSEAR_WORDS = 100
@@ -83,7 +82,6 @@ _IN_SENTENCE, _BREAKS, _BEFORE, _BEHIND = range(len(_SUMMED), len(_SUMMED) + 4)
 _WIDTH = len(_SUMMED) + 4
 _END = 0
 """The row that is laid behind the last token of each text: it adds nothing and ends a sentence."""
-_UNKNOWN = -1
 
 
 @dataclass(slots=True)
@@ -119,7 +117,7 @@ class TokenTable:
     def __init__(self) -> None:
         self._syllables = Syllables()
         self._easy = easy_words()
-        self._known: dict[str, int] = {}
+        self._known = Remembered()
         self._words: dict[str, tuple[int, int]] = {}
         self._forget()
 
@@ -187,17 +185,8 @@ class TokenTable:
         """Return the place of each token's row in the table; forget the others when there are too many."""
         if self._used > _KNOWN_ROWS:
             self._forget()
-        rows = np.fromiter(map(self._known.get, tokens, repeat(_UNKNOWN)), np.int32, len(tokens))
-        unknown = np.flatnonzero(rows == _UNKNOWN)
-        if len(unknown):
-            met = [tokens[place] for place in unknown.tolist()]
-            learnt = self._learnt(list(dict.fromkeys(met)), remember)
-            rows[unknown] = list(map(learnt.__getitem__, met))
-            if remember and len(learnt) <= _KNOWN_TOKENS:
-                if len(self._known) + len(learnt) > _KNOWN_TOKENS:
-                    self._known.clear()
-                self._known.update(each for each in learnt.items() if len(each[0]) <= _LONGEST_KNOWN)
-        return rows
+        learn = partial(self._learnt, remember=remember)
+        return self._known.numbers(tokens, learn, _KNOWN_TOKENS, remember)
 
     def _forget(self) -> None:
         """Begin anew, with the row of a text's end alone."""

@@ -7,23 +7,18 @@ the scores are equal and not merely close. Source: vaderSentiment 3.3.2, `Sentim
 """
 
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from itertools import chain, repeat
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
+from features.remembered import Remembered
+from features.vader_words import CONTRACTED, NO_WORD, OTHER, Asked, Flags, Floats, Ints, Mark, library
 
 _KNOWN_WORDS = 100_000
-_LONGEST_KNOWN = 40
-"""Characters above which a word is not remembered: it will hardly come again."""
-_NO_WORD, _OTHER, _CONTRACTED = 0, 1, 2
-"""Numbers of no word, of a word that no rule asks about, and of a word with n't that the library does not list."""
 
 
 class Scores(NamedTuple):
@@ -35,57 +30,23 @@ class Scores(NamedTuple):
     compound: float
 
 
-class _Asked:
-    """The words that the rules ask about, numbered, and what they ask of each.
-
-    A word as it stands in a text has the code `2 * number + (it is in capitals)`; the arrays are by code.
-    """
-
-    def __init__(self, lexicon: dict[str, float], boosters: dict[str, float], negations: Iterable[str]) -> None:
-        negations = frozenset(negations)
-        marked = "no or nor never so this without doubt least at very kind of but".split()
-        phrases = [phrase.split() for phrase in (*_library().SPECIAL_CASES, *boosters) if " " in phrase]
-        words = dict.fromkeys((*lexicon, *boosters, *negations, *marked, *chain.from_iterable(phrases)))
-        self.numbers = {word: number for number, word in enumerate(words, _CONTRACTED + 1)}
-        self.marks = {word: 2 * self.numbers[word] for word in marked}
-        count = 2 * (len(self.numbers) + _CONTRACTED + 1)
-        self.valence: Floats = np.zeros(count)
-        self.boost: Floats = np.zeros(count)
-        self.in_lexicon: Flags = np.zeros(count, dtype=np.bool_)
-        self.boosts: Flags = np.zeros(count, dtype=np.bool_)
-        self.negates: Flags = np.zeros(count, dtype=np.bool_)
-        self.capitals: Flags = np.arange(count) % 2 == 1
-        self.negates[2 * _CONTRACTED : 2 * _CONTRACTED + 2] = True
-        for word, number in self.numbers.items():
-            both = slice(2 * number, 2 * number + 2)
-            self.in_lexicon[both], self.valence[both] = word in lexicon, lexicon.get(word, 0.0)
-            self.boosts[both], self.boost[both] = word in boosters, boosters.get(word, 0.0)
-            self.negates[both] = word in negations or "n't" in word
-        # The last two words of each idiom and of each booster of several words: without them none can be there.
-        ends = np.array([[self.numbers[word] for word in phrase[-2:]] for phrase in phrases], dtype=np.int64)
-        self.first_of_end: Flags = np.zeros(count, dtype=np.bool_)
-        self.first_of_end[np.concatenate([2 * ends[:, 0], 2 * ends[:, 0] + 1])] = True
-        self.count = count
-        self.ends: Ints = np.unique(ends[:, 0] * count + ends[:, 1])
-
-
 class Vader:
     """Scores sentences as `SentimentIntensityAnalyzer().polarity_scores` does."""
 
     def __init__(self) -> None:
-        library = _library()
-        analyzer = library.SentimentIntensityAnalyzer()
+        rules = library()
+        analyzer = rules.SentimentIntensityAnalyzer()
         self._but_check = analyzer._but_check
         self._emojis: dict[str, str] = analyzer.emojis
         signs = [ord(sign) for sign in self._emojis if len(sign) == 1]
         self._is_emoji: Flags = np.isin(np.arange(max(signs) + 2), signs)
-        self._boosters: dict[str, float] = library.BOOSTER_DICT
-        self._special: dict[str, float] = library.SPECIAL_CASES
-        self._negated_by: float = library.N_SCALAR
-        self._capitals_add: float = library.C_INCR
-        self._asked = _Asked(analyzer.lexicon, self._boosters, library.NEGATE)
+        self._boosters: dict[str, float] = rules.BOOSTER_DICT
+        self._special: dict[str, float] = rules.SPECIAL_CASES
+        self._negated_by: float = rules.N_SCALAR
+        self._capitals_add: float = rules.C_INCR
+        self._asked = Asked(analyzer.lexicon, self._boosters, rules.NEGATE)
         self._least_counts = "least" not in analyzer.lexicon
-        self._known: dict[str, int] = {}
+        self._known = Remembered()
 
     def score(self, sentence: str, remember: bool = True) -> Scores:
         """Return the four scores of one sentence; arguments as in `score_all`."""
@@ -107,7 +68,7 @@ class Vader:
         found = np.zeros((len(split), 4))
         found[lengths > 0, 1] = 1.0
         tokens = list(chain.from_iterable(split))
-        codes = self._codes(tokens, remember)
+        codes = self._known.numbers(tokens, self._learnt, _KNOWN_WORDS, remember)
         ends = np.cumsum(lengths)
         at = np.flatnonzero(self._asked.in_lexicon[codes] & ~self._asked.boosts[codes])
         if not len(at):
@@ -151,26 +112,12 @@ class Vader:
                 after_space = False
         return "".join(parts)
 
-    def _codes(self, tokens: list[str], remember: bool) -> NDArray[np.int32]:
-        """Return the code of each word; forget the others when there are too many."""
-        codes = np.fromiter(map(self._known.get, tokens, repeat(_NO_WORD)), np.int32, len(tokens))
-        unknown = np.flatnonzero(codes == _NO_WORD)
-        if len(unknown):
-            met = [tokens[place] for place in unknown.tolist()]
-            learnt = self._learnt(list(dict.fromkeys(met)))
-            codes[unknown] = list(map(learnt.__getitem__, met))
-            if remember and len(learnt) <= _KNOWN_WORDS:
-                if len(self._known) + len(learnt) > _KNOWN_WORDS:
-                    self._known.clear()
-                self._known.update(each for each in learnt.items() if len(each[0]) <= _LONGEST_KNOWN)
-        return codes
-
     def _learnt(self, tokens: list[str]) -> dict[str, int]:
         """Work out the codes of words as they stand in a text."""
         bare = list(map(_bare, tokens))
-        numbers = map(self._asked.numbers.get, map(str.lower, bare), repeat(_OTHER))
+        numbers = map(self._asked.numbers.get, map(str.lower, bare), repeat(OTHER))
         return {
-            token: 2 * (_CONTRACTED if number == _OTHER and "n't" in word.lower() else number) + word.isupper()
+            token: 2 * (CONTRACTED if number == OTHER and "n't" in word.lower() else number) + word.isupper()
             for token, word, number in zip(tokens, bare, numbers, strict=True)
         }
 
@@ -203,7 +150,7 @@ class Vader:
             if back > 1:
                 boost = boost * (0.95 if back == 2 else 0.9)
             changed = self._negated(mark, before, back, np.where(asked.boosts[code], valence + boost, valence))
-            there = (code > _NO_WORD) & ~asked.in_lexicon[code]
+            there = (code > NO_WORD) & ~asked.in_lexicon[code]
             if back == 3:
                 for place in np.flatnonzero(there & idiomatic).tolist():
                     lowered = [_bare(token).lower() for token in split[of[place]]]
@@ -215,7 +162,7 @@ class Vader:
         # The library leaves the first word of `kind of` out.
         return np.where(mark(own, "kind") & mark(around.behind, "of"), 0.0, valence)
 
-    def _negated(self, mark: "_Mark", before: Sequence[NDArray[np.int32]], back: int, valence: Floats) -> Floats:
+    def _negated(self, mark: "Mark", before: Sequence[NDArray[np.int32]], back: int, valence: Floats) -> Floats:
         """Apply the negation that may stand `back` words before."""
         one, two, three = before
         negated = self._asked.negates[before[back - 1]]
@@ -269,20 +216,6 @@ class Vader:
         return valence
 
 
-class _Mark:
-    """Tells of codes whether they are those of some words, in capitals or not."""
-
-    def __init__(self, marks: dict[str, int]) -> None:
-        self._marks = marks
-
-    def __call__(self, codes: NDArray[np.int32], *words: str) -> Flags:
-        low = codes & ~1
-        found: Flags = low == self._marks[words[0]]
-        for word in words[1:]:
-            found = found | (low == self._marks[word])
-        return found
-
-
 class _Around(NamedTuple):
     """The words of the lexicon in some sentences, and the codes of the words around each; 0 where there is none."""
 
@@ -296,14 +229,14 @@ class _Around(NamedTuple):
     def of(cls, codes: NDArray[np.int32], at: Ints, starts: Ints, ends: Ints, sentence: Ints) -> "_Around":
         """Look around the words at the places `at` of all the words; `sentence` is the sentence of each."""
         place = at - starts[sentence]
-        one, two, three = (np.where(place >= back, codes[np.maximum(at - back, 0)], _NO_WORD) for back in (1, 2, 3))
+        one, two, three = (np.where(place >= back, codes[np.maximum(at - back, 0)], NO_WORD) for back in (1, 2, 3))
         last = at + 1 >= ends[sentence]
-        behind = np.where(last, _NO_WORD, codes[np.where(last, at, at + 1)])
+        behind = np.where(last, NO_WORD, codes[np.where(last, at, at + 1)])
         return cls(place, codes[at], (one, two, three), behind)
 
-    def mark(self, asked: _Asked) -> _Mark:
+    def mark(self, asked: Asked) -> Mark:
         """Return what finds the words that rules name."""
-        return _Mark(asked.marks)
+        return Mark(asked.marks)
 
 
 def _summed(valence: Floats, of: Ints, felt: Ints, lengths: Ints, texts: Sequence[str]) -> Floats:
@@ -361,12 +294,6 @@ def _bare(token: str) -> str:
     """Return a word without the signs around it; what has no three characters then is an emoticon, most likely."""
     bare = token.strip(string.punctuation)
     return bare if len(bare) > 2 else token
-
-
-def _library() -> Any:
-    from importlib import import_module
-
-    return import_module("vaderSentiment.vaderSentiment")
 
 
 @cache

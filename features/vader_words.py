@@ -1,0 +1,70 @@
+"""The words that vaderSentiment's rules ask about, numbered, and what the rules ask of each."""
+
+from collections.abc import Iterable
+from importlib import import_module
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+NO_WORD, OTHER, CONTRACTED = 0, 1, 2
+"""Numbers of no word, of a word that no rule asks about, and of a word with n't that the library does not list."""
+
+
+class Asked:
+    """The words that the rules ask about, numbered, and what they ask of each.
+
+    A word as it stands in a text has the code `2 * number + (it is in capitals)`; the arrays are by code.
+    """
+
+    def __init__(self, lexicon: dict[str, float], boosters: dict[str, float], negations: Iterable[str]) -> None:
+        negations = frozenset(negations)
+        marked = "no or nor never so this without doubt least at very kind of but".split()
+        phrases = [phrase.split() for phrase in (*library().SPECIAL_CASES, *boosters) if " " in phrase]
+        words = dict.fromkeys((*lexicon, *boosters, *negations, *marked, *chain.from_iterable(phrases)))
+        self.numbers = {word: number for number, word in enumerate(words, CONTRACTED + 1)}
+        self.marks = {word: 2 * self.numbers[word] for word in marked}
+        count = 2 * (len(self.numbers) + CONTRACTED + 1)
+        self.valence: Floats = np.zeros(count)
+        self.boost: Floats = np.zeros(count)
+        self.in_lexicon: Flags = np.zeros(count, dtype=np.bool_)
+        self.boosts: Flags = np.zeros(count, dtype=np.bool_)
+        self.negates: Flags = np.zeros(count, dtype=np.bool_)
+        self.capitals: Flags = np.arange(count) % 2 == 1
+        self.negates[2 * CONTRACTED : 2 * CONTRACTED + 2] = True
+        for word, number in self.numbers.items():
+            both = slice(2 * number, 2 * number + 2)
+            self.in_lexicon[both], self.valence[both] = word in lexicon, lexicon.get(word, 0.0)
+            self.boosts[both], self.boost[both] = word in boosters, boosters.get(word, 0.0)
+            self.negates[both] = word in negations or "n't" in word
+        # The last two words of each idiom and of each booster of several words: without them none can be there.
+        ends = np.array([[self.numbers[word] for word in phrase[-2:]] for phrase in phrases], dtype=np.int64)
+        self.first_of_end: Flags = np.zeros(count, dtype=np.bool_)
+        self.first_of_end[np.concatenate([2 * ends[:, 0], 2 * ends[:, 0] + 1])] = True
+        self.count = count
+        self.ends: Ints = np.unique(ends[:, 0] * count + ends[:, 1])
+
+
+class Mark:
+    """Tells of codes whether they are those of some words, in capitals or not."""
+
+    def __init__(self, marks: dict[str, int]) -> None:
+        self._marks = marks
+
+    def __call__(self, codes: NDArray[np.int32], *words: str) -> Flags:
+        """Return where the codes are those of any of the words."""
+        low = codes & ~1
+        found: Flags = low == self._marks[words[0]]
+        for word in words[1:]:
+            found = found | (low == self._marks[word])
+        return found
+
+
+def library() -> Any:
+    """Return the module of vaderSentiment that holds lexicons and rules."""
+    return import_module("vaderSentiment.vaderSentiment")
