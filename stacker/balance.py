@@ -117,9 +117,17 @@ def tie_matched(probabilities: Floats, outcome: Ints, weight: Floats) -> Correct
     def excess(tie: float) -> float:
         return float(np.average(Correction(tie).apply(probabilities)[:, 2], weights=weight)) - share
 
-    if excess(-MOST_MOVED) >= 0 or excess(MOST_MOVED) <= 0:
-        return Correction(-MOST_MOVED if excess(-MOST_MOVED) >= 0 else MOST_MOVED)
+    if excess(-MOST_MOVED) >= 0:
+        return Correction(-MOST_MOVED)
+    if excess(MOST_MOVED) <= 0:
+        return Correction(MOST_MOVED)
     return Correction(float(brentq(excess, -MOST_MOVED, MOST_MOVED)))
+
+
+def reweighted(outcome: Ints, weight: Floats) -> tuple[Floats, Correction]:
+    """Return (n,) weights under which each class counts alike, and the correction of what is learnt with them."""
+    balanced = weight * class_weights(outcome, weight)[outcome]
+    return balanced, prior_correction(class_shares(outcome, balanced), class_shares(outcome, weight))
 
 
 def weighted(params: BalanceParams, outcome: Ints, weight: Floats) -> tuple[Floats, Correction]:
@@ -129,9 +137,7 @@ def weighted(params: BalanceParams, outcome: Ints, weight: Floats) -> tuple[Floa
     """
     if params.method != "weights":
         return weight, Correction()
-    classes = class_weights(outcome, weight)
-    balanced = weight * classes[outcome]
-    correction = prior_correction(class_shares(outcome, balanced), class_shares(outcome, weight))
+    balanced, correction = reweighted(outcome, weight)
     return balanced, correction if params.prior_correction else Correction()
 
 

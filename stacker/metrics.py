@@ -1,7 +1,5 @@
 """Scores of predicted probabilities against votes; every function takes (n, 3) probabilities in the order A, B, tie."""
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import balanced_accuracy_score, f1_score
@@ -120,7 +118,7 @@ def bootstrap_difference(
     draws: int = 2000,
     seed: int = 0,
     level: float = 0.95,
-) -> dict[Literal["difference", "low", "high"], float]:
+) -> dict[str, float]:
     """Return mean(first) - mean(second) of paired row losses with a percentile interval, resampling whole groups.
 
     Parameters

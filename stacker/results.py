@@ -56,7 +56,7 @@ def intervals(
     found: dict[str, dict[str, Any]] = {}
     for label, name in rivals.items():
         gap = metrics.bootstrap_difference(own, metrics.losses(predictions[name], outcome), group, draws, seed)
-        found[label] = {"against": name, **{str(key): value for key, value in gap.items()}}
+        found[label] = {"against": name, **gap}
     return found
 
 

@@ -38,8 +38,7 @@ def compared(new: Floats, old: Floats, outcome: Ints, group: Ints, draws: int, s
     for name, place in (("new", 0), ("old", 1)):
         found[name] = {"log_loss": float(losses[place].mean()), "accuracy": float(right[place].mean())}
     for name, (first, second) in (("log_loss", losses), ("accuracy", right)):
-        gap = metrics.bootstrap_difference(first, second, group, draws, seed)
-        found[name] = {str(key): value for key, value in gap.items()}
+        found[name] = metrics.bootstrap_difference(first, second, group, draws, seed)
     gap = found["log_loss"]
     word: Word = "better" if gap["high"] < 0 else "worse" if gap["low"] > 0 else "alike"
     return found | {"word": word}

@@ -14,15 +14,7 @@ from features.pairs import PairMatrix
 from features.reduce import EmbeddingReducer, with_reduced
 from pipelines.folds import grouped_folds
 from pipelines.section import Section
-from stacker.balance import (
-    SYNTHETIC,
-    BalanceParams,
-    Correction,
-    class_shares,
-    class_weights,
-    prior_correction,
-    tie_matched,
-)
+from stacker.balance import SYNTHETIC, BalanceParams, Correction, reweighted, tie_matched
 from stacker.learners.base import FLIP, Fit, Floats, Ints, LearnerData
 from stacker.learners.synthetic import synthetic_battles
 
@@ -210,8 +202,7 @@ class Boosting(ABC):
         if method == "focal":
             return train, Correction(gamma=self.balance.gamma)
         if method == "weights":
-            weight = train.weight * class_weights(train.outcome, train.weight)[train.outcome]
-            moved = prior_correction(class_shares(train.outcome, weight), class_shares(train.outcome, train.weight))
+            weight, moved = reweighted(train.outcome, train.weight)
             return replace(train, weight=weight), moved
         made, outcome = synthetic_battles(train.pairs, train.outcome, method, self.balance.neighbours, seed)
         if len(outcome) == 0:

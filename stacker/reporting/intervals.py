@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtri
 
 from stacker.learners.base import Floats, Ints
 
@@ -49,7 +49,7 @@ def wilson(successes: Any, trials: Any, level: float = 0.95) -> tuple[Floats, Fl
         Coverage.
     """
     k, n = np.asarray(successes, dtype=np.float64), np.asarray(trials, dtype=np.float64)
-    z = float(stats.norm.ppf((1 + level) / 2))
+    z = float(ndtri((1 + level) / 2))
     some = np.maximum(n, 1.0)
     share = k / some
     centre = (share + z**2 / (2 * some)) / (1 + z**2 / some)

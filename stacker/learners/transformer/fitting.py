@@ -48,7 +48,7 @@ def fit_network(
     shelf: Shelf,
     folder: Path,
     progress: Progress,
-    correction: Correction | None = None,
+    correction: Correction,
 ) -> Fitted:
     """Fit one transformer called `name` from an encoder's weights, with its checkpoints in `folder`.
 

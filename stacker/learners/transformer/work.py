@@ -48,7 +48,7 @@ class Work:
         For evaluation.
     kept : Kept or None
         Hidden states of the frozen half, where they are kept.
-    correction : Correction or None
+    correction : Correction
         What brings the probabilities back from the prior and the loss of training.
     """
 
@@ -63,7 +63,7 @@ class Work:
     budget: TokenBudget
     runner: Runner
     kept: Kept | None
-    correction: Correction | None = None
+    correction: Correction
     history: list[Metrics] = field(default_factory=list)
 
     def held_metrics(self) -> Metrics:
@@ -73,8 +73,7 @@ class Work:
         numbers = self.runner.numbers([self.battles.items[place] for place in used])
         logits = battle_logits(self.network.head, numbers[inverse])
         p = torch.softmax(torch.from_numpy(logits), dim=1).numpy()
-        if self.correction is not None:
-            p = self.correction.apply(p)
+        p = self.correction.apply(p)
         outcome, weight = self.votes.outcome[self.held], self.votes.weight[self.held]
         between = metrics.bradley_terry_loss(p, outcome)
         return {
