@@ -1,7 +1,6 @@
 """`python -m dashboard.export_votes votes.parquet`: the stored votes as a file, for `data.sources` of the next run."""
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,8 +47,7 @@ def write_votes(out: Path, params: DashboardParams) -> tuple[int, int]:
     if out.suffix not in makers:
         raise UserError(f"{out}: has the ending {out.suffix!r}; give it one of {', '.join(makers)}.")
     store = params.store
-    password = os.environ.get(store.password_env, "") if store.password_env else ""
-    opened = VoteStore.open(store.url, password=password)
+    opened = VoteStore.open(store.url, password=store.password)
     try:
         votes = opened.votes()
     finally:

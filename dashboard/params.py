@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from os import environ
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -136,6 +137,11 @@ class StoreParams(Section):
     url: str = "sqlite:///votes.sqlite"
     password_env: str = ""
     undo_seconds: float = Field(default=10.0, ge=0, le=300)
+
+    @property
+    def password(self) -> str:
+        """The database password, "" where none is named or the variable is not set."""
+        return environ.get(self.password_env, "") if self.password_env else ""
 
 
 class LimitParams(Section):

@@ -41,8 +41,7 @@ class Services:
     def __init__(self, params: DashboardParams, whole: Params | None = None) -> None:
         self.params = params
         store = params.store
-        password = environ.get(store.password_env, "") if store.password_env else ""
-        self.store = VoteStore.open(store.url, password=password, undo_seconds=store.undo_seconds)
+        self.store = VoteStore.open(store.url, password=store.password, undo_seconds=store.undo_seconds)
         self.judges = JudgeService(Path(params.judges), starter_folder() if params.starter else None)
         self.learning = LearningService(whole or Params(), self.store, self.judges, params.leave_out_named)
         self.slots = AnswerSlots(params.limits.answers_at_once)

@@ -32,9 +32,9 @@ class Steps:
         self._blocks = {*text_blocks(), *answer_blocks(), "embedding"} & {
             name for name, on in params.features.model_dump().items() if on is True
         }
-        learners = [name for name in LearnersParams.model_fields if getattr(params.learners, name).enabled]
-        self._learners = [*learners, "starter"]
-        self._transformers = len(params.transformer.models) if params.transformer.enabled else 0
+        learners = sum(getattr(params.learners, name).enabled for name in LearnersParams.model_fields)
+        transformers = len(params.transformer.models) if params.transformer.enabled else 0
+        self._learners = learners + transformers + 1  # the starter judge
         self._done: dict[str, float] = {}
 
     def moved(self, stage: str, done: int, total: int) -> None:
@@ -46,8 +46,7 @@ class Steps:
             self.step = "learning"
             folds = sum(of for name, of in self._done.items() if name.endswith(": folds"))
             whole = sum(of for name, of in self._done.items() if name.endswith(": all battles"))
-            most = max(len(self._learners) + self._transformers, 1)
-            share = READING + (COMPARING - READING) * min((0.8 * folds + 0.2 * whole) / most, 1.0)
+            share = READING + (COMPARING - READING) * min((0.8 * folds + 0.2 * whole) / self._learners, 1.0)
         else:
             read = sum(of for name, of in self._done.items() if name in self._blocks)
             share = READING * min(read / max(len(self._blocks), 1), 1.0)

@@ -20,6 +20,7 @@ import pandas as pd
 import psutil
 from filelock import FileLock, Timeout
 
+from dashboard.analysis.calibration import probabilities_of
 from dashboard.learning.comparison import compared
 from dashboard.learning.job import JOB, LOCK, LOG, PARAMS, VOTES
 from dashboard.learning.learned import FORMAT
@@ -27,14 +28,12 @@ from dashboard.learning.steps import Steps
 from dashboard.saved_runs import LEARNED_FILE
 from features.cache import BlockCache
 from pipelines.artefacts import whole_file, write_json
-from pipelines.battles import OUTCOMES
 from pipelines.errors import UserError
 from pipelines.folds import prompt_groups
 from pipelines.reading import read_battles
 from stacker import results
 from stacker.console import Screen
 from stacker.judge import Judge
-from stacker.learners.base import Floats
 from stacker.learners.starter import KIND as STARTER
 from stacker.params import Params, dump_params, read_params
 from stacker.run import run
@@ -126,7 +125,7 @@ def _compared(folder: Path, params: Params, job: dict[str, Any]) -> dict[str, An
     battles, _ = read_battles(folder / VOTES, labelled=True)
     battles = battles.set_index("id", drop=False).loc[table["id"]].reset_index(drop=True)
     outcome, group = table["outcome"].to_numpy(dtype=np.int64), prompt_groups(battles["prompt"])
-    new, starter = _of(table, results.STACK), _of(table, STARTER)
+    new, starter = probabilities_of(table, results.STACK), probabilities_of(table, STARTER)
     old, draws, seed = job["old"], params.run.bootstrap_draws, params.run.seed
     fair = ~table["id"].isin(job["seen"]).to_numpy(dtype=bool)
     found = {
@@ -142,10 +141,6 @@ def _compared(folder: Path, params: Params, job: dict[str, Any]) -> dict[str, An
         said = Judge.load(Path(old["judge"])).predict_proba(battles[fair], cache=cache, threads=params.run.threads)
     found["against_old"] = compared(new[fair], said, outcome[fair], group[fair], draws, seed)
     return found
-
-
-def _of(table: pd.DataFrame, name: str) -> Floats:
-    return table[[f"{name}: {outcome}" for outcome in OUTCOMES]].to_numpy(dtype=np.float64)
 
 
 def _moved(folder: Path, params: Params, final: Path) -> Path:

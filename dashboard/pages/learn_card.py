@@ -1,6 +1,7 @@
 """The card "learn from my votes" of the model page: starts and stops the learning, shows before and after, switches."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import panel as pn
@@ -151,13 +152,6 @@ class LearnCard:
         self.begin.disabled = True
         self._say("")
 
-        def work() -> str:
-            try:
-                self.learning.start()
-            except UserError as fault:
-                return str(fault)
-            return ""
-
         def then(fault: str) -> None:
             self._show()
             if fault:
@@ -165,7 +159,7 @@ class LearnCard:
             else:
                 self._follow()
 
-        aside(work, then)
+        aside(partial(_fault_of, self.learning.start), then)
 
     def _stop(self, _: Any) -> None:
         self.stop.disabled = True
@@ -193,19 +187,12 @@ class LearnCard:
             return
         self.take.disabled = self.keep.disabled = True
 
-        def work() -> str:
-            try:
-                decide(last.run, "kept")
-            except (UserError, OSError) as fault:
-                return str(fault)
-            return ""
-
         def then(fault: str) -> None:
             self._look()
             if fault:
                 self._say(fault)
 
-        aside(work, then)
+        aside(partial(_fault_of, partial(decide, last.run, "kept")), then)
 
     def _say(self, sentence: str) -> None:
         self.note.visible = bool(sentence)
@@ -220,3 +207,12 @@ class LearnCard:
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
+
+
+def _fault_of(work: Callable[[], None]) -> str:
+    """Do some work and return "", or one sentence on why it could not be done."""
+    try:
+        work()
+    except (UserError, OSError) as fault:
+        return str(fault)
+    return ""
