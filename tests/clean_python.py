@@ -37,14 +37,21 @@ def clean_python(folder: Path, without: Sequence[str]) -> Path:
     return folder / "bin" / "python"
 
 
-def cut_off(python: Path) -> tuple[str, ...]:
-    """Return what to put before a command so that it has no network: a namespace, or Python that refuses to connect."""
+def network_namespace() -> tuple[str, ...]:
+    """Return what to put before a command so that it has no route at all; nothing where no namespace may be made."""
     for prefix in (("unshare", "--net"), ("unshare", "--map-root-user", "--net")):
         try:
             if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0:
                 return prefix
         except FileNotFoundError:
             break
+    return ()
+
+
+def cut_off(python: Path) -> tuple[str, ...]:
+    """Return what to put before a command so that it has no network: a namespace, or Python that refuses to connect."""
+    if prefix := network_namespace():
+        return prefix
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     (python.parent.parent / "lib" / version / "site-packages" / "sitecustomize.py").write_text(
         REFUSES, encoding="utf-8"

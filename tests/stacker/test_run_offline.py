@@ -2,13 +2,13 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from clean_python import network_namespace
 from small_runs import small_params
 
 from stacker.params import dump_params
@@ -16,23 +16,15 @@ from stacker.params import dump_params
 HERE = Path(__file__).parents[2]
 
 
-def _namespace() -> tuple[str, ...]:
-    """Return what to put before a command so that it has no network at all."""
-    for before in (("unshare", "--net"), ("unshare", "--map-root-user", "--net")):
-        if (
-            shutil.which("unshare")
-            and subprocess.run([*before, "true"], capture_output=True, check=False).returncode == 0
-        ):
-            return before
-    pytest.skip("no network namespace may be made here")
-
-
 @pytest.mark.slow
 def test_without_hub_and_without_network_a_run_is_the_same(tmp_path: Path):
     """The encoder and the transformer that are asked for are not on this disk, so both fall back."""
     off = {"enabled": False}
+    namespace = network_namespace()
+    if not namespace:
+        pytest.skip("no network namespace may be made here")
     found = []
-    for name, before, more in (("hub off", (), {"HF_HUB_OFFLINE": "1"}), ("no route", _namespace(), {})):
+    for name, before, more in (("hub off", (), {"HF_HUB_OFFLINE": "1"}), ("no route", namespace, {})):
         folder = tmp_path / name
         params = small_params(
             folder,
