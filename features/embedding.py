@@ -14,6 +14,7 @@ from features.blocks import Floats
 from features.encoders import EncoderParams, ResolvedEncoder
 from features.engines import Engine, Ids, OneByOne, SameShape
 from features.engines.copies import EncoderCopies, calibration_texts
+from features.memory import give_back
 from pipelines.errors import UserError
 from pipelines.model_files import read_config, tokenizer_sha256
 from pipelines.model_loading import ensure_padding, load_backbone, load_tokenizer, most_tokens, quiet
@@ -101,6 +102,16 @@ class EmbeddingBlock:
             part = slice(start, start + _TEXTS_AT_ONCE)
             rows[part] = self._engine.embed(self.token_ids(texts[part]))
         return rows
+
+    def rest(self) -> None:
+        """Give back the memory of an engine that keeps what it made for every length of text; the next text wakes it.
+
+        Seen with OpenVINO after 2,500 texts: 1.7 GB.
+        """
+        if self.copies is not None:
+            for name in ("_engine", "_model"):
+                self.__dict__.pop(name, None)
+            give_back()
 
     def token_ids(self, texts: Sequence[str]) -> list[Ids]:
         """Return each text's token ids, special tokens included; of a long text the head and the tail."""

@@ -50,6 +50,10 @@ class Encoder:
         columns = ("prompt", "response_a", "response_b")
         self.block.calibrate(text_of(turns) for column in columns for turns in battles[column])
 
+    def rest(self) -> None:
+        """Give back the memory of its engine until the next text is asked for."""
+        self.block.rest()
+
     def save(self, folder: Path) -> None:
         """Write what `open_encoder` cannot make again, an int8 copy, into a new folder; nothing where there is none."""
         if self.block.copies is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.memory import give_back
 from features.progress import Progress
 from stacker.fit_store import FitStore
 from stacker.learners.base import FLIP, Fit, Floats, Ints, Learner, LearnerData
@@ -92,6 +93,8 @@ def held_out(
         kept = {"probabilities": probabilities, "swap_error": np.abs(swapped - again).max()}
         store.keep_arrays(key, kept)
         store.drop_workdir(key)
+        del fitted
+        give_back()
     return kept
 
 
@@ -108,6 +111,8 @@ def fitted_on_all(
         fitted = learner.make().fit(data, _part(fit, everything, store.workdir(key)))
         folder = store.keep_learner(key, fitted)
         store.drop_workdir(key)
+        del fitted
+        give_back()
     progress(stage, 1, 1)
     # Read back even when just fitted: the judge is made of what was stored, so a second run cannot differ.
     return load_learner(learner.kind, folder), folder

@@ -115,6 +115,8 @@ def prepare(params: Params, quarantine: Path, screen: Screen) -> Prepared:
         if encoder is not None:
             encoder.calibrate(battles)
         data = learner_data(battles, params.features, encoder, cache, threads, screen.progress)
+    if encoder is not None:
+        encoder.rest()  # the learners want the memory
     prints = fingerprint(battles, features_version(params.features, encoder))
     store = FitStore(params.run.cache / "fits")
     return Prepared(loaded, battles, place, fit, folds, data, prints, encoder, cache, store)

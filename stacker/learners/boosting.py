@@ -16,6 +16,7 @@ from pipelines.folds import grouped_folds
 from pipelines.section import Section
 from stacker.balance import SYNTHETIC, BalanceParams, Correction, reweighted, tie_matched
 from stacker.learners.base import FLIP, Fit, Floats, Ints, LearnerData
+from stacker.learners.pace import Pace
 from stacker.learners.synthetic import synthetic_battles
 
 
@@ -23,14 +24,18 @@ class BoostingParams(Section):
     """Settings that both libraries share.
 
     `bags` models are trained, each on the rows outside one of `bags` inner folds and stopped early on the rows inside;
-    their log-odds are averaged.
+    their log-odds are averaged. Beyond `rate_from` battles the learning rate grows with the root of their number, up
+    to `rate_most`; from `many` battles on, two of the models must do (see `Pace`). 0 switches either rule off.
     """
 
     enabled: bool = True
     learning_rate: float = 0.03
-    rounds: int = 1500
+    rate_from: int = 2000
+    rate_most: float = 0.12
+    rounds: int = 1000
     stop_after: int = 60
     bags: int = 4
+    many: int = 20000
     leaves: int = 8
     depth: int = 4
     least_rows: float = 30
@@ -85,6 +90,8 @@ class Bag:
         Power of the focal loss; None trains the library's own log loss.
     correction : Correction
         What brings the booster's probabilities back to the real prior.
+    pace : Pace
+        Learning rate, and how often the held battles are looked at.
     seed, threads : int
         For the library.
     """
@@ -92,6 +99,7 @@ class Bag:
     held: Rows
     gamma: float | None
     correction: Correction
+    pace: Pace
     seed: int
     threads: int
 
@@ -126,7 +134,8 @@ class Boosting(ABC):
         inner = grouped_folds(fit.group, fit.outcome, max(self.params.bags, 2) if self.params.bags > 1 else 5, fit.seed)
         # A bag to a thread, not several threads to a bag: the libraries meet at a barrier for every leaf, which on few
         # rows takes longer than the leaf (1,173 battles on two busy cores: 2.7 s against 23 s for 100 rounds).
-        at_once = min(fit.threads, self.params.bags)
+        pace = Pace.of(self.params, len(fit.outcome))
+        at_once = min(fit.threads, pace.bags)
         threads = max(fit.threads // at_once, 1)
 
         def bag(number: int) -> tuple[Any, Correction]:
@@ -138,13 +147,13 @@ class Boosting(ABC):
             train, correction = self._balanced(_rows(pairs, fit, train_rows), seed)
             gamma = self.balance.gamma if self.balance.method == "focal" else None
             held_part = _rows(pairs, fit, held_rows)
-            booster = self._train(train, Bag(held_part, gamma, correction, seed, threads))
+            booster = self._train(train, Bag(held_part, gamma, correction, pace, seed, threads))
             if self.balance.method in SYNTHETIC:
                 correction = self._moved(booster, held_part)
             return booster, correction
 
         with ThreadPoolExecutor(at_once, thread_name_prefix=self.name) as pool:
-            found = list(pool.map(bag, range(self.params.bags)))
+            found = list(pool.map(bag, range(pace.bags)))
         self.boosters_: list[Any] = [booster for booster, _ in found]
         # The bags' log-odds are averaged, and so are the corrections of their log-odds.
         if self.balance.prior_correction:

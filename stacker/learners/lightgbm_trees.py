@@ -14,6 +14,9 @@ from stacker.learners.focal import focal_objective
 HESSIAN_SCALE = 1.5
 """LightGBM multiplies the Hessian p (1 - p) of its softmax over K classes by K / (K - 1)."""
 
+ROWS_FOR_BINS = 50_000
+"""Rows that the limits of the histograms are taken from; the library holds them in float64 meanwhile."""
+
 
 class LightGBMLearner(Boosting):
     """LightGBM, multiclass, histograms over float32 features."""
@@ -31,7 +34,7 @@ class LightGBMLearner(Boosting):
             "objective": self._focal(train, bag.gamma) if bag.gamma is not None else "multiclass",
             "num_class": 3,
             "metric": "None",
-            "learning_rate": p.learning_rate,
+            "learning_rate": bag.pace.learning_rate,
             "num_leaves": p.leaves,
             "max_depth": p.depth,
             "min_data_in_leaf": max(int(2 * p.least_rows), 1),
@@ -42,23 +45,26 @@ class LightGBMLearner(Boosting):
             "lambda_l2": p.l2,
             "seed": bag.seed,
             "deterministic": True,
-            "force_row_wise": True,
+            # By columns, the trees are the same to the bit and a round takes .4 of the time on 69,000 rows.
+            "force_col_wise": True,
             "num_threads": bag.threads,
             "verbosity": -1,
         }
+        binning = {"verbosity": -1, "num_threads": bag.threads, "bin_construct_sample_cnt": ROWS_FOR_BINS}
         names = [f"f{number}" for number in range(len(train.pairs.names))]
         train_set = lightgbm.Dataset(
             [train.pairs.values, train.pairs.flip().values],
             train.both_outcomes(),
             weight=train.both_weights(),
             feature_name=names,
-            params={"verbosity": -1, "num_threads": bag.threads},
+            params=binning,
         )
         held_set = lightgbm.Dataset(
             [bag.held.pairs.values, bag.held.pairs.flip().values],
             bag.held.both_outcomes(),
             weight=bag.held.both_weights(),
             reference=train_set,
+            params=binning,
         )
 
         def symmetric_loss(predicted: NDArray[Any], _: Any) -> tuple[str, float, bool]:

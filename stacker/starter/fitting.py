@@ -46,6 +46,8 @@ class StarterSettings:
     factors: Mapping[str, float] = field(default_factory=lambda: {"hh_rlhf_test": 0.1})
     lightgbm: LightGBMParams = LightGBMParams(
         rounds=150,
+        rate_from=0,
+        many=0,
         stop_after=15,
         bags=5,
         learning_rate=0.12,

@@ -10,6 +10,7 @@ from stacker.learners.boosting import LightGBMParams, XGBoostParams, symmetric_l
 from stacker.learners.focal import focal_objective
 from stacker.learners.lightgbm_trees import LightGBMLearner
 from stacker.learners.linear import LinearLearner, LinearParams
+from stacker.learners.pace import Pace
 from stacker.learners.sparse import SparseLearner, SparseParams
 from stacker.learners.synthetic import synthetic_battles
 from stacker.learners.xgboost_trees import XGBoostLearner
@@ -224,3 +225,36 @@ def test_the_loss_that_is_watched_is_that_of_corrected_probabilities():
     assert symmetric_log_loss(logs, outcome, np.ones(1)) == pytest.approx(np.log(3))
     correction = Correction(tie=np.log(2.0))
     assert symmetric_log_loss(logs, outcome, np.ones(1), correction) == pytest.approx(np.log(2))
+
+
+def test_the_learning_rate_grows_with_the_root_of_the_battles_up_to_its_limit():
+    params = LightGBMParams(learning_rate=0.03, rate_from=2000, rate_most=0.12)
+    rates = [Pace.of(params, battles).learning_rate for battles in (100, 2000, 8000, 32000, 10**6)]
+    assert rates == pytest.approx([0.03, 0.03, 0.06, 0.12, 0.12])
+    # A higher rate that was asked for stays, and 0 switches the rule off.
+    assert Pace.of(LightGBMParams(learning_rate=0.2), 10**6).learning_rate == 0.2
+    assert Pace.of(LightGBMParams(learning_rate=0.03, rate_from=0), 10**6).learning_rate == 0.03
+
+
+@pytest.mark.parametrize("kind", LEARNERS)
+def test_many_battles_train_two_bags_on_the_same_inner_folds(kind, case):
+    data, fit = case
+    battles = len(fit.outcome)
+    few = fitted(kind, case, bags=3, many=battles + 1)
+    many = fitted(kind, case, bags=3, many=battles)
+    assert len(few.boosters_) == 3
+    assert len(many.boosters_) == 2
+    if kind == "lightgbm":  # XGBoost looks at the held battles less often, and may stop elsewhere
+        assert [each.model_to_string() for each in many.boosters_] == [
+            each.model_to_string() for each in few.boosters_[:2]
+        ]
+
+
+@pytest.mark.parametrize("look_every", [1, 10])
+def test_xgboost_keeps_the_rounds_up_to_the_best_look(look_every, case, monkeypatch):
+    losses = iter([0.9, 0.7, 0.8, 0.85, 0.6])  # the third and fourth look are worse than the second
+    monkeypatch.setattr("stacker.learners.boosting.Bag.loss", lambda self, logs: next(losses))
+    monkeypatch.setattr("stacker.learners.pace.LOOK_EVERY_OF_MANY", look_every)
+    booster = fitted("xgboost", case, bags=1, many=1, rounds=100, stop_after=2 * look_every).boosters_[0]
+    assert booster.num_boosted_rounds() == 2 * look_every
+    assert next(losses) == 0.6  # and stops there
