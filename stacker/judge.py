@@ -1,8 +1,6 @@
-"""The judge: features, learners and level-1 model in one folder without pickle, loaded and asked for verdicts."""
+"""The judge: features, learners and level-1 model together, asked for verdicts, explanations and rankings."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,15 +9,14 @@ import pandas as pd
 
 from features.build import FeatureParams, build_features
 from features.cache import BlockCache
-from features.encoders import EncoderParams
 from features.progress import Progress, silent
-from pipelines.artefacts import whole_folder, write_json
 from pipelines.battles import OUTCOMES
 from pipelines.errors import UserError
-from stacker.encoder import Encoder, open_encoder
+from stacker.encoder import Encoder
 from stacker.explain import Baseline, group_effects
-from stacker.learners.base import Floats, Learner, LearnerData
-from stacker.learners.configured import load_learner
+from stacker.judge_folder import JudgeParts, load_parts, save_parts
+from stacker.learners.base import Floats, LearnerData
+from stacker.members import Member
 from stacker.pool import Pool
 from stacker.ranking import RankedAnswer, every_pair, ranking
 from stacker.starter import starter_folder
@@ -29,22 +26,10 @@ from stacker.verdict import Verdict
 if TYPE_CHECKING:
     from stacker.explanation import Explanation
 
-FORMAT = 1
-"""Raised when the folder's layout changes; an older judge is refused by name."""
 SETTLED = ("prompt", "response_a", "response_b")
 ROWS_AT_ONCE = 4096
-BASELINE = "baseline.safetensors"
 TERMS = 20
 """Words and letter sequences that an explanation names at most."""
-
-
-@dataclass(frozen=True)
-class Member:
-    """One learner of a judge: its name in the results, its kind, and the learner itself."""
-
-    name: str
-    kind: str
-    learner: Learner
 
 
 class Judge:
@@ -230,16 +215,8 @@ class Judge:
 
     def save(self, folder: Path) -> None:
         """Write the judge as one folder, whole or not at all."""
-        with whole_folder(folder) as part:
-            for place, member in enumerate(self.members):
-                inside = part / "learners" / f"{place}_{member.name}"
-                inside.mkdir(parents=True)
-                member.learner.save(inside)
-            if self.baseline is not None:
-                self.baseline.save(part / BASELINE)
-            if self.encoder is not None:
-                self.encoder.save(part / "encoder")
-            write_json(part / "judge.json", self._described())
+        parts = JudgeParts(self.features, self.encoder, self.members, self.pool, self.about, self.baseline)
+        save_parts(folder, parts)
 
     @classmethod
     def load(cls, folder: Path | str | None = None, *, device: Literal["cpu", "cuda"] | None = None) -> "Judge":
@@ -257,69 +234,8 @@ class Judge:
         UserError
             When the folder holds no judge, one of another format, or the encoder it was made with is not here.
         """
-        folder = starter_folder() if folder is None else Path(folder)
-        path = folder / "judge.json"
-        try:
-            described = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as fault:
-            raise UserError(
-                f"{folder}: holds no judge (judge.json is missing); name the judge folder of a run."
-            ) from fault
-        except (OSError, ValueError) as fault:
-            raise UserError(f"{path}: cannot be read ({fault}); make the judge again by stacker.run.") from fault
-        if described.get("format") != FORMAT:
-            raise UserError(
-                f"{path}: has format {described.get('format')!r}, this version reads {FORMAT}; make the judge again."
-            )
-        encoder = None
-        if described["encoder"] is not None:
-            settings = _on_device(EncoderParams(**described["encoder"]["params"]), device)
-            encoder = open_encoder(settings, saved=folder / "encoder")
-            if encoder.sha256 != described["encoder"]["sha256"]:
-                raise UserError(
-                    f"{folder}: was made with the encoder {described['encoder']['name']} (weights "
-                    f"{described['encoder']['sha256'][:12]}), but {encoder.name} ({encoder.sha256[:12]}) is here; "
-                    f"get it by `python -m pipelines.models fetch {settings.model}`."
-                )
-        try:
-            members = [
-                Member(each["name"], each["kind"], load_learner(each["kind"], folder / "learners" / each["folder"]))
-                for each in described["learners"]
-            ]
-            return cls(
-                FeatureParams(**described["features"]),
-                encoder,
-                members,
-                Pool.from_dict(described["pool"]),
-                described["about"],
-                Baseline.load(folder / BASELINE) if (folder / BASELINE).exists() else None,
-            )
-        except UserError:
-            raise
-        except Exception as fault:  # every library has errors of its own for a file that is missing or damaged
-            first = str(fault).strip().partition("\n")[0][:160].rstrip(".") or type(fault).__name__
-            raise UserError(f"{folder}: the judge is not whole ({first}); make it again by stacker.run.") from fault
-
-    def _described(self) -> dict[str, Any]:
-        return {
-            "format": FORMAT,
-            "features": self.features.model_dump(mode="json"),
-            "encoder": None if self.encoder is None else self.encoder.described(),
-            "learners": [
-                {"name": member.name, "kind": member.kind, "folder": f"{place}_{member.name}"}
-                for place, member in enumerate(self.members)
-            ],
-            "pool": self.pool.to_dict(),
-            "about": self.about,
-        }
-
-
-def _on_device(settings: EncoderParams, device: str | None) -> EncoderParams:
-    if device is None or settings.engine != "torch":
-        return settings  # the other engines run on a CPU only
-    # Low precision is for a GPU, and refused on a CPU.
-    precision = settings.precision if device == "cuda" else "fp32"
-    return settings.model_copy(update={"device": device, "precision": precision})
+        parts = load_parts(starter_folder() if folder is None else Path(folder), device)
+        return cls(parts.features, parts.encoder, parts.members, parts.pool, parts.about, parts.baseline)
 
 
 def learner_data(

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.progress import Progress, silent
-from stacker.judge import Member
 from stacker.learners.base import Floats
 from stacker.learners.configured import Configured, configured_learners, configured_prior
 from stacker.learners.transformer.chosen import ChosenTransformer, configured_transformers
+from stacker.members import Member
 from stacker.out_of_fold import fitted_on_all, out_of_fold
 from stacker.params import Params
 from stacker.prepare import Prepared

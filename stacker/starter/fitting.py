@@ -14,11 +14,12 @@ from pipelines.errors import UserError
 from pipelines.starter import PRIOR, SETS, StarterSet
 from stacker.calibration import fit_temperature
 from stacker.explain import baseline
-from stacker.judge import Judge, Member, learner_data
+from stacker.judge import Judge, learner_data
 from stacker.learners.base import Fit, Floats, Learner, LearnerData
 from stacker.learners.boosting import LightGBMParams
 from stacker.learners.configured import KINDS
 from stacker.learners.linear import LinearParams
+from stacker.members import Member
 from stacker.pool import Pool
 from stacker.prepare import canonical_order
 from stacker.starter.rows import Rows, weighted_rows

@@ -18,10 +18,11 @@ from features.progress import silent
 from pipelines.folds import prompt_groups
 from pipelines.sample import sample_battles
 from stacker.explain import baseline
-from stacker.judge import Judge, Member, learner_data
+from stacker.judge import Judge, learner_data
 from stacker.learners.base import Fit
 from stacker.learners.boosting import LightGBMParams
 from stacker.learners.configured import KINDS
+from stacker.members import Member
 from stacker.pool import Pool
 
 PATIENCE = 60_000

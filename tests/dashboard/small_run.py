@@ -15,10 +15,11 @@ from pipelines.artefacts import write_json
 from pipelines.folds import prompt_groups
 from pipelines.sample import sample_battles
 from stacker import results
-from stacker.judge import Judge, Member, learner_data
+from stacker.judge import Judge, learner_data
 from stacker.learners.base import Fit
 from stacker.learners.boosting import LightGBMParams
 from stacker.learners.configured import KINDS
+from stacker.members import Member
 from stacker.pool import Pool
 
 BLOCKS_OFF = {"sentiment", "readability", "embedding", "overlap", "turns"}

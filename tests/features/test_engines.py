@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import warnings
+import weakref
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -95,6 +96,16 @@ def test_a_copy_is_made_once_and_without_torch_from_then_on(block, engine: str, 
     monkeypatch.setattr("features.embedding.load_sentence_model", never)
     assert block(engine).compute(TEXTS).tobytes() == rows.tobytes()
     assert first.version == block(engine).version != block("torch").version
+
+
+@pytest.mark.parametrize("engine", KINDS)
+def test_an_engine_at_rest_is_let_go_and_wakes_with_the_same_rows(block, engine: str):
+    opened = block(engine)
+    rows = opened.compute(TEXTS)
+    awake = weakref.ref(opened._engine)
+    opened.rest()
+    assert awake() is None
+    assert opened.compute(TEXTS).tobytes() == rows.tobytes()
 
 
 @pytest.mark.parametrize("engine", INT8)

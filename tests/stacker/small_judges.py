@@ -8,13 +8,14 @@ import pandas as pd
 from features.blocks import Floats
 from features.build import FeatureParams, build_features
 from stacker.explain import baseline
-from stacker.judge import SETTLED, Judge, Member
+from stacker.judge import SETTLED, Judge
 from stacker.learners.base import Fit, LearnerData
 from stacker.learners.boosting import LightGBMParams, XGBoostParams
 from stacker.learners.lightgbm_trees import LightGBMLearner
 from stacker.learners.linear import LinearLearner, LinearParams
 from stacker.learners.sparse import SparseLearner, SparseParams
 from stacker.learners.xgboost_trees import XGBoostLearner
+from stacker.members import Member
 from stacker.pool import Pool
 
 WORDS = "the a tree river answer because number sorry great list of two ten and we never should always green".split()

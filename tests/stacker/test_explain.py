@@ -21,9 +21,10 @@ from pipelines.errors import UserError
 from stacker.balance import BalanceParams
 from stacker.explain import Baseline, PairLearner, baseline, group_effects, typical_row
 from stacker.groups import GROUPS, group_of_feature, group_of_kind, parsed, shown_order
-from stacker.judge import SETTLED, Judge, Member
+from stacker.judge import SETTLED, Judge
 from stacker.learners.base import Fit, LearnerData
 from stacker.learners.transformer.trees import TransformerTreesLearner
+from stacker.members import Member
 from stacker.pool import Pool, margins_and_ties, probabilities_of
 from stacker.term_effects import term_effects
 from stacker.tree_effects import tree_effects

@@ -16,7 +16,8 @@ from pipelines.battles import OUTCOMES
 from pipelines.errors import UserError
 from stacker.encoder import open_encoder
 from stacker.explain import Baseline
-from stacker.judge import FORMAT, Judge
+from stacker.judge import Judge
+from stacker.judge_folder import FORMAT
 from stacker.learners.base import FLIP
 from stacker.verdict import Verdict
 
