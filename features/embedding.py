@@ -15,6 +15,7 @@ from features.encoders import EncoderParams, ResolvedEncoder
 from features.engines import Engine, Ids, OneByOne, SameShape
 from features.engines.copies import EncoderCopies, calibration_texts
 from features.memory import give_back
+from features.tokens import OwnTokens, Tokens, head_and_tail, open_tokens
 from pipelines.errors import UserError
 from pipelines.model_files import read_config, tokenizer_sha256
 from pipelines.model_loading import ensure_padding, load_backbone, load_tokenizer, most_tokens, quiet
@@ -64,7 +65,9 @@ class EmbeddingBlock:
         self.columns: tuple[str, ...] = tuple(f"dimension {number + 1}" for number in range(_width(encoder.folder)))
         self.copies: EncoderCopies | None = None
         if params.engine != "torch":
-            self.copies = EncoderCopies(encoder, params, self.threads, lambda: self._model, self.token_ids, copy)
+            self.copies = EncoderCopies(
+                encoder, params, self.threads, lambda: self._model, lambda: self._tokens, self.token_ids, copy
+            )
         self.version = self._version()
 
     def _version(self) -> str:
@@ -117,35 +120,20 @@ class EmbeddingBlock:
         """Return each text's token ids, special tokens included; of a long text the head and the tail."""
         if not texts:
             return []
-        readable = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]  # no lone surrogates
-        found = self._tokenizer(
-            readable,
-            add_special_tokens=False,
-            split_special_tokens=True,  # the name of a special token, written in a text, is text
-            padding=False,
-            truncation=False,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-            verbose=False,
-        )
-        before, after = self._frame
+        before, after = self._tokens.frame
         room = max(self.params.max_tokens - len(before) - len(after), 0)
-        return [[*before, *head_and_tail(ids, room, self.params.head_share), *after] for ids in found["input_ids"]]
+        share = self.params.head_share
+        return [[*before, *head_and_tail(ids, room, share), *after] for ids in self._tokens.ids(texts)]
 
     @cached_property
     def _model(self) -> Any:
         return load_sentence_model(self.encoder)
 
     @cached_property
-    def _tokenizer(self) -> Any:
-        # A converted copy needs no torch, which takes seconds to load.
-        if self.copies is not None:
-            return load_tokenizer(self.encoder.folder, self.encoder.name)
-        return self._model.tokenizer
-
-    @cached_property
-    def _frame(self) -> tuple[Ids, Ids]:
-        return special_tokens(self._tokenizer)
+    def _tokens(self) -> Tokens:
+        if self.copies is None:
+            return OwnTokens(self._model.tokenizer)
+        return open_tokens(self.copies.folders(), lambda: load_tokenizer(self.encoder.folder, self.encoder.name))
 
     @cached_property
     def _engine(self) -> Engine:
@@ -153,8 +141,8 @@ class EmbeddingBlock:
             return self.copies.open()
         if self.device == "cpu":
             return OneByOne(self._model, self.threads)
-        ensure_padding(self._tokenizer, self.encoder.name)
-        pad = int(self._tokenizer.pad_token_id)
+        ensure_padding(self._model.tokenizer, self.encoder.name)
+        pad = int(self._model.tokenizer.pad_token_id)
         return SameShape(self._model, pad, self.params.batch_tokens, self.params.precision)
 
 
@@ -199,24 +187,6 @@ def load_sentence_model(encoder: ResolvedEncoder) -> Any:
             f"encoder {encoder.name} ({encoder.folder}): sentence-transformers cannot load it ({first}); "
             f"name another model or get it again."
         ) from fault
-
-
-def head_and_tail(ids: Ids, room: int, head_share: float) -> Ids:
-    """Keep at most `room` tokens: `head_share` of them from the head of the text, the others from its tail."""
-    if len(ids) <= room:
-        return ids
-    head = min(round(room * head_share), room)
-    return [*ids[:head], *ids[len(ids) - (room - head) :]]
-
-
-def special_tokens(tokenizer: Any) -> tuple[Ids, Ids]:
-    """Return the ids a tokenizer puts before and after one text."""
-    plain = tokenizer("x", add_special_tokens=False)["input_ids"]
-    framed = list(tokenizer("x")["input_ids"])
-    for start in range(len(framed) - len(plain) + 1):
-        if framed[start : start + len(plain)] == plain:
-            return framed[:start], framed[start + len(plain) :]
-    return [], []
 
 
 def usable_cores() -> int:

@@ -26,6 +26,7 @@ import numpy as np
 
 from features.blocks import Floats
 from features.engines.base import Engine, Ids
+from features.tokens import Tokens
 from pipelines.artefacts import whole_folder, write_json
 from pipelines.errors import UserError
 
@@ -75,8 +76,10 @@ class Copies:
         Where they are kept; its name says for which weights and versions.
     load : callable
         Loads the torch model (a `SentenceTransformer` that gives rows of unit length).
-    examples : n lists of token ids
-        Short and long ones, to convert with and to check the copy by.
+    tokens : callable
+        Gives what makes token ids; it is saved with each copy.
+    examples : callable
+        Gives the token ids of short and long texts, to convert with and to check the copy by.
     name : str
         What the encoder is called in errors.
     """
@@ -84,8 +87,14 @@ class Copies:
     kind: Kind
     folder: Path
     load: Callable[[], Any]
-    examples: Sequence[Ids]
+    tokens: Callable[[], Tokens]
+    examples: Callable[[], Sequence[Ids]]
     name: str
+
+    @property
+    def place(self) -> Path:
+        """The folder of the fp32 copy."""
+        return self.folder / "fp32"
 
     def fp32(self) -> Path:
         """Return the folder of the fp32 copy, made when missing.
@@ -95,27 +104,27 @@ class Copies:
         UserError
             When the encoder cannot be converted, or not exactly.
         """
-        place = self.folder / "fp32"
-        if not place.is_dir():
-            model = self.load()
-            with whole_folder(place) as part:
+        if not self.place.is_dir():
+            model, examples = self.load(), self.examples()
+            with whole_folder(self.place) as part:
+                self.tokens().save(part)
                 with undisturbed():
                     try:
-                        self.kind.convert(_row_of(model), max(self.examples, key=len), part)
-                        found = self.kind.open(part, 1).embed(self.examples)
+                        self.kind.convert(_row_of(model), max(examples, key=len), part)
+                        found = self.kind.open(part, 1).embed(examples)
                     except (RuntimeError, ValueError, TypeError, NotImplementedError, AttributeError) as fault:
                         first = str(fault).strip().partition("\n")[0][:160].rstrip(".") or type(fault).__name__
                         raise UserError(
                             f"encoder.engine {self.kind.name}: {self.name} does not convert ({first}); "
                             f"set encoder.engine to torch."
                         ) from fault
-                cosine = float(cosines(found, _by_torch(model, self.examples)).min())
+                cosine = float(cosines(found, _by_torch(model, examples)).min())
                 if not cosine >= LEAST_CONVERTED_COSINE:
                     raise UserError(
                         f"encoder.engine {self.kind.name}: {self.name} does not convert exactly (cosine {cosine:.4f} "
                         f"to torch, {LEAST_CONVERTED_COSINE} is needed); set encoder.engine to torch."
                     )
-        return place
+        return self.place
 
     def int8(self, digest: str, learnt: Sequence[Ids], checked: Sequence[Ids], threads: int) -> Path:
         """Return the folder of the int8 copy, made when missing.
@@ -140,6 +149,7 @@ class Copies:
         if not place.is_dir():
             source = self.fp32()
             with whole_folder(place) as part:
+                self.tokens().save(part)
                 with undisturbed():
                     self.kind.quantise(source, learnt, part)
                     same = cosines(

@@ -11,7 +11,9 @@ from features.cache import key_of
 from features.encoders import EncoderParams, ResolvedEncoder
 from features.engines.base import Engine, Ids
 from features.engines.conversion import Copies, kind_of, read_report, versions
+from features.tokens import Tokens
 from pipelines.artefacts import sha256_of
+from pipelines.model_files import tokenizer_sha256
 
 FOLDER = ".converted"
 """Inside the models' folder."""
@@ -33,8 +35,10 @@ class EncoderCopies:
         Cores to use.
     load : callable
         Loads the torch model; called only where a copy must be made.
+    tokens : callable
+        Gives what makes token ids, to be saved with a copy.
     token_ids : callable
-        Gives the token ids of texts.
+        Gives the token ids of texts as the model takes them.
     copy : Path or None
         An int8 copy that a judge brings along.
 
@@ -50,6 +54,7 @@ class EncoderCopies:
         params: EncoderParams,
         threads: int,
         load: Callable[[], Any],
+        tokens: Callable[[], Tokens],
         token_ids: Callable[[Sequence[str]], list[Ids]],
         copy: Path | None = None,
     ) -> None:
@@ -57,6 +62,7 @@ class EncoderCopies:
         self.params = params
         self.threads = threads
         self._load = load
+        self._tokens = tokens
         self._token_ids = token_ids
         self.kind = kind_of(params.engine)
         self._int8 = copy if params.precision == "int8" else None
@@ -69,6 +75,11 @@ class EncoderCopies:
             # The versions that made an int8 copy are in its digest, so that a judge's copy keeps its version.
             return f"{self.kind.name}-{'' if self.report is None else self.report['texts']}"
         return "-".join(versions(self.kind, int8=False))
+
+    def folders(self) -> list[Path]:
+        """Return where copies lie that are there now, the one in use first."""
+        found = [self._int8, self._copies().place]
+        return [folder for folder in found if folder is not None and folder.is_dir()]
 
     def open(self) -> Engine:
         """Load the copy, made when missing."""
@@ -99,13 +110,16 @@ class EncoderCopies:
     def _copies(self) -> Copies:
         about = [self.encoder.sha256, *versions(self.kind, int8=False)]
         about += [f"{library} {version_of(library)}" for library in ("torch", "transformers", "sentence-transformers")]
+        about += [f"tokenizers {version_of('tokenizers')}", tokenizer_sha256(self.encoder.folder)]
         for name in ("config.json", "modules.json", "1_Pooling/config.json"):
             path = self.encoder.folder / name
             about.append(sha256_of(path) if path.is_file() else "")
         digest = hashlib.sha256("\n".join(about).encode()).hexdigest()[:24]
         folder = self.params.models_dir / FOLDER / f"{self.kind.name}-{digest}"
-        examples = [_EXAMPLE[:5], _EXAMPLE, _EXAMPLE * 3, _EXAMPLE * 100]
-        return Copies(self.kind, folder, self._load, self._token_ids(examples), self.encoder.name)
+        return Copies(self.kind, folder, self._load, self._tokens, self._examples, self.encoder.name)
+
+    def _examples(self) -> list[Ids]:
+        return self._token_ids([_EXAMPLE[:5], _EXAMPLE, _EXAMPLE * 3, _EXAMPLE * 100])
 
 
 def calibration_texts(texts: Iterable[str]) -> tuple[list[str], list[str]]:

@@ -17,6 +17,9 @@ HESSIAN_SCALE = 1.5
 ROWS_FOR_BINS = 50_000
 """Rows that the limits of the histograms are taken from; the library holds them in float64 meanwhile."""
 
+FEW_ROWS = 256
+"""Up to so many rows are predicted by one thread."""
+
 
 class LightGBMLearner(Boosting):
     """LightGBM, multiclass, histograms over float32 features."""
@@ -84,7 +87,9 @@ class LightGBMLearner(Boosting):
         return focal_objective(train.both_outcomes(), train.both_weights(), gamma, HESSIAN_SCALE)
 
     def _apply(self, booster: Any, values: Floats32) -> Floats:
-        return np.asarray(booster.predict(values, raw_score=True), dtype=np.float64)
+        # Threads that wait for one another take longer than a few rows do, most of all on busy cores.
+        few = {"num_threads": 1} if len(values) <= FEW_ROWS else {}
+        return np.asarray(booster.predict(values, raw_score=True, **few), dtype=np.float64)
 
     def _write(self, booster: Any, path: Path) -> None:
         booster.save_model(path, num_iteration=booster.best_iteration)

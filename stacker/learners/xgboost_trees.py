@@ -78,7 +78,10 @@ class XGBoostLearner(Boosting):
     def _read(self, path: Path) -> Any:
         import xgboost
 
-        return xgboost.Booster(model_file=path)
+        booster = xgboost.Booster(model_file=path)
+        # Threads that wait for one another take longer than one verdict does; of many rows the trees take a small part.
+        booster.set_param({"nthread": 1})
+        return booster
 
 
 def _both_orders_iterator(rows: Rows) -> Any:

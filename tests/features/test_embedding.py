@@ -6,8 +6,9 @@ from checkpoints import ARCHITECTURES, SENTENCES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.embedding import EmbeddingBlock, head_and_tail, special_tokens
+from features.embedding import EmbeddingBlock
 from features.encoders import EncoderParams, resolve
+from features.tokens import head_and_tail
 from pipelines.errors import UserError
 
 
@@ -57,7 +58,7 @@ def test_no_text_no_row(block):
 
 def test_lone_surrogates_and_written_special_tokens_are_text(block):
     ids = block.token_ids(["\ud83d [SEP] [CLS]"])[0]
-    before, after = special_tokens(block._tokenizer)
+    before, after = block._tokens.frame
     assert ids[: len(before)] == before
     assert not set(before + after) & set(ids[len(before) : len(ids) - len(after)])
 

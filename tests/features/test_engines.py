@@ -14,6 +14,7 @@ from features.embedding import EmbeddingBlock
 from features.encoders import EncoderParams, resolve
 from features.engines.conversion import LEAST_COSINE, kind_of
 from features.engines.copies import CALIBRATION_TEXTS, FOLDER, calibration_texts
+from features.tokens import OwnTokens, SavedTokens
 from pipelines.errors import UserError
 
 TEXTS = [
@@ -72,6 +73,23 @@ def test_a_converted_copy_gives_torch_s_rows_whatever_the_length(block, engine: 
     np.testing.assert_allclose(block(engine, architecture=architecture).compute(TEXTS), reference, rtol=0, atol=2e-6)
 
 
+@pytest.mark.parametrize("engine", KINDS[:1])
+@pytest.mark.parametrize("architecture", ["bert", "distilbert", "roberta", "albert", "deberta-v2", "modernbert"])
+def test_the_tokenizer_saved_with_a_copy_gives_the_same_ids(block, engine: str, architecture: str):
+    texts = [*TEXTS, "[SEP] [CLS] <s> </s> <mask> [MASK]", "a lone \ud83d surrogate", "Ünïcödé  \t two\n\nlines"]
+    own = block(engine, architecture=architecture)
+    own.compute(["one"])  # makes the copy
+    saved = block(engine, architecture=architecture)
+    assert isinstance(own._tokens, OwnTokens) and isinstance(saved._tokens, SavedTokens)
+    assert saved.token_ids(texts) == own.token_ids(texts)
+
+
+def test_a_damaged_tokenizer_of_a_copy_is_named(tmp_path: Path):
+    (tmp_path / "tokenizer.json").write_text("{", encoding="utf-8")
+    with pytest.raises(UserError, match=r"tokenizer\.json: cannot be read .*make the judge again"):
+        SavedTokens(tmp_path)
+
+
 @pytest.mark.parametrize("engine", KINDS)
 def test_a_row_is_the_same_to_the_bit_in_any_company(block, engine: str):
     opened = block(engine)
@@ -91,9 +109,10 @@ def test_a_copy_is_made_once_and_without_torch_from_then_on(block, engine: str, 
     assert [path.name.partition("-")[0] for path in (tmp_path / FOLDER).iterdir()] == [engine]
 
     def never(*arguments: Any) -> None:
-        raise AssertionError("the torch model is loaded again")
+        raise AssertionError("something of transformers is loaded again")
 
     monkeypatch.setattr("features.embedding.load_sentence_model", never)
+    monkeypatch.setattr("features.embedding.load_tokenizer", never)
     assert block(engine).compute(TEXTS).tobytes() == rows.tobytes()
     assert first.version == block(engine).version != block("torch").version
 

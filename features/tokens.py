@@ -1,0 +1,122 @@
+"""Token ids of texts: by an encoder's own tokenizer, or without transformers by the one saved with a converted copy."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from features.engines.base import Ids
+from pipelines.errors import UserError
+
+SAVED = "tokenizer.json"
+
+
+class Tokens(Protocol):
+    """Turns texts into token ids.
+
+    Attributes
+    ----------
+    frame : two lists of token ids
+        What stands before and after one text.
+    """
+
+    frame: tuple[Ids, Ids]
+
+    def ids(self, texts: Sequence[str]) -> list[Ids]:
+        """Return each text's token ids, none of them special: the name of a special token, in a text, is text."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write what `SavedTokens` reads into a folder; nothing where that cannot be had."""
+        ...
+
+
+class OwnTokens:
+    """The ids of a tokenizer of transformers."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self.frame = _frame(tokenizer("x", add_special_tokens=False)["input_ids"], list(tokenizer("x")["input_ids"]))
+
+    def ids(self, texts: Sequence[str]) -> list[Ids]:
+        """As in `Tokens`."""
+        found: list[Ids] = self.tokenizer(
+            _readable(texts),
+            add_special_tokens=False,
+            split_special_tokens=True,
+            padding=False,
+            truncation=False,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+            verbose=False,
+        )["input_ids"]
+        return found
+
+    def save(self, folder: Path) -> None:
+        """As in `Tokens`; a tokenizer written in Python has no other form."""
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        if backend is not None:
+            backend.save(str(folder / SAVED))
+
+
+class SavedTokens:
+    """The same ids by the library tokenizers alone: transformers would load torch, which takes seconds.
+
+    Raises
+    ------
+    UserError
+        When the file cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from tokenizers import Tokenizer
+
+        self.path = folder / SAVED
+        try:
+            self.tokenizer = Tokenizer.from_file(str(self.path))
+        except Exception as fault:  # the library raises nothing narrower
+            raise UserError(
+                f"{self.path}: cannot be read ({fault}); delete its folder or make the judge again."
+            ) from fault
+        self.tokenizer.no_truncation()
+        self.tokenizer.no_padding()
+        self.frame = _frame(self.tokenizer.encode("x", add_special_tokens=False).ids, self.tokenizer.encode("x").ids)
+        self.tokenizer.encode_special_tokens = True
+
+    def ids(self, texts: Sequence[str]) -> list[Ids]:
+        """As in `Tokens`."""
+        found = self.tokenizer.encode_batch_fast(_readable(texts), add_special_tokens=False)
+        return [list(each.ids) for each in found]
+
+    def save(self, folder: Path) -> None:
+        """As in `Tokens`."""
+        shutil.copyfile(self.path, folder / SAVED)
+
+
+def open_tokens(folders: Sequence[Path], load: Callable[[], Any]) -> Tokens:
+    """Return the tokens saved in the first folder that has some, or else those of the tokenizer that `load` gives."""
+    for folder in folders:
+        if (folder / SAVED).is_file():
+            return SavedTokens(folder)
+    return OwnTokens(load())
+
+
+def head_and_tail(ids: Ids, room: int, head_share: float) -> Ids:
+    """Keep at most `room` tokens: `head_share` of them from the head of the text, the others from its tail."""
+    if len(ids) <= room:
+        return ids
+    head = min(round(room * head_share), room)
+    return [*ids[:head], *ids[len(ids) - (room - head) :]]
+
+
+def _frame(plain: Ids, framed: Ids) -> tuple[Ids, Ids]:
+    """Return the ids that stand before and after a text's own."""
+    for start in range(len(framed) - len(plain) + 1):
+        if framed[start : start + len(plain)] == plain:
+            return framed[:start], framed[start + len(plain) :]
+    return [], []
+
+
+def _readable(texts: Sequence[str]) -> list[str]:
+    """Replace lone surrogates, which no tokenizer takes."""
+    return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
