@@ -80,6 +80,8 @@ def load_parts(folder: Path, device: str | None) -> JudgeParts:
     """
     described = _described(folder)
     encoder = None if described["encoder"] is None else _encoder(folder, described["encoder"], device)
+    if encoder is not None:
+        encoder.block.open_ahead()  # compiled while the learners' libraries are imported
     try:
         members = [
             Member(each["name"], each["kind"], load_learner(each["kind"], folder / LEARNERS / each["folder"]))

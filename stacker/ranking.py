@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from stacker.learners.base import Floats
 from stacker.strength import strengths
@@ -68,12 +67,14 @@ def ranking(
     list of RankedAnswer
         The strongest first; equal ones in the order given.
     """
+    from scipy.special import ndtri
+
     if count == 0:
         return []
     score = probabilities[:, 0] + probabilities[:, 2] / 2
     strength = strengths(first, second, score, count, RIDGE)
     spread = _spread(first, second, probabilities, score, strength, count, votes)
-    reach = float(stats.norm.ppf(0.5 + level / 2)) * spread
+    reach = float(ndtri(0.5 + level / 2)) * spread
     low, high = strength - reach, strength + reach
     met = np.bincount(first, minlength=count) + np.bincount(second, minlength=count)
     won = np.bincount(first, score, count) + np.bincount(second, 1 - score, count)

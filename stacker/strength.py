@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, optimize, stats
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -67,6 +66,8 @@ def fit_strengths(
         approximation with the ridge as a prior: wide for a model that always won, and a little too wide where there
         are many ties, as half a win varies less than a coin.
     """
+    from scipy import linalg, optimize
+
     extra = np.zeros((len(score), 0)) if controls is None else np.asarray(controls, dtype=np.float64)
     k = extra.shape[1]
     pulls = np.concatenate([np.full(count, ridge), np.full(k, control_ridge)])
@@ -124,6 +125,8 @@ def order_agreement(
     dict or None
         `kendall_tau` (tau-b) and the number of `models`; None with fewer than 3 models.
     """
+    from scipy import stats
+
     a, b = np.asarray(model_a, dtype=object), np.asarray(model_b, dtype=object)
     kept = (a != "") & (b != "") & (a != b)
     names, counts = np.unique(np.concatenate([a[kept], b[kept]]).astype(str), return_counts=True)

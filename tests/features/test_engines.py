@@ -127,6 +127,36 @@ def test_an_engine_at_rest_is_let_go_and_wakes_with_the_same_rows(block, engine:
     assert opened.compute(TEXTS).tobytes() == rows.tobytes()
 
 
+@pytest.mark.parametrize("engine", KINDS)
+def test_a_copy_opened_ahead_is_opened_once_and_its_fault_is_told_at_the_first_text(
+    block, engine: str, monkeypatch, counted_calls
+):
+    rows = block(engine).compute(TEXTS)
+    kind = type(block(engine).copies.kind)
+    opened = counted_calls(kind, "open")
+    ahead = block(engine)
+    ahead.open_ahead()
+    ahead.open_ahead()
+    assert ahead.compute(TEXTS).tobytes() == rows.tobytes() and len(opened) == 1
+
+    def damaged(*arguments: Any) -> None:
+        raise UserError("the copy is damaged.")
+
+    monkeypatch.setattr(kind, "open", damaged)
+    faulty = block(engine)
+    faulty.open_ahead()
+    with pytest.raises(UserError, match="the copy is damaged"):
+        faulty.compute(TEXTS)
+
+
+@pytest.mark.parametrize("engine", KINDS)
+def test_a_copy_that_must_first_be_made_is_not_opened_ahead(block, engine: str, tmp_path: Path):
+    ahead = block(engine)
+    ahead.open_ahead()
+    assert not (tmp_path / FOLDER).exists()
+    assert ahead.compute(["no"]).shape == (1, len(ahead.columns))
+
+
 @pytest.mark.parametrize("engine", INT8)
 def test_int8_is_calibrated_checked_kept_and_brought_along(block, engine: str, tmp_path: Path, counted_calls):
     made = block(engine, "int8")
