@@ -1,8 +1,8 @@
 """Copies of an encoder for OpenVINO or ONNX Runtime: made once, checked against torch, and kept on disk.
 
-A copy takes the token ids of one text, without padding, so that its row does not depend on other texts: the rows are
-the same to the bit in any order and company (measured with the built-in encoder: OpenVINO's and ONNX Runtime's fp32
-rows differ from torch's by 3e-7 at most).
+A copy takes the token ids of one text, so that its row does not depend on other texts: the rows are the same to the
+bit in any order and company (measured with the built-in encoder: OpenVINO's and ONNX Runtime's fp32 rows differ from
+torch's by 3e-7 at most).
 
 The int8 copy is quantised statically by NNCF (smooth quantisation, made for transformers), its ranges taken from the
 user's own texts, and refused where its rows stray too far from those of fp32 on other texts of the user.
@@ -46,21 +46,24 @@ class Kind(Protocol):
         As in `encoder.engine`, and the name of the extra that installs it.
     packages : tuple of str
         Packages that it takes to convert and to run.
+    form : int
+        Raised when the code makes copies, or runs them, in another way; copies are then made anew.
     """
 
     name: str
     packages: tuple[str, ...]
+    form: int
 
     def convert(self, row: Any, example: Ids, folder: Path) -> None:
-        """Write a copy of a torch module that takes (1, tokens) ids and gives one row."""
+        """Write a copy of a torch module that takes (1, tokens) ids, and their mask if given, and gives one row."""
         ...
 
-    def quantise(self, source: Path, ids: Sequence[Ids], folder: Path) -> None:
+    def quantise(self, source: Path, ids: Sequence[Ids], folder: Path, longest: int) -> None:
         """Write an int8 copy of the fp32 copy in `source`, its ranges taken from the texts."""
         ...
 
-    def open(self, folder: Path, threads: int) -> Engine:
-        """Load a copy."""
+    def open(self, folder: Path, threads: int, longest: int) -> Engine:
+        """Load a copy that will see `longest` tokens at most."""
         ...
 
 
@@ -80,6 +83,8 @@ class Copies:
         Gives what makes token ids; it is saved with each copy.
     examples : callable
         Gives the token ids of short and long texts, to convert with and to check the copy by.
+    longest : int
+        Tokens of a text at most.
     name : str
         What the encoder is called in errors.
     """
@@ -89,6 +94,7 @@ class Copies:
     load: Callable[[], Any]
     tokens: Callable[[], Tokens]
     examples: Callable[[], Sequence[Ids]]
+    longest: int
     name: str
 
     @property
@@ -111,7 +117,7 @@ class Copies:
                 with undisturbed():
                     try:
                         self.kind.convert(_row_of(model), max(examples, key=len), part)
-                        found = self.kind.open(part, 1).embed(examples)
+                        found = self.kind.open(part, 1, self.longest).embed(examples)
                     except (RuntimeError, ValueError, TypeError, NotImplementedError, AttributeError) as fault:
                         first = str(fault).strip().partition("\n")[0][:160].rstrip(".") or type(fault).__name__
                         raise UserError(
@@ -151,10 +157,9 @@ class Copies:
             with whole_folder(place) as part:
                 self.tokens().save(part)
                 with undisturbed():
-                    self.kind.quantise(source, learnt, part)
-                    same = cosines(
-                        self.kind.open(part, threads).embed(checked), self.kind.open(source, threads).embed(checked)
-                    )
+                    self.kind.quantise(source, learnt, part, self.longest)
+                    copy, exact = (self.kind.open(folder, threads, self.longest) for folder in (part, source))
+                    same = cosines(copy.embed(checked), exact.embed(checked))
                 mean, lowest = float(same.mean()), float(same.min())
                 if not mean >= LEAST_COSINE:
                     raise UserError(
@@ -196,14 +201,14 @@ def kind_of(name: str) -> Kind:
 
 
 def versions(kind: Kind, int8: bool) -> tuple[str, ...]:
-    """Return the versions of the packages that a copy depends on.
+    """Return what a copy depends on besides the model: its form and the versions of packages.
 
     Raises
     ------
     UserError
         When one is not installed.
     """
-    found = []
+    found = [f"form {kind.form}"]
     for package in (*kind.packages, "nncf") if int8 else kind.packages:
         try:
             found.append(f"{package} {version_of(package)}")
@@ -272,10 +277,9 @@ def _row_of(model: Any) -> Any:
             super().__init__()
             self.model = model
 
-        def forward(self, input_ids: torch.Tensor) -> Any:
-            return self.model({"input_ids": input_ids, "attention_mask": torch.ones_like(input_ids)})[
-                "sentence_embedding"
-            ]
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> Any:
+            mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+            return self.model({"input_ids": input_ids, "attention_mask": mask})["sentence_embedding"]
 
     return Row().eval()
 

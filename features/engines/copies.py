@@ -83,11 +83,10 @@ class EncoderCopies:
 
     def open(self) -> Engine:
         """Load the copy, made when missing."""
-        if self.params.precision == "fp32":
-            return self.kind.open(self._copies().fp32(), self.threads)
-        if self._int8 is None:
+        folder = self._copies().fp32() if self.params.precision == "fp32" else self._int8
+        if folder is None:
             raise RuntimeError("an int8 encoder must be calibrated first")
-        return self.kind.open(self._int8, self.threads)
+        return self.kind.open(folder, self.threads, self.params.max_tokens)
 
     def calibrate(self, learnt: Sequence[str], checked: Sequence[str]) -> None:
         """Make the int8 copy for these texts, or find it on disk; a copy that a judge brought along stays."""
@@ -116,7 +115,8 @@ class EncoderCopies:
             about.append(sha256_of(path) if path.is_file() else "")
         digest = hashlib.sha256("\n".join(about).encode()).hexdigest()[:24]
         folder = self.params.models_dir / FOLDER / f"{self.kind.name}-{digest}"
-        return Copies(self.kind, folder, self._load, self._tokens, self._examples, self.encoder.name)
+        longest = self.params.max_tokens
+        return Copies(self.kind, folder, self._load, self._tokens, self._examples, longest, self.encoder.name)
 
     def _examples(self) -> list[Ids]:
         return self._token_ids([_EXAMPLE[:5], _EXAMPLE, _EXAMPLE * 3, _EXAMPLE * 100])

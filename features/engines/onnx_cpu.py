@@ -22,6 +22,7 @@ class Onnx:
 
     name = "onnx"
     packages: tuple[str, ...] = ("onnxruntime", "onnx")
+    form = 1
 
     def convert(self, row: Any, example: Ids, folder: Path) -> None:
         """Write a copy of a torch module that takes (1, tokens) ids and gives one row."""
@@ -38,13 +39,13 @@ class Onnx:
             dynamo=False,  # the other exporter needs two packages more
         )
 
-    def quantise(self, source: Path, ids: Sequence[Ids], folder: Path) -> None:
+    def quantise(self, source: Path, ids: Sequence[Ids], folder: Path, longest: int) -> None:
         """Write an int8 copy of the fp32 copy in `source`, its ranges taken from the texts."""
         onnx = import_module("onnx")
         made = quantised(onnx.load(str(source / FILE)), [{INPUT: _array(each)} for each in ids])
         onnx.save(made, str(folder / FILE))
 
-    def open(self, folder: Path, threads: int) -> "Session":
+    def open(self, folder: Path, threads: int, longest: int) -> "Session":
         """Load a copy."""
         return Session(folder / FILE, threads)
 

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from features.embedding import EmbeddingBlock
 from features.encoders import EncoderParams, resolve
-from features.engines.conversion import LEAST_COSINE, kind_of
+from features.engines.conversion import LEAST_COSINE, _row_of, kind_of, openvino, undisturbed
 from features.engines.copies import CALIBRATION_TEXTS, FOLDER, calibration_texts
+from features.engines.openvino_cpu import filled_up
 from features.tokens import OwnTokens, SavedTokens
 from pipelines.errors import UserError
 
@@ -71,6 +73,32 @@ def _libraries_warn_of_themselves() -> Any:
 def test_a_converted_copy_gives_torch_s_rows_whatever_the_length(block, engine: str, architecture: str):
     reference = block("torch", architecture=architecture).compute(TEXTS)
     np.testing.assert_allclose(block(engine, architecture=architecture).compute(TEXTS), reference, rtol=0, atol=2e-6)
+
+
+def test_lengths_are_few_and_what_fills_them_up_is_masked():
+    assert {filled_up([7] * tokens, 100)[0].shape for tokens in range(1, 101)} == {
+        (1, tokens) for tokens in (16, 32, 48, 64, 80, 96, 100)
+    }
+    ids, mask = filled_up([5, 6, 7], 100)
+    assert ids.dtype == mask.dtype == np.int64
+    assert ids[0, :3].tolist() == [5, 6, 7] and mask[0].tolist() == [1] * 3 + [0] * 13
+
+
+@pytest.mark.parametrize("engine", KINDS[:1])
+def test_a_copy_of_an_older_judge_that_takes_no_mask_is_read(block, engine: str, tmp_path: Path):
+    from features.engines.openvino_cpu import INPUT, OpenVino
+
+    reference = block("torch")
+    ids = reference.token_ids(TEXTS)
+    ov = openvino()
+    example = {INPUT: torch.tensor([max(ids, key=len)])}
+    with torch.no_grad(), undisturbed():
+        older = ov.convert_model(
+            _row_of(reference._model), example_input=example, input=[(INPUT, [1, -1], ov.Type.i64)]
+        )
+    ov.save_model(older, tmp_path / "model.xml", compress_to_fp16=False)
+    rows = OpenVino().open(tmp_path, 1, 128).embed(ids)
+    np.testing.assert_allclose(rows, reference.compute(TEXTS), rtol=0, atol=2e-6)
 
 
 @pytest.mark.parametrize("engine", KINDS[:1])
