@@ -158,8 +158,9 @@ class Copies:
                 self.tokens().save(part)
                 with undisturbed():
                     self.kind.quantise(source, learnt, part, self.longest)
-                    copy, exact = (self.kind.open(folder, threads, self.longest) for folder in (part, source))
-                    same = cosines(copy.embed(checked), exact.embed(checked))
+                    # One after the other, so that only one of them is held.
+                    rows = [self.kind.open(folder, threads, self.longest).embed(checked) for folder in (part, source)]
+                    same = cosines(*rows)
                 mean, lowest = float(same.mean()), float(same.min())
                 if not mean >= LEAST_COSINE:
                     raise UserError(

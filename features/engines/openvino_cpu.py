@@ -15,6 +15,7 @@ import numpy as np
 from features.blocks import Floats
 from features.engines.base import Ids
 from features.engines.conversion import openvino, quantised
+from features.engines.filling import filled, rounded_up
 
 FILE = "model.xml"
 INPUT, MASK = "input_ids", "attention_mask"
@@ -47,7 +48,7 @@ class OpenVino:
         """Write an int8 copy of the fp32 copy in `source`, its ranges taken from the texts."""
         ov = openvino()
         model = ov.Core().read_model(source / FILE)
-        made = quantised(model, [dict(zip((INPUT, MASK), filled_up(each, longest), strict=True)) for each in ids])
+        made = quantised(model, [inputs_of(each, longest) for each in ids])
         ov.save_model(made, folder / FILE, compress_to_fp16=False)
 
     def open(self, folder: Path, threads: int, longest: int) -> "Requests":
@@ -91,18 +92,13 @@ class Requests:
         return rows
 
     def _inputs(self, ids: Ids) -> dict[Any, Any]:
-        if not self._masked:
-            return {0: np.array([ids], dtype=np.int64)}
-        return dict(zip((INPUT, MASK), filled_up(ids, self._longest), strict=True))
+        return inputs_of(ids, self._longest) if self._masked else {0: np.array([ids], dtype=np.int64)}
 
 
-def filled_up(ids: Ids, longest: int) -> tuple[Any, Any]:
-    """Return the ids and their mask as (1, tokens) int64 arrays, filled up to a multiple of `STEP`, `longest` at most.
+def inputs_of(ids: Ids, longest: int) -> dict[str, Any]:
+    """Return ids and mask as (1, tokens) int64 arrays, filled up to a multiple of `STEP` but not past `longest`.
 
     What stands in the filled places is masked, so it does not matter; 0 is a token of every vocabulary.
     """
-    tokens = max(len(ids), min(-(-len(ids) // STEP) * STEP, longest))
-    filled, mask = np.zeros((2, 1, tokens), dtype=np.int64)
-    filled[0, : len(ids)] = ids
-    mask[0, : len(ids)] = 1
-    return filled, mask
+    found = filled([ids], min(rounded_up(len(ids), STEP), longest), padding=0)
+    return dict(zip((INPUT, MASK), found, strict=True))

@@ -15,6 +15,7 @@ import numpy as np
 
 from features.blocks import Floats
 from features.engines.base import Ids
+from features.engines.filling import filled, rounded_up
 from pipelines.errors import UserError
 
 _LENGTH_CLASS = 32
@@ -64,7 +65,7 @@ class SameShape:
 
         classes: dict[int, list[int]] = {}
         for place, text in enumerate(ids):
-            classes.setdefault(-(-len(text) // _LENGTH_CLASS) * _LENGTH_CLASS, []).append(place)
+            classes.setdefault(rounded_up(len(text), _LENGTH_CLASS), []).append(place)
         rows: list[Any] = [None] * len(ids)
         try:
             for length, places in sorted(classes.items(), reverse=True):
@@ -84,12 +85,7 @@ class SameShape:
     def _batch(self, texts: Sequence[Ids], count: int, length: int) -> Any:
         import torch
 
-        tokens = np.full((count, length), self.padding, dtype=np.int64)
-        mask = np.zeros((count, length), dtype=np.int64)
-        for row in range(count):
-            text = texts[row % len(texts)]
-            tokens[row, : len(text)] = text
-            mask[row, : len(text)] = 1
+        tokens, mask = filled([texts[row % len(texts)] for row in range(count)], length, self.padding)
         with torch.inference_mode():
             found = self.model(
                 {

@@ -15,7 +15,8 @@ from features.embedding import EmbeddingBlock
 from features.encoders import EncoderParams, resolve
 from features.engines.conversion import LEAST_COSINE, _row_of, kind_of, openvino, undisturbed
 from features.engines.copies import CALIBRATION_TEXTS, FOLDER, calibration_texts
-from features.engines.openvino_cpu import filled_up
+from features.engines.filling import filled
+from features.engines.openvino_cpu import INPUT, MASK, OpenVino, inputs_of
 from features.tokens import OwnTokens, SavedTokens
 from pipelines.errors import UserError
 
@@ -76,18 +77,23 @@ def test_a_converted_copy_gives_torch_s_rows_whatever_the_length(block, engine: 
 
 
 def test_lengths_are_few_and_what_fills_them_up_is_masked():
-    assert {filled_up([7] * tokens, 100)[0].shape for tokens in range(1, 101)} == {
+    assert {inputs_of([7] * tokens, 100)[INPUT].shape for tokens in range(1, 101)} == {
         (1, tokens) for tokens in (16, 32, 48, 64, 80, 96, 100)
     }
-    ids, mask = filled_up([5, 6, 7], 100)
+    inputs = inputs_of([5, 6, 7], 100)
+    ids, mask = inputs[INPUT], inputs[MASK]
     assert ids.dtype == mask.dtype == np.int64
     assert ids[0, :3].tolist() == [5, 6, 7] and mask[0].tolist() == [1] * 3 + [0] * 13
 
 
+def test_texts_of_a_batch_are_filled_up_each_under_its_own_mask():
+    ids, mask = filled([[5, 6, 7], [8]], 4, padding=1)
+    assert ids.tolist() == [[5, 6, 7, 1], [8, 1, 1, 1]]
+    assert mask.tolist() == [[1, 1, 1, 0], [1, 0, 0, 0]]
+
+
 @pytest.mark.parametrize("engine", KINDS[:1])
 def test_a_copy_of_an_older_judge_that_takes_no_mask_is_read(block, engine: str, tmp_path: Path):
-    from features.engines.openvino_cpu import INPUT, OpenVino
-
     reference = block("torch")
     ids = reference.token_ids(TEXTS)
     ov = openvino()
