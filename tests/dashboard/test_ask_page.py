@@ -11,6 +11,7 @@ pytestmark = pytest.mark.browser
 QUESTION = {"en-GB": "Why was 1900 not a leap year when 2000 was?", "zh-TW": "珍珠奶茶到底是誰發明的？"}
 AGREES = {"en-GB": "The judge agrees with you", "zh-TW": "模型判斷與使用者一致"}
 DIFFERS = {"en-GB": "The judge expected something else", "zh-TW": "模型判斷與使用者選擇不一致"}
+CONTRAST = Path(__file__).with_name("contrast.js").read_text(encoding="utf-8")
 KEYS = {"a": "1", "tie": "2", "b": "3", "both_bad": "4"}
 
 
@@ -93,6 +94,33 @@ def test_each_key_is_a_vote_and_each_button_too(browser: Browser, dashboard: Run
             person.page.keyboard.press("n")
             expect(person.field).to_be_visible()
         assert person.faults == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_words_of_a_button_are_seen_with_the_mouse_on_it(
+    browser: Browser, dashboard: RunningDashboard, scheme: str
+) -> None:
+    """After a vote by mouse the button "next question" lies under the mouse: its words must not vanish there."""
+
+    def seen(person: Person) -> dict[str, float]:
+        found = {}
+        buttons = person.page.locator("button:visible:not([disabled]):not(.theme)")
+        for place in range(buttons.count()):
+            buttons.nth(place).hover()
+            buttons.nth(place).evaluate("button => button.getAnimations().forEach(each => each.finish())")
+            found[buttons.nth(place).inner_text()] = buttons.nth(place).evaluate(CONTRAST)
+        return found
+
+    with Person(browser, dashboard.url, color_scheme=scheme) as person:
+        contrasts = seen(person)
+        person.ask(QUESTION["en-GB"])
+        person.stage("open")
+        contrasts |= seen(person)
+        person.page.locator('[data-code="b"]').click()
+        person.stage("voted")
+        contrasts |= seen(person)
+    assert any(words.startswith("Next question") for words in contrasts) and len(contrasts) > 8
+    assert {words: round(value, 1) for words, value in contrasts.items() if value < 4.5} == {}
 
 
 def test_typing_a_digit_is_no_vote_and_keys_wait_for_both_answers(
