@@ -11,6 +11,9 @@ Order = Literal["uncertain", "informative", "file"]
 ORDERS: tuple[Order, ...] = ("uncertain", "informative", "file")
 GREEDY = 400
 """Battles that are chosen one by one for diversity; nobody votes on more in one sitting, the rest go by entropy."""
+COMPARED = 3_000
+"""Battles among which the next one is sought, and those voted on that it is to be unlike."""
+AT_ONCE = 500
 HASHED = 512
 
 
@@ -32,6 +35,8 @@ def informative_first(
 
     The next battle is always the one with the largest product of entropy and distance, where distance is half of
     one less the largest cosine with any battle voted on or already placed: 0 for the same again, 1 for the opposite.
+    It is sought among the `COMPARED` least certain battles, which are compared with as many of those voted on, an
+    even sample of more: so the time grows with the battles, and up to that many nothing is left out.
 
     Parameters
     ----------
@@ -44,24 +49,22 @@ def informative_first(
     greedy : int
         Rows placed so; the rest follow by entropy.
     """
-    n = len(probabilities)
-    unsure = entropy(probabilities)
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    units = np.divide(vectors, length, out=np.zeros_like(vectors, dtype=np.float64), where=length > 0)
-    free = np.ones(n, dtype=bool)
-    free[list(voted)] = False
-    distance = np.ones(n)
-    for row in voted:
-        distance = np.minimum(distance, _apart(units, row))
-    chosen: list[int] = []
-    for _ in range(min(greedy, int(free.sum()))):
-        row = int(np.where(free, unsure * distance, -1.0).argmax())
-        chosen.append(row)
-        free[row] = False
-        distance = np.minimum(distance, _apart(units, row))
-    rest = np.flatnonzero(free)
-    rest = rest[np.argsort(-unsure[rest], kind="stable")]
-    return np.concatenate([np.array(chosen, dtype=np.int64), rest])
+    settled = np.sort(np.fromiter(voted, dtype=np.int64, count=len(voted)))
+    by_entropy = uncertain_first(probabilities)
+    by_entropy = by_entropy[~np.isin(by_entropy, settled)]
+    rows = np.sort(by_entropy[:COMPARED])
+    units, unsure = _units(vectors[rows]), entropy(probabilities[rows])
+    distance = _distance(units, _units(vectors[_sampled(settled)]))
+    free = np.ones(len(rows), dtype=bool)
+    placed: list[int] = []
+    for _ in range(min(greedy, len(rows))):
+        # rounded: how a product of matrices ends in its last digits must not decide between two that are the same
+        place = int(np.where(free, np.round(unsure * distance, 12), -1.0).argmax())
+        placed.append(place)
+        free[place] = False
+        distance = np.minimum(distance, _distance(units, units[place : place + 1]))
+    first = rows[np.array(placed, dtype=np.int64)]
+    return np.concatenate([first, by_entropy[~np.isin(by_entropy, first)]])
 
 
 def in_order(
@@ -94,5 +97,19 @@ def hashed_words(texts: list[str]) -> Floats:
     return np.asarray(hashing.transform(cleaned).toarray(), dtype=np.float64)
 
 
-def _apart(units: Floats, row: int) -> Floats:
-    return np.clip((1.0 - units @ units[row]) / 2.0, 0.0, 1.0)
+def _units(vectors: Floats) -> Floats:
+    """Return vectors of length 1; those of length 0 stay."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.divide(vectors, length, out=np.zeros_like(vectors, dtype=np.float64), where=length > 0)
+
+
+def _sampled(rows: Ints) -> Ints:
+    return rows if len(rows) <= COMPARED else rows[np.linspace(0, len(rows) - 1, COMPARED).astype(np.int64)]
+
+
+def _distance(units: Floats, others: Floats) -> Floats:
+    """Return the distance of each unit vector from the nearest of others; 1 where there are none."""
+    nearest = np.full(len(units), -1.0)
+    for start in range(0, len(others), AT_ONCE):
+        np.maximum(nearest, (units @ others[start : start + AT_ONCE].T).max(axis=1), out=nearest)
+    return np.clip((1.0 - nearest) / 2.0, 0.0, 1.0)
