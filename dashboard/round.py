@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from dashboard.answering import Answer
+from dashboard.concurrency import Tasks, in_store_thread
 from dashboard.generators import generator_for
 from dashboard.generators.base import Notice
 from dashboard.languages import language_of
@@ -96,11 +97,11 @@ class Round:
         self.on_answer: Callable[[Answer], None] = lambda answer: None
         self.on_stage: Callable[[], None] = lambda: None
         self._lang = ""
-        self._work: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     def start(self) -> None:
         """Begin; needs a running event loop."""
-        self._spawn(self._begin())
+        self._tasks.start(self._begin())
 
     def retry(self, side: Literal["a", "b"]) -> None:
         """Write a failed or cut-off answer again, while nobody has voted.
@@ -115,7 +116,7 @@ class Round:
             return
         self.desk.limits.again()
         self._to("answering")
-        self._spawn(self._write(answer))
+        self._tasks.start(self._write(answer))
 
     async def cast(self, choice: Choice) -> None:
         """Store a vote; `stage` says whether it holds, `fault` why not.
@@ -130,7 +131,7 @@ class Round:
         self.desk.limits.vote()
         self._to("voting")
         try:
-            self.vote = await asyncio.to_thread(self.desk.store.vote, self.battle_id, choice, self.desk.session)
+            self.vote = await in_store_thread(self.desk.store.vote, self.battle_id, choice, self.desk.session)
             self.fault = None
             self._to("voted")
         except StoreFault as fault:
@@ -142,7 +143,7 @@ class Round:
         if self.stage != "voted":
             return
         try:
-            await asyncio.to_thread(self.desk.store.undo, self.battle_id, self.desk.session)
+            await in_store_thread(self.desk.store.undo, self.battle_id, self.desk.session)
             self.vote, self.fault = None, None
             self._to("open")
         except StoreFault as fault:
@@ -152,13 +153,12 @@ class Round:
     def store_again(self) -> None:
         """Try once more to store a battle that the store did not take."""
         if self.stage == "unstored":
-            self._spawn(self._judge())
+            self._tasks.start(self._judge())
 
     def close(self) -> None:
         """End whatever still runs."""
         self.on_answer, self.on_stage = (lambda answer: None), (lambda: None)
-        for task in self._work:
-            task.cancel()
+        self._tasks.end()
 
     async def _begin(self) -> None:
         generator = generator_for(self.answers[0].style, self.answers[0].key)
@@ -169,7 +169,7 @@ class Round:
             self._lang = language_of(self.question)
         self.on_stage()
         for answer in self.answers:
-            self._spawn(self._write(answer))
+            self._tasks.start(self._write(answer))
 
     async def _write(self, answer: Answer) -> None:
         await answer.write(self.question, self.desk.slots, self.desk.limits.params.answer_characters)
@@ -196,7 +196,7 @@ class Round:
             self.judge_fault = type(fault).__name__
         self.battle_id = new_battle_id()
         try:
-            await asyncio.to_thread(self.desk.store.add_battle, self._battle())
+            await in_store_thread(self.desk.store.add_battle, self._battle())
         except StoreFault as fault:
             self.fault = fault
             self._to("unstored")
@@ -240,13 +240,3 @@ class Round:
     def _to(self, stage: Stage) -> None:
         self.stage = stage
         self.on_stage()
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._work.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: "asyncio.Task[None]") -> None:
-        self._work.discard(task)
-        if not task.cancelled() and (fault := task.exception()) is not None:
-            _log.error("a question was not carried through", exc_info=fault)

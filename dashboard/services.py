@@ -45,6 +45,7 @@ class Services:
         self.judges = JudgeService(Path(params.judges), starter_folder() if params.starter else None)
         self.learning = LearningService(whole or Params(), self.store, self.judges, params.leave_out_named)
         self.slots = AnswerSlots(params.limits.answers_at_once)
+        self._secret = b""
         self._limits: OrderedDict[str, SessionLimits] = OrderedDict()
 
     def start(self) -> None:
@@ -62,8 +63,9 @@ class Services:
         return found
 
     def secret(self) -> bytes:
-        """Return what signs the cookies of people with accounts and makes their pseudonyms."""
-        return kept_secret(self.params.server)
+        """Return what signs the cookies of people with accounts and makes their pseudonyms; its file is read once."""
+        self._secret = self._secret or kept_secret(self.params.server)
+        return self._secret
 
     def close(self) -> None:
         """Close the store, and end the judge's thread and what learns from the votes."""

@@ -25,8 +25,8 @@ class VoteFilter:
 
     Attributes
     ----------
-    session, source, origin, lang, choice, style : str or None
-        Equal to this; `style` on either side.
+    battle, session, source, origin, lang, choice, style : str or None
+        Equal to this; `battle` is its id, `style` on either side.
     since, until : datetime or None
         Voted at or after, and before; with a time zone.
     undone : bool
@@ -35,6 +35,7 @@ class VoteFilter:
         At most this many, the newest.
     """
 
+    battle: str | None = None
     session: str | None = None
     source: str | None = None
     origin: str | None = None
@@ -48,10 +49,14 @@ class VoteFilter:
 
 
 class VoteStore:
-    """Keeps battles and votes in SQLite or PostgreSQL; usable from many threads. Make one with `open`."""
+    """Keeps battles and votes in SQLite or PostgreSQL; usable from many threads, but not on the server's loop.
+
+    Make one with `open`.
+    """
 
     def __init__(self, engine: Engine, undo_seconds: float, clock: Callable[[], datetime]) -> None:
         self.undo_seconds = undo_seconds
+        self.backend = engine.dialect.name
         self._engine = engine
         self._clock = clock
 
@@ -185,6 +190,8 @@ class VoteStore:
         for name in ("source", "origin", "lang"):
             if (value := getattr(chosen, name)) is not None:
                 query = query.where(BATTLES.c[name] == value)
+        if chosen.battle is not None:
+            query = query.where(BATTLES.c.id == chosen.battle)
         if chosen.style is not None:
             query = query.where((BATTLES.c.style_a == chosen.style) | (BATTLES.c.style_b == chosen.style))
         if chosen.since is not None:
@@ -209,7 +216,7 @@ class VoteStore:
     def health(self) -> dict[str, Any]:
         """Return whether the store can be written to: `ok`, `backend`, `schema`, `votes`, `milliseconds`, `message`."""
         start = perf_counter()
-        found: dict[str, Any] = {"ok": False, "backend": self._engine.dialect.name, "schema": None, "votes": None}
+        found: dict[str, Any] = {"ok": False, "backend": self.backend, "schema": None, "votes": None}
         try:
             with self._writing() as connection:
                 found["schema"] = connection.execute(text("SELECT max(version) FROM schema_steps")).scalar()

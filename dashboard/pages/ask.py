@@ -1,7 +1,5 @@
 """The page where a person asks, reads two answers, votes, and sees what the judge had expected."""
 
-import asyncio
-import logging
 from datetime import UTC, datetime
 from html import escape
 from typing import Any, Literal
@@ -9,6 +7,7 @@ from typing import Any, Literal
 import panel as pn
 
 from dashboard.components import Composer, VoteBar
+from dashboard.concurrency import Tasks
 from dashboard.generators.base import Notice
 from dashboard.generators.ollama import OllamaModel, find_models, styled
 from dashboard.limits import LimitReached
@@ -29,7 +28,6 @@ SET_UP = """dashboard:
     b: {name: thorough, generator: openai, base_url: "http://127.0.0.1:11434/v1", model: "qwen2.5:3b",
         system_prompt: "Answer thoroughly, with reasons and examples."}"""
 RECORDED = "recorded"
-_log = logging.getLogger(__name__)
 
 
 class AskPage:
@@ -40,6 +38,7 @@ class AskPage:
     def __init__(self, context: Context) -> None:
         self.context, self.say = context, context.say
         self.memory: dict[str, Any] = context.memory.setdefault(self.name, {})
+        self.tasks: Tasks = self.memory.setdefault("tasks", Tasks())  # a vote in work outlives a change of language
         self._models: list[OllamaModel] = []
 
     @property
@@ -97,9 +96,9 @@ class AskPage:
 
     def opened(self) -> None:
         """Say how the judge stands, and look for a local Ollama."""
-        self._spawn(self._tell_judge())
+        self.tasks.start(self._tell_judge())
         if self.context.params.find_ollama and self._recorded():
-            self._spawn(self._look_for_ollama())
+            self.tasks.start(self._look_for_ollama())
 
     def closed(self) -> None:
         """Stop listening; a question in work goes on for the page in another language."""
@@ -144,11 +143,11 @@ class AskPage:
         if code == "next":
             self._next()
         elif code == "undo":
-            self._spawn(one.undo())
+            self.tasks.start(one.undo())
         elif code == "store":
             one.store_again()
         elif code in CHOICES:
-            self._spawn(self._cast(one, code))
+            self.tasks.start(self._cast(one, code))
 
     async def _cast(self, one: Round, choice: Choice) -> None:
         try:
@@ -166,7 +165,7 @@ class AskPage:
             self.composer.param.update(notice="", cleared=self.composer.cleared + 1)
             self._show()
             self.composer.focused += 1
-        self._spawn(self._tell_judge())
+        self.tasks.start(self._tell_judge())
 
     def _follow(self, one: Round) -> None:
         one.on_stage = self._stage_changed
@@ -255,16 +254,6 @@ class AskPage:
         if chosen is None or not self._recorded():
             return styles
         return StylesParams(a=styled(styles.a, chosen), b=styled(styles.b, chosen))
-
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self.memory.setdefault("tasks", set()).add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: "asyncio.Task[None]") -> None:
-        self.memory["tasks"].discard(task)
-        if not task.cancelled() and (fault := task.exception()) is not None:
-            _log.error("what the page had begun was not carried through", exc_info=fault)
 
 
 def recorded_line(notice: Notice, say: Texts) -> str:

@@ -231,7 +231,7 @@ def test_leaving_ends_what_is_being_written(talker: Talker, tmp_path: Path) -> N
         one.start()
         one.close()
         await asyncio.sleep(0.02)
-        assert not one._work
+        assert not one._tasks.running
         assert one.stage == "answering"
         work.store.close()
 

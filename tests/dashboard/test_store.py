@@ -120,6 +120,7 @@ def test_votes_are_filtered_on_the_server(store_url: str) -> None:
         clock.now += timedelta(hours=1)
     chosen = [
         (VoteFilter(session="s0"), "03"),
+        (VoteFilter(battle="4"), "4"),
         (VoteFilter(lang="zh"), "135"),
         (VoteFilter(source="file", choice="tie"), "35"),
         (VoteFilter(since=NOON + timedelta(hours=1), until=NOON + timedelta(hours=3)), "12"),
