@@ -10,7 +10,10 @@ from dashboard.look import ROOT
 from dashboard.services import Services
 from dashboard.shell import Shell
 
-_TEMPLATE = (Path(__file__).parent / "page.html").read_text(encoding="utf-8")
+_FOLDER = Path(__file__).parent
+_TEMPLATE = (_FOLDER / "page.html").read_text(encoding="utf-8")
+_SCRIPTS = {name: (_FOLDER / "components" / f"{name}.js").read_text(encoding="utf-8") for name in ("patches", "pages")}
+"""Run in the page itself: before BokehJS hears from the server, and once the places of the pages are there."""
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss: blob: data:; "
@@ -24,7 +27,7 @@ inline scripts and compiles some, Panel loads components as blobs; the socket's 
 def extend() -> None:
     """Tell Panel what the pages need; called once in each session, before anything is made."""
     mend_delivery()
-    pn.extension("tabulator", sizing_mode=None, notifications=False, inline=True)
+    pn.extension(sizing_mode=None, notifications=False, inline=True)
 
 
 def page(services: Services) -> pn.template.Template:
@@ -32,12 +35,16 @@ def page(services: Services) -> pn.template.Template:
     shell = Shell(services)
     template = pn.template.Template(_TEMPLATE)
     template.add_panel("bar", shell.bar)
-    template.add_panel("page", shell.place)
+    for name, place in shell.places.items():
+        template.add_panel(f"page_{name}", place)
+    template.add_variable("pages", list(shell.places))
+    for name, script in _SCRIPTS.items():
+        template.add_variable(f"{name}_script", script)
     template.add_variable("language", shell.say.language)
     template.add_variable("root_sheet", ROOT)
     template.add_variable("policy", POLICY)
     template.add_variable("brand", escape(shell.say("shell.brand")))
-    template.add_variable("waiting", escape(shell.say("shell.waiting")))
+    template.add_variable("opening", escape(shell.say("shell.opening")))
     template.add_variable("no_script", escape(shell.say("shell.no_script")))
     if pn.state.curdoc is not None:
         pn.state.curdoc.config.notify_connection_status = False  # the bar says it, in the person's language

@@ -39,14 +39,14 @@ class BattleFile:
     left_out: int
 
 
-def uploaded(name: str, content: bytes) -> BattleFile:
+def uploaded(name: str, content: bytes | bytearray) -> BattleFile:
     """Read a file that came from a browser.
 
     Parameters
     ----------
     name : str
         As the browser says; untrusted, only its ending and its last part are used.
-    content : bytes
+    content : bytes or bytearray
         The whole file.
 
     Raises

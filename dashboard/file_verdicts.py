@@ -51,11 +51,19 @@ class FileVerdicts:
         A battles table.
     opinion : Opinion or None
         None where no judge is loaded: then there are no verdicts.
+
+    Attributes
+    ----------
+    fault : str
+        Why the judge gave no more verdicts; "" where nothing is wrong.
+    over : bool
+        Whether no more verdicts come by themselves.
     """
 
     def __init__(self, battles: pd.DataFrame, opinion: Opinion | None) -> None:
         self.battles = battles
         self.fault = ""
+        self.over = False
         self._opinion = opinion
         self._probabilities = np.full((len(battles), 3), np.nan)
         self._vectors: Floats | None = None
@@ -135,6 +143,7 @@ class FileVerdicts:
                 self.fault = f"{type(fault).__name__}: {fault}"
                 break
             told()
+        self.over = True
         told()
 
     def _judge(self, rows: Ints) -> None:

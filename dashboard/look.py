@@ -21,5 +21,7 @@ ANSWER = _sheet("base", "answer")
 """One column."""
 PARTS = _sheet("text", "base", "parts")
 """Head of the ask page, the question above the answers, and the line on the judge."""
+TABLE = _sheet("base", "table")
+"""A table of which one page is shown at a time."""
 COMPARISON = _sheet("base", "comparison")
 """Vote against verdict."""

@@ -9,7 +9,9 @@ from typing import Any
 import panel as pn
 
 from dashboard.components import TopBar
+from dashboard.concurrency import Tasks
 from dashboard.pages.base import Context, Page
+from dashboard.pages.cards_look import card_pane, stacked
 from dashboard.records import new_session, pseudonym
 from dashboard.services import Services
 from dashboard.texts import LANGUAGES, Language, Texts, best_language
@@ -41,7 +43,9 @@ class Shell:
         token = token if _TOKEN.fullmatch(token) else new_session()
         self.session = pseudonym(user, services.secret()) if user else session_of(token)
         self.memory: dict[str, Any] = {}
-        self._pages: dict[str, tuple[Page, pn.viewable.Viewable]] = {}
+        self._pages: dict[str, tuple[Page, Tasks]] = {}
+        self._notes = {name: card_pane(visible=False) for name in PAGES}
+        self.places = {name: stacked(note) for name, note in self._notes.items()}
         self.say = Texts(self._first_language())
         self.bar = TopBar(
             languages=[[code, name] for code, name in LANGUAGES.items()],
@@ -52,46 +56,55 @@ class Shell:
             sizing_mode="stretch_width",
             margin=0,
         )
-        self.place = pn.Column(sizing_mode="stretch_width", margin=0)
         self._word()
         self.bar.param.watch(lambda event: self.open(event.new), "active")
         self.bar.param.watch(self._language_chosen, "language")
         self.open("ask")
 
     def open(self, name: str) -> None:
-        """Bring a page into view; an unknown name is passed over."""
+        """Bring a page into view; an unknown name is passed over.
+
+        The browser swaps the pages by itself (`components/pages.js`); here a page is made and told.
+        """
         if name not in PAGES:
             return
         if self.bar.active != name:
             self.bar.active = name  # comes back here by its watcher
             return
+        self._notes[name].visible = False
         if name not in self._pages:
             self._make(name)
-        for other, (_, view) in self._pages.items():
-            view.visible = other == name
         self._pages[name][0].opened()
 
     def close(self) -> None:
         """End what runs for this tab."""
-        for page, _ in self._pages.values():
-            page.closed()
+        self._end_pages()
         one = self.memory.get("ask", {}).get("round")
         if one is not None:
             one.close()
 
+    def _end_pages(self) -> None:
+        for page, tasks in self._pages.values():
+            page.closed()
+            tasks.end()
+
     def _make(self, name: str) -> None:
         module, _, kind = PAGES[name].partition(":")
+        tasks = Tasks(lambda: self._tell(name, "shell.broke"))
         try:
-            page: Page = getattr(import_module(module), kind)(self._context())
-            view = page.panel()
+            page: Page = getattr(import_module(module), kind)(self._context(tasks))
+            self.places[name].append(page.panel())
         except Exception:
             # the page asked for says that it broke (files, store, widgets: anything); the other pages go on
             _log.exception("the page %s could not be opened", name)
-            page, view = _Broken(), pn.pane.HTML(f"<p>{self.say('shell.failed')}</p>")
-        self._pages[name] = (page, view)
-        self.place.append(view)
+            page = _Broken()
+            self._tell(name, "shell.failed")
+        self._pages[name] = (page, tasks)
 
-    def _context(self) -> Context:
+    def _tell(self, name: str, key: str) -> None:
+        self._notes[name].param.update(object=f'<p class="nothing" role="alert">{self.say(key)}</p>', visible=True)
+
+    def _context(self, tasks: Tasks) -> Context:
         return Context(
             params=self.services.params,
             store=self.services.store,
@@ -104,21 +117,22 @@ class Shell:
             zone=self.bar.zone,
             memory=self.memory,
             open_page=self.open,
+            tasks=tasks,
         )
 
     def _language_chosen(self, event: Any) -> None:
         if event.new not in LANGUAGES:
             return
-        for page, _ in self._pages.values():
-            page.closed()
+        self._end_pages()
         self._pages.clear()
         self.say = Texts(event.new)
         self._word()
-        self.place.clear()
+        for name, place in self.places.items():
+            place.objects = [self._notes[name]]
         self.open(self.bar.active)
 
     def _word(self) -> None:
-        words = {key: self.say(f"shell.{key}") for key in ("menu", "theme", "leave", "lost")}
+        words = {key: self.say(f"shell.{key}") for key in ("menu", "theme", "leave", "lost", "opening")}
         titles = [[name, self.say(f"{name}.title")] for name in PAGES if f"{name}.title" in self.say]
         self.bar.param.update(brand=self.say("shell.brand"), words=words, pages=titles)
 

@@ -31,10 +31,12 @@ export function render({ model, el }) {
   }
 
   function draw() {
+    const had = bar.getRootNode().activeElement?.className;
     root.lang = model.language;
     document.title = model.brand;
     const words = model.words;
     sentence.textContent = words.lost;
+    document.querySelector("#opening p").textContent = words.opening;
     bar.replaceChildren();
     const brand = document.createElement("a");
     brand.className = "brand";
@@ -50,7 +52,6 @@ export function render({ model, el }) {
       const link = document.createElement("a");
       link.href = `#${page}`;
       link.textContent = title;
-      if (page === model.active) link.setAttribute("aria-current", "page");
       nav.append(link);
     }
     const tools = document.createElement("div");
@@ -79,15 +80,22 @@ export function render({ model, el }) {
       tools.append(leave);
     }
     bar.append(brand, nav, tools);
-    nav.querySelector('[aria-current="page"]')?.scrollIntoView({ block: "nearest", inline: "center" });
+    mark();
+    if (had) bar.querySelector(`button.${had}`)?.focus();  // the language: its button was made anew
+  }
+  function mark() {
+    for (const link of bar.querySelectorAll("nav a")) {
+      if (link.hash.slice(1) !== model.active) { link.removeAttribute("aria-current"); continue; }
+      link.setAttribute("aria-current", "page");
+      link.scrollIntoView({ block: "nearest", inline: "center" });
+    }
   }
 
   const known = name => model.pages.some(([page]) => page === name);
   const wished = () => { const name = location.hash.slice(1); if (known(name)) model.active = name; };
   const moved = () => {
-    if (location.hash.slice(1) !== model.active) history.replaceState(null, "", `#${model.active}`);
-    scrollTo({ top: 0 });
-    draw();
+    if (location.hash.slice(1) !== model.active) location.replace(`#${model.active}`);
+    mark();
   };
   if (model.session) cookie("person", model.session);
   model.zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";

@@ -7,7 +7,8 @@ A page is a class; one object of it serves one person in one language:
 
         def __init__(self, context: Context) -> None: ...   # cheap: no file is read, no widget made
         def panel(self) -> pn.viewable.Viewable: ...        # called once, at the first opening
-        def opened(self) -> None: ...                       # called each time it comes into view, also the first
+        def opened(self) -> None: ...                       # called each time it comes into view, also the first;
+                                                            # never waits: it starts tasks
         def closed(self) -> None: ...                       # called when the person leaves or changes the language
 
 The menu shows `context.say("<name>.title")`. Texts live in `dashboard/texts/<language>/<name>.yaml`, one file a page
@@ -15,15 +16,21 @@ and language; keys that several pages use (`choice.a` … `choice.both_bad`, `la
 `common.yaml`. When the person changes the language, the shell closes the pages and makes new ones with a new context:
 what shall survive that goes into `context.memory[<name>]`.
 
-Everything slow (files, the judge, the store with many votes) goes through `await asyncio.to_thread(...)` or
-`context.judges`, as the one event loop serves all people. Sheets follow light and dark by CSS alone: `color-scheme` is
-set on the root, so `light-dark(#fff, #1d2127)` and the variables of `dashboard.look` are right in both.
+One event loop serves all people, so nothing that takes a while is called on it: files, judges' tables and figures go
+through `await in_thread(...)`, the vote store through `await in_store_thread(...)` (`dashboard.concurrency`), a judge
+through `context.judges`. What awaits them is begun by `context.tasks.start(...)` and ended by the shell when the person
+leaves. As long as nothing of a page is visible, the browser says that it is being opened: what is not ready yet stays
+`visible=False`. What breaks in a task is logged, and the page says that something did not work.
+
+Sheets follow light and dark by CSS alone: `color-scheme` is set on the root, so `light-dark(#fff, #1d2127)` and the
+variables of `dashboard.look` are right in both.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from dashboard.concurrency import Tasks
 from dashboard.params import DashboardParams
 from dashboard.texts import Texts
 
@@ -64,6 +71,8 @@ class Context:
         Brings another page into view by its name.
     learning : LearningService or None
         Makes a judge from the votes; shared by all people.
+    tasks : Tasks
+        Begins what takes a while; ended after `closed`.
     """
 
     params: DashboardParams
@@ -77,6 +86,7 @@ class Context:
     memory: dict[str, Any] = field(default_factory=dict)
     open_page: Callable[[str], None] = lambda name: None
     learning: "LearningService | None" = None
+    tasks: Tasks = field(default_factory=Tasks)
 
 
 class Page(Protocol):

@@ -96,28 +96,6 @@ label { font-size: .8125rem; color: var(--soft); padding-bottom: .2rem; }
   background: color-mix(in srgb, var(--accent) 14%, var(--surface)); font-weight: 650;
   border-color: color-mix(in srgb, var(--accent) 50%, var(--line)); }
 """
-TABLE = """
-:host { color: var(--text); --line: color-mix(in srgb, currentColor 12%, transparent); }
-.tabulator { background: transparent !important; border: 0; font-size: .875rem; color: inherit !important; }
-.tabulator .tabulator-header, .tabulator .tabulator-header .tabulator-col, .tabulator .tabulator-footer {
-  background: transparent !important; color: inherit !important; border-color: var(--line); font-weight: 500; }
-.tabulator .tabulator-header .tabulator-col { border-right: 0; }
-.tabulator .tabulator-tableholder, .tabulator .tabulator-tableholder .tabulator-table {
-  background: transparent !important; color: inherit !important; }
-.tabulator .tabulator-row { background: transparent !important; color: inherit !important;
-  border-bottom: 1px solid var(--line);
-  cursor: pointer; min-height: 2.4rem; }
-.tabulator .tabulator-row:hover { background: color-mix(in srgb, currentColor 6%, transparent) !important; }
-.tabulator .tabulator-row .tabulator-cell { border-right: 0; padding: .55rem .5rem; }
-.tabulator .tabulator-footer { border-top: 0; }
-.tabulator .tabulator-footer .tabulator-page { background: transparent !important; color: inherit !important;
-  border-color: var(--line);
-  border-radius: .4rem; padding: .3rem .6rem; }
-.tabulator .tabulator-footer .tabulator-page.active { color: inherit !important; font-weight: 700;
-  background: color-mix(in srgb, currentColor 10%, transparent) !important; }
-.tabulator .tabulator-placeholder .tabulator-placeholder-contents { color: inherit !important; font-size: .9375rem;
-  font-weight: 400; }
-"""
 
 
 def card_pane(html: str = "", visible: bool = True) -> pn.pane.HTML:

@@ -8,7 +8,7 @@ import panel as pn
 
 from dashboard import battle_files
 from dashboard.battle_files import BattleFile
-from dashboard.pages.aside import aside
+from dashboard.concurrency import in_thread
 from dashboard.pages.base import Context
 from dashboard.pages.cards_look import WIDGET, boxed, card_pane, in_line
 from dashboard.pages.upload import Upload
@@ -30,7 +30,7 @@ class FileChooser:
     """
 
     def __init__(self, context: Context, chosen: Callable[[BattleFile], None]) -> None:
-        self.say, self.judges, self._chosen = context.say, context.judges, chosen
+        self.say, self.judges, self.tasks, self._chosen = context.say, context.judges, context.tasks, chosen
         self.folder = Path(context.params.files) if context.params.files else None
         most = context.params.limits.file_megabytes
         say = self.say
@@ -58,26 +58,30 @@ class FileChooser:
 
     def refresh(self) -> None:
         """Look again for what can be opened."""
-        aside(self._offers, self._offer)
+        self.tasks.start(self._refresh())
 
     def load(self, read: Callable[[], BattleFile]) -> None:
         """Read a file beside the page, and pass it on or say what is wrong with it."""
-        self._tell(self.say("file.reading"))
+        self.tasks.start(self._load(read))
 
-        def work() -> BattleFile | UserError:
-            try:
-                return read()
-            except UserError as fault:
-                return fault
+    def tell(self, sentence: str) -> None:
+        """Say something below the choices; "" takes it away."""
+        self.message.object = f'<p class="nothing" role="status">{plain(sentence, 600)}</p>' if sentence else ""
 
-        def then(found: BattleFile | UserError) -> None:
-            if isinstance(found, UserError):
-                self._tell(str(found))
-                return
-            self._tell("")
-            self._chosen(found)
+    async def _refresh(self) -> None:
+        names = await in_thread(self._offers)
+        self.choice.param.update(options={self.say("file.choose"): NOTHING} | names, value=NOTHING)
+        self.choices.visible = bool(names)
 
-        aside(work, then)
+    async def _load(self, read: Callable[[], BattleFile]) -> None:
+        self.tell(self.say("file.reading"))
+        try:
+            found = await in_thread(read)
+        except UserError as fault:
+            self.tell(str(fault))
+            return
+        self.tell("")
+        self._chosen(found)
 
     def _offers(self) -> dict[str, tuple[str, Any]]:
         names: dict[str, tuple[str, Any]] = {}
@@ -90,18 +94,11 @@ class FileChooser:
         }
         return names
 
-    def _offer(self, names: dict[str, tuple[str, Any]]) -> None:
-        self.choice.param.update(options={self.say("file.choose"): NOTHING} | names, value=NOTHING)
-        self.choices.visible = bool(names)
-
     def _open(self) -> None:
         chosen = self.choice.value
         if not chosen:
-            self._tell(self.say("file.choose_first"))
+            self.tell(self.say("file.choose_first"))
         elif chosen[0] == "run":
             self.load(lambda: battle_files.test_set(chosen[1]))
         elif (folder := self.folder) is not None:
             self.load(lambda: battle_files.from_folder(folder, chosen[1]))
-
-    def _tell(self, sentence: str) -> None:
-        self.message.object = f'<p class="nothing" role="status">{plain(sentence, 600)}</p>' if sentence else ""

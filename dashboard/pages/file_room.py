@@ -1,6 +1,7 @@
 """What the page of votes on a file shows of an open file: how far one is, the battle, the vote bar."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
@@ -21,6 +22,14 @@ from dashboard.render import plain, render_turns
 from dashboard.texts import Texts
 
 ORDERS: tuple[Order, ...] = ("uncertain", "informative", "file")
+
+
+@dataclass(frozen=True)
+class DrawnBattle:
+    """The question as HTML, and of each side the answer's HTML and what of it is not shown."""
+
+    question: str
+    answers: dict[str, tuple[str, str]]
 
 
 class FileRoom:
@@ -101,14 +110,22 @@ class FileRoom:
         """Take away what was said of the last battle, and make room for the next one or for none."""
         self.outcome.visible = False
         self.skip_button.disabled = battle is None
+        if battle is None:
+            self.question.object = ""
         for column in self.columns.values():
             column.visible = battle is not None
 
-    def show_battle(self, battle: Battle) -> None:
+    def drawn(self, battle: Battle) -> DrawnBattle:
+        """Return a battle as HTML; long texts take a while, so call it from a thread."""
+        question = f'<div class="text question" dir="auto">{render_turns(tuple(battle.prompt)).html}</div>'
+        a, b = (render_turns(tuple(side.response)) for side in (battle.a, battle.b))
+        return DrawnBattle(question, {"a": (a.html, not_shown(a, self.say)), "b": (b.html, not_shown(b, self.say))})
+
+    def show_battle(self, battle: Battle, drawn: DrawnBattle) -> None:
         """Show a battle open to a vote."""
-        self.question.object = f'<div class="text question" dir="auto">{render_turns(tuple(battle.prompt)).html}</div>'
-        for side, content in (("a", battle.a), ("b", battle.b)):
-            self._answer(side, content.response)
+        self.question.object = drawn.question
+        for side, (html, note) in drawn.answers.items():
+            self.columns[side].param.update(html=html, note=note, who="", chosen="")
         self.line("open", self.say("file.open_judged" if battle.verdict is not None else "file.open_unjudged"))
 
     def show_nothing(self, finished: bool) -> None:
@@ -117,7 +134,7 @@ class FileRoom:
         self.question.object = f'<p class="nothing first">{escape(sentence)}</p>'
         self.line("judging" if finished else "voted", "")
 
-    def show_outcome(self, battle: Battle, vote: Voted, row: pd.Series) -> None:
+    def show_outcome(self, battle: Battle, vote: Voted, row: pd.Series | None) -> None:
         """Show a vote beside the judge's verdict, and who answered.
 
         Parameters
@@ -126,11 +143,12 @@ class FileRoom:
             The battle on the page.
         vote : Voted
             The vote just cast.
-        row : Series
-            The vote as the store has it, from `with_outcomes`.
+        row : Series or None
+            The vote as the store has it, from `with_outcomes`; None where it cannot be read.
         """
-        self.outcome.object = f'<div role="status">{verdict_line(row, self.say)}</div>'
-        self.outcome.visible = True
+        if row is not None:
+            self.outcome.object = f'<div role="status">{verdict_line(row, self.say)}</div>'
+        self.outcome.visible = row is not None
         self.skip_button.disabled = True
         for side, content in (("a", battle.a), ("b", battle.b)):
             decided = vote.choice in ("a", "b")
@@ -138,6 +156,11 @@ class FileRoom:
             self.columns[side].param.update(who=content.model, chosen=chosen)
         left = max((vote.undo_until - datetime.now(UTC)).total_seconds(), 0.0)
         self.line("voted", self.say("file.voted", choice=self.say(f"choice.{vote.choice}")), undo=left)
+
+    def lock(self) -> None:
+        """Take no votes and no skipping until the next battle is there; the last one stays in view."""
+        self.skip_button.disabled = True
+        self.line("judging", self.say("file.next_comes"))
 
     def line(self, stage: str, line: str, warns: bool = False, undo: float = 0.0) -> None:
         """Say something on the vote bar, and set its stage."""
@@ -148,7 +171,3 @@ class FileRoom:
         return AnswerColumn(
             side=side, words={"name": name, "again": ""}, state="done", sizing_mode="stretch_width", margin=0
         )
-
-    def _answer(self, side: str, turns: Sequence[str]) -> None:
-        shown = render_turns(tuple(turns))
-        self.columns[side].param.update(html=shown.html, note=not_shown(shown, self.say), who="", chosen="")

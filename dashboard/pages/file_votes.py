@@ -1,28 +1,23 @@
 """The page of voting through a file: choose one, then battle after battle, from where one left off."""
 
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 import panel as pn
 
-from dashboard.analysis.order import Order
-from dashboard.analysis.progress import Progress, progress
-from dashboard.analysis.votes import with_outcomes
 from dashboard.battle_files import BattleFile
-from dashboard.file_verdicts import FileVerdicts, Opinion, opinion_of
+from dashboard.concurrency import in_thread
+from dashboard.file_round import FileRound
 from dashboard.limits import LimitReached
-from dashboard.pages.aside import aside
 from dashboard.pages.base import Context
 from dashboard.pages.cards_look import stacked
 from dashboard.pages.file_chooser import FileChooser
-from dashboard.pages.file_room import FileRoom
-from dashboard.records import CHOICES, Battle, Choice, Side, Voted, file_battle_id
-from dashboard.store import AlreadyVoted, StoreFault, VoteFilter
+from dashboard.pages.file_room import DrawnBattle, FileRoom
+from dashboard.records import CHOICES, Choice
+from dashboard.store import AlreadyVoted, StoreFault
 from pipelines.errors import UserError
-from stacker.judge import Judge
-
-Verdict = tuple[float, float, float]
-PATIENCE = 600.0
-"""Seconds that the verdicts may take where there is no page to come back to."""
 
 
 class FileVotesPage:
@@ -31,17 +26,12 @@ class FileVotesPage:
     name = "file"
 
     def __init__(self, context: Context) -> None:
-        self.context, self.say = context, context.say
-        self.store, self.session, self.judges = context.store, context.session, context.judges
-        self.file: BattleFile | None = None
-        self.verdicts: FileVerdicts | None = None
-        self.version = ""
-        self.battle: Battle | None = None
-        self.row: int | None = None
-        self.voted: dict[str, Choice] = {}
-        self.passed: set[int] = set()
-        self.last: Voted | None = None
-        self._waiting = False
+        self.context, self.say, self.tasks = context, context.say, context.tasks
+        self.round: FileRound | None = None
+        self._drawn: DrawnBattle | None = None
+        self._moving: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
+        self._begun = self._storing = False
 
     def panel(self) -> pn.viewable.Viewable:
         """Return what is shown."""
@@ -54,196 +44,169 @@ class FileVotesPage:
         """Look again for what can be opened; after a change of language, go on with the file that was open."""
         self.chooser.refresh()
         kept = self.context.memory.get(self.name)
-        if self.file is None and isinstance(kept, BattleFile):
+        if self.round is None and isinstance(kept, BattleFile):
             self.begin(kept)
 
     def closed(self) -> None:
         """End the verdicts that are on their way."""
-        if self.verdicts is not None:
-            self.verdicts.stop()
+        if self.round is not None:
+            self.round.verdicts.stop()
+        for task in (self._moving, self._following):
+            if task is not None:
+                task.cancel()
 
     def begin(self, file: BattleFile) -> None:
         """Open a file, and show its first battle without a vote once the first verdicts are there."""
         self.closed()
-        loaded = self.judges.current
-        self.file, self.passed, self.last = file, set(), None
-        self.context.memory[self.name] = file
-        self.version = "" if loaded is None else loaded.version
-        verdicts = self.verdicts = FileVerdicts(file.battles, None if loaded is None else self._opinion(loaded.judge))
-        self.voted = self.store.voted(file.origin, self.session)
-        self.room.order.disabled = loaded is None
-        self.battle = self.row = None
+        context = self.context
+        self.round = FileRound(file, context.store, context.judges, context.session)
+        context.memory[self.name] = file
+        self._begun, self._drawn = False, None
+        self.room.order.disabled = not self.round.judged
         self._open_room(True)
         self._show()
-        document = pn.state.curdoc
-        if loaded is None or document is None or document.session_context is None:
-            verdicts.start(lambda: None)
-            verdicts.wait(PATIENCE)
-            self.show_next()
-            return
-        self._waiting = True
-        self.room.line("judging", self.say("file.first_verdicts"))
-
-        def told() -> None:
-            document.add_next_tick_callback(lambda: self._verdicts_came(verdicts))
-
-        verdicts.start(told)
-
-    def progress(self) -> Progress:
-        """Return how far one has come through the file."""
-        ids = [] if self.file is None else self.file.battles["id"].tolist()
-        return progress(ids, self.voted)
-
-    def show_next(self) -> None:
-        """Show the next battle; it is stored with its verdict before anybody can vote on it."""
-        if self.verdicts is None:
-            return
-        self.last, self.battle, self._waiting = None, None, False
-        order: Order = self.room.order.value
-        row = self.row = self.verdicts.next_row(order, {*self.progress().rows, *self.passed})
-        if row is None:
-            self._show()
-            return
-        verdicts = self.verdicts
-
-        def show(verdict: Verdict | None) -> None:
-            if self.verdicts is not verdicts or self.row != row or self.battle is not None:
-                return
-            try:
-                self.battle = self._stored(row, verdict)
-            except UserError as fault:
-                self.room.line("judging", self._why(fault), warns=True)
-                return
-            self._show()
-
-        if verdicts.has(row):
-            show(verdicts.of(row))
-        else:
-            self.room.line("judging", self.say("file.first_verdicts"))
-            aside(lambda: verdicts.of(row), show)
-
-    def vote(self, choice: Choice) -> None:
-        """Vote on the battle that is shown; the page says so only once the vote is stored."""
-        if self.battle is None or self.last is not None:
-            return
-        try:
-            self.context.limits.vote()
-            self.last = self.store.vote(self.battle.id, choice, self.session)
-        except LimitReached as reached:
-            self.room.line("open", self.say(f"limit.{reached.code}", **reached.details), warns=True)
-            return
-        except AlreadyVoted as fault:  # in another tab, say
-            self.voted[self.battle.origin_id] = fault.details["choice"]
-            self.room.line("voted", self._why(fault), warns=True)
-            return
-        except UserError as fault:
-            self.room.line("open", self._why(fault), warns=True)
-            return
-        self.voted[self.battle.origin_id] = choice
-        self._show_outcome()
-
-    def undo(self) -> None:
-        """Withdraw the vote just cast."""
-        if self.battle is None or self.last is None:
-            return
-        try:
-            self.store.undo(self.battle.id, self.session)
-        except StoreFault as fault:
-            self.room.line("voted", self._why(fault), warns=True)
-            return
-        self.voted.pop(self.battle.origin_id, None)
-        self.last = None
-        self._show()
-
-    def skip(self) -> None:
-        """Pass the battle over for now."""
-        if self.row is not None and self.last is None:
-            self.passed.add(self.row)
-            self.show_next()
+        self.room.line("judging", self.say("file.first_verdicts") if self.round.judged else "")
+        self._move(self._begin(self.round))
 
     def close(self) -> None:
         """Leave the file and choose another."""
         self.closed()
-        self.file = self.verdicts = self.battle = self.row = None
+        self.round = None
         self.context.memory.pop(self.name, None)
         self._open_room(False)
         self.chooser.refresh()
 
-    def _stored(self, row: int, verdict: Verdict | None) -> Battle:
-        assert self.file is not None
-        cells = self.file.battles.iloc[row]
-        battle = Battle(
-            file_battle_id(self.file.origin, cells["id"], self.session),
-            self.session,
-            cells["prompt"],
-            Side(cells["response_a"], model=cells["model_a"]),
-            Side(cells["response_b"], model=cells["model_b"]),
-            verdict,
-            judge=self.version,
-            lang=cells["lang"],
-            source="file",
-            origin=self.file.origin,
-            origin_id=cells["id"],
-        )
+    def skip(self) -> None:
+        """Pass the battle over for now."""
+        one = self.round
+        if one is not None and one.battle is not None and one.vote is None and not self._storing:
+            one.skip()
+            self._move(self._next(one))
+
+    async def _begin(self, one: FileRound) -> None:
         try:
-            self.store.add_battle(battle)
+            await one.open()
         except StoreFault as fault:
-            # it was shown before, when another judge was in use: the verdict given then came first and stays
-            if fault.code != "same_battle":
-                raise
-        return battle
-
-    def _opinion(self, judge: Judge) -> Opinion:
-        """Return the judge's opinion, asked in the judge's own thread: it is not made to be asked by two at once."""
-        opinion = opinion_of(judge)
-        return lambda battles: self.judges.do(lambda: opinion(battles)).result()
-
-    def _verdicts_came(self, verdicts: FileVerdicts) -> None:
-        if verdicts is not self.verdicts:
+            self.room.line("judging", self._why(fault), warns=True)
             return
-        if self._waiting:
-            self.show_next()
+        self._show_head()
+        if one.judged:
+            loop, came = asyncio.get_running_loop(), asyncio.Event()
+
+            def told() -> None:
+                with suppress(RuntimeError):  # the server has ended
+                    loop.call_soon_threadsafe(came.set)
+
+            one.verdicts.start(told)
+            await came.wait()
+            self._following = self.tasks.start(self._follow(one, came))
+        self._begun = True
+        await self._next(one)
+
+    async def _follow(self, one: FileRound, came: asyncio.Event) -> None:
+        """Tell how far the verdicts are; the battle on the page stays: a person may be reading it."""
+        while not one.verdicts.over:
+            came.clear()
+            self._show_head()
+            await came.wait()
+        self._show_head()
+
+    async def _next(self, one: FileRound) -> None:
+        """Show the next battle."""
+        self.room.lock()
+        try:
+            battle = await one.next(self.room.order.value)
+        except UserError as fault:
+            self.room.line("judging", self._why(fault), warns=True)
+            return
+        self._drawn = None if battle is None else await in_thread(self.room.drawn, battle)
+        self._show()
+        if battle is None:
+            self.room.show_nothing(one.done.done >= one.done.total)
+
+    async def _vote(self, one: FileRound, choice: Choice) -> None:
+        """Vote on the battle that is shown; the page says so only once the vote is stored."""
+        if one.battle is None or one.vote is not None or self._storing:
+            return
+        try:
+            self.context.limits.vote()
+        except LimitReached as reached:
+            self.room.line("open", self.say(f"limit.{reached.code}", **reached.details), warns=True)
+            return
+        self._storing = True
+        self.room.line("voting", self.say("file.voting"))
+        try:
+            await one.cast(choice)
+        except UserError as fault:
+            if self.round is one:
+                stage = "voted" if isinstance(fault, AlreadyVoted) else "open"
+                self.room.line(stage, self._why(fault), warns=True)
         else:
-            self._show_head()  # the battle on the page stays: a person may be reading it
+            await self._show_outcome(one)
+        finally:
+            self._storing = False
+
+    async def _show_outcome(self, one: FileRound) -> None:
+        try:
+            row = await one.outcome()
+        except StoreFault:
+            row = None  # the vote is stored, and that is said; there is nothing to set beside it
+        if self.round is one and one.battle is not None and one.vote is not None:
+            with pn.io.hold():
+                self._show_head()
+                self.room.show_outcome(one.battle, one.vote, row)
+
+    async def _undo(self, one: FileRound) -> None:
+        """Withdraw the vote just cast."""
+        if one.battle is None or one.vote is None or self._storing:
+            return
+        self._storing = True
+        try:
+            await one.undo()
+        except StoreFault as fault:
+            self.room.line("voted", self._why(fault), warns=True)
+        else:
+            if self.round is one:
+                self._show()
+        finally:
+            self._storing = False
+
+    def _move(self, work: Coroutine[Any, Any, None]) -> None:
+        """Go on to another battle; what was on its way to one before is given up."""
+        if self._moving is not None:
+            self._moving.cancel()
+        self._moving = self.tasks.start(work)
 
     def _pressed(self, code: Any) -> None:
-        if code == "next":
-            self.show_next()
+        if self.round is None:
+            return
+        if code == "next" and not self._storing:
+            self._move(self._next(self.round))
         elif code == "undo":
-            self.undo()
+            self.tasks.start(self._undo(self.round))
         elif code in CHOICES:
-            self.vote(code)
+            self.tasks.start(self._vote(self.round, code))
 
     def _order_changed(self) -> None:
-        if self.last is None and not self._waiting:
-            self.show_next()
+        one = self.round
+        if one is not None and one.vote is None and self._begun and not self._storing:
+            self._move(self._next(one))
 
     def _open_room(self, opened: bool) -> None:
         self.chooser.view.visible, self.room.view.visible = not opened, opened
 
     def _show(self) -> None:
-        """Show the present battle open to a vote, or that there is none."""
+        """Show the present battle open to a vote, or none."""
+        battle = None if self.round is None else self.round.battle
         with pn.io.hold():
             self._show_head()
-            self.room.clear(self.battle)
-            if self.battle is not None:
-                self.room.show_battle(self.battle)
-            elif not self._waiting and self.row is None:
-                done = self.progress()
-                self.passed.clear()
-                self.room.show_nothing(done.done >= done.total)
+            self.room.clear(battle)
+            if battle is not None and self._drawn is not None:
+                self.room.show_battle(battle, self._drawn)
 
     def _show_head(self) -> None:
-        if self.file is not None and self.verdicts is not None:
-            self.room.show_head(self.file, self.progress(), self.verdicts)
-
-    def _show_outcome(self) -> None:
-        assert self.battle is not None and self.last is not None
-        # what stands in the store, and not what this page holds: another judge may have been first
-        stored = self.store.votes(VoteFilter(session=self.session, origin=self.battle.origin, last=1))
-        with pn.io.hold():
-            self._show_head()
-            self.room.show_outcome(self.battle, self.last, with_outcomes(stored).iloc[-1])
+        if self.round is not None:
+            self.room.show_head(self.round.file, self.round.done, self.round.verdicts)
 
     def _why(self, fault: UserError) -> str:
         key = f"store.{fault.code}" if isinstance(fault, StoreFault) else ""

@@ -1,23 +1,23 @@
 """The card "learn from my votes" of the model page: starts and stops the learning, shows before and after, switches."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
 
 import panel as pn
 
+from dashboard.concurrency import in_thread
 from dashboard.learning.learned import Learned, decide
 from dashboard.learning.service import LearningService, Overview
 from dashboard.pages import learn_results as results
-from dashboard.pages.aside import aside
 from dashboard.pages.base import Context
 from dashboard.pages.cards_look import WIDGET, boxed, card_pane, in_line, plain_button
 from dashboard.render import plain
 from dashboard.saved_runs import SavedRun
 from pipelines.errors import UserError
 
-LOOK_MS = 500
-"""How often a page looks how far the learning has come, while it runs."""
+LOOK_S = 0.5
+"""Seconds after which a page looks again how far the learning has come, while it runs."""
 
 
 class LearnCard:
@@ -45,7 +45,8 @@ class LearnCard:
         self.say, self.judges, self.learning = context.say, context.judges, learning
         self._use, self._changed = use, changed
         self._overview: Overview | None = None
-        self._timer: Any = None
+        self._tasks = context.tasks
+        self._following: asyncio.Task[None] | None = None
         say = self.say
         self.votes, self.going, self.note, self.outcome = (card_pane() for _ in range(4))
         self.begin = pn.widgets.Button(
@@ -62,48 +63,42 @@ class LearnCard:
         self.decision = in_line(self.take, self.keep)
         for part in (self.begin, self.stop, self.actions, self.decision, self.going, self.note, self.outcome):
             part.visible = False
+        self.votes.object = f'<p class="nothing" role="status">{plain(say("model.learn.counting"), 200)}</p>'
         self.view = boxed(
             say("model.learn.title"),
             *(self.votes, self.going, self.note, self.actions, self.outcome, self.decision),
             hint=say("model.learn.hint"),
         )
+        self.view.visible = False
 
     def opened(self) -> None:
         """Look again for votes, and follow what runs."""
         self._look()
 
-    def closed(self) -> None:
-        """Follow no longer; what runs goes on."""
-        self._unfollow()
-
-    def tick(self) -> None:
-        """Show how far it has come, or how it ended."""
+    def tick(self) -> bool:
+        """Show how far it has come or how it ended, and return whether it still runs."""
         status = self.learning.status
         if status.state == "running":
             self._show()
-            return
-        self._unfollow()
+            return True
         self._look()
         if status.state == "done":
             self._changed()
+        return False
 
     def _look(self) -> None:
-        def work() -> Overview | str:
-            try:
-                return self.learning.overview()
-            except UserError as fault:
-                return str(fault)
+        self._tasks.start(self._count())
 
-        def then(found: Overview | str) -> None:
-            if isinstance(found, str):
-                self._say(found)
-                return
-            self._overview = found
-            self._show()
-            if self.learning.status.state == "running":
-                self._follow()
-
-        aside(work, then)
+    async def _count(self) -> None:
+        try:
+            self._overview = await in_thread(self.learning.overview)
+        except UserError as fault:
+            self.votes.object = ""
+            self._say(str(fault))
+            return
+        self._show()
+        if self.learning.status.state == "running":
+            self._follow()
 
     def _show(self) -> None:
         found, status, say = self._overview, self.learning.status, self.say
@@ -148,27 +143,21 @@ class LearnCard:
             return self.say("model.learn.used", name=last.run.name)
         return self.say("model.learn.in_list", name=last.run.name)
 
-    def _begin(self, _: Any) -> None:
+    async def _begin(self, _: Any) -> None:
         self.begin.disabled = True
         self._say("")
+        fault = await _fault_of(self.learning.start)
+        self._show()
+        if fault:
+            self._say(fault)
+        else:
+            self._follow()
 
-        def then(fault: str) -> None:
-            self._show()
-            if fault:
-                self._say(fault)
-            else:
-                self._follow()
-
-        aside(partial(_fault_of, self.learning.start), then)
-
-    def _stop(self, _: Any) -> None:
+    async def _stop(self, _: Any) -> None:
         self.stop.disabled = True
-
-        def then(_: None) -> None:
-            self.stop.disabled = False
-            self.tick()
-
-        aside(self.learning.stop, then)
+        await in_thread(self.learning.stop)
+        self.stop.disabled = False
+        self.tick()
 
     async def _take(self, _: Any) -> None:
         last = None if self._overview is None else self._overview.last
@@ -181,38 +170,33 @@ class LearnCard:
             self.take.disabled = self.keep.disabled = False
         # the page looks again, also for this card, when a judge has been switched to
 
-    def _keep(self, _: Any) -> None:
+    async def _keep(self, _: Any) -> None:
         last = None if self._overview is None else self._overview.last
         if last is None:
             return
         self.take.disabled = self.keep.disabled = True
-
-        def then(fault: str) -> None:
-            self._look()
-            if fault:
-                self._say(fault)
-
-        aside(partial(_fault_of, partial(decide, last.run, "kept")), then)
+        fault = await _fault_of(lambda: decide(last.run, "kept"))
+        self._look()
+        if fault:
+            self._say(fault)
 
     def _say(self, sentence: str) -> None:
         self.note.visible = bool(sentence)
         self.note.object = f'<p class="nothing" role="status">{plain(sentence, 600)}</p>' if sentence else ""
 
     def _follow(self) -> None:
-        document = pn.state.curdoc
-        if self._timer is None and document is not None and document.session_context is not None:
-            self._timer = pn.state.add_periodic_callback(self.tick, period=LOOK_MS)
+        if self._following is None or self._following.done():
+            self._following = self._tasks.start(self._followed())
 
-    def _unfollow(self) -> None:
-        if self._timer is not None:
-            self._timer.stop()
-            self._timer = None
+    async def _followed(self) -> None:
+        while self.tick():
+            await asyncio.sleep(LOOK_S)
 
 
-def _fault_of(work: Callable[[], None]) -> str:
-    """Do some work and return "", or one sentence on why it could not be done."""
+async def _fault_of(work: Callable[[], None]) -> str:
+    """Do some work in a thread and return "", or one sentence on why it could not be done."""
     try:
-        work()
+        await in_thread(work)
     except (UserError, OSError) as fault:
         return str(fault)
     return ""

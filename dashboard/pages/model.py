@@ -1,6 +1,5 @@
 """The model page: which judge is in use, how good it is and at what, and the choice among saved judges."""
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,9 +7,9 @@ from typing import Any
 import pandas as pd
 import panel as pn
 
+from dashboard.concurrency import in_thread
 from dashboard.learning.learned import decide_for
 from dashboard.pages import model_cards as cards
-from dashboard.pages.aside import aside
 from dashboard.pages.base import Context
 from dashboard.pages.cards_look import WIDGET, boxed, card_pane, grid, in_line, stacked
 from dashboard.pages.learn_card import LearnCard
@@ -29,7 +28,7 @@ class ModelPage:
 
     def __init__(self, context: Context) -> None:
         self.judges, self.say, self.zone = context.judges, context.say, context.zone
-        self.context = context
+        self.context, self.tasks = context, context.tasks
         self.learn: LearnCard | None = None
 
     def panel(self) -> pn.viewable.Viewable:
@@ -38,7 +37,7 @@ class ModelPage:
         self.choice = pn.widgets.Select(
             label=say("model.choose"), options={}, sizing_mode="stretch_width", margin=0, stylesheets=[WIDGET]
         )
-        self.choice.param.watch(lambda _: self._show(), "value")
+        self.choice.param.watch(lambda _: self._chosen(), "value")
         self.switch = pn.widgets.Button(
             label=say("model.use"), color="primary", align="end", margin=0, css_classes=["use"], stylesheets=[WIDGET]
         )
@@ -63,24 +62,25 @@ class ModelPage:
             self.learn.opened()
 
     def closed(self) -> None:
-        """Follow no longer what runs."""
-        if self.learn is not None:
-            self.learn.closed()
+        """Do nothing: all that runs for this page are its tasks."""
 
     def _look(self) -> None:
-        aside(self.judges.runs, self._found)
+        self.tasks.start(self._find())
 
-    def _found(self, runs: list[SavedRun]) -> None:
+    async def _find(self) -> None:
+        runs = await in_thread(self.judges.runs)
         used = self._used()
         options = {self._label(run, used): run for run in runs}
         self.empty.visible = not options
         self.head.visible = self.body.visible = bool(options)
+        if self.learn is not None:
+            self.learn.view.visible = True
         before: SavedRun | None = self.choice.value
         kept = [run for run in runs if before is not None and run.judge == before.judge]
         own = [run for run in runs if run.judge == used]
         self.choice.param.update(options=options, value=(kept or own or runs)[0] if runs else None)
         if before is not None and kept:
-            self._show()
+            self._chosen()
 
     def _label(self, run: SavedRun, used: Path | None) -> str:
         name = self._name(run)
@@ -107,7 +107,7 @@ class ModelPage:
             self.message.object = self._note(str(fault))
             return False
         self.message.object = self._note(self.say("model.now_used", name=self._name(run)))
-        await asyncio.to_thread(lambda: decide_for(run, self.judges.runs()))
+        await in_thread(lambda: decide_for(run, self.judges.runs()))
         self.choice.value = next((each for each in self.choice.options.values() if each.judge == run.judge), run)
         self.opened()
         return True
@@ -115,21 +115,22 @@ class ModelPage:
     def _note(self, sentence: str) -> str:
         return f'<p class="nothing" role="status">{plain(sentence, 600)}</p>'
 
-    def _show(self) -> None:
-        """Read what the run wrote, and show it unless another judge has been chosen meanwhile."""
+    def _chosen(self) -> None:
         run: SavedRun | None = self.choice.value
-        if run is None:
+        if run is not None:
+            self.switch.disabled = run.judge == self._used()
+            self.tasks.start(self._show(run))
+
+    async def _show(self, run: SavedRun) -> None:
+        """Read what the run wrote, and show it unless another judge has been chosen meanwhile."""
+        html = await in_thread(self._cards_of, run)
+        if self.choice.value is None or self.choice.value.judge != run.judge:
             return
-        self.switch.disabled = run.judge == self._used()
-
-        def then(html: dict[str, str]) -> None:
-            if self.choice.value is not None and self.choice.value.judge == run.judge:
-                for name in CARDS:
-                    self.panes[name].object = html[name]
-                self.card.visible = bool(html["card"])
-                self.scores.visible = bool(html["scores"])
-
-        aside(lambda: self._cards_of(run), then)
+        with pn.io.hold():
+            for name in CARDS:
+                self.panes[name].object = html[name]
+            self.card.visible = bool(html["card"])
+            self.scores.visible = bool(html["scores"])
 
     def _cards_of(self, run: SavedRun) -> dict[str, str]:
         say, made = self.say, self._made

@@ -24,8 +24,6 @@ class Upload(JSComponent):
         Larger files are refused, here and in the browser.
     too_large : str
         What is said then.
-    value : tuple of (str, bytes) or None
-        Name and content of the last file that came whole.
     """
 
     label = param.String()
@@ -99,7 +97,6 @@ class Upload(JSComponent):
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
-        self.value: tuple[str, bytes] | None = None
         self._listeners: list[Any] = []
         self._number = -1
         self._name, self._size = "", 0
@@ -107,7 +104,7 @@ class Upload(JSComponent):
         self.param.watch(lambda event: self._take_in(event.new), "sent")
 
     def on_file(self, listener: Any) -> None:
-        """Call `listener(name, content)` whenever a file has come whole."""
+        """Call `listener(name, content)` whenever a file has come whole; `content` is a bytearray."""
         self._listeners.append(listener)
 
     def _take_in(self, data: Any) -> None:
@@ -145,7 +142,6 @@ class Upload(JSComponent):
         self.answer = {"number": self._number, "received": len(self._pieces), "whole": whole}
         if whole:
             self._number = -1
-            content, self._pieces = bytes(self._pieces), bytearray()
-            self.value = (self._name, content)
+            content, self._pieces = self._pieces, bytearray()
             for listener in self._listeners:
                 listener(self._name, content)

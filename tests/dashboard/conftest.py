@@ -8,6 +8,7 @@ from chromium import chromium
 from dashboards import make_judge
 from playwright.sync_api import Browser
 from postgres import empty_database, private_server
+from small_run import make_run
 from talking_server import TalkingServer
 
 
@@ -43,6 +44,14 @@ def talking_server() -> Iterator[TalkingServer]:
 def judges(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one small saved judge."""
     return make_judge(tmp_path_factory.mktemp("judges"))
+
+
+@pytest.fixture(scope="session")
+def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one small run, its judge and all that a run writes."""
+    folder = tmp_path_factory.mktemp("runs")
+    make_run(folder / "first")
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from loop_guard import WatchedStore, loop_of
 from playwright.sync_api import Browser, Page, expect
 
 from dashboard.params import parse_dashboard
@@ -65,6 +66,9 @@ class RunningDashboard:
             section.get("limits", {})
         )
         self.services = Services(parse_dashboard(section))
+        self.services.store.__class__ = WatchedStore
+        self._guarded = [Path(section[name]) for name in ("judges", "files") if name in section]
+        self._fault: AssertionError | None = None
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -82,6 +86,8 @@ class RunningDashboard:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(20)
         self.services.close()
+        if self._fault is not None:
+            raise self._fault
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Ask the vote store behind the program's back."""
@@ -106,7 +112,11 @@ class RunningDashboard:
         server = build_server(self.services)
         server.start()
         self._loop.call_soon(self._ready.set)
-        self._loop.run_forever()
+        try:
+            with loop_of(*self._guarded):
+                self._loop.run_forever()
+        except AssertionError as fault:
+            self._fault = fault
         server.stop()
         for task in asyncio.all_tasks(self._loop):
             task.cancel()

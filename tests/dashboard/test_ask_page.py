@@ -232,7 +232,6 @@ def test_without_a_judge_the_page_says_how_to_make_one_and_takes_votes(browser: 
         assert person.faults == []
 
 
-@pytest.mark.filterwarnings("ignore:The inplace keyword")
 def test_the_other_pages_open_from_the_menu(browser: Browser, dashboard: RunningDashboard) -> None:
     with Person(browser, dashboard.url) as person:
         for name in ("file", "history", "model", "ask"):

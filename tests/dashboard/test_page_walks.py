@@ -1,6 +1,5 @@
 """The pages of votes on a file, history and model, walked in headless Chromium against a real server."""
 
-import contextlib
 import json
 import os
 import re
@@ -17,7 +16,6 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
-from playwright.sync_api import TimeoutError as NotInTime
 from small_run import fill_store, make_run
 
 from dashboard.exports import kaggle_csv
@@ -114,25 +112,27 @@ def _until(true: Callable[[], bool], page: Page) -> None:
 def test_history(page: Page, site: Site) -> None:
     say = page.say
     page.goto(site.url + "#history")
-    rows = page.locator(".tabulator-row")
+    rows = page.locator(".frame tbody tr")
     rows.first.wait_for()
     all_votes = len(site.store.votes())
     assert page.locator(".figures dd").first.inner_text().split()[0] == str(all_votes)
     assert page.locator(".chart.plane").count() == 1 and page.locator(".chart.confusion td.same").count() == 3
     # sorting by another column, a press opens the row that was pressed
-    page.locator(f'.tabulator-col[tabulator-field="question"] >> text="{say("history.column.question")}"').click()
-    _until(lambda: rows.nth(0).locator('[tabulator-field="question"]').inner_text().startswith("<img"), page)
-    cell = rows.nth(3).locator('[tabulator-field="question"]')
+    page.get_by_role("button", name=say("history.column.question"), exact=True).click()
+    page.locator('th[data-column="question"][aria-sort="ascending"]').wait_for()
+    question = rows.nth(3).locator("button")
+    assert rows.nth(0).locator("button").inner_text().startswith("<img")
+    rows.nth(3).locator('[data-column="time"]').click()
     details = page.locator(".details .question")
-    for _ in range(
-        WAIT_MS // 5000
-    ):  # the sorted rows may be drawn once more just then: a press on the old ones is lost
-        question = cell.inner_text()
-        cell.click()
-        with contextlib.suppress(NotInTime):
-            details.wait_for(timeout=5000)
-            break
-    assert details.inner_text().strip() == question.strip()
+    details.wait_for()
+    assert details.inner_text().strip() == question.inner_text().strip()
+    # by keyboard: turn the page, and open its first row
+    page.get_by_role("button", name=say("history.pager.next"), exact=True).press("Enter")
+    page.locator('nav[aria-label] [aria-current="page"]', has_text="2").wait_for(state="attached")
+    opener = rows.nth(0).locator("button")
+    opener.press("Enter")
+    page.locator('tbody tr button[aria-expanded="true"]').wait_for()
+    _until(lambda: details.inner_text().strip() == opener.inner_text().strip(), page)
     # filters
     page.get_by_label(say("history.language"), exact=True).select_option(label=say.language_name("zh"))
     chinese = len(site.store.votes(VoteFilter(lang="zh")))
@@ -140,6 +140,7 @@ def test_history(page: Page, site: Site) -> None:
     # what is downloaded is what is shown, and can be learnt from
     with page.expect_download() as waiting:
         page.get_by_text(say("history.export_as.kaggle")).click()
+    assert waiting.value.suggested_filename == "votes.csv"
     path = Path(waiting.value.path()).with_suffix(".csv")
     shutil.copy(waiting.value.path(), path)
     battles, bad = read_battles(path, labelled=True)
