@@ -3,7 +3,7 @@
 import io
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -19,6 +19,8 @@ EXTRA_COLUMNS = (
 )
 """What parquet holds besides Kaggle's columns."""
 ARENA_WINNER: dict[Choice, str] = {"a": "model_a", "b": "model_b", "tie": "tie", "both_bad": "tie (bothbad)"}
+AT_ONCE = 500
+"""Votes in a piece."""
 CELL_LIMIT = 32_000
 """Excel holds 32,767 characters in a cell and begins a new one with the next character, whatever it is."""
 _STARTS_FORMULA = re.compile(r"[\s\"']*[=+\-@\uff1d\uff0b\uff0d\uff20|%]")
@@ -74,12 +76,39 @@ def arena_jsonl(votes: pd.DataFrame) -> bytes:
 
 def parquet(votes: pd.DataFrame) -> bytes:
     """Return votes as parquet: Kaggle's columns, and all that is stored about the vote and the verdict."""
+    return _parquet_of(_whole_table(votes))
+
+
+def in_pieces(kind: str, votes: pd.DataFrame) -> Iterator[bytes]:
+    """Yield what `FORMATS[kind]` makes piece by piece, so that whoever wants it can change his mind in between.
+
+    Empty pieces say that the work goes on; parquet comes in one piece after them.
+    """
+    parts = [votes[start : start + AT_ONCE] for start in range(0, max(len(votes), 1), AT_ONCE)]
+    if kind == "parquet":
+        tables = []
+        for part in parts:
+            tables.append(_whole_table(part))
+            yield b""
+        yield _parquet_of(pd.concat(tables, ignore_index=True))
+        return
+    for number, part in enumerate(parts):
+        raw = FORMATS[kind][1](part)
+        # the header of the CSV, one line, comes once
+        yield raw.partition(b"\n")[2] if number and kind == "kaggle" else raw
+
+
+def _whole_table(votes: pd.DataFrame) -> pd.DataFrame:
     table = _kaggle(votes, lambda turns: _json(list(turns)))
     for name in EXTRA_COLUMNS:
         table[name] = votes[name].to_numpy() if name == "voted_at" else votes[name].tolist()
     table["voted_at"] = pd.to_datetime(votes["voted_at"].tolist(), utc=True)
     for name in ("p_a", "p_b", "p_tie"):
         table[name] = table[name].astype("float64")
+    return table
+
+
+def _parquet_of(table: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
     return buffer.getvalue()

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from tornado.web import RequestHandler
 
+from dashboard.downloads import ROUTES as DOWNLOADS
 from dashboard.services import Services, shared_services
 from dashboard.store import VoteStore
 
@@ -54,5 +55,5 @@ async def store_health(store: VoteStore) -> dict[str, Any]:
         return {"ok": False, "backend": store.backend, "schema": None, "milliseconds": took}
 
 
-ROUTES: list[tuple[str, type[RequestHandler], dict[str, Any]]] = [("/health", HealthHandler, {})]
+ROUTES: list[tuple[str, type[RequestHandler], dict[str, Any]]] = [("/health", HealthHandler, {}), *DOWNLOADS]
 """What is served besides the pages; for `panel serve dashboard --plugins dashboard.health` too."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dashboard.health import HealthHandler
+from dashboard.health import ROUTES
 from dashboard.params import ServerParams
 from dashboard.services import Services
 from pipelines.errors import UserError
@@ -59,7 +59,7 @@ def build_server(services: Services) -> "Server":
     options = server_options(services.params.server)
     if "basic_auth" in options or "oauth_provider" in options:
         options["cookie_secret"] = services.secret().decode()
-    patterns = [("/health", HealthHandler, {"services": services})]
+    patterns = [(address, handler, {"services": services}) for address, handler, _ in ROUTES]
     try:
         return pn.io.server.get_server({"/": tab}, extra_patterns=patterns, index=None, **options)
     except OSError as fault:

@@ -10,6 +10,7 @@ from threading import Lock, Thread
 from dashboard.judge_service import JudgeService
 from dashboard.learning.service import LearningService
 from dashboard.limits import AnswerSlots, SessionLimits
+from dashboard.offers import Offers
 from dashboard.params import DashboardParams, parse_dashboard
 from dashboard.secret import kept_secret
 from dashboard.store import VoteStore
@@ -45,6 +46,7 @@ class Services:
         self.judges = JudgeService(Path(params.judges), starter_folder() if params.starter else None)
         self.learning = LearningService(whole or Params(), self.store, self.judges, params.leave_out_named)
         self.slots = AnswerSlots(params.limits.answers_at_once)
+        self.offers = Offers()
         self._secret = b""
         self._limits: OrderedDict[str, SessionLimits] = OrderedDict()
 

@@ -118,6 +118,7 @@ class Shell:
             memory=self.memory,
             open_page=self.open,
             tasks=tasks,
+            offers=self.services.offers,
         )
 
     def _language_chosen(self, event: Any) -> None:

@@ -31,6 +31,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dashboard.concurrency import Tasks
+from dashboard.offers import Offers
 from dashboard.params import DashboardParams
 from dashboard.texts import Texts
 
@@ -73,6 +74,8 @@ class Context:
         Makes a judge from the votes; shared by all people.
     tasks : Tasks
         Begins what takes a while; ended after `closed`.
+    offers : Offers
+        Offers files to the browser, under addresses that nobody can guess; `closed` withdraws them.
     """
 
     params: DashboardParams
@@ -87,6 +90,7 @@ class Context:
     open_page: Callable[[str], None] = lambda name: None
     learning: "LearningService | None" = None
     tasks: Tasks = field(default_factory=Tasks)
+    offers: Offers = field(default_factory=Offers)
 
 
 class Page(Protocol):

@@ -67,6 +67,12 @@ h4 { font-size: .9375rem; font-weight: 600; margin: 1.25rem 0 .25rem; }
 .verdict .yes { background: color-mix(in srgb, var(--good) 22%, transparent); }
 .verdict .no { background: color-mix(in srgb, var(--second) 24%, transparent); }
 
+.links { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 12rem), 1fr)); }
+.links a { border: 1px solid var(--line); border-radius: .7rem; background: var(--surface); color: var(--text);
+  font: 550 .9375rem/1.3 var(--body-font); padding: .65rem 1rem; text-align: center; text-decoration: none; }
+.links a:hover { border-color: color-mix(in srgb, var(--accent) 60%, var(--line)); }
+.links a:focus-visible { outline: none; box-shadow: var(--ring); }
+
 .bar-of { height: .5rem; border-radius: .25rem; overflow: hidden; display: flex; margin: .35rem 0;
   background: color-mix(in srgb, currentColor 12%, transparent); }
 .bar-of i { background: var(--first); transition: width .25s; }

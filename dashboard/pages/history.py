@@ -1,7 +1,7 @@
 """The history page: votes in a table with details, how far judge and voters agree, a ranking, and exports."""
 
 import asyncio
-import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from html import escape
@@ -46,7 +46,8 @@ class HistoryPage:
 
     def __init__(self, context: Context) -> None:
         self.store, self.session, self.say, self.zone = context.store, context.session, context.say, context.zone
-        self.tasks = context.tasks
+        self.tasks, self.offers = context.tasks, context.offers
+        self._offered = ""
         self.language_name = context.say.language_name
         self.leave_out_named = context.params.leave_out_named
         self.votes = self.shown = pd.DataFrame()
@@ -69,7 +70,6 @@ class HistoryPage:
             stylesheets=[WIDGET],
         )
         self.ranked_by.param.watch(lambda _: self._changed(), "value")
-        self.downloads = [self._download(kind) for kind in exports.FORMATS]
         self.body = self._layout()
         self.body.visible = False
         self.nothing = card_pane(visible=False)
@@ -80,7 +80,8 @@ class HistoryPage:
         self.tasks.start(self._read())
 
     def closed(self) -> None:
-        """Do nothing: all that runs for this page are its tasks."""
+        """Give up the exports that are being fetched."""
+        self.offers.withdraw(self._offered)
 
     async def _read(self) -> None:
         try:
@@ -164,18 +165,19 @@ class HistoryPage:
             }
         )
 
-    def _download(self, kind: str) -> pn.widgets.FileDownload:
-        name, make = exports.FORMATS[kind]
-        return pn.widgets.FileDownload(
-            callback=lambda: io.BytesIO(make(self._kept(self.shown))),
-            filename=name,
-            label=self.say(f"history.export_as.{kind}"),
-            embed=False,
-            sizing_mode="stretch_width",
-            margin=0,
-            css_classes=["export"],
-            stylesheets=[WIDGET],
+    def _pieces(self, kind: str) -> Iterator[bytes]:
+        """Begin to make a file of what is shown at this moment."""
+        return exports.in_pieces(kind, self._kept(self.shown))
+
+    def _links(self) -> str:
+        """Offer the exports, and return their links."""
+        files = {name: partial(self._pieces, kind) for kind, (name, _) in exports.FORMATS.items()}
+        self._offered = self.offers.offer(files)
+        links = (
+            f'<a href="download/{self._offered}/{name}" download>{escape(self.say(f"history.export_as.{kind}"))}</a>'
+            for kind, (name, _) in exports.FORMATS.items()
         )
+        return f'<div class="links">{"".join(links)}</div>'
 
     def _layout(self) -> pn.Column:
         say, card = self.say, self._cards
@@ -190,11 +192,7 @@ class HistoryPage:
                 boxed(say("history.by_style"), card["style"], hint=say("history.by_style_hint")),
             ),
             boxed(say("history.ranking"), self.ranked_by, card["ranking"], hint=say("history.ranking_hint")),
-            boxed(
-                say("history.export"),
-                grid(*self.downloads, least="12rem"),
-                hint=say("history.export_hint"),
-            ),
+            boxed(say("history.export"), card_pane(self._links()), hint=say("history.export_hint")),
         )
 
 

@@ -228,6 +228,10 @@ def test_panel_serve_serves_the_same_page(browser: Browser, tmp_path: Path) -> N
                 break
         with urlopen(f"http://localhost:{port}/health", timeout=300) as reply:
             assert json.load(reply)["ok"]
+        with pytest.raises(HTTPError) as refused:
+            urlopen(f"http://localhost:{port}/download/nowhere/votes.csv", timeout=300)
+        with refused.value:
+            assert b"not offered any longer" in refused.value.read()
         with Person(browser, f"http://localhost:{port}/dashboard") as person:
             person.sees("Ask once")
             assert person.elsewhere(f"http://localhost:{port}/") == []

@@ -173,6 +173,21 @@ def test_a_run_can_learn_from_what_was_exported(
         assert battles["lang"].tolist() == ["x"] * len(rows)
 
 
+@pytest.mark.parametrize("kind", list(exports.FORMATS))
+@pytest.mark.parametrize("count", [0, 1, 4, 9])
+def test_a_file_made_piece_by_piece_is_the_same_file(kind: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    votes = frame([(CHOICES[n % 4], (f"q\n{n}",), ("再見",), ("b",)) for n in range(count)])
+    monkeypatch.setattr(exports, "AT_ONCE", 2)
+    pieces = list(exports.in_pieces(kind, votes))
+    assert len(pieces) >= count / 2  # one can stop in between
+    name, make = exports.FORMATS[kind]
+    if kind == "parquet" and count:
+        read = [pd.read_parquet(io.BytesIO(raw)) for raw in (b"".join(pieces), make(votes))]
+        pd.testing.assert_frame_equal(*read)
+    else:
+        assert b"".join(pieces) == make(votes)
+
+
 @pytest.mark.parametrize("name", ["votes.csv", "votes.jsonl", "votes.parquet"])
 def test_the_command_writes_what_the_next_run_learns_from(tmp_path: Path, store: VoteStore, name: str) -> None:
     stored(store, [((f"q{n}",), ("a",), ("b",)) for n in range(5)])

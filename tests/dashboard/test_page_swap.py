@@ -158,3 +158,18 @@ def test_what_changes_while_a_page_is_being_drawn_is_not_lost(
             person.sees(words)
         assert person.page.locator("option").all_inner_texts() == ["first", "second"]
         assert person.faults == []
+
+
+def test_the_exports_are_withdrawn_when_the_language_changes(browser: Browser, dashboard: RunningDashboard) -> None:
+    with Person(browser, dashboard.url) as person:
+        go(person, "history")
+        link = person.page.locator(".links a").first
+        link.wait_for()
+        before = link.get_attribute("href")
+        with person.page.expect_download() as waiting:
+            link.click()
+        assert waiting.value.suggested_filename == "votes.csv"
+        person.page.get_by_text("繁體中文").click()
+        person.sees("一致率的變化")
+        expect(link).not_to_have_attribute("href", before)
+        assert before.split("/")[1] not in dashboard.services.offers._offered

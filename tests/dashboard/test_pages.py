@@ -236,8 +236,9 @@ def test_the_history_page_filters_and_exports_what_it_shows(
         filters.search.value = "BOIL AN"
         await settled(page)
         assert set(page.shown["lang"]) == {"en"} and 0 < len(page.shown) < 60
-        kaggle = page.downloads[0].callback().read().decode("utf-8-sig")
-        assert kaggle.count("\n") == len(page.shown) + 1
+        kaggle = page.offers.find(page._offered, "votes.csv")
+        raw = await asyncio.to_thread(lambda: b"".join(kaggle()))
+        assert raw.decode("utf-8-sig").count("\n") == len(page.shown) + 1
         filters.search.value = "not there"
         await settled(page)
         assert page.shown.empty and page.body.visible and page.table.view.rows == []
@@ -248,6 +249,8 @@ def test_the_history_page_filters_and_exports_what_it_shows(
         page.table.view.press = {"open": 0, "number": 1}
         await settled(page)
         assert page.details.visible and "onerror" in page.details.object and "<img" not in page.details.object
+        page.closed()
+        assert page.offers.find(page._offered, "votes.csv") is None
 
     on_a_loop(walk(), tmp_path, service.folder)
     assert len(votes) == len(store.votes(VoteFilter()))
