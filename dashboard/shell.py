@@ -11,7 +11,7 @@ import panel as pn
 from dashboard.components import TopBar
 from dashboard.concurrency import Tasks
 from dashboard.pages.base import Context, Page
-from dashboard.pages.cards_look import card_pane, stacked
+from dashboard.pages.cards_look import card_pane
 from dashboard.records import new_session, pseudonym
 from dashboard.services import Services
 from dashboard.texts import LANGUAGES, Language, Texts, best_language
@@ -45,7 +45,9 @@ class Shell:
         self.memory: dict[str, Any] = {}
         self._pages: dict[str, tuple[Page, Tasks]] = {}
         self._notes = {name: card_pane(visible=False) for name in PAGES}
-        self.places = {name: stacked(note) for name, note in self._notes.items()}
+        # without gaps: as long as nothing in it is visible, a place has no height, by which the browser knows
+        look = {"sizing_mode": "stretch_width", "margin": 0}
+        self.places = {name: pn.Column(note, **look) for name, note in self._notes.items()}
         self.say = Texts(self._first_language())
         self.bar = TopBar(
             languages=[[code, name] for code, name in LANGUAGES.items()],

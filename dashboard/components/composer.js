@@ -22,7 +22,7 @@ export function render({ model, el }) {
   let count = 0;
   function fit() {
     field.style.height = "auto";
-    field.style.height = `${Math.min(field.scrollHeight, 260)}px`;
+    if (field.scrollHeight) field.style.height = `${Math.min(field.scrollHeight, 260)}px`;  // out of view it has none
     const over = field.value.length > model.most;
     hint.textContent = over ? model.words.too_long.replace("#", field.value.length.toLocaleString()) : model.words.hint;
     hint.classList.toggle("over", over);

@@ -43,6 +43,7 @@ def test_a_page_that_waits_for_the_store_says_so(
         opening = person.page.get_by_role("status").filter(has_text=OPENING[language])
         expect(opening).to_be_hidden()
         go(person, "history")
+        person.page.locator(".votes").wait_for(state="attached")  # the server has made the page, without its content
         expect(opening).to_be_visible()
         expect(person.field).to_be_hidden()
         expect(person.page.locator("main")).to_have_attribute("aria-busy", "true")
@@ -95,8 +96,10 @@ def test_the_address_opens_its_page_and_nothing_of_another_is_seen(
         expect(person.page.locator(".figures dd").first).to_contain_text("60", timeout=PATIENCE)
         assert person.page.evaluate("window.asked") is False
         assert person.page.evaluate("document.documentElement.scrollTop") == 0
+        go(person, "ask")
+        expect(person.field).to_be_visible()
+        assert person.field.evaluate("field => field.clientHeight >= field.scrollHeight") is True  # drawn out of view
         person.page.go_back()
-        person.page.go_forward()
         expect(person.page.locator(".figures dd").first).to_be_visible()
 
 

@@ -129,6 +129,8 @@ def test_history(page: Page, site: Site) -> None:
     # by keyboard: turn the page, and open its first row
     page.get_by_role("button", name=say("history.pager.next"), exact=True).press("Enter")
     page.locator('nav[aria-label] [aria-current="page"]', has_text="2").wait_for(state="attached")
+    turned = page.get_by_role("button", name=say("history.pager.next"), exact=True)
+    assert turned.evaluate("button => button.getRootNode().activeElement === button")
     opener = rows.nth(0).locator("button")
     opener.press("Enter")
     page.locator('tbody tr button[aria-expanded="true"]').wait_for()
