@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from chromium import chromium
 from dashboards import make_judge
+from loop_guard import WatchedStore
+from page_contexts import Judges
 from playwright.sync_api import Browser
 from postgres import empty_database, private_server
 from small_run import make_run
@@ -52,6 +54,20 @@ def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     make_run(folder / "first")
     return folder
+
+
+@pytest.fixture
+def service(runs_folder: Path) -> Judges:
+    """The judge's service with that judge."""
+    return Judges(runs_folder)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[WatchedStore]:
+    """An empty store that refuses to be called on a guarded loop."""
+    opened = WatchedStore.open(f"sqlite:///{tmp_path / 'votes.sqlite'}")
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="module")

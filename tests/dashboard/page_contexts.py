@@ -58,6 +58,13 @@ def on_a_loop(scenario: Coroutine[Any, Any, None], *folders: Path) -> None:
     asyncio.run(watched())
 
 
+async def opened(page: Any) -> None:
+    """Open a page and wait until it is there."""
+    page.panel()
+    page.opened()
+    await settled(page)
+
+
 async def settled(page: Any) -> None:
     """Wait until all that a page has begun has ended; what broke in it is raised."""
     while page.tasks.running:

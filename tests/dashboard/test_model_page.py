@@ -1,0 +1,53 @@
+"""The model page without a browser, and the guard of the loop on which these pages are walked."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from loop_guard import WatchedStore
+from page_contexts import Judges, context, on_a_loop, opened, settled
+
+from dashboard.learning.service import LearningService
+from dashboard.learning.usable import LEAST
+from dashboard.pages.model import ModelPage
+from dashboard.texts import LANGUAGES
+from stacker.params import Params
+
+
+@pytest.mark.parametrize("language", list(LANGUAGES))
+def test_the_model_page_shows_the_run(store: WatchedStore, service: Judges, language: str, tmp_path: Path) -> None:
+    async def walk() -> None:
+        learning = LearningService(Params(), store, service)
+        page = ModelPage(replace(context(store, service, language), learning=learning))
+        page.panel()
+        assert not any(part.visible for part in (page.empty, page.head, page.body, page.learn.view))
+        page.opened()
+        await settled(page)
+        assert page.choice.value.name == "first" and page.switch.disabled
+        assert all(page.panes[name].object for name in ("facts", "results", "calibration", "importances", "length"))
+        assert page.say("language.zh") in page.panes["language"].object
+        assert page.say("group.length") in page.panes["importances"].object
+        assert "0.8900" in page.panes["results"].object
+        assert not page.card.visible and page.learn.view.visible
+        assert page.say("model.learn.too_few", count=0, least=LEAST, missing=LEAST) in page.learn.votes.object
+
+    on_a_loop(walk(), tmp_path, service.folder)
+
+
+def test_no_judges_are_said_to_be_none(store: WatchedStore, tmp_path: Path) -> None:
+    async def walk() -> None:
+        page = ModelPage(context(store, Judges(tmp_path, judge=False)))
+        await opened(page)
+        assert page.empty.visible and not page.body.visible
+
+    on_a_loop(walk(), tmp_path)
+
+
+def test_the_guard_sees_a_file_that_is_read_on_the_loop(tmp_path: Path) -> None:
+    (tmp_path / "here").write_text("")
+
+    async def careless() -> None:
+        (tmp_path / "here").read_text()
+
+    with pytest.raises(AssertionError):
+        on_a_loop(careless(), tmp_path)
