@@ -153,8 +153,9 @@ class Vader:
             there = (code > NO_WORD) & ~asked.in_lexicon[code]
             if back == 3:
                 for place in np.flatnonzero(there & idiomatic).tolist():
-                    lowered = [_bare(token).lower() for token in split[of[place]]]
-                    changed[place] = self._idioms(lowered, int(around.place[place]), float(changed[place]))
+                    at = int(around.place[place])
+                    near = [_bare(token).lower() for token in split[of[place]][at - 3 : at + 3]]
+                    changed[place] = self._idioms(near, float(changed[place]))
             valence = np.where(there, changed, valence)
         if self._least_counts:
             least = mark(one, "least") & ((around.place == 1) | ~mark(two, "at", "very"))
@@ -176,19 +177,27 @@ class Vader:
             negated = negated & ~(mark(three, "without") & (mark(two, "doubt") | mark(one, "doubt")))
         return np.where(more, valence * 1.25, np.where(negated, valence * self._negated_by, valence))
 
-    def _idioms(self, lowered: list[str], i: int, valence: float) -> float:
-        """Apply special phrases around the word at place `i` >= 3, and boosters of two words before it."""
-        three, two, one, zero = lowered[i - 3 : i + 1]
+    def _idioms(self, near: list[str], valence: float) -> float:
+        """Apply special phrases around a word, and boosters of two words before it.
+
+        Parameters
+        ----------
+        near : list of str
+            Three words before it, the word, and up to two behind it, in lower case.
+        valence : float
+            Its valence so far.
+        """
+        three, two, one, zero = near[:4]
         phrases = (f"{one} {zero}", f"{two} {one} {zero}", f"{two} {one}", f"{three} {two} {one}", f"{three} {two}")
         for phrase in phrases:
             if phrase in self._special:
                 valence = self._special[phrase]
                 break
-        if i + 1 < len(lowered):
-            phrase = f"{zero} {lowered[i + 1]}"
+        if len(near) > 4:
+            phrase = f"{zero} {near[4]}"
             valence = self._special.get(phrase, valence)
-            if i + 2 < len(lowered):
-                valence = self._special.get(f"{phrase} {lowered[i + 2]}", valence)
+            if len(near) > 5:
+                valence = self._special.get(f"{phrase} {near[5]}", valence)
         for phrase in (f"{three} {two} {one}", f"{three} {two}", f"{two} {one}"):
             valence = valence + self._boosters.get(phrase, 0.0)
         return valence

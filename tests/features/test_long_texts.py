@@ -29,6 +29,9 @@ TEXTS = {
     "brackets and ticks": _filled("`*_[(**"),
     "emoji": _filled("the 😀 "),
     "apostrophes": _filled("a'"),
+    "idioms": _filled("kind of "),
+    "two Han signs": _filled("我由"),
+    "open brackets": _filled("[(（"),
 }
 BLOCKS = {**text_blocks(), **answer_blocks()}
 
