@@ -1,20 +1,18 @@
 """Runs chunks of texts through a block, over the cores where that pays, and yields the results in order."""
 
-import os
-import subprocess
 import sys
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Self
 
 import numpy as np
 
 from features.blocks import AnswerBlock, Floats, TextBlock
-from features.worker import receive, request, send
+from features.worker import request
+from pipelines.worker_process import WorkerProcess
 
 CHUNK_TEXTS = 256
 CHUNK_CHARACTERS = 1 << 18
@@ -56,40 +54,6 @@ def compute(block: TextBlock | AnswerBlock, texts: Texts) -> Floats:
     return block.compute(*texts)
 
 
-class _Process:
-    """A worker process, and the way to ask it."""
-
-    def __init__(self) -> None:
-        root = str(Path(__file__).resolve().parent.parent)
-        path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "features.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-        )
-
-    def ask(self, chunk: Chunk) -> Floats | None:
-        """Return the rows of a chunk, None where the process has died."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        try:
-            send(self._process.stdin, request(chunk.block.name, chunk.texts))  # type: ignore[arg-type]
-            answer = receive(self._process.stdout)  # type: ignore[arg-type]
-        except OSError:
-            return None
-        return None if answer is None else np.frombuffer(answer, dtype=np.float32).reshape(len(chunk.places), -1)
-
-    def close(self) -> None:
-        """End the process: it stops when its input ends."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        try:
-            self._process.stdin.close()
-        except OSError:
-            pass  # it had died with a message half sent
-        self._process.stdout.close()
-        self._process.wait()
-
-
 class Runner:
     """Runs chunks in this process, or in `threads` others; a context, so that these end with it.
 
@@ -103,12 +67,12 @@ class Runner:
 
     def __init__(self, threads: int, characters: int) -> None:
         self._wanted = threads if characters >= PAYS_FROM and sys.executable else 1
-        self._idle: SimpleQueue[_Process] = SimpleQueue()
-        self._processes: list[_Process] = []
+        self._idle: SimpleQueue[WorkerProcess] = SimpleQueue()
+        self._processes: list[WorkerProcess] = []
 
     def __enter__(self) -> Self:
         if self._wanted > 1:
-            self._processes = [_Process() for _ in range(self._wanted)]
+            self._processes = [WorkerProcess("features.worker") for _ in range(self._wanted)]
             for process in self._processes:
                 self._idle.put(process)
         return self
@@ -139,7 +103,9 @@ class Runner:
         """Have an idle process compute a chunk; where the process has died, compute it here."""
         process = self._idle.get()
         try:
-            rows = process.ask(chunk)
+            answer = process.ask(request(chunk.block.name, chunk.texts))
         finally:
             self._idle.put(process)
-        return chunk, compute(chunk.block, chunk.texts) if rows is None else rows
+        if answer is None:
+            return chunk, compute(chunk.block, chunk.texts)
+        return chunk, np.frombuffer(answer, dtype=np.float32).reshape(len(chunk.places), -1)

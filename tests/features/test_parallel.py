@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from features.parallel import CHUNK_CHARACTERS, CHUNK_TEXTS, Chunk, Runner, chunks, compute
 from features.registry import answer_blocks, text_blocks
-from features.worker import receive, request, send, serve
+from features.worker import answer, request
+from pipelines.worker_process import receive, send, serve
 
 SURFACE = text_blocks()["surface"]
 TEXTS = [f"This is the text number {place}, I think. Sorry!" for place in range(900)]
@@ -62,7 +63,7 @@ def test_a_process_that_dies_costs_time_and_nothing_else(monkeypatch):
         work = runner.run(all_chunks())
         found = [next(work)]
         for process in runner._processes:
-            os.kill(process._process.pid, signal.SIGKILL)
+            os.kill(process.pid, signal.SIGKILL)
         found += list(work)
     for (chunk, rows), expected in zip(found, all_chunks(), strict=True):
         assert list(chunk.places) == list(expected.places)
@@ -72,10 +73,10 @@ def test_a_process_that_dies_costs_time_and_nothing_else(monkeypatch):
 def test_no_process_is_left_when_work_is_given_up(monkeypatch):
     monkeypatch.setattr("features.parallel.PAYS_FROM", 0)
     with pytest.raises(KeyboardInterrupt), Runner(2, 1) as runner:
-        started = [process._process for process in runner._processes]
+        started = list(runner._processes)
         next(runner.run(all_chunks()))
         raise KeyboardInterrupt
-    assert all(process.poll() is not None for process in started)
+    assert all(process.ended for process in started)
 
 
 def test_few_characters_start_no_process():
@@ -90,20 +91,12 @@ def test_the_worker_answers_until_its_input_ends():
     send(asked, request("overlap", (["a question", "b"], ["an answer", "b"])))
     asked.seek(0)
     answers = io.BytesIO()
-    serve(asked, answers)
+    serve(asked, answers, answer)
     answers.seek(0)
     first, second = receive(answers), receive(answers)
     assert first == SURFACE.compute(["lone \ud800", "二"]).tobytes()
     assert second == answer_blocks()["overlap"].compute(["a question", "b"], ["an answer", "b"]).tobytes()
     assert receive(answers) is None
-
-
-def test_half_a_message_is_none():
-    stream = io.BytesIO()
-    send(stream, b"12345678")
-    assert receive(io.BytesIO(stream.getvalue()[:-1])) is None
-    assert receive(io.BytesIO(stream.getvalue()[:5])) is None
-    assert receive(io.BytesIO(stream.getvalue())) == b"12345678"
 
 
 def test_two_processes_end_with_their_context_at_once(monkeypatch):
