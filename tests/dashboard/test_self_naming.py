@@ -23,6 +23,10 @@ from dashboard.self_naming import names_itself, sides_named
         "我是由 OpenAI 開發的語言模型。",
         "我是一個由阿里雲訓練的大型語言模型。",
         "作為 ChatGPT，我無法上網。",
+        "作為GPT-4o我無法上網。",
+        "I was made at some point in the last year by OpenAI.",
+        "An AI made by the people at Google, I can help.",
+        "This is a helpful chatbot named *Claude*.",
     ],
 )
 def test_who_names_herself_is_found(text: str) -> None:
@@ -41,6 +45,8 @@ def test_who_names_herself_is_found(text: str) -> None:
         "The model was trained by the authors on Llama's data.",
         "百度是一家公司，我建議你查它的年報。",
         "我是你的助理，可以幫你比較 ChatGPT 與 Gemini。",
+        "I like it. Google made it.",
+        "I was trained by people who had never in all their long lives, which were very long, seen Google.",
         "",
     ],
 )
@@ -66,8 +72,15 @@ def test_no_recorded_answer_names_anybody() -> None:
     assert [entry["id"] for entry in entries() if sides_named(*([text] for text in entry["answers"].values()))] == []
 
 
-@pytest.mark.parametrize("text", ["I am a " * 200_000, "i'm the, " * 100_000, "我是" * 500_000, "my " * 300_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I am a " * 200_000, "i'm the, " * 100_000, "我是" * 500_000, "my " * 300_000, "我由" * 20_000,
+        "我由xai" * 8_000, "作為xai" * 7_000, "xai " * 10_000, "i am a" + "*" * 39_000, "trained by a b c " * 2_400,
+        "gpt-4" + "a" * 39_000, "language model made by " * 1_800, "as Claude " * 4_000, "my claude " * 4_000,
+    ],
+)  # fmt: skip
 def test_a_long_text_takes_little_time(text: str) -> None:
     began = time.process_time()
-    names_itself([text])
+    names_itself([text], "a" * 100_000)
     assert time.process_time() - began < 1
