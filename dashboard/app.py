@@ -20,8 +20,9 @@ POLICY = (
     "worker-src 'self' blob:; "
     "frame-src 'none'; object-src 'none'; base-uri 'none'; form-action 'self'"
 )
-"""A third wall behind the two of `dashboard.render`: the browser itself fetches nothing from elsewhere. Bokeh needs
-inline scripts and compiles some, Panel loads components as blobs; the socket's address is checked by the server."""
+"""A third wall behind the two of `dashboard.rendering.markdown`: the browser itself fetches nothing from elsewhere.
+Bokeh needs inline scripts and compiles some, Panel loads components as blobs; the socket's address is checked by the
+server."""
 
 
 def extend() -> None:

@@ -12,6 +12,7 @@ from dashboard.learning.service import LearningService
 from dashboard.limits import AnswerSlots, SessionLimits
 from dashboard.offers import Offers
 from dashboard.params import DashboardParams, parse_dashboard
+from dashboard.rendering.drawings import drawings
 from dashboard.secret import kept_secret
 from dashboard.store import VoteStore
 from stacker.params import Params, read_params
@@ -51,7 +52,8 @@ class Services:
         self._limits: OrderedDict[str, SessionLimits] = OrderedDict()
 
     def start(self) -> None:
-        """Load the judge and what the generators need, without waiting for them."""
+        """Load the judge and what drawing texts and the generators need, without waiting for them."""
+        drawings().start()
         self.judges.start()
         for kind in {style.generator for style in (self.params.styles.a, self.params.styles.b)} & _WARM.keys():
             Thread(target=_WARM[kind], daemon=True).start()

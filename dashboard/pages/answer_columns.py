@@ -1,22 +1,27 @@
 """The two answers of the ask page: drawn while they are being written, and revealed after the vote."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Literal
 
 from dashboard.answering import Answer
 from dashboard.components import AnswerColumn
 from dashboard.pages.comparison import written_by
 from dashboard.pages.not_shown import not_shown
-from dashboard.render import render
+from dashboard.pages.show import draw
+from dashboard.rendering.rendered import Rendered, cut, source_of
 from dashboard.round import Round
 from dashboard.texts import Texts
 
 SHORTEST_PAUSE = 0.06
 """Seconds between two drawings of an answer that is being written; long answers, slow to draw, wait longer."""
 PAUSE_FACTOR = 8
+NOTHING = Rendered("")
 SIDES: tuple[Literal["a", "b"], ...] = ("a", "b")
+_log = logging.getLogger(__name__)
 
 
 class AnswerColumns:
@@ -26,6 +31,8 @@ class AnswerColumns:
     ----------
     say : Texts
         The page's language.
+    person : str
+        Whose page it is.
     again : function
         Called with a side when the person wants its answer written again.
 
@@ -35,20 +42,23 @@ class AnswerColumns:
         What stands on the page, by side.
     """
 
-    def __init__(self, say: Texts, again: Callable[[Literal["a", "b"]], None]) -> None:
-        self.say, self._again = say, again
+    def __init__(self, say: Texts, person: str, again: Callable[[Literal["a", "b"]], None]) -> None:
+        self.say, self._person, self._again = say, person, again
         self.views = {side: self._column(side) for side in SIDES}
-        self._drawing: dict[str, asyncio.TimerHandle] = {}
-        self._slowest = dict.fromkeys(SIDES, 0.0)
+        self._drawing: dict[str, asyncio.Task[None]] = {}
+        self._ended = {side: asyncio.Event() for side in SIDES}
+        self._shown: dict[str, Rendered] = dict.fromkeys(SIDES, NOTHING)
+        self._took = dict.fromkeys(SIDES, 0.0)
         self._round: Round | None = None
 
     def follow(self, one: Round) -> None:
         """Draw the answers of a question as they stand, and from now on as they change."""
+        self.close()
         self._round = one
-        self._slowest = dict.fromkeys(SIDES, 0.0)
+        self._shown, self._took = dict.fromkeys(SIDES, NOTHING), dict.fromkeys(SIDES, 0.0)
         one.on_answer = self._changed
         for answer in one.answers:
-            self._draw(answer)
+            self._changed(answer)
 
     def reveal(self, answers: Iterable[Answer]) -> None:
         """Show who wrote what where the vote has been cast, and what can be tried again before."""
@@ -62,8 +72,8 @@ class AnswerColumns:
 
     def close(self) -> None:
         """Draw nothing more."""
-        for handle in self._drawing.values():
-            handle.cancel()
+        for task in self._drawing.values():
+            task.cancel()
         self._drawing.clear()
 
     def _column(self, side: Literal["a", "b"]) -> AnswerColumn:
@@ -79,25 +89,43 @@ class AnswerColumns:
         return column
 
     def _changed(self, answer: Answer) -> None:
-        """Draw at once what ends an answer, and what is being written at intervals that leave time for others."""
-        waiting = self._drawing.get(answer.side)
+        """Say at once how an answer stands, and have its text drawn."""
+        side, ended = answer.side, self._ended[answer.side]
+        if not answer.text:
+            self._shown[side] = NOTHING
         if answer.state != "writing":
-            if waiting is not None:
-                waiting.cancel()
-                del self._drawing[answer.side]
-            self._draw(answer)
-        elif waiting is None:
-            pause = max(SHORTEST_PAUSE, PAUSE_FACTOR * self._slowest[answer.side])
-            self._drawing[answer.side] = asyncio.get_running_loop().call_later(pause, self._draw_later, answer)
+            self._put(answer, self._shown[side])
+        ended.set() if answer.ended else ended.clear()
+        if side not in self._drawing:
+            task = self._drawing[side] = asyncio.get_running_loop().create_task(self._draw(answer))
+            task.add_done_callback(lambda done: self._drawn(side, done))
 
-    def _draw_later(self, answer: Answer) -> None:
-        self._drawing.pop(answer.side, None)
-        self._draw(answer)
+    async def _draw(self, answer: Answer) -> None:
+        """Draw an answer until all of it is there; while it is being written, at intervals that leave time for others.
 
-    def _draw(self, answer: Answer) -> None:
-        started = time.perf_counter()
-        shown = render(answer.text)
-        self._slowest[answer.side] = time.perf_counter() - started
+        One that could not be drawn within the bounds is shown as it was written until it has ended.
+        """
+        side, drawn = answer.side, ""
+        while answer.text not in ("", drawn):
+            with suppress(TimeoutError):
+                pause = max(SHORTEST_PAUSE, PAUSE_FACTOR * self._took[side])
+                await asyncio.wait_for(self._ended[side].wait(), pause)
+            began, drawn, before = time.perf_counter(), answer.text, self._shown[side]
+            if before.as_written == "all" and not answer.ended:
+                self._put(answer, source_of(*cut([drawn])))
+                continue
+            marks = before.marks or answer.ended
+            await draw([[drawn]], self._person, lambda shown: self._put(answer, shown[0]), marks)
+            self._took[side] = time.perf_counter() - began
+        del self._drawing[side]  # before anything else can happen: what changes from now on is a new task's
+
+    def _drawn(self, side: str, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            self._drawing.pop(side, None)
+            _log.error("an answer was not drawn", exc_info=fault)
+
+    def _put(self, answer: Answer, shown: Rendered) -> None:
+        self._shown[answer.side] = shown
         notes = [not_shown(shown, self.say)]
         if answer.fault is not None:
             notes.insert(0, self.say(f"ask.fault.{answer.fault.code}", **answer.fault.details))

@@ -15,11 +15,14 @@ from dashboard.look import COMPARISON, PARTS
 from dashboard.pages.answer_columns import AnswerColumns
 from dashboard.pages.base import Context
 from dashboard.pages.comparison import comparison
+from dashboard.pages.not_shown import noted
+from dashboard.pages.show import draw
 from dashboard.params import StylesParams
 from dashboard.records import CHOICES, Choice
-from dashboard.render import plain, render
+from dashboard.rendering.rendered import Rendered
 from dashboard.round import Desk, Round
 from dashboard.texts import Texts
+from stacker.charts.controls import plain
 
 SET_UP = """dashboard:
   styles:
@@ -70,7 +73,7 @@ class AskPage:
         self.question = _pane(PARTS)
         self.comparison = _pane(COMPARISON)
         self.comparison.visible = False
-        self.columns = AnswerColumns(say, self._retry)
+        self.columns = AnswerColumns(say, self.context.session, self._retry)
         self.bar = VoteBar(
             choices=[[choice, say(f"choice.{choice}")] for choice in CHOICES],
             words={
@@ -169,8 +172,15 @@ class AskPage:
 
     def _follow(self, one: Round) -> None:
         one.on_stage = self._stage_changed
+        self.asked = Rendered("")
+        self.tasks.start(draw([[one.question]], self.context.session, lambda shown: self._asked_drawn(one, shown[0])))
         self.columns.follow(one)
         self._stage_changed()
+
+    def _asked_drawn(self, one: Round, shown: Rendered) -> None:
+        if one is self.round:
+            self.asked = shown
+            self.question.object = self._question(one)
 
     def _show(self) -> None:
         self.start.visible, self.battle.visible = self.round is None, self.round is not None
@@ -204,7 +214,7 @@ class AskPage:
 
     def _question(self, one: Round) -> str:
         say = self.say
-        asked = f'<div class="asked text" dir="auto">{render(one.question).html}</div>'
+        asked = f'<div class="asked text" dir="auto">{noted(self.asked, say)}</div>'
         if one.notice is None:
             return f'<div class="question">{asked}</div>'
         same = one.prompt == one.question

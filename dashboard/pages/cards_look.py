@@ -55,6 +55,8 @@ h4 { font-size: .9375rem; font-weight: 600; margin: 1.25rem 0 .25rem; }
 .text > :first-child { margin-top: 0; } .text > :last-child { margin-bottom: 0; }
 .text pre { overflow-x: auto; padding: .6rem .75rem; border-radius: .4rem;
   background: color-mix(in srgb, currentColor 7%, transparent); }
+.text pre.source { white-space: pre-wrap; overflow-wrap: anywhere; }
+.text pre .hl-i { display: block; margin-bottom: .5em; font-size: .9em; opacity: .75; }
 .text code { font-size: .875em; } .text table { border-collapse: collapse; display: block; overflow-x: auto; }
 .text th, .text td { border: 1px solid color-mix(in srgb, currentColor 18%, transparent); padding: .25rem .5rem;
   overflow-wrap: break-word; }

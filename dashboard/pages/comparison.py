@@ -4,8 +4,8 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from dashboard.reasons import reason
-from dashboard.render import plain
 from dashboard.texts import Texts
+from stacker.charts.controls import plain
 
 if TYPE_CHECKING:
     from dashboard.answering import Answer

@@ -12,8 +12,8 @@ from dashboard.concurrency import in_thread
 from dashboard.pages.base import Context
 from dashboard.pages.cards_look import WIDGET, boxed, card_pane, in_line
 from dashboard.pages.upload import Upload
-from dashboard.render import plain
 from pipelines.errors import UserError
+from stacker.charts.controls import plain
 
 NOTHING: tuple[str, Any] | tuple[()] = ()
 

@@ -1,7 +1,6 @@
 """What the page of votes on a file shows of an open file: how far one is, the battle, the vote bar."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
@@ -16,20 +15,14 @@ from dashboard.components import AnswerColumn, VoteBar
 from dashboard.file_verdicts import FileVerdicts
 from dashboard.pages.cards_look import WIDGET, card_pane, card_sheet, grid, in_line, stacked, sticky
 from dashboard.pages.history_cards import percent, verdict_line
-from dashboard.pages.not_shown import not_shown
+from dashboard.pages.not_shown import not_shown, noted
+from dashboard.pages.show import draw
 from dashboard.records import CHOICES, Battle, Voted
-from dashboard.render import plain, render_turns
+from dashboard.rendering.rendered import Rendered
 from dashboard.texts import Texts
+from stacker.charts.controls import plain
 
 ORDERS: tuple[Order, ...] = ("uncertain", "informative", "file")
-
-
-@dataclass(frozen=True)
-class DrawnBattle:
-    """The question as HTML, and of each side the answer's HTML and what of it is not shown."""
-
-    question: str
-    answers: dict[str, tuple[str, str]]
 
 
 class FileRoom:
@@ -54,6 +47,7 @@ class FileRoom:
         left: Callable[[], None],
     ) -> None:
         self.say = say
+        self.battle: Battle | None = None
         self.head, self.question, self.outcome = card_pane(), card_pane(), card_pane(visible=False)
         self.order = pn.widgets.Select(
             label=say("file.order"),
@@ -115,22 +109,19 @@ class FileRoom:
         for column in self.columns.values():
             column.visible = battle is not None
 
-    def drawn(self, battle: Battle) -> DrawnBattle:
-        """Return a battle as HTML; long texts take a while, so call it from a thread."""
-        question = f'<div class="text question" dir="auto">{render_turns(tuple(battle.prompt)).html}</div>'
-        a, b = (render_turns(tuple(side.response)) for side in (battle.a, battle.b))
-        return DrawnBattle(question, {"a": (a.html, not_shown(a, self.say)), "b": (b.html, not_shown(b, self.say))})
-
-    def show_battle(self, battle: Battle, drawn: DrawnBattle) -> None:
-        """Show a battle open to a vote."""
-        self.question.object = drawn.question
-        for side, (html, note) in drawn.answers.items():
-            self.columns[side].param.update(html=html, note=note, who="", chosen="")
-        self.line("open", self.say("file.open_judged" if battle.verdict is not None else "file.open_unjudged"))
+    async def show_battle(self, battle: Battle) -> None:
+        """Show a battle, and open it to a vote as soon as its texts are there."""
+        self.battle = battle
+        for column in self.columns.values():
+            column.param.update(who="", chosen="")
+        self.line("judging", "")
+        texts = (battle.prompt, battle.a.response, battle.b.response)
+        await draw(texts, battle.session, lambda drawn: self._put(battle, drawn))
 
     def show_nothing(self, finished: bool) -> None:
         """Say that no battle is left, or that only those are that were passed over."""
         sentence = self.say("file.finished" if finished else "file.only_passed")
+        self.battle = None
         self.question.object = f'<p class="nothing first">{escape(sentence)}</p>'
         self.line("judging" if finished else "voted", "")
 
@@ -171,3 +162,14 @@ class FileRoom:
         return AnswerColumn(
             side=side, words={"name": name, "again": ""}, state="done", sizing_mode="stretch_width", margin=0
         )
+
+    def _put(self, battle: Battle, drawn: Sequence[Rendered]) -> None:
+        """Show the texts of a battle and open it to a vote, unless another has been called for meanwhile."""
+        if battle is not self.battle:
+            return
+        asked, *answers = drawn
+        self.question.object = f'<div class="text question" dir="auto">{noted(asked, self.say)}</div>'
+        for side, shown in zip(("a", "b"), answers, strict=True):
+            self.columns[side].param.update(html=shown.html, note=not_shown(shown, self.say))
+        if self.bar.stage == "judging":
+            self.line("open", self.say("file.open_judged" if battle.verdict is not None else "file.open_unjudged"))

@@ -8,14 +8,13 @@ from typing import Any
 import panel as pn
 
 from dashboard.battle_files import BattleFile
-from dashboard.concurrency import in_thread
 from dashboard.file_round import FileRound
 from dashboard.limits import LimitReached
 from dashboard.pages.base import Context
 from dashboard.pages.cards_look import stacked
 from dashboard.pages.file_chooser import FileChooser
-from dashboard.pages.file_room import DrawnBattle, FileRoom
-from dashboard.records import CHOICES, Choice
+from dashboard.pages.file_room import FileRoom
+from dashboard.records import CHOICES, Battle, Choice
 from dashboard.store import AlreadyVoted, StoreFault
 from pipelines.errors import UserError
 
@@ -28,7 +27,6 @@ class FileVotesPage:
     def __init__(self, context: Context) -> None:
         self.context, self.say, self.tasks = context, context.say, context.tasks
         self.round: FileRound | None = None
-        self._drawn: DrawnBattle | None = None
         self._moving: asyncio.Task[None] | None = None
         self._following: asyncio.Task[None] | None = None
         self._begun = self._storing = False
@@ -61,10 +59,10 @@ class FileVotesPage:
         context = self.context
         self.round = FileRound(file, context.store, context.judges, context.session)
         context.memory[self.name] = file
-        self._begun, self._drawn = False, None
+        self._begun = False
         self.room.order.disabled = not self.round.judged
         self._open_room(True)
-        self._show()
+        self._clear()
         self.room.line("judging", self.say("file.first_verdicts") if self.round.judged else "")
         self._move(self._begin(self.round))
 
@@ -119,8 +117,7 @@ class FileVotesPage:
         except UserError as fault:
             self.room.line("judging", self._why(fault), warns=True)
             return
-        self._drawn = None if battle is None else await in_thread(self.room.drawn, battle)
-        self._show()
+        await self._show()
         if battle is None:
             self.room.show_nothing(one.done.done >= one.done.total)
 
@@ -167,7 +164,7 @@ class FileVotesPage:
             self.room.line("voted", self._why(fault), warns=True)
         else:
             if self.round is one:
-                self._show()
+                await self._show()
         finally:
             self._storing = False
 
@@ -195,14 +192,19 @@ class FileVotesPage:
     def _open_room(self, opened: bool) -> None:
         self.chooser.view.visible, self.room.view.visible = not opened, opened
 
-    def _show(self) -> None:
-        """Show the present battle open to a vote, or none."""
+    async def _show(self) -> None:
+        """Show the present battle, open to a vote as soon as its texts are there, or none."""
+        battle = self._clear()
+        if battle is not None:
+            await self.room.show_battle(battle)
+
+    def _clear(self) -> Battle | None:
+        """Show the head, and the places of a battle's texts without what was in them; return the present battle."""
         battle = None if self.round is None else self.round.battle
         with pn.io.hold():
             self._show_head()
             self.room.clear(battle)
-            if battle is not None and self._drawn is not None:
-                self.room.show_battle(battle, self._drawn)
+        return battle
 
     def _show_head(self) -> None:
         if self.round is not None:

@@ -1,7 +1,7 @@
 """The history page: votes in a table with details, how far judge and voters agree, a ranking, and exports."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
@@ -18,7 +18,9 @@ from dashboard.pages import history_cards as cards
 from dashboard.pages.base import Context
 from dashboard.pages.cards_look import WIDGET, boxed, card_pane, grid, stacked
 from dashboard.pages.history_filters import HistoryFilters, Wishes, fitting
+from dashboard.pages.show import draw
 from dashboard.pages.vote_table import COLUMNS, Sorting, VoteTable, sorted_rows
+from dashboard.rendering.rendered import Rendered
 from dashboard.store import StoreFault
 from pipelines.battles import text_of
 from stacker.charts.controls import show_controls
@@ -124,8 +126,13 @@ class HistoryPage:
         self._opening = self.tasks.start(self._open(row))
 
     async def _open(self, row: int) -> None:
-        self.details.object = await in_thread(cards.details, self.shown.iloc[row], self.say)
-        self.details.visible = True
+        vote = self.shown.iloc[row]
+
+        def put(drawn: Sequence[Rendered]) -> None:
+            self.details.object = cards.details(vote, drawn, self.say)
+            self.details.visible = True
+
+        await draw((vote["prompt"], vote["response_a"], vote["response_b"]), self.session, put)
 
     def _made(
         self, every: pd.DataFrame, wishes: Wishes, ranked_by: Literal["style", "model"], sorting: Sorting

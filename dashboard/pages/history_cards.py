@@ -1,6 +1,6 @@
 """The cards of the history page as HTML: key figures, agreement over time and by group, confusion, ranking, details."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any, Literal
 
@@ -8,10 +8,11 @@ import pandas as pd
 
 from dashboard.analysis import agreement as agreements
 from dashboard.analysis.ranking import CONTROLS, Ranking, rank, style_differences
-from dashboard.pages.not_shown import not_shown
-from dashboard.render import plain, render_turns
+from dashboard.pages.not_shown import noted
+from dashboard.rendering.rendered import Rendered
 from dashboard.texts import Say
 from stacker.charts.axis import Axis, fitting, shares
+from stacker.charts.controls import plain
 from stacker.charts.plane import Dot, Series, plane
 from stacker.charts.rows import Row, confusion_table, interval_rows
 
@@ -123,26 +124,32 @@ def named(votes: pd.DataFrame, say: Say, left_out: bool) -> str:
     return f'<p class="hint">{escape(sentence)}</p>' if count else ""
 
 
-def details(vote: pd.Series, say: Say) -> str:
-    """Return one vote whole: question, both answers, vote and verdict, and who answered."""
+def details(vote: pd.Series, drawn: Sequence[Rendered], say: Say) -> str:
+    """Return one vote whole: question, both answers, vote and verdict, and who answered.
+
+    Parameters
+    ----------
+    vote : Series
+        A row of `with_outcomes`.
+    drawn : three Rendered
+        Its prompt and its two answers.
+    say : Say
+        The page's language.
+    """
+    asked, *answers = (noted(text, say) for text in drawn)
     sides = []
-    for side, winner in (("a", "a"), ("b", "b")):
-        answer = render_turns(vote[f"response_{side}"])
+    for side, answer in zip(("a", "b"), answers, strict=True):
         heading = say(f"history.answer_{side}")
         own = say("history.named") if side in vote["named"] else ""
         names = " · ".join(plain(text, 80) for text in (vote[f"style_{side}"], vote[f"model_{side}"], own) if text)
-        crown = f' <span class="badge">{escape(say("history.preferred"))}</span>' if vote["choice"] == winner else ""
-        notes = not_shown(answer, say)
-        rest = f"<p class='hint'>{escape(notes)}</p>" if notes else ""
+        crown = f' <span class="badge">{escape(say("history.preferred"))}</span>' if vote["choice"] == side else ""
         sides.append(
             f"<section><h4>{escape(heading)}{crown}<small>{names}</small></h4>"
-            f'<div class="text">{answer.html}{rest}</div></section>'
+            f'<div class="text">{answer}</div></section>'
         )
-    asked = ""
-    if vote["asked"]:
-        asked = f'<p class="hint">{escape(say("history.asked"))} {plain(vote["asked"], 300)}</p>'
+    typed = f'<p class="hint">{escape(say("history.asked"))} {plain(vote["asked"], 300)}</p>' if vote["asked"] else ""
     return (
-        f'<div class="details"><div class="text question">{render_turns(vote["prompt"]).html}</div>{asked}'
+        f'<div class="details"><div class="text question">{asked}</div>{typed}'
         f"{verdict_line(vote, say)}<div class='sides'>{''.join(sides)}</div></div>"
     )
 

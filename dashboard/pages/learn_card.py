@@ -12,9 +12,9 @@ from dashboard.learning.service import LearningService, Overview
 from dashboard.pages import learn_results as results
 from dashboard.pages.base import Context
 from dashboard.pages.cards_look import WIDGET, boxed, card_pane, in_line, plain_button
-from dashboard.render import plain
 from dashboard.saved_runs import SavedRun
 from pipelines.errors import UserError
+from stacker.charts.controls import plain
 
 LOOK_S = 0.5
 """Seconds after which a page looks again how far the learning has come, while it runs."""

@@ -1,6 +1,6 @@
 """The model page: which judge is in use, how good it is and at what, and the choice among saved judges."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,15 @@ from dashboard.pages import model_cards as cards
 from dashboard.pages.base import Context
 from dashboard.pages.cards_look import WIDGET, boxed, card_pane, grid, in_line, stacked
 from dashboard.pages.learn_card import LearnCard
-from dashboard.render import plain, render
+from dashboard.pages.not_shown import noted
+from dashboard.pages.show import draw
+from dashboard.rendering.rendered import Rendered
 from dashboard.saved_runs import SavedRun
 from pipelines.errors import UserError
+from stacker.charts.controls import plain
 from stacker.importances import tree_gains
 
-CARDS = ("facts", "results", "calibration", "importances", "length", "language", "card")
+CARDS = ("facts", "results", "calibration", "importances", "length", "language")
 
 
 class ModelPage:
@@ -44,7 +47,8 @@ class ModelPage:
         self.switch.on_click(self._use)
         self.message = card_pane()
         self.panes = {name: card_pane() for name in CARDS}
-        self.card = boxed(say("model.card"), self.panes["card"])
+        self.written_card = card_pane()
+        self.card = boxed(say("model.card"), self.written_card)
         self.importances = boxed(
             say("model.importances"), self.panes["importances"], hint=say("model.importances_hint")
         )
@@ -129,8 +133,14 @@ class ModelPage:
         with pn.io.hold():
             for name in CARDS:
                 self.panes[name].object = html[name]
-            self.card.visible = bool(html["card"])
+            self.card.visible = bool(html["written_card"])
             self.scores.visible = bool(html["scores"])
+
+        def put_card(drawn: Sequence[Rendered]) -> None:
+            if self.choice.value is not None and self.choice.value.judge == run.judge:
+                self.written_card.object = f'<div class="text">{noted(drawn[0], self.say)}</div>'
+
+        await draw([[html["written_card"]]], self.context.session, put_card)
 
     def _cards_of(self, run: SavedRun) -> dict[str, str]:
         say, made = self.say, self._made
@@ -152,7 +162,7 @@ class ModelPage:
             "length": trouble or cards.by_length(table, say),
             "language": trouble or cards.by_language(table, say, say.language_name),
             "importances": made(lambda: cards.importances(tree_gains(*run.trees()), say, self._group_name)),
-            "card": "" if card is None else f'<div class="text">{render(card).html}</div>',
+            "written_card": card or "",
         }
 
     def _group_name(self, group: str) -> str:

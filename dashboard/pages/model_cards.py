@@ -16,10 +16,10 @@ from dashboard.analysis.calibration import (
     scores_by,
 )
 from dashboard.pages.history_cards import percent, span
-from dashboard.render import plain
 from dashboard.texts import Say
 from pipelines.battles import UNLABELLED
 from stacker.charts.axis import Axis, fitting, shares
+from stacker.charts.controls import plain
 from stacker.charts.plane import Dot, Series, plane
 from stacker.charts.rows import Row, bars, interval_rows
 from stacker.importances import by_group

@@ -70,3 +70,14 @@ HOSTILE = (
     "x" * 1_000_000,
 )
 assert len(HOSTILE) == 60
+
+OVERWHELMING = {
+    "a lexer that never ends": f"{_FENCE}tnt\n((",
+    "a lexer whose time grows with the square": f"{_FENCE}autohotkey\n" + "\n" * 20_000 + "x",
+    "marks without end": "*_" * 30_000,
+    "formulas that break their library": "$\\text$, $\\left$, $\\big$, \\(\\genfrac\\)",
+    "who made it, again and again": "我由" * 20_000,
+    "nesting": "> " * 10_000 + "deep",
+    "an idiom, again and again": "kind of " * 10_000 + "it",
+}
+"""By kind: texts that overwhelm what reads or draws them."""

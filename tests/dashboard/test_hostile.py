@@ -1,5 +1,4 @@
 import re
-import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
@@ -10,8 +9,10 @@ from playwright.sync_api import Browser
 from talking_server import TalkingServer
 
 from dashboard.pages.not_shown import not_shown
-from dashboard.render import LINK_SCHEMES, plain, render
+from dashboard.rendering.drawings import drawings
+from dashboard.rendering.sanitiser import LINK_SCHEMES
 from dashboard.texts import Texts
+from stacker.charts.controls import plain
 
 KNOWN = set(
     "p br hr h1 h2 h3 h4 h5 h6 strong em s code pre blockquote ul ol li table thead tbody tr th td a span math mrow "
@@ -31,9 +32,7 @@ class Seen(HTMLParser):
 
 @pytest.mark.parametrize("place", range(len(HOSTILE)))
 def test_hostile_text_becomes_harmless_markup(place: int) -> None:
-    began = time.process_time()
-    html = render(HOSTILE[place]).html
-    assert time.process_time() - began < 2
+    html = drawings().submit([HOSTILE[place]]).result(60).html
     seen = Seen()
     seen.feed(html)
     for tag, attributes in seen.tags:
@@ -45,25 +44,25 @@ def test_hostile_text_becomes_harmless_markup(place: int) -> None:
                 assert str(value).partition(":")[0].lower() in LINK_SCHEMES
                 assert attributes["rel"] == "noopener noreferrer nofollow"
             if name == "class":
-                assert tag == "span" and re.fullmatch("hl-[kscmf]", str(value))
+                assert (tag, value) == ("pre", "source") or (tag == "span" and re.fullmatch("hl-[kscmfi]", str(value)))
     assert "<" not in plain(HOSTILE[place])
 
 
 def test_a_text_with_too_many_marks_is_shown_as_it_was_written_and_that_is_said() -> None:
-    for text in ("*_" * 30_000, "`a` " * 15_000, "[" * 5_000, "- *a*\n" * 10_000):
-        shown = render(text)
-        assert not shown.formatted
+    for text in ("*_" * 10_000, "`a` " * 10_000, "- *a*\n" * 10_000):
+        shown = drawings().submit([text]).result(60)
+        assert shown.as_written == "all"
         assert shown.html.startswith("<pre")
         assert shown.html.count("<") < 10
-        assert "too many marks" in not_shown(shown, Texts("en"))
-        assert "標記太多" in not_shown(shown, Texts("zh-Hant"))
+        assert "could not be formatted" in not_shown(shown, Texts("en"))
+        assert "無法在限制內排版" in not_shown(shown, Texts("zh-Hant"))
 
 
-def test_long_answers_as_people_get_them_stay_formatted() -> None:
+def test_long_answers_as_people_get_them_are_drawn() -> None:
     long = "## A heading\n\nSome **bold** text, `code` and a formula $x^2$.\n\n- one\n- two\n\n" * 700
     for text in (long, "", "\n\n", " "):
-        shown = render(text)
-        assert shown.formatted
+        shown = drawings().submit([text]).result(60)
+        assert shown.as_written == ""
         assert not_shown(shown, Texts("en")) == ""
 
 

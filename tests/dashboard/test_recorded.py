@@ -10,7 +10,7 @@ import pytest
 
 from dashboard.generators.recorded import FOLDER, Recorded, entries, is_chinese, nearest
 from dashboard.pages.ask import recorded_line
-from dashboard.render import render
+from dashboard.rendering.markdown import drawn
 from dashboard.texts import Texts
 
 KINDS = set(
@@ -40,7 +40,7 @@ def texts(entry: dict[str, Any]) -> list[str]:
 
 def undrawn(text: str) -> list[str]:
     """Return the Markdown signs that a reader would see as signs: emphasis that doesn't close, tables, formulas."""
-    shown = render(text).html
+    shown, _ = drawn(text)
     prose = SET_APART.sub("", shown)
     return [mark for mark in MARKS if mark in prose] + FORMULA_AS_SOURCE.findall(shown)
 

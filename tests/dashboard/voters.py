@@ -51,21 +51,28 @@ class Voter:
         told = {"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": ready}
         await self._send("PATCH-DOC", {"events": [told]})
 
+    def close(self) -> None:
+        """Leave the page."""
+        self._socket.close()
+
     async def vote_until(self, end: float) -> None:
         """Ask, read, vote, go on."""
         while time.monotonic() < end:
-            question = f"{self.name} asks number {next(self._numbers)}?"
-            await self._set("Composer", "sent", {"text": question, "number": next(self._numbers)})
-            await self._until(lambda seen: "open" in seen["stage"])
-            await asyncio.sleep(self.reads)
-            began = time.monotonic()
-            await self._set("VoteBar", "press", {"code": "a", "number": next(self._numbers)})
-            seen = await self._until(lambda seen: "voted" in seen["stage"] or True in seen["warns"])
-            if "voted" in seen["stage"]:
-                _tell({"question": question, "seconds": time.monotonic() - began})
-            else:
-                _tell({"question": question, "refused": " ".join(seen["line"])})
-            await self._set("VoteBar", "press", {"code": "next", "number": next(self._numbers)})
+            await self.ask_and_vote(f"{self.name} asks number {next(self._numbers)}?")
+
+    async def ask_and_vote(self, question: str) -> None:
+        """Ask, read, vote, and make ready for the next question."""
+        await self._set("Composer", "sent", {"text": question, "number": next(self._numbers)})
+        await self._until(lambda seen: "open" in seen["stage"])
+        await asyncio.sleep(self.reads)
+        began = time.monotonic()
+        await self._set("VoteBar", "press", {"code": "a", "number": next(self._numbers)})
+        seen = await self._until(lambda seen: "voted" in seen["stage"] or True in seen["warns"])
+        if "voted" in seen["stage"]:
+            _tell({"question": question, "seconds": time.monotonic() - began})
+        else:
+            _tell({"question": question, "refused": " ".join(seen["line"])})
+        await self._set("VoteBar", "press", {"code": "next", "number": next(self._numbers)})
 
     async def _until(self, happened: Callable[[dict[str, list[Any]]], bool]) -> dict[str, list[Any]]:
         """Read what the server tells of the bar until something has happened."""

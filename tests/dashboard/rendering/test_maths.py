@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.maths import LONGEST, MATHML_ATTRIBUTES, MATHML_TAGS, mathml
-from dashboard.render import render
+from dashboard.rendering.markdown import drawn
+from dashboard.rendering.maths import LONGEST, MATHML_ATTRIBUTES, MATHML_TAGS, mathml
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from dashboard.render import render
     ],
 )
 def test_formulas_are_drawn_between_all_delimiters(text: str, display: str) -> None:
-    html = render(text).html
+    html = drawn(text)[0]
     assert f'<math display="{display}"' in html
     assert "<msup><mi>x</mi><mn>2</mn></msup>" in html
     assert "$" not in html and "\\[" not in html
@@ -43,7 +43,7 @@ def test_formulas_are_drawn_between_all_delimiters(text: str, display: str) -> N
     ],
 )
 def test_sums_of_money_and_code_are_no_formulas(text: str) -> None:
-    assert "<math" not in render(text).html
+    assert "<math" not in drawn(text)[0]
 
 
 @pytest.mark.parametrize(

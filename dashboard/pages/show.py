@@ -1,0 +1,44 @@
+"""Strangers' texts on a page: drawn beside the server's loop, and shown as they were written until that is done."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import panel as pn
+
+from dashboard.rendering.drawings import drawings
+from dashboard.rendering.rendered import Rendered, cut, source_of
+
+SOON = 0.25
+"""Seconds after which texts that are not drawn yet are shown as they were written; ordinary ones take hundredths."""
+
+
+async def draw(
+    texts: Sequence[Sequence[str]], person: str, put: Callable[[list[Rendered]], None], marks: bool = True
+) -> None:
+    """Give some prompts or answers, drawn, to `put`, which may change the page; twice where that takes long.
+
+    Parameters
+    ----------
+    texts : sequence of sequence of str
+        Each with its turns.
+    person : str
+        Whose page it is; people's texts take turns.
+    put : function
+        Takes one `Rendered` a text. It is not called when the person has gone meanwhile.
+    marks : bool
+        As in `Drawings.submit`.
+    """
+    document = pn.state.curdoc
+    drawing = [asyncio.wrap_future(drawings().submit(turns, person, marks=marks)) for turns in texts]
+    for patience in (SOON, None):
+        _, late = await asyncio.wait(drawing, timeout=patience)
+        if document is not None and document.session_context is not None and document.session_context.destroyed:
+            return
+        put([each.result() if each.done() else _meanwhile(turns) for each, turns in zip(drawing, texts, strict=True)])
+        if not late:
+            return
+
+
+def _meanwhile(turns: Sequence[str]) -> Rendered:
+    return replace(source_of(*cut(turns)), as_written="")

@@ -1,0 +1,128 @@
+"""Untrusted Markdown in, HTML out in which nothing can run, be fetched or be sent, and nothing is hidden.
+
+Two walls against the first, each enough by itself: markdown-it-py with raw HTML off escapes every tag that the text
+contains, and nh3 (the Rust sanitiser Ammonia) keeps only the elements and attributes named in `sanitiser`. Against the
+second, rules that draw what Markdown drops, and a look at each block whether all of it can be seen (`completeness`).
+
+There is no bound on the time that this takes: pages call `dashboard.rendering.drawings`, which has one.
+"""
+
+import html
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from markdown_it import MarkdownIt
+
+from dashboard.rendering.code_marks import highlighted
+from dashboard.rendering.completeness import shows_all, visible
+from dashboard.rendering.maths import maths
+from dashboard.rendering.rendered import AsWritten, source_html
+from dashboard.rendering.sanitiser import LINK_SCHEMES, clean
+from dashboard.rendering.shown_whole import show_whole
+from stacker.charts.controls import show_controls
+
+if TYPE_CHECKING:
+    from markdown_it.renderer import RendererHTML
+    from markdown_it.token import Token
+
+MOST_NESTED = 24
+"""Quotes inside each other, or twice the lists; what is nested deeper, for which a column is too narrow, is shown as it
+was written."""
+MOST_ELEMENTS = 20_000
+MOST_IN_A_BLOCK = 2_000
+"""Elements, of the whole and of one paragraph, beyond which a text is shown as it was written: 60,000 characters of
+`*_` are 30,000 emphasised signs in one paragraph, and a browser takes long to break that into lines."""
+_ELEMENT = re.compile("<(?!span|/)")
+_BLOCK = re.compile("<(?:p|li|h[1-6]|t[hd]|pre|blockquote)[ >]")
+
+
+def drawn(text: str, marks: bool = True) -> tuple[str, AsWritten]:
+    """Return Markdown with code, tables and formulas as HTML that is safe to insert into a page.
+
+    Of HTML in the text, nothing survives but its visible source. Images become their description and a link. Links
+    open elsewhere, only by http, https or mailto, without passing on who refers or vouching for them. Invisible
+    characters are shown (see `stacker.charts.controls`).
+
+    Parameters
+    ----------
+    text : str
+        Any text; lone surrogates are allowed.
+    marks : bool
+        Whether formulas are drawn, and code is marked in colours.
+
+    Returns
+    -------
+    str
+        HTML.
+    "", "parts" or "all"
+        What of it is shown as it was written: blocks that could not be drawn whole, or all, where a browser would
+        take too long.
+    """
+    source = show_controls(text)
+    blocks = list(_blocks(source, _parser(marks)))
+    found = "".join(block for block, _ in blocks)
+    if not _can_be_drawn(found):
+        return source_html(text), "all"
+    return found, "" if all(whole for _, whole in blocks) else "parts"
+
+
+def _blocks(source: str, parser: MarkdownIt) -> Iterator[tuple[str, bool]]:
+    """Yield the HTML of each block at the top of a text, and whether it is drawn and not shown as it was written."""
+    lines = source.split("\n")
+    env: dict[str, Any] = {}
+    done = 0
+    for tokens in _at_the_top(parser.parse(source, env)):
+        first, last = tokens[0].map or (done, done)
+        if visible(dropped := "\n".join(lines[done:first])):
+            yield source_html(dropped), False
+        written = "\n".join(lines[first:last])
+        block = clean(parser.renderer.render(tokens, parser.options, env))
+        whole = max(token.level for token in tokens) < MOST_NESTED - 1 and shows_all(written, block)
+        yield (block if whole else source_html(written)), whole
+        done = last
+    if visible(dropped := "\n".join(lines[done:])):
+        yield source_html(dropped), False
+
+
+def _at_the_top(tokens: Sequence["Token"]) -> Iterator[list["Token"]]:
+    """Yield the tokens of each block that is in no other."""
+    block: list[Token] = []
+    for token in tokens:
+        block.append(token)
+        if token.level == 0 and token.nesting <= 0:
+            yield block
+            block = []
+
+
+def _can_be_drawn(found: str) -> bool:
+    """Return whether a browser draws this HTML in reasonable time."""
+    counts = [len(_ELEMENT.findall(block)) for block in _BLOCK.split(found)]
+    return sum(counts) + len(counts) <= MOST_ELEMENTS and max(counts) <= MOST_IN_A_BLOCK
+
+
+@lru_cache(maxsize=2)
+def _parser(marks: bool) -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": MOST_NESTED})
+    # a definition "[1]: http://…" would vanish, and with it what the judge reads
+    parser.enable(["table", "strikethrough"]).disable("reference")
+    maths(parser, drawn=marks)
+    show_whole(parser)
+    parser.add_render_rule("fence", _fence)
+    parser.options["highlight"] = highlighted if marks else lambda code, _: html.escape(code)
+    parser.validateLink = _is_link  # type: ignore[method-assign]
+    parser.normalizeLink = parser.normalizeLinkText = str  # type: ignore[method-assign, assignment]
+    return parser
+
+
+def _fence(_: "RendererHTML", tokens: Sequence["Token"], at: int, options: Any, __: Any) -> str:
+    """Draw code below what its fence says, which a reader would not see otherwise."""
+    info = show_controls(tokens[at].info).strip()
+    said = f'<span class="hl-i">{html.escape(info)}</span>' if info else ""
+    code = options.highlight(tokens[at].content, next(iter(info.split()), ""))
+    return f"<pre>{said}<code>{code}</code></pre>\n"
+
+
+def _is_link(url: str) -> bool:
+    return url.strip().lower().partition(":")[0] in LINK_SCHEMES

@@ -1,0 +1,206 @@
+r"""Formulas in untrusted Markdown: finds `$…$`, `$$…$$`, `\(…\)`, `\[…\]` and draws them as MathML on the server.
+
+MathML needs no script and no font from elsewhere; every current browser draws it. A formula that cannot be drawn, in
+which something could not be seen, or that uses a command which could carry a link, a style or a macro, stays as its
+source in a `<code>`.
+"""
+
+import html
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import Element, tostring
+
+from markdown_it import MarkdownIt
+
+from dashboard.rendering.completeness import visible
+
+if TYPE_CHECKING:
+    from markdown_it.rules_block import StateBlock
+    from markdown_it.rules_inline import StateInline
+
+LONGEST = 2_000
+"""Characters of one formula; longer ones stay source. latex2mathml recurses, and a page of formula is a mistake."""
+MOST_LINES = 60
+MOST_NESTED = 60
+"""Elements inside each other."""
+MOST_SHRUNK = 4
+"""Scripts and fractions inside each other: each is drawn at .71 of the size around it."""
+WIDEST = 10.0
+"""Longest space and thickest line, in its unit."""
+_PHANTOM = "mphantom"
+MATHML_TAGS = frozenset(
+    "math mrow mi mn mo ms mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mmultiscripts "
+    f"mprescripts mtable mtr mtd mstyle mpadded menclose {_PHANTOM}".split()
+)
+_LENGTHS = frozenset("width height depth linethickness minsize maxsize lspace rspace columnspacing rowspacing".split())
+MATHML_ATTRIBUTES = _LENGTHS | frozenset(
+    "display displaystyle scriptlevel mathvariant stretchy fence form separator largeop movablelimits accent "
+    "accentunder columnalign rowalign columnlines rowlines symmetric notation".split()
+)
+_LENGTH = re.compile(r"(\d*\.?\d+)(?:em|ex|pt|px|mu)?|(?:thin|medium|thick)mathspace")
+_SCRIPTS = frozenset("mroot msub msup msubsup munder mover munderover mmultiscripts".split())
+_REFUSED = re.compile(
+    r"\\(?:(?:re|provide)?newcommand|renewcommand|providecommand|newenvironment|DeclareMathOperator|def|let|gdef|edef|"
+    r"href|url|style|class|id|cssId|includegraphics|input|require)(?![A-Za-z])"
+)
+_UNWRITTEN = re.compile(
+    r"\\(?:begin|end)\s*\{(?:array|align|split|cases|substack|displaylines|eqalign|smallmatrix|[pbBvV]?matrix)\*?\}"
+    r"(?:\s*\{[lcr| ]*\})?"
+    r"|\\[hm]?(?:space|skip|kern)\*?\s*\{?\s*\d*\.?\d+\s*(?:em|ex|pt|px|mu)\s*\}?"
+    r"|\\[A-Za-z]+"
+)
+"""What of a formula's source its drawing need not hold: a known command is drawn, an unknown one written."""
+_ALIGNED = re.compile(r"\\(begin|end)\s*\{aligned\}")
+"""An environment that latex2mathml does not know, though it knows another that looks the same."""
+_CLOSING = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}
+
+
+def maths(md: MarkdownIt, drawn: bool = True) -> None:
+    """Teach a parser the four pairs of delimiters (a markdown-it-py plugin), to draw formulas or show their source."""
+    md.block.ruler.before("fence", "maths_block", _block, {"alt": ["paragraph", "blockquote", "list"]})
+    md.inline.ruler.before("escape", "maths_inline", _inline)
+    draw = mathml if drawn else lambda source, _: _source(source)
+    md.add_render_rule("maths", lambda _, tokens, at, __, ___: draw(tokens[at].content, bool(tokens[at].info)))
+
+
+@lru_cache(maxsize=512)
+def mathml(source: str, display: bool) -> str:
+    """Return a formula as a `<math>` element with its source as `alttext`, or its source in a `<code>`.
+
+    Parameters
+    ----------
+    source : str
+        LaTeX without its delimiters; untrusted.
+    display : bool
+        True for a formula on a line of its own.
+    """
+    if len(source) > LONGEST or _REFUSED.search(source):
+        return _source(source)
+    try:
+        return _drawn(source, display) or _source(source)
+    except Exception:  # noqa: BLE001 - latex2mathml raises anything (StopIteration, IndexError, …), XML cannot nest deep
+        return _source(source)
+
+
+def _source(source: str) -> str:
+    return f"<code>{html.escape(source)}</code>"
+
+
+def _drawn(source: str, display: bool) -> str:
+    """Return a formula as MathML, "" where not all of it could be read."""
+    from latex2mathml.converter import convert_to_element
+
+    # its other function, `convert`, unescapes the finished markup: \text{<img …>} would come out as a tag
+    known = _ALIGNED.sub(r"\\\1{align*}", source)
+    drawn = convert_to_element(known, display="block" if display else "inline")
+    _make_harmless(drawn)
+    if _shrunk(drawn) > MOST_SHRUNK or Counter(_signs(_UNWRITTEN.sub(" ", known))) - Counter(_signs(_written(drawn))):
+        return ""
+    drawn.set("alttext", source)
+    return tostring(drawn, encoding="unicode")
+
+
+def _make_harmless(element: Element, depth: int = 0) -> None:
+    """Keep known elements and attributes, lay nothing over anything, and resolve entities in texts."""
+    if depth > MOST_NESTED:
+        raise ValueError("nested too deep")
+    if element.tag not in MATHML_TAGS:
+        element.tag = "mrow"
+    for name, value in list(element.attrib.items()):
+        # what `mpadded` can do is to move its content over what stands beside it
+        if element.tag == "mpadded" or name not in MATHML_ATTRIBUTES or (name in _LENGTHS and not _is_length(value)):
+            del element.attrib[name]
+    element.text = html.unescape(element.text) if element.text else element.text
+    for child in element:
+        _make_harmless(child, depth + 1)
+
+
+def _is_length(value: str) -> bool:
+    """Return whether all of some lengths are neither negative nor larger than what a formula needs."""
+    found = [_LENGTH.fullmatch(length) for length in value.split()]
+    return all(length is not None and float(length[1] or 0) <= WIDEST for length in found)
+
+
+def _shrunk(element: Element, level: int = 0) -> int:
+    """Return how many steps smaller than the text the smallest part of a formula is."""
+    if element.tag == "mstyle":
+        level = int(element.get("scriptlevel", level))
+    steps = [level + (element.tag == "mfrac" or (element.tag in _SCRIPTS and at > 0)) for at in range(len(element))]
+    return max([level, *(_shrunk(child, step) for child, step in zip(element, steps, strict=True))])
+
+
+def _written(element: Element) -> Iterator[str]:
+    """Yield the texts of a formula that can be seen."""
+    if element.tag != _PHANTOM:
+        yield element.text or ""
+        for child in element:
+            yield from _written(child)
+
+
+def _signs(texts: Iterable[str]) -> str:
+    """Return letters, digits and signs beyond ASCII, in whatever alphabet of mathematics: 𝐱 and ℝ count as x and R."""
+    return visible(unicodedata.normalize("NFKC", "".join(texts)))
+
+
+def _inline(state: "StateInline", silent: bool) -> bool:
+    start = state.pos
+    opening = state.src[start : start + 2]
+    if opening in _CLOSING:
+        end = state.src.find(_CLOSING[opening], start + 2, start + 2 + LONGEST)
+        content, after = state.src[start + 2 : end], end + 2
+    elif opening[:1] == "$":
+        end = _closing_dollar(state.src, start + 1)
+        content, after = state.src[start + 1 : end], end + 1
+    else:
+        return False
+    if end < 0 or after > state.posMax or not content.strip():
+        return False
+    if not silent:
+        token = state.push("maths", "math", 0)
+        token.content, token.info = content.strip(), "block" if opening in ("$$", "\\[") else ""
+    state.pos = after
+    return True
+
+
+def _closing_dollar(text: str, start: int) -> int:
+    """Return where a `$…$` ends, or -1; sums of money are none: no space inside the signs, no digit after the last."""
+    if text[start : start + 1].isspace():
+        return -1
+    end = text.find("$", start, start + LONGEST)
+    while end > 0 and text[end - 1] == "\\":
+        end = text.find("$", end + 1, start + LONGEST)
+    if end < 0 or text[end - 1].isspace() or text[end + 1 : end + 2].isdigit():
+        return -1
+    return end
+
+
+def _block(state: "StateBlock", first: int, last: int, silent: bool) -> bool:
+    begin = state.bMarks[first] + state.tShift[first]
+    opening = state.src[begin : begin + 2]
+    if opening not in ("$$", "\\["):
+        return False
+    lines: list[str] = []
+    for line in range(first, min(last, first + MOST_LINES)):
+        if line > first and state.sCount[line] < state.blkIndent and not state.isEmpty(line):
+            return False
+        text = state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]
+        text = text[2:] if line == first else text
+        end = text.find(_CLOSING[opening])
+        if end < 0:
+            lines.append(text)
+            continue
+        if text[end + 2 :].strip(" .,;。，；"):
+            return False  # words follow on the same line: the inline rule's business
+        content = "\n".join([*lines, text[:end]]).strip()
+        if not content:
+            return False
+        if not silent:
+            token = state.push("maths", "math", 0)
+            token.block, token.content, token.info, token.map = True, content, "block", [first, line + 1]
+        state.line = line + 1
+        return True
+    return False

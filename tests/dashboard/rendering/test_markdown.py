@@ -1,0 +1,170 @@
+"""Nothing of a text is hidden: what a reader sees is looked for by this file's own parser, not by the program's."""
+
+import re
+from collections import Counter
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from dashboard.rendering.markdown import MOST_NESTED, drawn
+
+FENCE = "`" * 3
+
+
+class Reader(HTMLParser):
+    """Reads what can be seen: texts, where links lead, the source that stands for a formula."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+        self.tags: Counter[str] = Counter()
+        self._in_formula = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.read += [value or "" for name, value in attrs if name in ("href", "alttext")]
+        self._in_formula |= tag == "math"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_formula &= tag != "math"
+
+    def handle_data(self, data: str) -> None:
+        if not self._in_formula:
+            self.read.append(data)
+
+
+def read(html: str) -> str:
+    reader = Reader()
+    reader.feed(html)
+    return " ".join(reader.read)
+
+
+def words(text: str) -> Counter[str]:
+    return Counter(re.findall(r"[^\W\d_]+", text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[label]: http://where.test 'and a title'",
+        "[^1]: a footnote\n\nof[^1] this",
+        "[shown](http://where.test 'a title')",
+        "![a picture](http://where.test/x.png 'its title')",
+        "[![a picture](http://in.test)](http://out.test 'title')",
+        "[](http://empty.test)",
+        "[ ](<http://blank.test>)",
+        "<!-- a comment -->\n\n<!-- another\nof two lines -->",
+        "<div hidden>\ninside\n</div>",
+        f"{FENCE}python title=main.py of all\nprint(1)\n{FENCE}",
+        "| a | b |\n|---|---|\n| one | two | lost |\n\nbehind",
+        "> " * 20 + "deep",
+        "> " * 100 + "deeper",
+        "".join("  " * level + f"- level {'x' * level}\n" for level in range(11)),
+        "".join("  " * level + f"- level {'x' * level}\n" for level in range(80)),
+        "$\\phantom{secret}x$ and $\\color{white}x$ and $\\llap{over}x$ and $\\hspace{-3em}x$",
+        "$x % a comment$",
+        "$$\\begin{nothing}inside\\end{nothing}$$",
+        "[a](http://where.test/p%20q/ü?x=1&y=2)",
+        "<http://auto.test/p%20q>",
+        "~~struck~~ and ~~~\nfenced",
+    ],
+)
+def test_no_word_vanishes(text: str) -> None:
+    assert words(text) - words(read(drawn(text)[0])) == Counter()
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("a&#8203;b", "⟦U+200B⟧"),
+        ("a&#x202e;b", "⟦U+202E⟧"),
+        ("&zwnj;", "⟦U+200C⟧"),
+        ("[a](http://where.test '&#8203;')", "⟦U+200B⟧"),
+        ("&eacute;t&eacute; &copy; &nosuch;", "été © &nosuch;"),
+    ],
+)
+def test_what_is_written_as_an_entity_is_seen(text: str, seen: str) -> None:
+    assert seen in read(drawn(text)[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("1. a\n7. b\n8. c", {"7"}),
+        ("3. a\n2. b\n1. c", {"2", "1"}),
+        ("1. a\n1. b\n1. c", set()),
+        ("1. a\n2. b\n   1. c\n   5. d\n3. e", {"5"}),
+    ],
+)
+def test_items_have_the_numbers_they_were_written_with(text: str, numbers: set[str]) -> None:
+    html, as_written = drawn(text)
+    assert set(re.findall(r'<li value="(\d+)"', html)) == numbers
+    assert as_written == ""
+
+
+def test_what_can_be_nested_is_drawn_and_what_cannot_is_shown_as_it_was_written() -> None:
+    for text in ("> " * 20 + "deep", "".join("  " * level + f"- {level}\n" for level in range(10))):
+        html, as_written = drawn(text)
+        assert as_written == "" and "<pre" not in html
+    html, as_written = drawn("> " * MOST_NESTED + "deep\n\n**drawn**")
+    assert as_written == "parts"
+    assert html.startswith("<pre") and "<strong>drawn</strong>" in html
+    for text in ("1. " * MOST_NESTED + "deep", "1. " * MOST_NESTED):
+        assert drawn(text) == (f'<pre class="source" dir="auto"><code>{text}</code></pre>', "parts")
+
+
+def test_only_the_block_that_would_lose_something_is_shown_as_it_was_written() -> None:
+    html, as_written = drawn("# Head\n\n| a |\n|---|\n| b | lost |\n\n- *x*")
+    assert as_written == "parts"
+    assert "<h1" in html and "<em>x</em>" in html and "<table" not in html
+    assert "| b | lost |" in html
+
+
+def test_ordinary_markdown_is_drawn() -> None:
+    text = (
+        f"# Head\n\nSome **bold**, *slanted* and `code` [link](http://a.test).\n\n{FENCE}python\nx = 1\n{FENCE}\n\n"
+        "1. one\n2. two\n   - in\n\n> quote\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n$x^2$ and $$\\frac{a}{b}$$\n\n***\n\n"
+        "中文，[連結](https://例.test/路)。"
+    )
+    html, as_written = drawn(text)
+    assert as_written == ""
+    reader = Reader()
+    reader.feed(html)
+    wanted = "h1 strong em code a pre ol ul li blockquote table math mfrac hr".split()
+    assert [tag for tag in wanted if not reader.tags[tag]] == []
+    assert 'class="hl-m"' in html
+
+
+PIECES = st.one_of(
+    st.text(max_size=8),
+    st.sampled_from("word two 三 é 😀 x1 http://a.test/b".split()),
+    st.sampled_from(["\n", "\n\n", " ", "    ", "\t", "\\", "|", "\n|---|---|\n", "> ", "- ", "1. ", "7) ", "# "]),
+    st.sampled_from(["*", "**", "_", "~~", "`", FENCE, f"\n{FENCE}python x\n", "[", "](", ")", "![", "]: ", "<", ">"]),
+    st.sampled_from("$ $$ \\( \\) \\[ \\] ^ { } \\frac \\text{ \\phantom{ \\left".split()),
+    st.sampled_from("<!-- --> <b> </b> <script> &amp; &#8203; &lt; 'title' \" === ---".split()),
+)
+
+
+@given(st.lists(PIECES, max_size=24).map("".join))
+@settings(max_examples=400, deadline=None)
+@example("[a][b]\n\n[b]: http://c.test 'd'")
+@example("| a |\n|---|\n| b | c |")
+@example("1.  - 2. > deep\n 7) more")
+@example("[*a*](http://b.test '**c**')![d](http://e.test)")
+def test_every_letter_and_digit_of_any_text_is_seen_in_its_order(text: str) -> None:
+    from stacker.charts.controls import show_controls
+
+    source = re.sub(r"&[A-Za-z#0-9]+;", "", show_controls(text))
+    source = re.sub(r"(?m)^[\s>*+-]*(?:\d+[.)][\s>*+-]+|\d+[.)]$)+", "", source)  # the browser counts items itself
+    html, _ = drawn(text)
+    seen = iter(read_in_order(html))
+    missing = [sign for sign in source if sign.isalnum() and sign not in seen]
+    assert missing == [], html
+
+
+def read_in_order(html: str) -> str:
+    """Return what can be seen with each link's address behind its text, as it is written in Markdown."""
+    html = re.sub(r'<a href="([^"]*)"[^>]*>(.*?)</a>', r"\2 <i>\1</i>", html, flags=re.DOTALL)
+    return read(html)
