@@ -17,8 +17,9 @@ from dashboard.round import Round
 from dashboard.texts import Texts
 
 SHORTEST_PAUSE = 0.06
-"""Seconds between two drawings of an answer that is being written; long answers, slow to draw, wait longer."""
-PAUSE_FACTOR = 8
+PAUSE_FACTOR = 2
+"""Seconds between two drawings of an answer that is being written, and how many times longer than a drawing takes they
+are at least: the slower it is, the fewer there are."""
 NOTHING = Rendered("")
 SIDES: tuple[Literal["a", "b"], ...] = ("a", "b")
 _log = logging.getLogger(__name__)

@@ -62,6 +62,8 @@ h4 { font-size: .9375rem; font-weight: 600; margin: 1.25rem 0 .25rem; }
   overflow-wrap: break-word; }
 .text blockquote { margin-inline: 0; padding-inline-start: .9rem;
   border-inline-start: 3px solid color-mix(in srgb, currentColor 22%, transparent); }
+.text blockquote blockquote blockquote blockquote { padding-inline-start: .35rem; }
+.text li li li li :is(ul, ol) { padding-inline-start: 1.1em; }
 .text h1, .text h2, .text h3, .text h4 { font-size: 1.0625rem; margin: 1em 0 .35em; line-height: 1.35; }
 .text.question { max-height: 12rem; font-weight: 500; }
 .verdict { font-size: .9375rem; margin: .75rem 0; } .verdict b { font-weight: 600; }

@@ -15,6 +15,6 @@ def not_shown(text: Rendered, say: Say) -> str:
 
 
 def noted(text: Rendered, say: Say) -> str:
-    """Return a text's HTML with the note below it."""
+    """Return a text's HTML below the note, which must not be out of view where a long text scrolls."""
     note = not_shown(text, say)
-    return f"{text.html}<p class='hint' role='note'>{escape(note)}</p>" if note else text.html
+    return f"<p class='hint' role='note'>{escape(note)}</p>{text.html}" if note else text.html

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from markdown_it.renderer import RendererHTML
     from markdown_it.token import Token
 
-MOST_NESTED = 24
+MOST_NESTED = 32
 """Quotes inside each other, or twice the lists; what is nested deeper, for which a column is too narrow, is shown as it
 was written."""
 MOST_ELEMENTS = 20_000

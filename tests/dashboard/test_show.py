@@ -59,7 +59,7 @@ def test_what_takes_long_is_shown_as_it_was_written_until_it_is_drawn() -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "zh-Hant"])
-def test_what_is_not_drawn_or_not_shown_is_said_below_the_text(language: str) -> None:
+def test_what_is_not_drawn_or_not_shown_is_said_above_the_text(language: str) -> None:
     say = Texts(language)
     assert noted(Rendered("<p>x</p>"), say) == "<p>x</p>"
     notes = [not_shown(Rendered("", left_out, kind), say) for kind in ("", "parts", "all") for left_out in (0, 1_234)]
