@@ -1,48 +1,16 @@
-"""Nothing of a text is hidden: what a reader sees is looked for by this file's own parser, not by the program's."""
+"""Nothing of a text is hidden: what a reader sees is looked for by the tests' own parser, not by the program's."""
 
 import re
 from collections import Counter
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from visible_text import Reader, missing, read, words
 
 from dashboard.rendering.markdown import MOST_NESTED, drawn
 
 FENCE = "`" * 3
-
-
-class Reader(HTMLParser):
-    """Reads what can be seen: texts, where links lead, the source that stands for a formula."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.read: list[str] = []
-        self.tags: Counter[str] = Counter()
-        self._in_formula = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags[tag] += 1
-        self.read += [value or "" for name, value in attrs if name in ("href", "alttext")]
-        self._in_formula |= tag == "math"
-
-    def handle_endtag(self, tag: str) -> None:
-        self._in_formula &= tag != "math"
-
-    def handle_data(self, data: str) -> None:
-        if not self._in_formula:
-            self.read.append(data)
-
-
-def read(html: str) -> str:
-    reader = Reader()
-    reader.feed(html)
-    return " ".join(reader.read)
-
-
-def words(text: str) -> Counter[str]:
-    return Counter(re.findall(r"[^\W\d_]+", text))
 
 
 @pytest.mark.parametrize(
@@ -154,17 +122,5 @@ PIECES = st.one_of(
 @example("1.  - 2. > deep\n 7) more")
 @example("[*a*](http://b.test '**c**')![d](http://e.test)")
 def test_every_letter_and_digit_of_any_text_is_seen_in_its_order(text: str) -> None:
-    from stacker.charts.controls import show_controls
-
-    source = re.sub(r"&[A-Za-z#0-9]+;", "", show_controls(text))
-    source = re.sub(r"(?m)^[\s>*+-]*(?:\d+[.)][\s>*+-]+|\d+[.)]$)+", "", source)  # the browser counts items itself
     html, _ = drawn(text)
-    seen = iter(read_in_order(html))
-    missing = [sign for sign in source if sign.isalnum() and sign not in seen]
-    assert missing == [], html
-
-
-def read_in_order(html: str) -> str:
-    """Return what can be seen with each link's address behind its text, as it is written in Markdown."""
-    html = re.sub(r'<a href="([^"]*)"[^>]*>(.*?)</a>', r"\2 <i>\1</i>", html, flags=re.DOTALL)
-    return read(html)
+    assert missing(text, html) == [], html

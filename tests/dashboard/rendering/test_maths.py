@@ -1,4 +1,7 @@
 import re
+import unicodedata
+from collections import Counter
+from html import unescape
 from xml.etree import ElementTree
 
 import pytest
@@ -50,7 +53,7 @@ def test_sums_of_money_and_code_are_no_formulas(text: str) -> None:
     "source",
     [
         r"\href{javascript:x}{y}", r"\newcommand{\a}{\a\a}\a", r"\def\a{\a}", r"\style{x}{y}", r"\includegraphics{x}",
-        r"\input{/etc/passwd}", r"\frac{", "x" * (LONGEST + 1), "{" * 1_000,
+        r"\input{/etc/passwd}", r"\frac{", "x" * (LONGEST + 1), "{" * 1_000, r"\text", r"\left", r"\big", r"\genfrac",
     ],
 )  # fmt: skip
 def test_what_cannot_or_must_not_be_drawn_stays_as_its_source(source: str) -> None:
@@ -81,3 +84,43 @@ def test_any_source_gives_known_elements_only(source: str, display: bool) -> Non
         assert element.tag in MATHML_TAGS
         assert set(element.attrib) <= MATHML_ATTRIBUTES | {"alttext"}
     assert found.attrib["display"] == ("block" if display else "inline")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        r"\phantom{secret}x", r"\hphantom{secret}x", r"\color{white}x", r"\textcolor{white}{x}", r"x % a comment",
+        r"\hspace{-3em}x", r"\kern-3em x", r"\rule{3em}{900em}x", r"\genfrac{}{}{90em}{0}{a}{b}",
+        r"\raise 90em x", r"\mathchoice{a}{b}{c}{d}", r"\begin{nothing}x\end{nothing}", r"\unicode{x200b}x",
+        r"\text{&zwnj;x}", "x^{a^{b^{c^{d^{e}}}}}", "{" * 70 + "x" + "}" * 70, r"\leftroot{5}x",
+    ],
+)  # fmt: skip
+def test_a_formula_in_which_something_could_not_be_seen_stays_its_source(source: str) -> None:
+    assert unescape(mathml(source, False)) == f"<code>{source}</code>"
+
+
+def test_a_space_that_would_push_the_rest_out_of_sight_is_left_out() -> None:
+    assert 'width="3em"' in mathml(r"\hspace{3em}x", False)
+    assert "width" not in mathml(r"\hspace{400em}x", False)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        r"\mathbb{R}^n", r"e^{-\frac{(x-\mu)^2}{2\sigma^2}}", r"\hspace{1em}x\quad y", r"\sqrt[3]{x}", r"\llap{a}b",
+        r"\begin{aligned}a&=b\\c&=d\end{aligned}", r"\begin{array}{l|r}a&b\end{array}", r"\left(\frac12\right)'",
+        r"\operatorname{rank}A", r"\text{if }x\in\mathcal{L}", r"\overset{a}{b}", r"a^2_1", r"\unknown x", r"50\%",
+    ],
+)  # fmt: skip
+def test_what_a_formula_holds_is_drawn(source: str) -> None:
+    assert mathml(source, False).startswith("<math"), mathml(source, False)
+
+
+@given(st.from_regex(r"(\\[a-z]{1,9}(\{[a-z]{1,3}\})?|[{}_^&x1 ]|[a-z0-9]){1,14}", fullmatch=True), st.booleans())
+def test_every_letter_outside_of_commands_is_written_where_it_can_be_seen(source: str, display: bool) -> None:
+    html = mathml(source, display)
+    if html.startswith("<math"):
+        seen = "".join(each.text or "" for each in ElementTree.fromstring(html).iter())
+        commands = r"\\(?:begin|end)\{[a-z]+\}(\{[lcr| ]*\})?|\\[A-Za-z]+"
+        needed = Counter(re.findall("[a-z0-9]", re.sub(commands, "", source)))
+        assert needed - Counter(unicodedata.normalize("NFKC", seen)) == Counter()
