@@ -61,7 +61,7 @@ def shared() -> Iterator[Drawings]:
     drawings.close()
 
 
-def draw_all(drawings: Drawings, texts: Iterable[str], most_at_once: int = 50) -> Counter[str]:
+def draw_all(drawings: Drawings, texts: Iterable[str], most_at_once: int = 8) -> Counter[str]:
     """Draw texts within the bounds with nothing missing; return how many are shown as written: not, in parts, all."""
     kinds: Counter[str] = Counter()
     waiting = iter(texts)
@@ -134,14 +134,10 @@ MARKDOWN = st.lists(
 ).map("".join)
 
 
-def hold_bounds(drawings: Drawings, text: str) -> None:
-    draw_all(drawings, [text])
-
-
 @given(text=MARKDOWN)
 @settings(max_examples=300, deadline=None)
 def test_any_mix_of_marks_is_drawn_or_shown(shared: Drawings, text: str) -> None:
-    hold_bounds(shared, text)
+    draw_all(shared, [text])
 
 
 @pytest.mark.fuzz
@@ -177,5 +173,5 @@ def test_every_command_and_symbol_of_a_formula_in_every_form_is_drawn_or_shown()
 @given(data=st.data())
 @settings(max_examples=30_000, deadline=None)
 def test_many_mixes_are_drawn_or_shown(shared: Drawings, data: Any) -> None:
-    hold_bounds(shared, data.draw(MARKDOWN))
+    draw_all(shared, [data.draw(MARKDOWN)])
     assert mathml(data.draw(FORMULA), data.draw(st.booleans())).startswith(("<math ", "<code>"))
