@@ -53,6 +53,11 @@ class WorkerProcess:
         """Whether the process is gone."""
         return self._process.poll() is not None
 
+    @property
+    def exit_code(self) -> int:
+        """What the process ended with, once it has; that of a signal is negative."""
+        return self._process.wait()
+
     def ask(self, message: bytes) -> bytes | None:
         """Return the answer to a message, None where the process has died before it was complete."""
         assert self._process.stdin is not None and self._process.stdout is not None

@@ -9,6 +9,7 @@ import atexit
 import json
 import logging
 import os
+import sys
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -27,6 +28,8 @@ PROCESSES = max(2, min(4, os.cpu_count() or 2))
 SECONDS, AGAIN_SECONDS = 1.0, 0.4
 """Of processor time, for a text and for another try without marks (see `worker.answer`); the slowest of real texts,
 55,000 characters of code in five blocks, takes .1."""
+STARVED = 1
+"""Exit code of a process whose watchdog ended it: much time went by, but little of it was the process's."""
 PATIENCE = 20.0
 """Seconds that a text may wait for its turn (its page shows it as it was written meanwhile); later it is given up, and
 tried when it is asked for again."""
@@ -123,9 +126,11 @@ class Drawings:
         painter.start()
         while (taken := self._queue.take()) is not None:
             person, drawing = taken
-            in_time = monotonic() < drawing.expires
+            tried = monotonic() < drawing.expires
             try:
-                shown = painter.draw(drawing) if in_time else None
+                shown = painter.draw(drawing) if tried else None
+            except TimeoutError:
+                shown, tried = None, sys.platform == "win32"  # where processor time has no bound of its own
             except Exception:
                 # a page waits for each text; whatever breaks, the next one is to be drawn, and this one to be read
                 _log.exception("a text was not drawn")
@@ -133,7 +138,7 @@ class Drawings:
             shown = shown or source_of(drawing.turns, drawing.left_out)
             with self._lock:
                 del self._under_way[drawing.key]
-                if in_time:
+                if tried:
                     self._remember(drawing.key, shown)
             self._queue.done(person)
             drawing.found.set_result(shown)
@@ -161,7 +166,13 @@ class _Painter:
             _log.error("texts are shown as they were written: no process can be started (%s)", fault.strerror)
 
     def draw(self, drawing: _Drawing) -> Rendered | None:
-        """Return what could be drawn of a text, None where nothing could."""
+        """Return what could be drawn of a text, None where nothing could.
+
+        Raises
+        ------
+        TimeoutError
+            When the machine is so busy that the process got too little of it.
+        """
         tries = [(drawing.marks, SECONDS)]
         if drawing.marks and any(sign in turn for turn in drawing.turns for sign in _MARKED):
             tries.append((False, AGAIN_SECONDS))
@@ -172,7 +183,10 @@ class _Painter:
             answer = None if self._process is None else self._process.ask(request)
             if answer is not None:
                 return joined([(html, as_written) for html, as_written in json.loads(answer)], drawing.left_out, marks)
+            starved = self._process is not None and self._process.exit_code == STARVED
             self.start()
+            if starved:
+                raise TimeoutError
         _log.warning("a text of %d characters cannot be drawn within bounds", sum(map(len, drawing.turns)))
         return None
 

@@ -17,8 +17,10 @@ from pipelines.worker_process import run_worker
 MEGABYTES = 384
 """Address space of the process: 180 of it are there or set aside by the system from the first text on, 35 are taken by
 all lexers of Pygments, and up to 35 by 60,000 characters."""
-PATIENCE = 3
+PATIENCE = 5
 """How many times longer than its processor time a text may take."""
+TOO_LARGE = 2
+"""What the process ends with where memory does not suffice; the watchdog ends it with 1."""
 _WARM = "```python\nx = 1\n```\n\n$x^2$"
 
 
@@ -41,7 +43,7 @@ def answer(message: bytes, nowhere: int) -> bytes:
     try:
         return json.dumps([drawn(turn, marks) for turn in turns]).encode("ascii")
     except (MemoryError, RecursionError):
-        os._exit(1)
+        os._exit(TOO_LARGE)
     finally:
         _bound_processor_time(0)
         faulthandler.cancel_dump_traceback_later()

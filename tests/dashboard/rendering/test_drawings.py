@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from dashboard.rendering.drawings import Drawings
-from dashboard.rendering.rendered import LONGEST_SHOWN
+from dashboard.rendering import worker
+from dashboard.rendering.drawings import Drawings, _Painter
+from dashboard.rendering.rendered import LONGEST_SHOWN, Rendered
 
 FENCE = "`" * 3
 ENDLESS = f"\n\n{FENCE}tnt\n(("
@@ -58,7 +59,11 @@ def test_an_endless_lexer_is_ended_and_the_rest_of_the_text_is_drawn_without_col
     assert "<strong>drawn</strong>" in shown.html and "((" in shown.html and "hl-k" not in shown.html
 
 
-def test_what_cannot_be_drawn_at_all_is_shown_as_it_was_written_and_never_tried_again(shared: Drawings) -> None:
+def test_what_cannot_be_drawn_at_all_is_shown_as_it_was_written_and_never_tried_again(
+    shared: Drawings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SECONDS", "AGAIN_SECONDS"):
+        monkeypatch.setattr(f"dashboard.rendering.drawings.{name}", 0.02)
     shown = shared.submit([UNDRAWABLE]).result(60)
     assert (shown.as_written, shown.marks) == ("all", False)
     assert shown.html == f'<pre class="source" dir="auto"><code>{UNDRAWABLE}</code></pre>'
@@ -139,7 +144,7 @@ def test_memory_is_bounded() -> None:
         "draw('fits'); print('drawn', flush=True); draw('a\\n' * 60_000)"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "drawn\n", "")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (worker.TOO_LARGE, "drawn\n", "")
 
 
 def test_many_hostile_texts_of_one_person_hold_up_nobody_else(
@@ -151,3 +156,18 @@ def test_many_hostile_texts_of_one_person_hold_up_nobody_else(
     for number in range(5):
         assert "<strong>" in shared.submit([f"**{number}**"], f"kind {number}").result(60).html
     assert not any(each.done() for each in hostile)  # so nobody has waited for a deadline
+
+
+def test_a_text_that_the_machine_had_no_time_for_is_tried_again_when_it_is_asked_for_again(
+    shared: Drawings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starved = iter([True])
+
+    def draw(painter: _Painter, drawing: object) -> Rendered:
+        if next(starved, False):
+            raise TimeoutError
+        return Rendered("drawn")
+
+    monkeypatch.setattr(_Painter, "draw", draw)
+    assert shared.submit(["on a busy machine"]).result(60).as_written == "all"
+    assert shared.submit(["on a busy machine"]).result(60).html == "drawn"
