@@ -22,7 +22,7 @@ from pipelines.model_store import (
     is_hub_name,
     read_manifest,
 )
-from pipelines.section import Section
+from pipelines.section import LocalPath, PathText, Section
 
 
 class EncoderParams(Section):
@@ -36,10 +36,10 @@ class EncoderParams(Section):
     from those of fp32. `batch_tokens`, the tokens of one batch, matters on a GPU only.
     """
 
-    model: str = Field("distilbert-base-uncased", min_length=1)
-    fallback: str | None = Field(BUILTIN, min_length=1)
-    models_dir: Path = MODELS_DIR
-    max_tokens: int = Field(256, ge=8)
+    model: PathText = "distilbert-base-uncased"
+    fallback: PathText | None = BUILTIN
+    models_dir: LocalPath = MODELS_DIR
+    max_tokens: int = Field(256, ge=8, le=1_000_000)
     head_share: float = Field(0.5, ge=0, le=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     engine: Literal["torch", "onnx", "openvino"] = "torch"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipelines.battles import text_of
-from pipelines.section import Section
+from pipelines.section import MOST_FOLDS, Section
 
 Ints = NDArray[np.int64]
 
@@ -18,7 +18,7 @@ Ints = NDArray[np.int64]
 class FoldParams(Section):
     """How the battles are parted for out-of-fold predictions; the run's seed decides which prompt goes where."""
 
-    count: int = Field(5, ge=2, le=50)
+    count: int = Field(5, ge=2, le=MOST_FOLDS)
 
 
 def prompt_groups(prompts: Iterable[tuple[str, ...]]) -> Ints:

@@ -45,8 +45,8 @@ MODELS = (
 class SampleParams(Section):
     """How many built-in battles there are to learn from and to predict, and the seed they are drawn with."""
 
-    rows: int = Field(1500, ge=1)
-    test_rows: int = Field(200, ge=0)
+    rows: int = Field(1500, ge=1, le=10_000_000)
+    test_rows: int = Field(200, ge=0, le=10_000_000)
     seed: int = Field(0, ge=0)
 
 

@@ -14,7 +14,7 @@ from pipelines.errors import UserError
 from pipelines.quarantine import BadRow, set_aside
 from pipelines.reading import OnBadRow, iter_battles, read_battles
 from pipelines.sample import SampleParams, sample_battles
-from pipelines.section import Section
+from pipelines.section import LocalPath, Section
 from pipelines.submission import read_sample_ids
 
 __all__ = ["DataParams", "Loaded", "SampleParams", "SourceParams", "iter_battles", "load", "read_battles"]
@@ -26,9 +26,9 @@ _TOLD = 3
 class SourceParams(Section):
     """One file of battles with votes, how much one of them counts, and what it is called (the file's name else)."""
 
-    path: Path
-    weight: float = Field(1.0, gt=0, allow_inf_nan=False)
-    name: str = ""
+    path: LocalPath
+    weight: float = Field(1.0, gt=0, le=1e6)
+    name: str = Field("", max_length=200)
 
 
 class DataParams(Section):
@@ -39,7 +39,7 @@ class DataParams(Section):
     so many of the battles to learn from, chosen by a hash of their ids.
     """
 
-    dir: Path | None = None
+    dir: LocalPath | None = None
     sources: tuple[SourceParams, ...] = ()
     on_bad_row: OnBadRow = "quarantine"
     max_rows: int | None = Field(None, ge=1)

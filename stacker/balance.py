@@ -37,7 +37,7 @@ class BalanceParams(Section):
 
     method: Method = "none"
     gamma: float = Field(1.0, ge=0, le=10)
-    neighbours: int = Field(5, ge=1)
+    neighbours: int = Field(5, ge=1, le=1000)
     prior_correction: bool = True
 
     def named(self) -> str:

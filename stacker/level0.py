@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.progress import Progress, silent
+from pipelines.errors import UserError
 from stacker.learners.base import Floats
 from stacker.learners.configured import Configured, configured_learners, configured_prior
 from stacker.learners.transformer.chosen import ChosenTransformer, configured_transformers
@@ -55,14 +56,25 @@ def stack_learners(
         What `choose_transformers` found on this disk.
     progress : Progress
         Told how far the transformers' fits have come.
+
+    Raises
+    ------
+    UserError
+        When every learner is off.
     """
-    return [
+    found = [
         *configured_learners(params.learners, params.balance),
         *configured_transformers(
             transformers, progress, params.transformer.trees, params.learners.lightgbm, params.balance
         ),
         *configured_prior(params.stack.prior, params.features),
     ]
+    if not found:
+        raise UserError(
+            "learners: every learner is off, and so are the transformers; set learners.linear.enabled, or another, "
+            "to true."
+        )
+    return found
 
 
 def level0(learners: Sequence[Configured], prepared: Prepared, progress: Progress) -> Level0:

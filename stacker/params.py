@@ -1,6 +1,5 @@
 """params.yaml as typed objects: one section a stage, an unknown key refused by name, `--set` overrides."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from features.build import FeatureParams
 from features.encoders import EncoderParams
 from pipelines.errors import UserError
 from pipelines.folds import FoldParams
-from pipelines.section import Section
+from pipelines.section import MOST_FOLDS, LocalPath, Section, fault_sentence, shown
 from pipelines.sources import DataParams
 from stacker.balance import BalanceParams
 from stacker.learners.boosting import LightGBMParams, XGBoostParams
@@ -22,6 +21,11 @@ from stacker.learners.transformer.params import TransformersParams
 from stacker.reporting.params import ReportParams
 from stacker.stack import StackParams
 from stacker.tuning.params import StudyParams
+
+LARGEST_SEED = 2**31 - 1 - MOST_FOLDS
+"""Learners add the number of a fold to the seed, and their libraries take 32 bits."""
+DEEPEST = 50
+"""Levels of lists and sections inside one another; a file that goes deeper is a mistake."""
 
 
 class LearnersParams(Section):
@@ -36,11 +40,11 @@ class LearnersParams(Section):
 class RunParams(Section):
     """Where a run writes, and what it may use; `threads` 0 means every core."""
 
-    folder: Path = Path("runs/latest")
-    cache: Path = Path("cache")
-    seed: int = 0
-    threads: int = Field(0, ge=0)
-    bootstrap_draws: int = Field(2000, ge=100)
+    folder: LocalPath = Path("runs/latest")
+    cache: LocalPath = Path("cache")
+    seed: int = Field(0, ge=0, le=LARGEST_SEED)
+    threads: int = Field(0, ge=0, le=1024)
+    bootstrap_draws: int = Field(2000, ge=100, le=1_000_000)
 
 
 class Params(Section):
@@ -77,7 +81,7 @@ def read_params(path: Path, overrides: Sequence[str] = ()) -> Params:
         When the file cannot be read, or a key or value is not allowed; the sentence names the key.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        content = _loaded(path.read_text(encoding="utf-8")) or {}
     except OSError as fault:
         raise UserError(f"{path}: cannot be read ({fault.strerror}); name an existing params.yaml.") from fault
     except UnicodeDecodeError as fault:
@@ -98,7 +102,7 @@ def parse_params(content: Mapping[str, Any], origin: str = "parameters") -> Para
     try:
         return Params.model_validate(content)
     except ValidationError as fault:
-        raise UserError(_sentence(fault, origin)) from fault
+        raise UserError(fault_sentence(fault, origin, [name for name, _ in key_names()])) from fault
 
 
 def dump_params(params: Params) -> str:
@@ -137,10 +141,11 @@ def _plain(value: Any) -> Any:
 
 def _override(content: dict[str, Any], override: str) -> None:
     name, equals, text = override.partition("=")
+    override = shown(override)
     if not equals or not name.strip():
         raise UserError(f"--set {override}: has no `=`; write --set section.key=value.")
     try:
-        value = yaml.safe_load(text)
+        value = _loaded(text)
     except yaml.YAMLError as fault:
         raise UserError(f"--set {override}: the value is not valid YAML; put it in quotes.") from fault
     *sections, key = name.strip().split(".")
@@ -166,18 +171,29 @@ def _item(items: list[Any], number: str, override: str) -> Any:
     return items[int(number)]
 
 
-def _sentence(fault: ValidationError, origin: str) -> str:
-    first = fault.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
-    more = f" ({fault.error_count() - 1} more keys are wrong)" if fault.error_count() > 1 else ""
-    if first["type"] == "extra_forbidden":
-        names = [name for name, _ in key_names()]
-        sections = {".".join(name.split(".")[:depth]) for name in names for depth in range(1, name.count(".") + 2)}
-        near = difflib.get_close_matches(key, sorted(sections), n=1, cutoff=0.6)
-        hint = f"did you mean {near[0]}?" if near else "see --help for the keys there are."
-        return f"{origin}: the key {key} is unknown; {hint}{more}"
-    found = first.get("input")
-    shown = repr(found) if len(repr(found)) < 80 else f"{repr(found)[:77]}..."
-    wish = first["msg"][:1].lower() + first["msg"][1:]
-    wish = wish.removeprefix("value error, ")
-    return f"{origin}: {key} is {shown}; {wish}.{more}"
+def _loaded(text: str) -> Any:
+    """Return what YAML says.
+
+    Raises
+    ------
+    yaml.YAMLError
+        When it is not valid, nested more than `DEEPEST` levels deep, or holds itself by an alias.
+    """
+    try:
+        content = yaml.safe_load(text)
+        _check_depth(content, [], set())
+    except (RecursionError, ValueError) as fault:  # a nest too deep for the parser; a date such as 2020-13-45
+        raise yaml.YAMLError(str(fault)) from fault
+    return content
+
+
+def _check_depth(content: Any, above: list[int], seen: set[int]) -> None:
+    inside = content.values() if isinstance(content, dict) else content if isinstance(content, list) else ()
+    if id(content) in above or len(above) > DEEPEST:
+        raise RecursionError(f"more than {DEEPEST} levels of sections and lists inside one another")
+    if inside and id(content) not in seen:
+        seen.add(id(content))
+        above.append(id(content))
+        for each in inside:
+            _check_depth(each, above, seen)
+        above.pop()

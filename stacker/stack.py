@@ -21,7 +21,7 @@ class StackParams(Section):
     """
 
     form: Literal["pool", "logistic"] = "pool"
-    shrink: float = Field(20.0, ge=0)
+    shrink: float = Field(20.0, ge=0, le=1e12)
     temperature: bool = True
     prior: Literal["starter"] | None = None
 

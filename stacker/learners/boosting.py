@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from pydantic import Field
 
 from features.blocks import Floats as Floats32
 from features.pairs import PairMatrix
 from features.reduce import EmbeddingReducer, with_reduced
 from pipelines.folds import grouped_folds
-from pipelines.section import Section
+from pipelines.section import MOST_FOLDS, Components, Section
 from stacker.balance import SYNTHETIC, BalanceParams, Correction, reweighted, tie_matched
 from stacker.learners.base import FLIP, Fit, Floats, Ints, LearnerData
 from stacker.learners.pace import Pace
@@ -29,21 +30,21 @@ class BoostingParams(Section):
     """
 
     enabled: bool = True
-    learning_rate: float = 0.03
-    rate_from: int = 2000
-    rate_most: float = 0.12
-    rounds: int = 1000
-    stop_after: int = 60
-    bags: int = 4
-    many: int = 20000
-    leaves: int = 8
-    depth: int = 4
-    least_rows: float = 30
-    row_share: float = 0.7
-    column_share: float = 0.3
-    l1: float = 0.0
-    l2: float = 10.0
-    components: int = 16
+    learning_rate: float = Field(0.03, ge=1e-6, le=1)
+    rate_from: int = Field(2000, ge=0)
+    rate_most: float = Field(0.12, ge=1e-6, le=1)
+    rounds: int = Field(1000, ge=1, le=1_000_000)
+    stop_after: int = Field(60, ge=1)
+    bags: int = Field(4, ge=1, le=MOST_FOLDS)
+    many: int = Field(20000, ge=0)
+    leaves: int = Field(8, ge=2, le=4096)
+    depth: int = Field(4, ge=0, le=64)
+    least_rows: float = Field(30, ge=0, le=1e8)
+    row_share: float = Field(0.7, ge=0.001, le=1)
+    column_share: float = Field(0.3, ge=0.001, le=1)
+    l1: float = Field(0.0, ge=0, le=1e8)
+    l2: float = Field(10.0, ge=0, le=1e8)
+    components: Components = 16
 
 
 class LightGBMParams(BoostingParams):

@@ -41,7 +41,8 @@ class LightGBMLearner(Boosting):
             "num_leaves": p.leaves,
             "max_depth": p.depth,
             "min_data_in_leaf": max(int(2 * p.least_rows), 1),
-            "bagging_fraction": p.row_share,
+            # The library refuses a share of the rows that is less than one row.
+            "bagging_fraction": min(max(p.row_share, 1 / len(train.outcome)), 1.0),
             "bagging_freq": 1 if p.row_share < 1 else 0,
             "feature_fraction": p.column_share,
             "lambda_l1": p.l1,

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 from features.pairs import PairMatrix
 from features.reduce import EmbeddingReducer, with_reduced
 from pipelines.folds import grouped_folds
-from pipelines.section import Section
+from pipelines.section import Components, InnerFolds, Section, Strengths
 from stacker.balance import BalanceParams, weighted
 from stacker.learners.base import Fit, Floats, LearnerData
 from stacker.learners.odd_even import OddEvenLogistic
@@ -23,9 +23,9 @@ class LinearParams(Section):
     """Settings of the linear learner; `strengths` are scikit-learn's C, chosen on inner folds."""
 
     enabled: bool = True
-    strengths: tuple[float, ...] = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
-    inner_folds: int = 4
-    components: int = 16
+    strengths: Strengths = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
+    inner_folds: InnerFolds = 4
+    components: Components = 16
 
 
 class LinearLearner:

@@ -9,30 +9,42 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from pydantic import Field, ValidationInfo, field_validator
 from safetensors.numpy import load_file, save_file
 
 from pipelines.battles import text_of
 from pipelines.folds import grouped_folds
-from pipelines.section import Section
+from pipelines.section import InnerFolds, Section, Strengths
 from stacker.balance import BalanceParams, weighted
 from stacker.learners.base import Fit, Floats, Ints, LearnerData
 from stacker.learners.block_logistic import Blocks, blocks_of, chosen_logistic
-from stacker.learners.char_tfidf import CharTfidf
+from stacker.learners.char_tfidf import LONGEST, CharTfidf
 from stacker.learners.odd_even import OddEvenLogistic
+
+LONGEST_WORDS = 5
+"""Words of the longest phrase that is counted."""
 
 
 class SparseParams(Section):
     """Settings of the sparse learner; `strengths` are scikit-learn's C, chosen on inner folds."""
 
     enabled: bool = True
-    words: int = 30000
+    words: int = Field(30000, ge=0)
     word_ngrams: tuple[int, int] = (1, 2)
-    characters: int = 50000
+    characters: int = Field(50000, ge=0)
     character_ngrams: tuple[int, int] = (2, 4)
-    least_answers: int = 3
-    most_characters: int = 8000
-    strengths: tuple[float, ...] = (0.3, 1.0, 3.0)
-    inner_folds: int = 3
+    least_answers: int = Field(3, ge=1)
+    most_characters: int = Field(8000, ge=1)
+    strengths: Strengths = (0.3, 1.0, 3.0)
+    inner_folds: InnerFolds = 3
+
+    @field_validator("word_ngrams", "character_ngrams")
+    @classmethod
+    def _from_short_to_long(cls, value: tuple[int, int], info: ValidationInfo) -> tuple[int, int]:
+        longest = LONGEST_WORDS if info.field_name == "word_ngrams" else LONGEST
+        if not 1 <= value[0] <= value[1] <= longest:
+            raise ValueError(f"must be the shortest and the longest sequence, from 1 to {longest}, such as [1, 2]")
+        return value
 
 
 ROWS_AT_ONCE = 2048

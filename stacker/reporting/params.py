@@ -21,5 +21,5 @@ class ReportParams(Section):
     learning_curve: bool = True
     refit: Literal["linear", "lightgbm"] = "linear"
     battles: int = Field(6000, ge=100)
-    listed: int = Field(10, ge=0)
+    listed: int = Field(10, ge=0, le=10_000)
     characters: int = Field(700, ge=50)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from pipelines.section import Section
+from pipelines.section import LocalPath, Section
 
 Objective = Literal[
     "log_loss",
@@ -48,15 +48,15 @@ class StudyParams(Section):
     """
 
     name: str = Field("study", min_length=1, max_length=200)
-    folder: Path = Path("runs/study")
-    storage: str | None = None
+    folder: LocalPath = Path("runs/study")
+    storage: str | None = Field(None, min_length=1)
     sampler: Literal["tpe", "gp", "random", "grid"] = "tpe"
     pruner: Literal["median", "wilcoxon", "none"] = "median"
-    target: str = "stack"
+    target: str = Field("stack", min_length=1)
     objectives: tuple[Objective, ...] = Field(("log_loss",), min_length=1)
     trials: int = Field(40, ge=1)
-    timeout: float = Field(0.0, ge=0)
-    workers: int = Field(1, ge=1)
+    timeout: float = Field(0.0, ge=0, le=1e8)
+    workers: int = Field(1, ge=1, le=1024)
     outer_folds: int = Field(3, ge=0, le=20)
     space: dict[str, Any] = DEFAULT_SPACE
 

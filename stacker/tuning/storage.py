@@ -10,6 +10,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 
+from pipelines.databases import database_address
 from pipelines.errors import UserError
 from stacker.tuning.guard import FileGuard, Guard, PostgresGuard
 
@@ -56,28 +57,14 @@ def _journal(path: Path, name: str) -> tuple[BaseStorage, Guard]:
 
 
 def _database(url: str, name: str) -> tuple[BaseStorage, Guard]:
-    from sqlalchemy import make_url
-    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+    from sqlalchemy.exc import SQLAlchemyError
 
-    try:
-        address = make_url(url)
-    except ArgumentError as fault:
-        raise UserError(
-            "study.storage: is no address of a database; write sqlite:///FILE or postgresql://USER@HOST/DATABASE."
-        ) from fault
+    address = database_address(url, "study.storage")
     kind = address.get_backend_name()
     shown = address.render_as_string(hide_password=True)
-    if kind not in ("sqlite", "postgresql"):
-        raise UserError(
-            f"study.storage {shown}: is neither sqlite nor postgresql; use one of them, or null for a file."
-        )
     engine: dict[str, Any] = {"pool_pre_ping": True}
     if kind == "sqlite":
-        if address.database in (None, "", ":memory:"):
-            raise UserError(f"study.storage {shown}: would be lost when the command ends; write sqlite:///FILE.")
         engine["connect_args"] = {"timeout": 120}
-    elif address.drivername == "postgresql":
-        address = address.set(drivername="postgresql+psycopg")
     guard: Guard | None = None
     try:
         if kind == "sqlite":

@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from pipelines.errors import UserError
+from stacker.level0 import stack_learners
 from stacker.params import Params, described_keys, dump_params, key_names, parse_params, read_params
 
 ROOT = Path(__file__).parents[2]
@@ -107,3 +108,28 @@ def test_the_help_lists_every_key():
     shown = described_keys()
     for name, _ in key_names():
         assert f"  {name} " in shown
+
+
+ODD = (
+    *("''", r'"\0"', r'"\ud800"', 300 * "a", "-1", "1e308", "1e-320", ".inf", "-.inf", ".nan", "1" + 30 * "0", "true"),
+    *("2020-01-01", "[]", "{}", "[-1]", "['']", "[null]", "[{}]", "[.nan]", "[3, 1]", "{1: 2}", "&a {x: *a}"),
+)
+
+
+@pytest.mark.parametrize("value", ODD)
+def test_a_value_that_no_library_could_take_is_one_sentence_for_every_key(tmp_path, value):
+    path = written(tmp_path, "")
+    refused = 0
+    for name, _ in key_names():
+        try:
+            read_params(path, [f"{name}={value}"])
+        except UserError as fault:
+            refused += 1
+            assert "\n" not in str(fault) and len(str(fault)) < 400 and name.partition(".")[0] in str(fault)
+    assert refused
+
+
+def test_without_any_learner_there_is_no_run():
+    off = {name: {"enabled": False} for name in ("lightgbm", "xgboost", "linear", "sparse")}
+    with pytest.raises(UserError, match="every learner is off"):
+        stack_learners(parse_params({"learners": off, "transformer": {"enabled": False}}), [])

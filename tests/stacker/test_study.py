@@ -280,10 +280,13 @@ def test_a_study_of_another_project_is_refused(tmp_path):
 
 ADDRESSES = [
     ("postgresql://me:secret@127.0.0.1:9/none", ["127.0.0.1", "cannot be used"]),
-    ("mysql://me:secret@host/db", ["neither sqlite nor postgresql"]),
-    ("sqlite://", ["would be lost"]),
+    ("mysql://me:secret@host/db", ["cannot be a mysql", "sqlite or postgresql"]),
+    ("sqlite://", ["must be a file, as memory forgets"]),
     ("sqlite:////nowhere/at/all/study.sqlite", ["/nowhere/at/all"]),
-    ("no address", ["is no address of a database"]),
+    ("no address", ["is no database address"]),
+    ("postgresql://me:secret@host:port/db", ["is no database address"]),
+    ("sqlite+aiosqlite:///study.sqlite", ["names the driver aiosqlite"]),
+    ("sqlite:///study.sqlite?timeout=x", ["without host and options"]),
 ]
 
 

@@ -4,7 +4,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from pipelines.section import Section
+from pipelines.section import PathText, Section, Strengths
 from stacker.balance import BalanceParams
 
 Watched = Literal["log_loss", "accuracy", "balanced_accuracy", "bradley_terry_loss"]
@@ -20,11 +20,11 @@ class LossParams(Section):
     (Bradley-Terry on the gap of A's and B's logits, a tie as half a win for each).
     """
 
-    cross_entropy: float = Field(1.0, ge=0)
-    class_weighted: float = Field(0.0, ge=0)
-    focal: float = Field(0.0, ge=0)
-    focal_gamma: float = Field(2.0, ge=0)
-    ranking: float = Field(0.0, ge=0)
+    cross_entropy: float = Field(1.0, ge=0, le=1000)
+    class_weighted: float = Field(0.0, ge=0, le=1000)
+    focal: float = Field(0.0, ge=0, le=1000)
+    focal_gamma: float = Field(2.0, ge=0, le=1000)
+    ranking: float = Field(0.0, ge=0, le=1000)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
 
     @model_validator(mode="after")
@@ -50,27 +50,27 @@ class TransformerSettings(Section):
     ties: Literal["davidson", "rao_kupper"] = "davidson"
     tuning: Literal["frozen", "top_k", "lora", "all"] = "frozen"
     top_layers: int = Field(1, ge=0)
-    lora_rank: int = Field(8, ge=1)
-    lora_alpha: int = Field(16, ge=1)
+    lora_rank: int = Field(8, ge=1, le=1024)
+    lora_alpha: int = Field(16, ge=1, le=100_000)
     lora_dropout: float = Field(0.05, ge=0, lt=1)
 
-    prompt_tokens: int = Field(64, ge=1)
-    answer_tokens: int = Field(128, ge=1)
+    prompt_tokens: int = Field(64, ge=1, le=1_000_000)
+    answer_tokens: int = Field(128, ge=1, le=1_000_000)
     head_share: float = Field(0.6, ge=0, le=1)
     lengths: bool = True
 
     losses: LossParams = LossParams()
-    strengths: tuple[float, ...] = Field((0.0003, 0.001, 0.003, 0.01), min_length=1)
-    epochs: float = Field(2.0, gt=0)
-    batch: int = Field(16, ge=1)
-    learning_rate: float = Field(5e-5, gt=0)
-    head_learning_rate: float = Field(1e-4, gt=0)
-    weight_decay: float = Field(0.01, ge=0)
+    strengths: Strengths = (0.0003, 0.001, 0.003, 0.01)
+    epochs: float = Field(2.0, ge=0.001, le=1000)
+    batch: int = Field(16, ge=1, le=100_000)
+    learning_rate: float = Field(5e-5, gt=0, le=100)
+    head_learning_rate: float = Field(1e-4, gt=0, le=100)
+    weight_decay: float = Field(0.01, ge=0, le=10)
     warmup: float = Field(0.1, ge=0, lt=1)
     dropout: float = Field(0.1, ge=0, lt=1)
     swap_augmentation: bool = True
 
-    held_share: float = Field(0.15, gt=0, lt=1)
+    held_share: float = Field(0.15, ge=0.001, lt=1)
     watch: tuple[Watched, ...] = Field(
         ("log_loss", "accuracy", "balanced_accuracy", "bradley_terry_loss"), min_length=1
     )
@@ -80,8 +80,8 @@ class TransformerSettings(Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     gradient_checkpointing: bool = False
-    memory_share: float = Field(0.4, gt=0, lt=1)
-    states_gb: float = Field(2.0, ge=0)
+    memory_share: float = Field(0.4, ge=0.001, lt=1)
+    states_gb: float = Field(2.0, ge=0, le=1e6)
     store: Literal["auto", "whole", "beside"] = "auto"
 
     @model_validator(mode="after")
@@ -94,7 +94,7 @@ class TransformerSettings(Section):
 class TransformerParams(TransformerSettings):
     """One fine-tuned transformer: `model` is a Hub name or a local folder."""
 
-    model: str = Field(DISTILBERT, min_length=1)
+    model: PathText = DISTILBERT
 
     def balanced(self, balance: BalanceParams) -> Self:
         """Return these settings with the loss that the section `balance` asks for, where a transformer has it.
