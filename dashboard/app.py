@@ -12,8 +12,11 @@ from dashboard.shell import Shell
 
 _FOLDER = Path(__file__).parent
 _TEMPLATE = (_FOLDER / "page.html").read_text(encoding="utf-8")
-_SCRIPTS = {name: (_FOLDER / "components" / f"{name}.js").read_text(encoding="utf-8") for name in ("patches", "pages")}
-"""Run in the page itself: before BokehJS hears from the server, and once the places of the pages are there."""
+_SCRIPTS = {
+    name: (_FOLDER / "components" / f"{name}.js").read_text(encoding="utf-8")
+    for name in ("unreachable", "patches", "pages")
+}
+"""Run in the page itself: first of all, before BokehJS hears from the server, and once the pages' places are there."""
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss: blob: data:; "
@@ -47,6 +50,9 @@ def page(services: Services) -> pn.template.Template:
     template.add_variable("brand", escape(shell.say("shell.brand")))
     template.add_variable("opening", escape(shell.say("shell.opening")))
     template.add_variable("no_script", escape(shell.say("shell.no_script")))
+    for part in ("title", "text", "owner"):
+        told = escape(shell.say(f"unreachable.{part}"), quote=False)
+        template.add_variable(f"unreachable_{part}", told.replace("#", "<code></code>"))
     if pn.state.curdoc is not None:
         pn.state.curdoc.config.notify_connection_status = False  # the bar says it, in the person's language
         pn.state.curdoc.title = shell.say("shell.brand")

@@ -6,11 +6,13 @@ from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL
 
 from dashboard.store_faults import StoreFault
+from pipelines.databases import database_address
+from pipelines.errors import UserError
 
+KEY = "dashboard.store.url"
 BUSY_SECONDS = 15
 """How long a writer waits for its turn; 20 sessions at once wait far less."""
 
@@ -31,19 +33,9 @@ def address_of(url: str, password: str = "") -> URL:
         `bad_address` when it is no address, or of no kind of database that can be one.
     """
     try:
-        address = make_url(url)
-    except ArgumentError:
-        raise StoreFault(
-            "bad_address",
-            "The vote store's url is no database address: write sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
-        ) from None
-    if address.drivername in ("postgresql", "postgres"):
-        address = address.set(drivername="postgresql+psycopg")
-    backend = address.get_backend_name()
-    if backend not in ("sqlite", "postgresql"):
-        raise StoreFault("bad_address", f"The vote store cannot be a {backend}: take sqlite or postgresql.")
-    if backend == "sqlite" and not address.database:
-        raise StoreFault("bad_address", "The vote store must be a file, as memory forgets: write sqlite:///FILE.")
+        address = database_address(url, KEY)
+    except UserError as fault:
+        raise StoreFault("bad_address", str(fault)) from None
     return address.set(password=password) if password else address
 
 
@@ -59,7 +51,7 @@ def engine_of(address: URL) -> Engine:
     """
     if address.get_backend_name() == "postgresql":
         return create_engine(address, pool_size=10, max_overflow=20, pool_pre_ping=True)
-    folder = Path(str(address.database)).expanduser().resolve().parent
+    folder = Path(str(address.database)).resolve().parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as fault:

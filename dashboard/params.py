@@ -1,6 +1,5 @@
 """The dashboard's section of params.yaml."""
 
-import re
 from collections.abc import Mapping
 from os import environ
 from typing import Any, Literal
@@ -8,10 +7,13 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from dashboard.origins import host_of
+from dashboard.server_params import AccountsParams, ServerParams
 from pipelines.errors import UserError
-from pipelines.section import Section
+from pipelines.section import OptionalPathText, PathText, Section, Variable, fault_sentence
+from stacker.params import key_names
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+DAY_S = 24 * 3600.0
 
 
 class StyleParams(Section):
@@ -46,22 +48,19 @@ class StyleParams(Section):
     name: str = Field(min_length=1, max_length=60)
     generator: Literal["recorded", "openai", "local"] = "recorded"
     base_url: str = ""
-    api_key_env: str = ""
+    api_key_env: Variable = ""
     model: str = ""
     system_prompt: str = ""
     temperature: float = Field(default=0.7, ge=0, le=2)
     max_tokens: int = Field(default=1_000, ge=1, le=100_000)
-    stall_seconds: float = Field(default=60.0, gt=0)
-    total_seconds: float = Field(default=600.0, gt=0)
+    stall_seconds: float = Field(default=60.0, gt=0, le=DAY_S)
+    total_seconds: float = Field(default=600.0, gt=0, le=DAY_S)
 
-    @field_validator("api_key_env")
+    @field_validator("name")
     @classmethod
-    def _names_a_variable(cls, value: str) -> str:
-        if value and not _VARIABLE.fullmatch(value):
-            raise ValueError(
-                "must be the name of an environment variable such as OPENAI_API_KEY, not the key itself; "
-                "set the variable and write its name here"
-            )
+    def _can_be_seen(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("must hold more than spaces")
         return value
 
     @field_validator("base_url")
@@ -74,6 +73,9 @@ class StyleParams(Section):
             raise ValueError("must begin with http:// or https:// and name a server, e.g. http://127.0.0.1:11434/v1")
         if parts.username or parts.password:
             raise ValueError("must not contain a user name or password; put the key into a variable (api_key_env)")
+        host_of(parts.hostname)
+        if parts.port == 0:
+            raise ValueError("must have a port from 1 to 65535, or none")
         return value.rstrip("/")
 
     @model_validator(mode="after")
@@ -134,25 +136,39 @@ class StoreParams(Section):
         How long a vote can be withdrawn.
     """
 
-    url: str = "sqlite:///votes.sqlite"
-    password_env: str = ""
+    url: str = Field(default="sqlite:///votes.sqlite", min_length=1)
+    password_env: Variable = ""
     undo_seconds: float = Field(default=10.0, ge=0, le=300)
 
     @property
     def password(self) -> str:
-        """The database password, "" where none is named or the variable is not set."""
-        return environ.get(self.password_env, "") if self.password_env else ""
+        """The database password, "" where no variable is named.
+
+        Raises
+        ------
+        UserError
+            When the variable that is named is not set.
+        """
+        if self.password_env and self.password_env not in environ:
+            raise UserError(
+                f"dashboard.store.password_env: the variable {self.password_env} is not set; set it to the database's "
+                "password, or leave the key empty."
+            )
+        return environ.get(self.password_env, "")
 
 
 class LimitParams(Section):
-    """What one session, and the server as a whole, may ask for.
+    """What one person, and the server as a whole, may ask for.
 
     Attributes
     ----------
     question_characters : int
         Longest question.
     questions_per_minute, questions_per_hour, votes_per_minute : int
-        Per session, counted over the last minute or hour.
+        Per person, counted over the last minute or hour.
+    people_per_address : int
+        Without accounts a person is a cookie, which anybody can drop; so all that come from one address together may
+        ask for this many times as much as one.
     answers_at_once : int
         Answers being written at the same time, over all sessions; further questions wait their turn.
     answer_characters : int
@@ -161,53 +177,14 @@ class LimitParams(Section):
         Largest file of battles that can be loaded.
     """
 
-    question_characters: int = Field(default=8_000, ge=1)
-    questions_per_minute: int = Field(default=6, ge=1)
-    questions_per_hour: int = Field(default=120, ge=1)
-    votes_per_minute: int = Field(default=60, ge=1)
-    answers_at_once: int = Field(default=40, ge=2)
-    answer_characters: int = Field(default=100_000, ge=1_000)
-    file_megabytes: int = Field(default=200, ge=1)
-
-
-class ServerParams(Section):
-    """Who can reach the page.
-
-    Attributes
-    ----------
-    address : str
-        Where to listen; `127.0.0.1` is this computer only, `0.0.0.0` every network it is on.
-    port : int
-        TCP port; 0 takes a free one.
-    origins : tuple of str
-        Further `host:port` under which browsers may open the page, e.g. behind a proxy.
-    accounts : str
-        A JSON file `{"user": "password"}`; empty for no passwords.
-    oauth_provider : str
-        One of Panel's providers (`github`, `google`, `azure`, …); empty for none.
-    oauth_key_env, oauth_secret_env, cookie_secret_env : str
-        Names of environment variables with the OAuth client's key and secret and with the secret that signs cookies.
-    secret_file : str
-        Where the secret that signs cookies is kept if no variable holds it; made when first needed.
-    """
-
-    address: str = "127.0.0.1"
-    port: int = Field(default=5006, ge=0, le=65_535)
-    origins: tuple[str, ...] = ()
-    accounts: str = ""
-    oauth_provider: str = ""
-    oauth_key_env: str = ""
-    oauth_secret_env: str = ""
-    cookie_secret_env: str = ""
-    secret_file: str = "votes.secret"
-
-    @model_validator(mode="after")
-    def _one_way_in(self) -> "ServerParams":
-        if self.accounts and self.oauth_provider:
-            raise ValueError("accounts and oauth_provider are both set: take one of them")
-        if self.oauth_provider and not (self.oauth_key_env and self.oauth_secret_env):
-            raise ValueError("oauth_provider needs oauth_key_env and oauth_secret_env, the names of two variables")
-        return self
+    question_characters: int = Field(default=8_000, ge=1, le=10_000_000)
+    questions_per_minute: int = Field(default=6, ge=1, le=1_000_000)
+    questions_per_hour: int = Field(default=120, ge=1, le=1_000_000)
+    votes_per_minute: int = Field(default=60, ge=1, le=1_000_000)
+    people_per_address: int = Field(default=5, ge=1, le=1_000)
+    answers_at_once: int = Field(default=40, ge=2, le=10_000)
+    answer_characters: int = Field(default=100_000, ge=1_000, le=100_000_000)
+    file_megabytes: int = Field(default=200, ge=1, le=100_000)
 
 
 class DashboardParams(Section):
@@ -219,8 +196,11 @@ class DashboardParams(Section):
         `auto` follows the browser; `en` and `zh-Hant` fix it.
     judges : str
         Folder below which saved judges are looked for.
+    judge : str
+        The folder of the judge that is used from the start, or its name below `judges`. Empty takes the one last chosen
+        on the page, or the newest one trained on real votes if that is newer still.
     starter : bool
-        Whether the judge that comes with the install is offered too, and used where none is saved.
+        Whether the judge that comes with the install is offered too, and used where there is no other.
     files : str
         Folder whose battle files people may open and vote on; empty for none.
     find_ollama : bool
@@ -231,15 +211,17 @@ class DashboardParams(Section):
     """
 
     language: Literal["auto", "en", "zh-Hant"] = "auto"
-    judges: str = "runs"
+    judges: PathText = "runs"
+    judge: OptionalPathText = ""
     starter: bool = True
-    files: str = ""
+    files: OptionalPathText = ""
     find_ollama: bool = True
     leave_out_named: bool = True
     styles: StylesParams = StylesParams()
     store: StoreParams = StoreParams()
     limits: LimitParams = LimitParams()
     server: ServerParams = ServerParams()
+    accounts: AccountsParams = AccountsParams()
 
 
 def parse_dashboard(content: Mapping[str, Any], origin: str = "params.yaml") -> DashboardParams:
@@ -260,10 +242,5 @@ def parse_dashboard(content: Mapping[str, Any], origin: str = "params.yaml") -> 
     try:
         return DashboardParams.model_validate(content)
     except ValidationError as fault:
-        first = fault.errors(include_url=False)[0]
-        key = ".".join(["dashboard", *(str(part) for part in first["loc"])])
-        if first["type"] == "extra_forbidden":
-            raise UserError(f"{origin}: the key {key} is unknown; remove it or correct its name.") from None
-        wish = first["msg"].removeprefix("Value error, ")
-        found = "" if re.search("key|secret|password|url", key) else f" is {first['input']!r:.80};"
-        raise UserError(f"{origin}: {key}{found} {wish[:1].lower()}{wish[1:]}.") from None
+        names = [name for name, _ in key_names(DashboardParams, "dashboard.")]
+        raise UserError(fault_sentence(fault, origin, names, "dashboard.")) from None

@@ -15,6 +15,7 @@ from dashboard.params import DashboardParams, parse_dashboard
 from dashboard.rendering.drawings import drawings
 from dashboard.secret import kept_secret
 from dashboard.store import VoteStore
+from pipelines.errors import UserError
 from stacker.params import Params, read_params
 from stacker.starter import starter_folder
 
@@ -37,11 +38,13 @@ class Services:
     Raises
     ------
     UserError
-        When the vote store cannot be opened.
+        When the vote store cannot be opened, or a folder that is named is not there.
     """
 
     def __init__(self, params: DashboardParams, whole: Params | None = None) -> None:
         self.params = params
+        for key in ("judges", "files"):
+            _check_folder(f"dashboard.{key}", getattr(params, key), needed=key == "files")
         store = params.store
         self.store = VoteStore.open(store.url, password=store.password, undo_seconds=store.undo_seconds)
         self.judges = JudgeService(Path(params.judges), starter_folder() if params.starter else None)
@@ -76,6 +79,13 @@ class Services:
         self.learning.close()
         self.judges.close()
         self.store.close()
+
+
+def _check_folder(key: str, folder: str, needed: bool) -> None:
+    path = Path(folder)
+    if folder and (path.exists() or needed) and not path.is_dir():
+        what = "is no folder" if path.exists() else "is not there"
+        raise UserError(f"{key} {folder}: {what}; name a folder.")
 
 
 def open_services(path: Path, overrides: Sequence[str] = ()) -> Services:

@@ -271,6 +271,12 @@ def test_many_processes_may_open_a_new_store_together(store_url: str) -> None:
     [
         ("votes.sqlite", "no database address"),
         ("mysql://x/y", "cannot be a mysql"),
+        ("sqlite:///:memory:", "as memory forgets"),
+        ("sqlite:///votes.sqlite?timeout=x", "without host and options"),
+        ("sqlite://host/votes.sqlite", "without host and options"),
+        ("sqlite+foo:///votes.sqlite", "names the driver foo"),
+        ("postgresql+asyncpg://x/y", "names the driver asyncpg"),
+        ("postgresql://me@host:port/votes", "no database address"),
         ("sqlite://", "memory forgets"),
         ("sqlite:////proc/none/votes.sqlite", "did not do it"),
         ("postgresql://u:geheim@127.0.0.1:1/x", "127.0.0.1"),
