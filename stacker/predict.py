@@ -19,6 +19,7 @@ from pipelines.reading import iter_battles
 from pipelines.records import IDS, missing_columns
 from stacker.console import Screen, run_command
 from stacker.parts import Parts, kept_parts, writing
+from stacker.provenance import read_provenance
 from stacker.starter import starter_folder
 from stacker.verdict_files import ARENA, COLUMNS, KAGGLE, join_parts, suffix_of, verdict_rows, write_part
 
@@ -165,6 +166,7 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
     if options.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # for learners that choose by themselves; torch is not loaded yet
     judge = Judge.load(folder, device=options.device)
+    screen.note(f"{folder}: {read_provenance(folder)}.")
     total = sum(_rows_of(path) for path in inputs)
     stamp = _stamp(folder, inputs, options)
     work = _Work(judge, options, suffix, total, options.threads or usable_cores())

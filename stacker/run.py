@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from stacker.learners.transformer.learner import TransformerLearner
 from stacker.level0 import Level0, level0, members, stack_learners
 from stacker.params import Params, described_keys, dump_params, read_params
 from stacker.prepare import Prepared, prepare
+from stacker.provenance import KEY, trained_on
 from stacker.report import write_report
 from stacker.reporting.analysis import analyse
 from stacker.run_folder import RunFolder
@@ -137,6 +139,7 @@ def _about(params: Params, prepared: Prepared) -> dict[str, Any]:
         "battles": len(prepared.battles),
         "prior": baselines.class_prior(prepared.fit.outcome, prepared.fit.weight).tolist(),
         "sources": prepared.battles["source"].value_counts().sort_index().to_dict(),
+        KEY: trained_on(prepared.loaded.bayes_log_loss is not None, datetime.now(UTC).date().isoformat()),
         "seed": params.run.seed,
         "versions": versions(),
     }

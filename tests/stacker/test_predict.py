@@ -221,6 +221,7 @@ def test_the_command_line(judge, tmp_path, capsys):
     predict.main([*arguments, "--cache", str(tmp_path / "cache"), "--threads", "1", "--device", "cpu"])
     told = capsys.readouterr().out
     assert "Verdicts on 7 battles: " in told and "Set aside: 1 rows" in told
+    assert told.startswith(f"{judge}: trained on ") and "of unknown origin" in told.splitlines()[0]
     assert pd.read_parquet(tmp_path / "out.parquet").shape == (7, 7)
     assert list((tmp_path / "cache" / "blocks").glob("surface-*.sqlite"))
 

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from stacker import run as run_module
 from stacker.judge import Judge
 from stacker.learners.base import FLIP
 from stacker.params import dump_params, read_params
+from stacker.provenance import read_provenance
 from stacker.run_folder import RunFolder
 
 NAMES = ["lightgbm", "xgboost", "linear", "sparse"]
@@ -39,6 +41,12 @@ def test_a_run_writes_all_that_it_names(done):
     folds = pd.read_parquet(folder.folds)
     assert sorted(folds["fold"].unique()) == [0, 1, 2]
     assert not [path for path in folder.path.rglob("*") if path.suffix in (".part", ".old", ".pkl", ".joblib")]
+
+
+def test_the_judge_says_that_it_was_trained_on_made_up_battles(done):
+    found = read_provenance(RunFolder(done[0].run.folder).judge)
+    assert (found.kind, found.battles, found.sources) == ("built-in", 60, {"built-in": 60})
+    assert date.today() - date.fromisoformat(found.date) <= timedelta(days=1)
 
 
 def test_results_score_everything_alike(done):

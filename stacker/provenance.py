@@ -1,0 +1,98 @@
+"""What a judge was trained on: votes of which sources, how many and when, or battles that were made up."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pipelines.sample import SOURCE
+
+Kind = Literal["votes", "built-in", "unknown"]
+KEY = "trained_on"
+"""In `about` of judge.json, which also has `battles` and `sources`."""
+_NAMED = 2
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a judge was trained on.
+
+    Attributes
+    ----------
+    kind : str
+        `votes` of people; `built-in`, the made-up battles that teach nothing about real answers; or `unknown`.
+    battles : int or None
+        How many.
+    sources : dict of str to int
+        How many of each source, the largest first; empty where they are not known.
+    date : str
+        The day on which it was trained (ISO, UTC), "" where it is not known.
+    """
+
+    kind: Kind = "unknown"
+    battles: int | None = None
+    sources: dict[str, int] = field(default_factory=dict)
+    date: str = ""
+
+    def named_sources(self, most: int = _NAMED) -> tuple[list[str], int]:
+        """Return the names of the largest sources, and how many more there are."""
+        names = list(self.sources)
+        return names[:most], max(len(names) - most, 0)
+
+    def __str__(self) -> str:
+        count = "an unknown number of" if self.battles is None else f"{self.battles:,}"
+        if self.kind == "built-in":
+            return f"trained on {count} built-in battles, which are made up and teach nothing about real answers"
+        if self.kind == "unknown":
+            return f"trained on {count} battles of unknown origin"
+        names, more = self.named_sources()
+        named = f" ({', '.join(names)}{f' and {more} more' if more else ''})" if names else ""
+        return f"trained on {count} votes{named}"
+
+
+def trained_on(made_up: bool, date: str) -> dict[str, str]:
+    """Return what a run writes into `about` under `KEY`, beside `battles` and `sources`."""
+    return {"kind": "built-in" if made_up else "votes", "date": date}
+
+
+def read_provenance(judge: Path) -> Provenance:
+    """Return what a saved judge was trained on, as far as its folder, or results.json beside it, says so.
+
+    Folders of before it was written down are told by their sources, and by whether the best possible loss was known,
+    as it is of built-in battles alone. What cannot be read is unknown.
+    """
+    about = _mapping(_read(judge / "judge.json").get("about"))
+    results = _read(judge.parent / "results.json")
+    counts = {str(name): count for name, count in _mapping(about.get("sources")).items() if _is_count(count)}
+    sources = dict(sorted(counts.items(), key=lambda each: (-each[1], each[0])))
+    battles = next((each for each in (about.get("battles"), results.get("battles")) if _is_count(each)), None)
+    written = _mapping(about.get(KEY))
+    known: dict[Any, Kind] = {"votes": "votes", "built-in": "built-in"}
+    kind, date = written.get("kind"), written.get("date")
+    told = known[kind] if isinstance(kind, str) and kind in known else _told(sources, results)
+    return Provenance(told, battles, sources, date if isinstance(date, str) else "")
+
+
+def _told(sources: Mapping[str, int], results: Mapping[str, Any]) -> Kind:
+    best = results.get("bayes_log_loss", "")
+    if set(sources) == {SOURCE}:  # also the name of somebody's file built-in.csv, of which no best loss is known
+        return "votes" if best is None else "built-in"
+    if not sources:
+        return "unknown" if best == "" else "votes" if best is None else "built-in"
+    return "votes"
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        return _mapping(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, RecursionError):
+        return {}
+
+
+def _mapping(content: Any) -> Mapping[str, Any]:
+    return content if isinstance(content, dict) else {}
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
