@@ -4,12 +4,14 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from dashboard.judge_choice import first_choices, named_judge, remember_choice
 from dashboard.saved_runs import SavedRun, saved_runs
 from pipelines.errors import UserError
+from stacker.provenance import Provenance
 
 if TYPE_CHECKING:
     from stacker.explanation import Explanation
@@ -37,11 +39,14 @@ class LoadedJudge:
         Name and the first digits of its files' hash: what is stored with each verdict.
     judge : Judge
         The judge itself.
+    provenance : Provenance
+        What it was trained on.
     """
 
     run: SavedRun
     version: str
     judge: "Judge"
+    provenance: Provenance = field(default_factory=Provenance)
 
 
 class JudgeService:
@@ -50,9 +55,11 @@ class JudgeService:
     Parameters
     ----------
     folder : Path
-        Below it saved judges are looked for; the newest is used first, but none that is offered only.
+        Below it saved judges are looked for; see `dashboard.judge_choice` for which is used first.
     starter : Path or None
-        A judge that is used where `folder` holds none.
+        The judge that comes with the install, where it is offered.
+    named : str
+        The judge that is used from the start, whatever else there is; "" for none.
 
     Attributes
     ----------
@@ -60,12 +67,19 @@ class JudgeService:
         `none` (nothing saved), `loading`, `ready` or `failed`; then `fault` says why.
     fault : str
         One sentence of the judge's own, in English.
+
+    Raises
+    ------
+    UserError
+        When there is no judge of the name.
     """
 
-    def __init__(self, folder: Path, starter: Path | None = None) -> None:
+    def __init__(self, folder: Path, starter: Path | None = None, named: str = "") -> None:
         self.folder, self.starter = folder, starter
+        self._named = named_judge(named, folder, starter) if named else None
         self.state: State = "none"
         self.fault = ""
+        self._followers: list[Callable[[], None]] = []
         self._loaded: LoadedJudge | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="judge")
 
@@ -80,19 +94,24 @@ class JudgeService:
         return found + (saved_runs(self.starter) if self.starter is not None else [])
 
     def start(self) -> None:
-        """Begin to load the newest judge, without waiting for it."""
+        """Begin to load the first judge, without waiting for it."""
         self.state = "loading"
         self._thread.submit(self._start)
 
+    def follow(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call `changed`, from any thread, whenever another judge is used or one cannot be; return what ends that."""
+        self._followers.append(changed)
+        return lambda: self._followers.remove(changed)
+
     async def use(self, run: SavedRun) -> LoadedJudge:
-        """Load a saved judge and use it from now on, for all people.
+        """Load a saved judge and use it from now on, for all people, also after the next start.
 
         Raises
         ------
         UserError
             When it cannot be loaded; the one in use stays.
         """
-        return await asyncio.wrap_future(self._thread.submit(self._load, run))
+        return await asyncio.wrap_future(self._thread.submit(self._choose, run))
 
     async def ready(self) -> bool:
         """Wait until a judge that is being loaded is there, and return whether there is one."""
@@ -132,14 +151,25 @@ class JudgeService:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _start(self) -> None:
-        runs = [run for run in self.runs() if not run.offered]
+        runs = first_choices(self.folder, self.starter) if self._named is None else [self._named]
         if not runs:
             self.state = "none"
+            self._tell()
             return
         try:
             self._load(runs[0])
         except UserError as fault:
             self.state, self.fault = "failed", str(fault)
+            self._tell()
+
+    def _choose(self, run: SavedRun) -> LoadedJudge:
+        loaded = self._load(run)
+        remember_choice(self.folder, run)
+        return loaded
+
+    def _tell(self) -> None:
+        for changed in list(self._followers):
+            changed()
 
     def _load(self, run: SavedRun) -> LoadedJudge:
         from stacker.judge import Judge
@@ -148,8 +178,9 @@ class JudgeService:
         judge.compare(*_WARM)  # the first verdict of a process loads libraries and takes seconds
         if judge.baseline is not None:
             judge.explain(*_WARM)
-        self._loaded = LoadedJudge(run, f"{run.name}@{_digest(run.judge)}", judge)
+        self._loaded = LoadedJudge(run, f"{run.name}@{_digest(run.judge)}", judge, run.provenance())
         self.state, self.fault = "ready", ""
+        self._tell()
         return self._loaded
 
     def _compare(

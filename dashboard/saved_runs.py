@@ -10,6 +10,7 @@ import pandas as pd
 
 from pipelines.errors import UserError
 from stacker.learners.base import Learner
+from stacker.provenance import Provenance, read_provenance
 
 JUDGE_FILE = "judge.json"
 LEARNED_FILE = "learned.json"
@@ -54,6 +55,10 @@ class SavedRun:
     def about(self) -> dict[str, Any]:
         """Return `judge.json`: format, features, encoder, learners, pool, and `about`."""
         return _json(self.judge / JUDGE_FILE) or {}
+
+    def provenance(self) -> Provenance:
+        """Return what the judge was trained on, as far as its files say so."""
+        return read_provenance(self.judge)
 
     def learned(self) -> dict[str, Any] | None:
         """Return what is written of a judge that learnt from votes of the dashboard; None for any other.

@@ -1,6 +1,5 @@
 """What all people of one process share: the parameters, the vote store, the judge, the limits."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache
 from os import environ
@@ -9,7 +8,7 @@ from threading import Lock, Thread
 
 from dashboard.judge_service import JudgeService
 from dashboard.learning.service import LearningService
-from dashboard.limits import AnswerSlots, SessionLimits
+from dashboard.limits import AnswerSlots, Limits
 from dashboard.offers import Offers
 from dashboard.params import DashboardParams, parse_dashboard
 from dashboard.rendering.drawings import drawings
@@ -21,8 +20,6 @@ from stacker.starter import starter_folder
 
 PARAMS_VARIABLE = "DASHBOARD_PARAMS"
 """Environment variable with the path of params.yaml, for `panel serve dashboard`."""
-MOST_SESSIONS = 10_000
-"""Sessions whose limits are remembered; the longest unseen are forgotten first."""
 
 
 class Services:
@@ -38,21 +35,21 @@ class Services:
     Raises
     ------
     UserError
-        When the vote store cannot be opened, or a folder that is named is not there.
+        When the vote store cannot be opened, or a folder or judge that is named is not there.
     """
 
     def __init__(self, params: DashboardParams, whole: Params | None = None) -> None:
         self.params = params
         for key in ("judges", "files"):
             _check_folder(f"dashboard.{key}", getattr(params, key), needed=key == "files")
+        self.judges = JudgeService(Path(params.judges), starter_folder() if params.starter else None, params.judge)
         store = params.store
         self.store = VoteStore.open(store.url, password=store.password, undo_seconds=store.undo_seconds)
-        self.judges = JudgeService(Path(params.judges), starter_folder() if params.starter else None)
         self.learning = LearningService(whole or Params(), self.store, self.judges, params.leave_out_named)
         self.slots = AnswerSlots(params.limits.answers_at_once)
         self.offers = Offers()
         self._secret = b""
-        self._limits: OrderedDict[str, SessionLimits] = OrderedDict()
+        self.limits = Limits(params.limits)
 
     def start(self) -> None:
         """Load the judge and what drawing texts and the generators need, without waiting for them."""
@@ -60,14 +57,6 @@ class Services:
         self.judges.start()
         for kind in {style.generator for style in (self.params.styles.a, self.params.styles.b)} & _WARM.keys():
             Thread(target=_WARM[kind], daemon=True).start()
-
-    def limits_of(self, session: str) -> SessionLimits:
-        """Return the counts of a session: the same object for all its tabs, also after a reload."""
-        found = self._limits.setdefault(session, SessionLimits(self.params.limits))
-        self._limits.move_to_end(session)
-        while len(self._limits) > MOST_SESSIONS:
-            self._limits.popitem(last=False)
-        return found
 
     def secret(self) -> bytes:
         """Return what signs the cookies of people with accounts and makes their pseudonyms; its file is read once."""

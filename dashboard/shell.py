@@ -1,8 +1,6 @@
 """The page as a whole for one tab of one person: the bar, and the pages that come into view."""
 
-import hashlib
 import logging
-import re
 from importlib import import_module
 from typing import Any
 
@@ -10,11 +8,12 @@ import panel as pn
 
 from dashboard.components import TopBar
 from dashboard.concurrency import Tasks
+from dashboard.judge_line import judge_line
 from dashboard.pages.base import Context, Page
 from dashboard.pages.cards_look import card_pane
-from dashboard.records import new_session, pseudonym
 from dashboard.services import Services
 from dashboard.texts import LANGUAGES, Language, Texts, best_language
+from dashboard.visitor import visitor
 
 PAGES = {
     "ask": "dashboard.pages.ask:AskPage",
@@ -23,7 +22,6 @@ PAGES = {
     "model": "dashboard.pages.model:ModelPage",
 }
 """The menu: a page's name, and where its class is. Adding a page is a file, its texts, and a line here."""
-_TOKEN = re.compile("[0-9a-f]{16,64}")
 _log = logging.getLogger(__name__)
 
 
@@ -38,11 +36,9 @@ class Shell:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        user = pn.state.user or ""
-        token = pn.state.cookies.get("person", "")
-        token = token if _TOKEN.fullmatch(token) else new_session()
-        self.session = pseudonym(user, services.secret()) if user else session_of(token)
+        self.visitor = visitor(services)
         self.memory: dict[str, Any] = {}
+        self._document = pn.state.curdoc
         self._pages: dict[str, tuple[Page, Tasks]] = {}
         self._notes = {name: card_pane(visible=False) for name in PAGES}
         # without gaps: as long as nothing in it is visible, a place has no height, by which the browser knows
@@ -53,12 +49,13 @@ class Shell:
             languages=[[code, name] for code, name in LANGUAGES.items()],
             language=self.say.language,
             active="ask",
-            session="" if user else token,
-            user=user,
+            session=self.visitor.token,
+            user=self.visitor.user,
             sizing_mode="stretch_width",
             margin=0,
         )
         self._word()
+        self._unfollow = services.judges.follow(self._judge_changed)
         self.bar.param.watch(lambda event: self.open(event.new), "active")
         self.bar.param.watch(self._language_chosen, "language")
         self.open("ask")
@@ -80,6 +77,7 @@ class Shell:
 
     def close(self) -> None:
         """End what runs for this tab."""
+        self._unfollow()
         self._end_pages()
         one = self.memory.get("ask", {}).get("round")
         if one is not None:
@@ -113,8 +111,9 @@ class Shell:
             judges=self.services.judges,
             learning=self.services.learning,
             say=self.say,
-            session=self.session,
-            limits=self.services.limits_of(self.session),
+            session=self.visitor.session,
+            admin=self.visitor.admin,
+            limits=self.services.limits.of(self.visitor.session, self.visitor.address),
             slots=self.services.slots,
             zone=self.bar.zone,
             memory=self.memory,
@@ -134,7 +133,20 @@ class Shell:
             place.objects = [self._notes[name]]
         self.open(self.bar.active)
 
+    def _judge_changed(self) -> None:
+        """Say which judge is in use now; called from any thread."""
+        document = self._document
+        if document is None or document.session_context is None:
+            self._say_judge()
+        elif not document.session_context.destroyed:
+            document.add_next_tick_callback(self._say_judge)
+
+    def _say_judge(self) -> None:
+        line, warns = judge_line(self.services.judges, self.say)
+        self.bar.param.update(judge=line, judge_warns=warns)
+
     def _word(self) -> None:
+        self._say_judge()
         words = {key: self.say(f"shell.{key}") for key in ("menu", "theme", "leave", "lost", "opening")}
         titles = [[name, self.say(f"{name}.title")] for name in PAGES if f"{name}.title" in self.say]
         self.bar.param.update(brand=self.say("shell.brand"), words=words, pages=titles)
@@ -162,8 +174,3 @@ class _Broken:
 
     def closed(self) -> None:
         pass
-
-
-def session_of(token: str) -> str:
-    """Return the pseudonym for a cookie's token; from the pseudonym, which stands in exports, nobody gets the token."""
-    return hashlib.sha256(f"person {token}".encode()).hexdigest()[:16]

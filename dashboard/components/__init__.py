@@ -26,10 +26,14 @@ class TopBar(JSComponent):
         Those to choose from; `language` is the present one.
     session : str
         The pseudonym to keep in a cookie; "" for a person with an account, whose name is `user`.
+    judge, judge_warns : str, bool
+        The line on the judge in use, and whether it is a warning.
     zone : str
         The browser's time zone.
     """
 
+    judge = param.String()
+    judge_warns = param.Boolean()
     brand = param.String()
     pages = param.List()
     active = param.String()

@@ -6,7 +6,9 @@ export function render({ model, el }) {
   const lost = document.createElement("div"), sentence = document.createElement("p");
   lost.className = "lost"; lost.hidden = true; lost.setAttribute("role", "alert");
   lost.append(sentence);
-  el.append(bar, lost);
+  const judge = document.createElement("p");
+  judge.setAttribute("role", "status");
+  el.append(bar, lost, judge);
 
   const remembered = () => { try { return localStorage.getItem("theme"); } catch { return null; } };
   const remember = theme => { try { localStorage.setItem("theme", theme); } catch { /* private window */ } };
@@ -37,6 +39,8 @@ export function render({ model, el }) {
     const words = model.words;
     sentence.textContent = words.lost;
     document.querySelector("#opening p").textContent = words.opening;
+    judge.textContent = model.judge;
+    judge.className = model.judge_warns ? "judge warns" : "judge";
     bar.replaceChildren();
     const brand = document.createElement("a");
     brand.className = "brand";
@@ -101,7 +105,7 @@ export function render({ model, el }) {
   model.zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
   wished();
   addEventListener("hashchange", wished);
-  model.on(["pages", "language", "brand", "words"], draw);
+  model.on(["pages", "language", "brand", "words", "judge", "judge_warns"], draw);
   model.on("active", moved);
   model.on("remove", () => removeEventListener("hashchange", wished));
   for (const page of globalThis.Bokeh?.documents ?? []) {

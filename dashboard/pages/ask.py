@@ -69,7 +69,6 @@ class AskPage:
             sizing_mode="stretch_width",
             margin=0,
         )
-        self.state = _pane(PARTS)
         self.question = _pane(PARTS)
         self.comparison = _pane(COMPARISON)
         self.comparison.visible = False
@@ -88,7 +87,7 @@ class AskPage:
         self.composer.param.watch(self._asked, "sent")
         self.composer.param.watch(self._sourced, "source")
         self.bar.param.watch(self._pressed, "press")
-        start = _stack(self.hero, self.composer, self.state, css="start")
+        start = _stack(self.hero, self.composer, css="start")
         answers = _stack(*self.columns.views.values(), css="answers")
         battle = _stack(self.question, self.comparison, answers, _stack(self.bar, css="sticky"), css="battle")
         self.start, self.battle = start, battle
@@ -98,8 +97,7 @@ class AskPage:
         return _stack(start, battle, css="ask")
 
     def opened(self) -> None:
-        """Say how the judge stands, and look for a local Ollama."""
-        self.tasks.start(self._tell_judge())
+        """Look for a local Ollama."""
         if self.context.params.find_ollama and self._recorded():
             self.tasks.start(self._look_for_ollama())
 
@@ -168,7 +166,6 @@ class AskPage:
             self.composer.param.update(notice="", cleared=self.composer.cleared + 1)
             self._show()
             self.composer.focused += 1
-        self.tasks.start(self._tell_judge())
 
     def _follow(self, one: Round) -> None:
         one.on_stage = self._stage_changed
@@ -225,24 +222,6 @@ class AskPage:
             f"<summary>{escape(say('ask.set_up'))}</summary><p>{escape(say('ask.set_up_text'))}</p>"
             f"<pre>{escape(SET_UP)}</pre></details></div></div>"
         )
-
-    async def _tell_judge(self) -> None:
-        self.state.object = self._judge_line()
-        if self.context.judges.state == "loading":
-            await self.context.judges.ready()
-            self.state.object = self._judge_line()
-
-    def _judge_line(self) -> str:
-        judges, say = self.context.judges, self.say
-        if judges.state == "loading":
-            line = escape(say("ask.judge_loading"))
-        elif judges.current is not None:
-            line = escape(say("ask.judge_ready", name=judges.current.run.name))
-        elif judges.state == "failed":
-            line = escape(say("ask.judge_failed_to_load", reason=judges.fault))
-        else:
-            line = f"{escape(say('ask.no_judge'))} <code>python -m stacker.run params.yaml</code>"
-        return f'<div class="state"><p>{line}</p></div>'
 
     def _recorded(self) -> bool:
         return self.context.params.styles.a.generator == RECORDED

@@ -60,6 +60,9 @@ class Context:
         `say("history.title")`, `say("history.judged", count=3)`; also `say.language` and `say.language_name(code)`.
     session : str
         The person's pseudonym: the same after a reload (a cookie, or the account's).
+    admin : bool
+        Whether this person may switch the judge, start and stop the learning, and export everybody's votes. Whatever a
+        browser sends, a page does none of it for others, and tells them why.
     limits : SessionLimits
         Counts this person's questions and votes; `limits.vote()` raises `LimitReached`.
     slots : AnswerSlots
@@ -91,6 +94,7 @@ class Context:
     learning: "LearningService | None" = None
     tasks: Tasks = field(default_factory=Tasks)
     offers: Offers = field(default_factory=Offers)
+    admin: bool = True
 
 
 class Page(Protocol):

@@ -51,7 +51,7 @@ class HistoryPage:
         self.tasks, self.offers = context.tasks, context.offers
         self._offered = ""
         self.language_name = context.say.language_name
-        self.leave_out_named = context.params.leave_out_named
+        self.leave_out_named, self.admin = context.params.leave_out_named, context.admin
         self.votes = self.shown = pd.DataFrame()
         self._showing: asyncio.Task[None] | None = None
         self._opening: asyncio.Task[None] | None = None
@@ -152,8 +152,13 @@ class HistoryPage:
         return Shown(votes, rows, sorted_rows(rows, sorting), sorting, made)
 
     def _kept(self, votes: pd.DataFrame) -> pd.DataFrame:
-        """Return the votes that are ranked and exported."""
+        """Return the votes that are ranked."""
         return neutral_only(votes) if self.leave_out_named else votes
+
+    def _exported(self) -> pd.DataFrame:
+        """Return the votes that go into a file: those that are shown and ranked, of others only for an admin."""
+        kept = self._kept(self.shown)
+        return kept if self.admin or kept.empty else kept[kept["session"] == self.session]
 
     def _rows(self, votes: pd.DataFrame) -> pd.DataFrame:
         say = self.say
@@ -174,7 +179,7 @@ class HistoryPage:
 
     def _pieces(self, kind: str) -> Iterator[bytes]:
         """Begin to make a file of what is shown at this moment."""
-        return exports.in_pieces(kind, self._kept(self.shown))
+        return exports.in_pieces(kind, self._exported())
 
     def _links(self) -> str:
         """Offer the exports, and return their links."""
@@ -199,7 +204,11 @@ class HistoryPage:
                 boxed(say("history.by_style"), card["style"], hint=say("history.by_style_hint")),
             ),
             boxed(say("history.ranking"), self.ranked_by, card["ranking"], hint=say("history.ranking_hint")),
-            boxed(say("history.export"), card_pane(self._links()), hint=say("history.export_hint")),
+            boxed(
+                say("history.export"),
+                card_pane(self._links()),
+                hint=say("history.export_hint") if self.admin else say("admin.export"),
+            ),
         )
 
 

@@ -26,7 +26,7 @@ class LearnCard:
     Parameters
     ----------
     context : Context
-        What its page may use.
+        What its page may use; for who is no admin, nothing is started, stopped or decided.
     learning : LearningService
         Does the work; shared by all people.
     use : async function
@@ -42,7 +42,7 @@ class LearnCard:
         use: Callable[[SavedRun], Awaitable[bool]],
         changed: Callable[[], None],
     ) -> None:
-        self.say, self.judges, self.learning = context.say, context.judges, learning
+        self.say, self.judges, self.learning, self.admin = context.say, context.judges, learning, context.admin
         self._use, self._changed = use, changed
         self._overview: Overview | None = None
         self._tasks = context.tasks
@@ -111,8 +111,8 @@ class LearnCard:
             color="default" if found.last else "primary",
             disabled=False,
         )
-        self.begin.visible, self.stop.visible = found.offered and not runs, runs
-        self.actions.visible = self.begin.visible or runs
+        self.begin.visible, self.stop.visible = self.admin and found.offered and not runs, self.admin and runs
+        self.actions.visible = self.begin.visible or self.stop.visible
         self.going.visible = runs
         if runs:
             self.going.object = results.progress_bar(status, say)
@@ -122,12 +122,14 @@ class LearnCard:
             else say("model.learn.stopped")
             if status.state == "stopped"
             else ""
+            if self.admin
+            else say("admin.learn")
         )
         self._show_outcome(None if runs else found.last)
 
     def _show_outcome(self, last: Learned | None) -> None:
         self.outcome.visible = last is not None
-        self.decision.visible = last is not None and last.decision is None
+        self.decision.visible = self.admin and last is not None and last.decision is None
         if last is None:
             return
         say = self.say
@@ -144,6 +146,8 @@ class LearnCard:
         return self.say("model.learn.in_list", name=last.run.name)
 
     async def _begin(self, _: Any) -> None:
+        if not self.admin:
+            return
         self.begin.disabled = True
         self._say("")
         fault = await _fault_of(self.learning.start)
@@ -154,6 +158,8 @@ class LearnCard:
             self._follow()
 
     async def _stop(self, _: Any) -> None:
+        if not self.admin:
+            return
         self.stop.disabled = True
         await in_thread(self.learning.stop)
         self.stop.disabled = False
@@ -161,7 +167,7 @@ class LearnCard:
 
     async def _take(self, _: Any) -> None:
         last = None if self._overview is None else self._overview.last
-        if last is None:
+        if last is None or not self.admin:
             return
         self.take.disabled = self.keep.disabled = True
         self._say(self.say("model.loading", name=last.run.name))
@@ -172,7 +178,7 @@ class LearnCard:
 
     async def _keep(self, _: Any) -> None:
         last = None if self._overview is None else self._overview.last
-        if last is None:
+        if last is None or not self.admin:
             return
         self.take.disabled = self.keep.disabled = True
         fault = await _fault_of(lambda: decide(last.run, "kept"))

@@ -8,6 +8,7 @@ import pandas as pd
 import panel as pn
 
 from dashboard.concurrency import in_thread
+from dashboard.judge_line import trained
 from dashboard.learning.learned import decide_for
 from dashboard.pages import model_cards as cards
 from dashboard.pages.base import Context
@@ -33,6 +34,7 @@ class ModelPage:
         self.judges, self.say, self.zone = context.judges, context.say, context.zone
         self.context, self.tasks = context, context.tasks
         self.learn: LearnCard | None = None
+        self._made_up: set[Path] = set()
 
     def panel(self) -> pn.viewable.Viewable:
         """Return what is shown."""
@@ -45,6 +47,7 @@ class ModelPage:
             label=say("model.use"), color="primary", align="end", margin=0, css_classes=["use"], stylesheets=[WIDGET]
         )
         self.switch.on_click(self._use)
+        self.switch.visible = self.context.admin
         self.message = card_pane()
         self.panes = {name: card_pane() for name in CARDS}
         self.written_card = card_pane()
@@ -72,7 +75,7 @@ class ModelPage:
         self.tasks.start(self._find())
 
     async def _find(self) -> None:
-        runs = await in_thread(self.judges.runs)
+        runs, self._made_up = await in_thread(self._saved)
         used = self._used()
         options = {self._label(run, used): run for run in runs}
         self.empty.visible = not options
@@ -86,9 +89,17 @@ class ModelPage:
         if before is not None and kept:
             self._chosen()
 
+    def _saved(self) -> tuple[list[SavedRun], set[Path]]:
+        """Return the saved judges, and those of them that were trained on made-up battles."""
+        runs = self.judges.runs()
+        return runs, {run.judge for run in runs if run.provenance().kind == "built-in"}
+
     def _label(self, run: SavedRun, used: Path | None) -> str:
-        name = self._name(run)
-        return f"{name} ({self.say('model.in_use')})" if run.judge == used else name
+        marks = [self.say("model.in_use")] if run.judge == used else []
+        marks += [self.say("model.made_up")] if run.judge in self._made_up else []
+        if not marks:
+            return self._name(run)
+        return self.say("model.marked", name=self._name(run), marks=self.say("judge.between").join(marks))
 
     def _name(self, run: SavedRun) -> str:
         return self.say("model.starter") if run.judge == self.judges.starter else run.name
@@ -98,7 +109,7 @@ class ModelPage:
 
     async def _use(self, _: Any) -> None:
         run: SavedRun | None = self.choice.value
-        if run is not None and not await self._switched(run):
+        if run is not None and self.context.admin and not await self._switched(run):
             self.switch.disabled = False
 
     async def _switched(self, run: SavedRun) -> bool:
@@ -156,7 +167,7 @@ class ModelPage:
         return {
             # a judge without the tables of its run, whose card says how it does, would show empty cards only
             "scores": "yes" if scored or card is None else "",
-            "facts": made(lambda: cards.facts(run.about(), written, say)),
+            "facts": made(lambda: cards.facts(run.about(), trained(run.provenance(), say), written, say)),
             "results": made(lambda: cards.results_table(run.results() or {}, say)),
             "calibration": trouble or cards.calibration_chart(table, say),
             "length": trouble or cards.by_length(table, say),
@@ -177,6 +188,7 @@ class ModelPage:
     def _layout(self) -> tuple[pn.Column, pn.Column]:
         """Return the card of the judge in use, and the cards below the one of learning from votes."""
         say, panes = self.say, self.panes
+        self.message.object = "" if self.context.admin else self._note(say("admin.switch"))
         head = boxed(say("model.facts"), in_line(self.choice, self.switch), self.message, panes["facts"])
         self.scores = stacked(
             boxed(say("model.results"), panes["results"], hint=say("model.results_hint")),

@@ -31,8 +31,8 @@ FEW = 30
 """Battles below which a row stands back."""
 
 
-def facts(about: Mapping[str, Any], written: str, say: Say) -> str:
-    """Return what is known of a judge: battles, sources, encoder, learners with their weights, versions."""
+def facts(about: Mapping[str, Any], trained: str, written: str, say: Say) -> str:
+    """Return what is known of a judge: what it was trained on, encoder, learners with their weights, versions."""
     inner = about.get("about", {})
     encoder = about.get("encoder")
     pool = about.get("pool", {})
@@ -43,7 +43,7 @@ def facts(about: Mapping[str, Any], written: str, say: Say) -> str:
     sources = ", ".join(f"{name} ({count:,})" for name, count in inner.get("sources", {}).items())
     rows = [
         (say("model.written"), written),
-        (say("model.battles"), f"{inner['battles']:,}" if "battles" in inner else ""),
+        (say("model.training"), trained),
         (say("model.sources"), sources),
         (say("model.encoder"), "" if encoder is None else str(encoder.get("name", ""))),
         (say("model.features"), blocks),

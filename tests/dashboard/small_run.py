@@ -38,7 +38,7 @@ def make_run(folder: Path, rows: int = 200) -> Path:
     learner = KINDS["lightgbm"](LightGBMParams(rounds=15, bags=1)).fit(data, fit)
     probabilities = learner.predict_proba(data)
     pool = Pool().fit(probabilities[:, None], outcome, np.ones(rows))
-    about = {"battles": rows, "sources": {"built-in": rows}, "seed": 0, "versions": {"project": "0"}}
+    about = {"battles": rows, "sources": {"people": rows}, "seed": 0, "versions": {"project": "0"}}
     Judge(params, None, [Member("lightgbm", "lightgbm", learner)], pool, about).save(folder / "judge")
     stack = pool.predict_proba(probabilities[:, None])
     predictions = {"lightgbm": probabilities, "stack": stack, "uniform": np.full((rows, 3), 1 / 3)}

@@ -15,7 +15,7 @@ from dashboard.params import DashboardParams, ServerParams, parse_dashboard
 from dashboard.secret import kept_secret
 from dashboard.server import build_server, checked_accounts, server_options
 from dashboard.services import read_dashboard
-from dashboard.shell import session_of
+from dashboard.visitor import session_of
 from pipelines.errors import UserError
 
 ROOT = Path(__file__).parents[2]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.limits import AnswerSlots, LimitReached, SessionLimits
+from dashboard.limits import AnswerSlots, LimitReached, Limits, SessionLimits
 from dashboard.params import LimitParams
 
 
@@ -74,3 +74,53 @@ def test_answers_wait_for_a_free_slot() -> None:
         assert (most, at_once) == (2, 0)
 
     asyncio.run(steps())
+
+
+def test_a_new_cookie_brings_no_new_questions_beyond_what_an_address_may_ask() -> None:
+    clock = Clock()
+    limits = Limits(LimitParams(questions_per_minute=2, people_per_address=3), clock)
+    for number in range(6):
+        limits.of(f"cookie {number}", "198.51.100.1").question("why?")
+    with pytest.raises(LimitReached) as reached:
+        limits.of("another cookie", "198.51.100.1").question("why?")
+    assert (reached.value.code, reached.value.details["most"]) == ("address_questions", 6)
+    limits.of("another cookie", "198.51.100.2").question("why?")
+    clock.now = 61
+    limits.of("another cookie", "198.51.100.1").question("why?")
+
+
+def test_one_person_has_her_own_bound_wherever_she_comes_from_and_what_is_refused_counts_nowhere() -> None:
+    limits = Limits(LimitParams(votes_per_minute=2, people_per_address=2), Clock())
+    person = limits.of("ada", "198.51.100.1")
+    person.vote()
+    limits.of("ada", "198.51.100.2").vote()
+    for address in ("198.51.100.1", "198.51.100.3"):
+        for _ in range(9):
+            with pytest.raises(LimitReached) as reached:
+                limits.of("ada", address).vote()
+            assert reached.value.code == "votes"
+    for number in range(3):  # of four at this address one was hers
+        limits.of(f"other {number}", "198.51.100.1").vote()
+
+
+def test_an_account_is_counted_by_itself_alone() -> None:
+    limits = Limits(LimitParams(votes_per_minute=1, people_per_address=1), Clock())
+    for number in range(20):
+        limits.of(f"account {number}").vote()
+
+
+def test_counts_take_no_more_room_the_longer_the_server_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    limits = Limits(LimitParams(), clock)
+    monkeypatch.setattr("dashboard.limits.MOST_REMEMBERED", 50)
+    for number in range(500):
+        limits.of(f"cookie {number}", f"address {number}").vote()
+    assert (len(limits._persons), len(limits._addresses)) == (50, 50)
+    clock.now = 7200
+    limits.of("cookie", "address").vote()
+    assert (len(limits._persons), len(limits._addresses)) == (1, 1)
+    for _ in range(1000):  # one that votes for ever
+        clock.now += 5
+        limits.of("cookie", "address").vote()
+    (counts,) = limits._persons.values()
+    assert len(counts.votes[0]._times) <= 13

@@ -173,6 +173,7 @@ def test_what_a_provider_needs_besides_is_asked_for_at_the_start(
     [
         ("judges: FILE", "dashboard.judges .*is no folder"),
         ("files: none", "dashboard.files none: is not there"),
+        ("judge: none", "dashboard.judge none: there is no judge"),
         ("store: {password_env: NOT_SET_BY_ANYBODY}", "NOT_SET_BY_ANYBODY is not set"),
         ("server: {address: ''}", "server.address"),
         ("server: {address: 'http://0.0.0.0'}", "server.address is .*without http"),
