@@ -5,84 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from features.pairs import PairMatrix
 from stacker.explain import STATED, GroupEffects
-from stacker.groups import LENGTH, PROMPT, TRANSFORMER, WORDS, group_of_feature, parsed
+from stacker.explanation_parts import FeaturePart, GroupPart, TermPart
+from stacker.groups import group_of_feature, parsed
+from stacker.reasons import reason, said_of
 from stacker.tree_effects import TreeEffects
 from stacker.verdict import Verdict
-from stacker.wording import MEANING, about_ties, compared, favours, kind_of, nameless, of_both, of_prompt
+from stacker.wording import MEANING, Language, about_ties, favours, kind_of
 
 _SHOWN = 8
-_NAMED = 3
-
-
-@dataclass(frozen=True)
-class GroupPart:
-    """What a group adds to a verdict.
-
-    Attributes
-    ----------
-    group : str
-        One of `stacker.groups.GROUPS`, or the name of a block or learner of its own.
-    margin, tie : float
-        Its exact Shapley value for the log-odds of A against B, and for the tie log-odds.
-    text : str
-        The same in words, with the feature that matters most in it.
-    """
-
-    group: str
-    margin: float
-    tie: float
-    text: str
-
-
-@dataclass(frozen=True)
-class FeaturePart:
-    """What a named feature adds to the trees' part of a verdict.
-
-    Attributes
-    ----------
-    feature : str
-        `block: column`; all the forms in which the trees see it (A, B, A - B, its logarithm) are taken together.
-    of : str
-        `answers` where each answer has a value, `prompt`, or `both` where the answers share one.
-    group : str
-        Its group.
-    kind : str
-        How to write its numbers: count, log count (log(1 + count)), share (of 1), flag (0 or 1) or score.
-    a, b : float or None
-        Its value for either answer; None where it does not apply or belongs to the prompt or to both.
-    difference : float or None
-        a - b.
-    value : float or None
-        Its value for the prompt or for both answers.
-    margin, tie : float
-        What it adds to the log-odds of A against B and to the tie log-odds (TreeSHAP, weighted as the pool does).
-    text : str
-        How the answers differ, in words.
-    """
-
-    feature: str
-    of: str
-    group: str
-    kind: str
-    a: float | None
-    b: float | None
-    difference: float | None
-    value: float | None
-    margin: float
-    tie: float
-    text: str
-
-
-@dataclass(frozen=True)
-class TermPart:
-    """What a word or a sequence of letters adds to the log-odds of A against B, inside the sparse learner."""
-
-    term: str
-    margin: float
 
 
 @dataclass(frozen=True)
@@ -126,6 +58,11 @@ class Explanation:
             found[name] = list(found[name])
         return found | {"verdict": self.verdict.to_dict() | log_odds}
 
+    def reason(self, group: str, language: Language = "en") -> str:
+        """Return what a person would name first of a group, "" where there is nothing to name."""
+        part = next(part for part in self.groups if part.group == group)
+        return reason(group, part.margin, part.tie, self.features, self.terms, language)
+
     def lines(self, features: int = _SHOWN) -> list[str]:
         """Return the explanation in sentences: the verdict, every group, and the strongest features of the trees."""
         found = [
@@ -166,16 +103,16 @@ def explanation(
     """
     values = dict(zip(pairs.names, pairs.values[row].tolist(), strict=True))
     features = _features(trees, row, values)
+    named = tuple(TermPart(term, effect) for term, effect in terms)
     parts = []
     for place, group in enumerate(groups.groups):
         margin, tie = float(groups.margin[row, place]), float(groups.tie[row, place])
         said = f"{group} {favours(margin)} and {about_ties(tie)}"
-        reason = _words(terms, margin) if group == WORDS else _reason(group, margin, tie, features, values)
-        parts.append(GroupPart(group, margin, tie, f"{said}: {reason}" if reason else said))
+        why = reason(group, margin, tie, features, named)
+        parts.append(GroupPart(group, margin, tie, f"{said}: {why}" if why else said))
     margin = float(trees.margin[row].sum())
     tie = float(trees.tie[row].sum()) + trees.base_tie
-    found = tuple(TermPart(term, effect) for term, effect in terms)
-    return Explanation(verdict, groups.base_tie, tuple(parts), features, found, margin, tie, trees.base_tie)
+    return Explanation(verdict, groups.base_tie, tuple(parts), features, named, margin, tie, trees.base_tie)
 
 
 def _features(trees: TreeEffects, row: int, values: Mapping[str, float]) -> tuple[FeaturePart, ...]:
@@ -214,42 +151,15 @@ def _feature_part(
     a = b = difference = value = None
     kinds = {"answers": ("A", "B"), "prompt": ("prompt",), "both": ("A,B",)}[of]
     found = [values.get(f"{block}: {column} ({kind})") for kind in kinds]
-    if any(number is None for number in found):  # what a learner makes for itself: directions, a transformer's logits
-        text = nameless(block, column, of)
-    elif of == "answers":
-        first, second = (float(number) for number in found if number is not None)
-        text = compared(block, column, first, second)
-        a, b, difference = _known(first), _known(second), _known(first - second)
-    else:
-        (shared,) = (float(number) for number in found if number is not None)
-        text = (of_prompt if of == "prompt" else of_both)(block, column, shared)
-        value = _known(shared)
-    kind = kind_of(block, column)
-    return FeaturePart(f"{block}: {column}", of, group, kind, a, b, difference, value, margin, tie, text)
-
-
-def _reason(
-    group: str, margin: float, tie: float, features: tuple[FeaturePart, ...], values: Mapping[str, float]
-) -> str:
-    """Return what a person would name first of a group: the lengths, or what weighs most on the group's side."""
-    if group == TRANSFORMER:
-        return "the transformer's reading of the texts"
-    words = [values.get(f"surface: words ({side})", np.nan) for side in ("A", "B")]
-    if group == LENGTH and not any(map(math.isnan, words)):
-        return compared("surface", "words", *words)
-    inside = [part for part in features if part.group == group]
-    if not inside:
-        return ""
-    if group == PROMPT:
-        return max(inside, key=lambda part: part.tie * np.sign(tie)).text
-    return max(inside, key=lambda part: part.margin * np.sign(margin)).text
-
-
-def _words(terms: Sequence[tuple[str, float]], margin: float) -> str:
-    """Name the terms that speak for the side that the words as a whole speak for."""
-    named = [f"“{term.strip()}”" for term, effect in terms if effect * margin > 0 and term.strip()]
-    named = list(dict.fromkeys(named))[:_NAMED]
-    return "the words and letters of the answers" + (f", most of all {', '.join(named)}" if named else "")
+    known = [None if number is None else _known(float(number)) for number in found]
+    if of != "answers":
+        value = known[0]
+    elif None not in found:
+        a, b = known
+        difference = None if a is None or b is None else a - b
+    name = f"{block}: {column}"
+    kind, text = kind_of(block, column), said_of(name, of, a, b, value)
+    return FeaturePart(name, of, group, kind, a, b, difference, value, margin, tie, text)
 
 
 def _known(value: float) -> float | None:

@@ -1,68 +1,48 @@
-"""Feature differences in plain English: what stands in answer A, what in answer B, said as a person would."""
+"""Features in words: how the answers differ in one number, said as a person would, in each language there is.
+
+What is said of a feature stands once, in `stacker/feature_words/<block>.yaml`: its kind, and in every language its name
+and, where it has them, sentences of its own; `sentences.yaml` has those that every feature of a kind shares.
+"""
 
 import math
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
 
+import yaml
+
+FOLDER = Path(__file__).parent / "feature_words"
+Language = Literal["en", "zh-Hant"]
+LANGUAGES: tuple[Language, ...] = ("en", "zh-Hant")
 KIND_COUNT, KIND_LOG, KIND_SHARE, KIND_FLAG, KIND_SCORE = "count", "log count", "share", "flag", "score"
 MEANING = "meaning"
 """What the directions of the embeddings are called together: none of them has a name."""
-_FLAGS = {
-    "style: opens with a refusal": "opens with a refusal",
-    "style: opens with an apology": "opens with an apology",
-    "style: opens with model identity": "opens by saying which model it is",
-    "style: flattering opening": "opens by praising the question",
-    "style: ends with a question": "ends with a question",
-    "style: ends with an offer": "ends with an offer of more help",
-    "style: ends without a stop": "ends without a full stop",
-    "overlap: contains the prompt": "repeats the prompt",
-    "overlap: same script": "is in the script of the prompt",
-}
-_AGREEMENTS = {
-    "identical": "the answers are identical",
-    "same script": "the answers are in the same script",
-}
-_SHARES = {
-    "overlap: prompt coverage",
-    "overlap: answer words from the prompt",
-    "overlap: Jaccard of words",
-    "overlap: copied bigrams",
-    "overlap: prompt bigrams kept",
-    "overlap: first sentence on the prompt",
-    "sentiment: positive sentences",
-    "sentiment: negative sentences",
-}
-_SCORES = {
-    "surface: words per sentence",
-    "surface: words per line",
-    "surface: average word length",
-    "style: mean paragraph length",
-    "readability: words per sentence",
-    "readability: syllables per word",
-}
-_COUNTING_BLOCKS = {"surface", "style"}
-_LOGS = {"style: longest line"}
-_RATIOS = {"log length ratio", "log growth from first to last answer"}
-_LONGER = {"characters": "character", "words": "word", "sentences": "sentence", "lines": "line"}
+_LOG, _NAMELESS = "log ", "nameless"
+_EVERY = "*"
+"""In a block's file: sentences that hold for every column of the block."""
+
+
+def has_words(block: str, column: str) -> bool:
+    """Return whether a column has words of its own, or those of the column whose logarithm it is."""
+    return _entry(block, column) is not None
 
 
 def kind_of(block: str, column: str) -> str:
     """Return whether a column holds a count, log(1 + count), a share, a flag (0 or 1) or a score on its own scale."""
-    name = f"{block}: {column}"
-    if name in _LOGS or (column.startswith("log ") and column not in _RATIOS):
-        return KIND_LOG
-    if name in _FLAGS:
-        return KIND_FLAG
-    if name in _SHARES or column.endswith(("share", " share")):
-        return KIND_SHARE
-    if name in _SCORES or column in _RATIOS:
-        return KIND_SCORE
-    if block == "agreement":
-        return KIND_FLAG if column in _AGREEMENTS else KIND_SHARE
-    if block in _COUNTING_BLOCKS or name in ("overlap: shared content words", "turns: empty answers"):
-        return KIND_COUNT
-    return KIND_SCORE
+    entry = _entry(block, column)
+    if entry is None:
+        return KIND_LOG if column.startswith(_LOG) else KIND_SCORE
+    kind = str(entry["kind"])
+    return KIND_LOG if kind == KIND_COUNT and column not in _block(block) else kind
 
 
-def compared(block: str, column: str, a: float, b: float) -> str:
+def name_of(block: str, column: str, language: Language = "en") -> str:
+    """Return what a column is called; a column without words is called by its own name."""
+    return _own(block, column, language).get("name", column.removeprefix(_LOG))
+
+
+def compared(block: str, column: str, a: float, b: float, language: Language = "en") -> str:
     """Say how the answers differ in one number.
 
     Parameters
@@ -71,51 +51,71 @@ def compared(block: str, column: str, a: float, b: float) -> str:
         The feature, as `stacker.groups.parsed` names its parts.
     a, b : float
         Its value for either answer; NaN where it does not apply.
+    language : str
+        One of `LANGUAGES`.
     """
-    kind = kind_of(block, column)
+    kind, own = kind_of(block, column), _own(block, column, language)
+    told = _Sentences(language, kind, own, name_of(block, column, language))
     if math.isnan(a) or math.isnan(b):
-        missing = "either answer" if math.isnan(a) and math.isnan(b) else f"answer {'A' if math.isnan(a) else 'B'}"
-        return f"{block}, {column}: does not apply to {missing}"
+        missing = "missing_both" if math.isnan(a) and math.isnan(b) else "missing_one"
+        return told(missing, side="A" if math.isnan(a) else "B")
     if kind == KIND_FLAG:
-        says = _FLAGS[f"{block}: {column}"]
         if (a > 0) == (b > 0):
-            return f"{'each' if a > 0 else 'neither'} answer {says}"
-        return f"only answer {'A' if a > 0 else 'B'} {says}"
+            return told("each" if a > 0 else "neither")
+        return told("only", side="A" if a > 0 else "B")
     if a == b:
-        return f"the answers are alike in {_noun(block, column)} ({_number(a, kind)})"
-    more, high, low = ("A", a, b) if a > b else ("B", b, a)
-    if block == "surface" and column in _LONGER:
-        gap = round(high - low)
-        return f"answer {more} is {gap:,} {_LONGER[column]}{'' if gap == 1 else 's'} longer ({_both(a, b, kind)})"
-    if kind == KIND_COUNT:
-        return f"answer {more} has more {_noun(block, column)} ({_both(a, b, kind)})"
-    return f"answer {more} has the higher {_noun(block, column)} ({_both(a, b, kind)})"
+        return told("same", value=_number(a, kind))
+    side, other = ("A", "B") if a > b else ("B", "A")
+    gap = abs(round(_plain(a, kind)) - round(_plain(b, kind))) if "many" in own else 0
+    unit = own.get("one" if gap == 1 else "many", "")
+    values = told("values", a=_number(a, kind), b=_number(b, kind))
+    return told("more", side=side, other=other, values=values, gap=f"{gap:,} {unit}")
 
 
-def of_prompt(block: str, column: str, value: float) -> str:
-    """Say what is known of the prompt."""
+def of_prompt(block: str, column: str, value: float, language: Language = "en") -> str:
+    """Say what is known of the question."""
+    kind = kind_of(block, column)
+    told = _Sentences(language, kind, _own(block, column, language), name_of(block, column, language))
     if math.isnan(value):
-        return f"{block}, {column}: does not apply to the prompt"
-    return f"the prompt's {_noun(block, column)}: {_number(value, kind_of(block, column))}"
+        return told("missing")
+    if kind == KIND_FLAG:
+        return told("prompt flag", value=told("yes" if value > 0 else "no"))
+    return told("prompt", value=_number(value, kind))
 
 
-def of_both(block: str, column: str, value: float) -> str:
+def of_both(block: str, column: str, value: float, language: Language = "en") -> str:
     """Say what the answers have in common."""
-    if column in _AGREEMENTS:
-        says = _AGREEMENTS[column]
-        return says if value > 0 else says.replace(" are ", " are not ")
+    kind = kind_of(block, column)
+    told = _Sentences(language, kind, _own(block, column, language), name_of(block, column, language))
     if math.isnan(value):
-        return f"{block}, {column}: does not apply"
-    return f"the answers' {column} is {_number(value, KIND_SHARE)}"
+        return told("missing")
+    return told("both" if value > 0 or kind != KIND_FLAG else "not", value=_number(value, kind))
 
 
-def nameless(block: str, column: str, of: str) -> str:
-    """Say what a number stands for that a learner made for itself, and that means nothing by itself."""
-    if block == "embedding":
-        return f"what {'the prompt asks' if of == 'prompt' else 'the answers say'} (directions of the embeddings)"
-    if block == "transformer":
-        return f"the transformer's reading of the texts ({column})"
-    return f"{block}, {column}"
+def is_nameless(block: str, column: str) -> bool:
+    """Return whether a number is one that a learner made for itself, and that means nothing by itself."""
+    return _NAMELESS in _own(block, column, LANGUAGES[0])
+
+
+def nameless(block: str, column: str, of: str, language: Language = "en") -> str:
+    """Say what a nameless number stands for.
+
+    Parameters
+    ----------
+    block, column : str
+        The feature.
+    of : str
+        `answers`, `prompt` or `both`: whose number it is.
+    language : str
+        One of `LANGUAGES`.
+    """
+    own = _own(block, column, language)
+    return own.get(f"{_NAMELESS} {of}", own[_NAMELESS])
+
+
+def sentence(key: str, language: Language, **fields: str) -> str:
+    """Return a sentence that is about no feature."""
+    return _shared()[language]["other"][key].format(**fields)
 
 
 def favours(log_odds: float, smallest: float = 0.005) -> str:
@@ -132,25 +132,52 @@ def about_ties(log_odds: float, smallest: float = 0.005) -> str:
     return f"makes a tie {'more' if log_odds > 0 else 'less'} likely by {abs(log_odds):.2f}"
 
 
-def _noun(block: str, column: str) -> str:
-    if kind_of(block, column) == KIND_LOG:
-        return "longest line in characters" if column == "longest line" else column.removeprefix("log ")
-    if block == "readability":
-        return f"{column} (readability)"
-    if block == "sentiment":
-        return f"{column} (tone)"
-    return column
+class _Sentences:
+    """The sentences on one feature: its own, else those of its kind, else those of every kind."""
+
+    def __init__(self, language: Language, kind: str, own: Mapping[str, str], name: str) -> None:
+        shared = _shared()[language]
+        self._found = {**shared["any"], **shared[kind], **own}
+        self._name = name
+
+    def __call__(self, key: str, **fields: str) -> str:
+        return self._found[key].format(name=self._name, **fields)
 
 
-def _both(a: float, b: float, kind: str) -> str:
-    return f"A {_number(a, kind)}, B {_number(b, kind)}"
+def _own(block: str, column: str, language: Language) -> Mapping[str, str]:
+    """Return the name and the sentences that a column has of its own."""
+    entry = _entry(block, column)
+    if entry is None:
+        return {}
+    said = entry[language]
+    return {**_block(block).get(_EVERY, {}).get(language, {}), **({"name": said} if isinstance(said, str) else said)}
+
+
+def _entry(block: str, column: str) -> Mapping[str, Any] | None:
+    found = _block(block)
+    return found.get(column) or found.get(column.removeprefix(_LOG))
+
+
+@cache
+def _block(block: str) -> Mapping[str, Mapping[str, Any]]:
+    """Return the words of a block's columns; none for a block that has no file."""
+    names = {path.stem: path for path in FOLDER.glob("*.yaml")}
+    return yaml.safe_load(names[block].read_text(encoding="utf-8")) if block in names else {}
+
+
+@cache
+def _shared() -> Mapping[str, Mapping[str, Mapping[str, str]]]:
+    found: Mapping[str, Mapping[str, Mapping[str, str]]] = yaml.safe_load(
+        (FOLDER / "sentences.yaml").read_text(encoding="utf-8")
+    )
+    return found
+
+
+def _plain(value: float, kind: str) -> float:
+    return math.expm1(value) if kind == KIND_LOG else value
 
 
 def _number(value: float, kind: str) -> str:
-    if kind == KIND_COUNT:
-        return f"{round(value):,}"
-    if kind == KIND_LOG:
-        return f"{round(math.expm1(value)):,}"
-    if kind == KIND_SHARE:
-        return f"{100 * value:.0f} %"
-    return f"{value:.2f}"
+    if kind in (KIND_COUNT, KIND_LOG):
+        return f"{round(_plain(value, kind)):,}"
+    return f"{100 * value:.0f} %" if kind == KIND_SHARE else f"{value:.2f}"

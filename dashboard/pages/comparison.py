@@ -3,7 +3,6 @@
 from html import escape
 from typing import TYPE_CHECKING
 
-from dashboard.reasons import reason
 from dashboard.texts import Texts
 from stacker.charts.controls import plain
 
@@ -84,11 +83,11 @@ def _why(one: "Round", say: Texts) -> str:
         side = "a" if part.margin > 0 else "b"
         width = 40 * abs(part.margin) / largest
         place = f"right:{50 + width:.2f}%" if side == "a" else f"left:{50 + width:.2f}%"
-        group = f"group.{part.group}"
-        name = say(group) if group in say else part.group
-        told = reason(part.group, found, say)
+        name = say.group_name(part.group)
+        told = found.reason(part.group, say.language)
+        told = told[:1].upper() + told[1:]
         rows.append(
-            f'<div role="listitem"><p>{escape(told or name)}<small>{escape(name) if told else ""}</small></p>'
+            f'<div role="listitem"><p>{plain(told or name, 400)}<small>{escape(name) if told else ""}</small></p>'
             f'<span class="track"><i class="{side}" style="width:{width:.2f}%"></i>'
             f'<em style="{place}">{_signed(abs(part.margin))}</em></span></div>'
         )

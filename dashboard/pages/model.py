@@ -172,12 +172,9 @@ class ModelPage:
             "calibration": trouble or cards.calibration_chart(table, say),
             "length": trouble or cards.by_length(table, say),
             "language": trouble or cards.by_language(table, say, say.language_name),
-            "importances": made(lambda: cards.importances(tree_gains(*run.trees()), say, self._group_name)),
+            "importances": made(lambda: cards.importances(tree_gains(*run.trees()), say)),
             "written_card": card or "",
         }
-
-    def _group_name(self, group: str) -> str:
-        return self.say(f"group.{group}") if f"group.{group}" in self.say else group
 
     def _made(self, make: Callable[[], str]) -> str:
         try:

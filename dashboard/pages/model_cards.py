@@ -16,14 +16,16 @@ from dashboard.analysis.calibration import (
     scores_by,
 )
 from dashboard.pages.history_cards import percent, span
-from dashboard.texts import Say
+from dashboard.texts import Say, Texts
 from pipelines.battles import UNLABELLED
 from stacker.charts.axis import Axis, fitting, shares
 from stacker.charts.controls import plain
 from stacker.charts.plane import Dot, Series, plane
 from stacker.charts.rows import Row, bars, interval_rows
+from stacker.groups import PROMPT
 from stacker.importances import by_group
 from stacker.results import COLUMNS, STACK
+from stacker.wording import name_of
 
 LOWER_IS_BETTER = {"log_loss", "bradley_terry_loss", "brier", "ece"}
 MOST_FEATURES = 15
@@ -31,7 +33,7 @@ FEW = 30
 """Battles below which a row stands back."""
 
 
-def facts(about: Mapping[str, Any], trained: str, written: str, say: Say) -> str:
+def facts(about: Mapping[str, Any], trained: str, written: str, say: Texts) -> str:
     """Return what is known of a judge: what it was trained on, encoder, learners with their weights, versions."""
     inner = about.get("about", {})
     encoder = about.get("encoder")
@@ -39,7 +41,7 @@ def facts(about: Mapping[str, Any], trained: str, written: str, say: Say) -> str
     names = [str(learner.get("name", "")) for learner in about.get("learners", [])]
     weights = zip(names, pool.get("margin_weights", []), pool.get("tie_weights", []), strict=False)
     learners = ", ".join(f"{name} ({margin:.2f} / {tie:.2f})" for name, margin, tie in weights)
-    blocks = ", ".join(name for name, on in about.get("features", {}).items() if on is True)
+    blocks = ", ".join(say.group_name(str(name)) for name, on in about.get("features", {}).items() if on is True)
     sources = ", ".join(f"{name} ({count:,})" for name, count in inner.get("sources", {}).items())
     rows = [
         (say("model.written"), written),
@@ -113,21 +115,27 @@ def by_language(table: pd.DataFrame, say: Say, name: Callable[[str], str], predi
     return _accuracies(known, labels, None, say, say("model.by_language"), predictor)
 
 
-def importances(gains: pd.DataFrame, say: Say, group_name: Callable[[str], str]) -> str:
+def importances(gains: pd.DataFrame, say: Texts) -> str:
     """Return the share of the trees' gain by group, and the features that brought most."""
     if gains.empty:
         return _nothing(say("model.no_trees"))
     groups = [
-        Row(group_name(row["group"]), row["share"], note=percent(row["share"]))
+        Row(say.group_name(row["group"]), row["share"], note=percent(row["share"]))
         for row in by_group(gains).to_dict("records")
     ]
-    features = [
-        Row(f"{row['block']}: {row['column']}", row["share"], note=f"{100 * row['share']:.1f} %")
-        for row in gains.head(MOST_FEATURES).to_dict("records")
-    ]
+    named = gains.assign(name=[_name_of(row, say) for row in gains.to_dict("records")])
+    largest = named.groupby("name", sort=False)["share"].sum().nlargest(MOST_FEATURES)
+    features = [Row(str(name), share, note=f"{100 * share:.1f} %") for name, share in largest.items()]
     left = bars(groups, say("model.importances"))
     right = f"<h4>{escape(say('model.top_features'))}</h4>{bars(features, say('model.top_features'))}"
     return f"<div class='sides'><section>{left}</section><section>{right}</section></div>"
+
+
+def _name_of(row: Mapping[Any, Any], say: Texts) -> str:
+    """Return what a feature is called; a number and its logarithm are called the same."""
+    name = name_of(row["block"], row["column"], say.language)
+    name = name[:1].upper() + name[1:]
+    return say("model.of_question", name=name) if row["group"] == PROMPT else name
 
 
 def _accuracies(

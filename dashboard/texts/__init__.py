@@ -8,12 +8,13 @@ the same fields; a test holds them to it.
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import yaml
 
+from stacker.wording import Language as Language
+
 FOLDER = Path(__file__).parent
-Language = Literal["en", "zh-Hant"]
 LANGUAGES: dict[Language, str] = {"en": "English", "zh-Hant": "繁體中文"}
 """Each language's code, and its name as its speakers write it."""
 
@@ -55,6 +56,10 @@ class Texts:
     def style_name(self, name: str) -> str:
         """Return what a style is called: the built-in ones in this language, others as params.yaml names them."""
         return self.entries.get(f"style.{name}", name)
+
+    def group_name(self, name: str) -> str:
+        """Return what a group of features is called; one without a text by its own name."""
+        return self.entries.get(f"group.{name}", name)
 
     def language_name(self, code: str) -> str:
         """Return what a language is called, by its code (`en`, `zh`, `zh-Hant`); an unknown code as it is."""

@@ -9,8 +9,7 @@ from dashboard.languages import language_of
 from dashboard.records import CHOICES
 from dashboard.shell import PAGES
 from dashboard.texts import LANGUAGES, Texts, best_language
-from features.build import FeatureParams, build_features
-from stacker.groups import GROUPS, parsed
+from stacker.groups import GROUPS
 
 HAN = re.compile("[\u4e00-\u9fff]")
 
@@ -49,13 +48,6 @@ def test_what_the_program_names_has_a_text() -> None:
         assert fields(say.entries[f"ask.fault.{code}"]) <= fields(sentence), code
     for group in GROUPS:
         assert f"group.{group}" in say, group
-    import pandas as pd
-
-    battle = pd.DataFrame({"prompt": [("why?",)], "response_a": [("So.",)], "response_b": [("No.",)]})
-    for name in build_features(battle, FeatureParams(embedding=False)).pairs.names:
-        feature = parsed(name)
-        if feature.kind in ("A", "A,B") and not feature.column.startswith("log "):
-            assert f"feature.{feature.block}.{feature.column}" in say, name
 
 
 def test_the_examples_are_recorded_questions() -> None:

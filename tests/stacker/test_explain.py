@@ -265,9 +265,9 @@ def test_trees_that_see_a_transformer_are_explained_too():
     assert sum(part.margin for part in found.features) == pytest.approx(found.tree_margin, abs=1e-9)
     assert found.tree_margin == pytest.approx(found.verdict.margin, abs=1e-6)
     reading = {part.group: part for part in found.groups}["transformer"]
-    assert reading.margin > 0 and "the transformer's reading of the texts" in reading.text
+    assert reading.margin > 0 and "the texts as the transformer reads them" in reading.text
     part = next(part for part in found.features if part.feature == "transformer: margin")
-    assert part.text == "the transformer's reading of the texts (margin)" and part.a is None
+    assert part.text == "which answer the transformer prefers" and part.a is None
 
 
 def test_a_judge_without_trees_has_no_features_inside():
@@ -294,7 +294,7 @@ def test_the_words_and_the_data_of_an_explanation():
     strongest = next(
         part["term"].strip() for part in stored["terms"] if part["margin"] * groups["sparse words"]["margin"] > 0
     )
-    assert f"most of all “{strongest}”" in groups["sparse words"]["text"]
+    assert f"above all “{strongest}”" in groups["sparse words"]["text"]
     lines = str(found).splitlines()
     assert lines[0].startswith("Verdict: A ") and len(lines) == 3 + len(found.groups) + 8
     assert not any(math.isnan(part.margin) for part in found.features)

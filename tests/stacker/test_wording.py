@@ -1,45 +1,212 @@
 import math
+import re
+import string
 
 import numpy as np
 import pytest
+import yaml
 
+from features.build import FeatureParams, build_features
 from features.overlap import Agreement, Overlap
-from features.registry import text_blocks
-from stacker.wording import about_ties, compared, favours, kind_of, of_both, of_prompt
+from features.pairs import Embeddings
+from features.reduce import EmbeddingReducer
+from features.registry import answer_blocks, text_blocks
+from features.turns import ANSWER_COLUMNS, BATTLE_COLUMNS
+from pipelines.sample import sample_battles
+from stacker import wording
+from stacker.explanation import _joined
+from stacker.groups import parsed
+from stacker.learners.transformer.trees import logit_pairs
+from stacker.wording import (
+    LANGUAGES,
+    about_ties,
+    compared,
+    favours,
+    has_words,
+    is_nameless,
+    kind_of,
+    name_of,
+    nameless,
+    of_both,
+    of_prompt,
+)
+
+HAN, LATIN_WORD = re.compile("[\u4e00-\u9fff]"), re.compile(r"[A-Za-z]{2,}")
+MEASURES = re.compile(
+    r"\((?:Flesch|Gunning|Flesch-Kincaid)\)|Flesch-Kincaid|Flesch|Gunning|SMOG|Coleman-Liau|Dale-Chall|Linsear Write|"
+    r"Spache|LIX|RIX|EFLAW|ASCII|LaTeX|Transformer|AI"
+)
+"""What a Chinese text calls by its Latin name too."""
+
+
+class Encoder:
+    """Stands for a frozen encoder."""
+
+    name, version, columns = "embedding", "1", ("0", "1", "2")
+
+    def compute(self, texts):
+        rows = np.random.default_rng(len(texts)).normal(size=(len(texts), 3)).astype(np.float32)
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def every_feature():
+    """Every feature that a learner can see: those of all blocks, reduced embeddings, a transformer's logits."""
+    battles = sample_battles(6).battles
+    built = build_features(battles, FeatureParams(), encoder_block=Encoder())
+    embeddings: Embeddings = built.embeddings
+    names = [*built.pairs.names, *EmbeddingReducer(2, 0).fit(embeddings).transform(embeddings).names]
+    names += logit_pairs(np.zeros((6, 3))).names
+    values = dict.fromkeys(built.pairs.names, 0.0)
+    return {(name, *_joined(name, values)) for name in names}
+
+
+def test_every_feature_of_every_block_has_words_in_every_language():
+    declared = {(name, column) for name, block in text_blocks().items() for column in block.columns}
+    declared |= {(name, column) for name, block in answer_blocks().items() for column in block.columns}
+    declared |= {("turns", column) for column in (*ANSWER_COLUMNS, *BATTLE_COLUMNS)}
+    met = {(parsed(name).block, parsed(name).column) for name, *_ in every_feature()}
+    assert declared <= met
+    for name, block, column, _ in every_feature():
+        assert has_words(block, column), name
+    for block, column in declared:
+        assert has_words(block, column), (block, column)
+
+
+def test_nothing_is_worded_that_no_block_computes():
+    met = {(block, column) for _, block, column, _ in every_feature()}
+    for path in wording.FOLDER.glob("*.yaml"):
+        for column in yaml.safe_load(path.read_text(encoding="utf-8")) if path.stem != "sentences" else ():
+            assert column == "*" or (path.stem, column) in met, (path.stem, column)
+
+
+def said(block, column, of, language):
+    """Everything that is ever said of a feature."""
+    if is_nameless(block, column):
+        return [nameless(block, column, of, language)]
+    if of == "prompt":
+        return [of_prompt(block, column, value, language) for value in (0.0, 1.0, math.nan)]
+    if of == "both":
+        return [of_both(block, column, value, language) for value in (0.0, 0.5, 1.0, math.nan)]
+    pairs = ((0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (0.0, 0.0), (1.0, 9.0), (math.nan, 1.0), (1.0, math.nan))
+    return [compared(block, column, a, b, language) for a, b in (*pairs, (math.nan, math.nan))]
+
+
+def test_sentences_are_of_one_language_and_name_the_sides():
+    for _, block, column, of in every_feature():
+        for sentence in said(block, column, of, "en"):
+            assert not HAN.search(sentence), sentence
+            assert "{" not in sentence and "  " not in sentence
+        for sentence in said(block, column, of, "zh-Hant"):
+            assert HAN.search(sentence), sentence
+            left = MEASURES.sub("", sentence)
+            assert not LATIN_WORD.search(left), sentence
+            assert not re.search(r"[,;:()](?!\d)", left), sentence  # full-width signs stand among Chinese words
+        if of == "answers" and not is_nameless(block, column):
+            for language in LANGUAGES:
+                assert re.search("[AB]", compared(block, column, 0.0, 1.0, language))
+                one, two = compared(block, column, 0.0, 1.0, language), compared(block, column, 1.0, 0.0, language)
+                assert one != two, one
+
+
+def test_no_sentence_speaks_of_a_number_where_a_person_would_speak_of_the_answer():
+    for _, block, column, of in every_feature():
+        if of == "answers" and not is_nameless(block, column) and kind_of(block, column) == "score":
+            assert "has the higher" not in compared(block, column, 0.1, 0.7), column
+
+
+def test_every_language_has_the_same_sentences_with_the_same_fields():
+    def fields(text):
+        return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+
+    shared = yaml.safe_load((wording.FOLDER / "sentences.yaml").read_text(encoding="utf-8"))
+    assert set(shared) == set(LANGUAGES)
+    for kind, sentences in shared["en"].items():
+        assert set(shared["zh-Hant"][kind]) == set(sentences)
+        for key, text in sentences.items():
+            assert fields(str(shared["zh-Hant"][kind][key])) == fields(str(text)), (kind, key)
+    for path in wording.FOLDER.glob("*.yaml"):
+        for column, entry in yaml.safe_load(path.read_text(encoding="utf-8")).items():
+            if path.stem != "sentences":
+                assert set(entry) - {"kind"} == set(LANGUAGES), (path, column)
+                assert ("kind" in entry) == (column != "*"), (path, column)
 
 
 @pytest.mark.parametrize(
-    ("feature", "a", "b", "says"),
+    ("feature", "a", "b", "english", "chinese"),
     [
-        ("surface: words", 420, 100, "answer A is 320 words longer (A 420, B 100)"),
-        ("surface: words", 1, 2, "answer B is 1 word longer (A 1, B 2)"),
-        ("surface: question marks", 0, 3, "answer B has more question marks (A 0, B 3)"),
-        ("surface: digit share", 0.25, 0.5, "answer B has the higher digit share (A 25 %, B 50 %)"),
-        ("surface: commas", 2, 2, "the answers are alike in commas (2)"),
-        ("style: opens with a refusal", 0, 1, "only answer B opens with a refusal"),
-        ("style: ends with an offer", 1, 1, "each answer ends with an offer of more help"),
-        ("style: ends with a question", 0, 0, "neither answer ends with a question"),
-        ("readability: SMOG", 9.5, 3.125, "answer A has the higher SMOG (readability) (A 9.50, B 3.12)"),
-        ("sentiment: mean compound", math.nan, 0.5, "sentiment, mean compound: does not apply to answer A"),
-        ("sentiment: mean compound", math.nan, math.nan, "sentiment, mean compound: does not apply to either answer"),
         (
-            "turns: log characters of the last answer",
-            math.log1p(1200),
-            math.log1p(5),
-            "answer A has the higher characters of the last answer (A 1,200, B 5)",
+            "surface: words", 420, 100,
+            "answer A is 320 words longer (A 420, B 100)", "回答 A 多了 320 個字詞（A 420、B 100）",
+        ),
+        ("surface: words", 1, 2, "answer B is 1 word longer (A 1, B 2)", "回答 B 多了 1 個字詞（A 1、B 2）"),
+        (
+            "surface: question marks", 0, 3,
+            "answer B has more question marks (A 0, B 3)", "回答 B 的問號較多（A 0、B 3）",
+        ),
+        (
+            "surface: digit share", 0.25, 0.5,
+            "answer B has the larger share of digits (A 25 %, B 50 %)", "回答 B 的數字比例較高（A 25 %、B 50 %）",
+        ),
+        (
+            "surface: commas", 2, 2,
+            "the answers have equally many commas (2 each)", "兩個回答的逗號與頓號一樣多（各 2）",
+        ),
+        ("style: opens with a refusal", 0, 1, "only answer B opens with a refusal", "只有回答 B 一開頭就拒絕"),
+        (
+            "style: ends with an offer", 1, 1,
+            "each answer ends with an offer of more help", "兩個回答都在結尾表示願意再幫忙",
+        ),
+        ("style: ends with a question", 0, 0, "neither answer ends with a question", "兩個回答都沒有以問句結尾"),
+        (
+            "readability: SMOG", 9.5, 3.125,
+            "answer A is harder to read (SMOG grade: A 9.50, B 3.12)", "回答 A 較難讀（SMOG 年級：A 9.50、B 3.12）",
+        ),
+        ("sentiment: last compound", 0.8, -0.2, "answer A ends on a more positive note", "回答 A 結尾的語氣較正面"),
+        (
+            "sentiment: lowest compound", 0.1, -0.9,
+            "the most negative sentence is in answer B", "語氣最負面的句子在回答 B",
+        ),
+        (
+            "sentiment: mean compound", math.nan, 0.5,
+            "tone is only measured in English texts, so not in answer A", "語氣只能在英文裡計算，因此不包含回答 A",
+        ),
+        (
+            "embedding: cosine with the prompt", 0.67, 0.5,
+            "answer A is closer to the question in meaning (similarity: A 0.67, B 0.50)",
+            "回答 A 的語意較接近問題（相似度：A 0.67、B 0.50）",
+        ),
+        (
+            "turns: log characters of the last answer", math.log1p(1200), math.log1p(5),
+            "answer A is longer in its last turn (characters: A 1,200, B 5)",
+            "回答 A 的最後一輪較長（字元：A 1,200、B 5）",
         ),
     ],
-)
-def test_differences_in_words(feature, a, b, says):
-    assert compared(*feature.split(": "), a, b) == says
+)  # fmt: skip
+def test_differences_in_words(feature, a, b, english, chinese):
+    assert compared(*feature.split(": "), a, b) == english
+    assert compared(*feature.split(": "), a, b, "zh-Hant") == chinese
 
 
 def test_prompts_and_what_both_share():
-    assert of_prompt("surface", "words", 12.0) == "the prompt's words: 12"
-    assert of_prompt("readability", "LIX", math.nan) == "readability, LIX: does not apply to the prompt"
+    assert of_prompt("surface", "words", 12.0) == "the question’s words: 12"
+    assert of_prompt("surface", "words", 12.0, "zh-Hant") == "問題的字詞：12"
+    assert of_prompt("readability", "LIX", math.nan) == "reading difficulty is only measured in English texts"
+    assert of_prompt("style", "ends with a question", 1.0) == "the question ends with a question: yes"
     assert of_both("agreement", "identical", 0.0) == "the answers are not identical"
     assert of_both("agreement", "same script", 1.0) == "the answers are in the same script"
-    assert of_both("agreement", "Jaccard of words", 0.25) == "the answers' Jaccard of words is 25 %"
+    assert of_both("agreement", "Jaccard of words", 0.25) == "the answers share 25 % of their words"
+    assert of_both("agreement", "Jaccard of words", 0.25, "zh-Hant") == "兩個回答共有 25 % 的字詞"
+
+
+def test_a_logarithm_is_told_as_the_number_itself():
+    assert compared("surface", "log words", math.log1p(420), math.log1p(100)).startswith("answer A is 320 words longer")
+    assert (kind_of("surface", "log words"), name_of("surface", "log words")) == ("log count", "words")
+
+
+def test_a_block_that_is_not_worded_goes_by_its_own_names():
+    assert not has_words("mine", "puns")
+    assert compared("mine", "puns", 1.0, 2.0) == "answer B has the higher puns (A 1.00, B 2.00)"
+    assert compared("mine", "log puns", 1.0, 1.0, "zh-Hant") == "兩個回答的puns一樣多（各 2）"
 
 
 def test_which_side_and_how_much():
@@ -69,3 +236,5 @@ def test_the_kind_of_every_column_fits_its_numbers():
                 assert ((seen >= 0) & (seen <= 1)).all(), (block, column)
             elif kind == "count":
                 assert (seen >= 0).all() and (seen == np.round(seen)).all(), (block, column)
+            elif kind == "log count":
+                assert np.allclose(np.expm1(seen), np.round(np.expm1(seen)), atol=1e-2), (block, column)
