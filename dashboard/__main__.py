@@ -14,10 +14,10 @@ def main(arguments: list[str] | None = None) -> int:
     add_params_arguments(parser, "dashboard.server.port=8080", Path("params.yaml"))
     chosen = parser.parse_args(arguments)
     try:
-        from dashboard.server import serve
+        from dashboard.server import check_server, serve
         from dashboard.services import open_services
 
-        services = open_services(chosen.params, chosen.overrides)
+        services = open_services(chosen.params, chosen.overrides, check_server)
         try:
             services.start()
             serve(services, _tell)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashboard.health import ROUTES
 from dashboard.origins import EVERYWHERE, LOCAL, allowed_origins, bracketed, guard_socket
+from dashboard.params import DashboardParams
 from dashboard.server_params import ServerParams
 from dashboard.services import Services
 from pipelines.errors import UserError
@@ -48,6 +49,11 @@ def serve(services: Services, ready: Callable[[str], None]) -> None:
     ready(f"http://{'localhost' if address in {*LOCAL, *EVERYWHERE, '::1'} else bracketed(address)}:{server.port}/")
     server.start()
     server.io_loop.start()
+
+
+def check_server(params: DashboardParams) -> None:
+    """Raise the `UserError` that `build_server` would raise for these parameters, before anything is opened."""
+    server_options(params.server, params.accounts.admins)
 
 
 def build_server(services: Services) -> "Server":

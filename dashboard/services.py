@@ -1,6 +1,6 @@
 """What all people of one process share: the parameters, the vote store, the judge, the limits."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from os import environ
 from pathlib import Path
@@ -77,16 +77,29 @@ def _check_folder(key: str, folder: str, needed: bool) -> None:
         raise UserError(f"{key} {folder}: {what}; name a folder.")
 
 
-def open_services(path: Path, overrides: Sequence[str] = ()) -> Services:
+def open_services(
+    path: Path, overrides: Sequence[str] = (), check: Callable[[DashboardParams], None] = lambda params: None
+) -> Services:
     """Return the services that params.yaml asks for, not started.
+
+    Parameters
+    ----------
+    path : Path
+        The params.yaml.
+    overrides : sequence of str
+        `section.key=value`.
+    check : function
+        Refuses parameters by a `UserError` before anything is opened or made.
 
     Raises
     ------
     UserError
-        As `read_dashboard` and `Services`.
+        As `read_dashboard`, `check` and `Services`.
     """
     whole = read_params(path, overrides)
-    return Services(parse_dashboard(whole.dashboard, str(path)), whole)
+    section = parse_dashboard(whole.dashboard, str(path))
+    check(section)
+    return Services(section, whole)
 
 
 def read_dashboard(path: Path, overrides: Sequence[str] = ()) -> DashboardParams:

@@ -17,6 +17,10 @@ from small_run import make_run
 from dashboard.judge_choice import CHOSEN, first_choices, named_judge
 from dashboard.judge_line import judge_line
 from dashboard.judge_service import JudgeService
+from dashboard.limits import SessionLimits
+from dashboard.pages.base import Context
+from dashboard.pages.model import ModelPage
+from dashboard.params import DashboardParams
 from dashboard.saved_runs import saved_runs
 from dashboard.texts import LANGUAGES, Language, Texts
 from pipelines.errors import UserError
@@ -165,6 +169,28 @@ def test_the_line_names_sources_number_and_day_and_warns_of_made_up_battles(
         line, warns = judge_line(broken, say)
         assert warns and "judge.json" in line
         broken.close()
+    finally:
+        service.close()
+
+
+@pytest.mark.parametrize("language", list(LANGUAGES))
+def test_the_list_of_judges_tells_which_are_of_made_up_battles(make: Make, tmp_path: Path, language: Language) -> None:
+    make("latest", 1, **MADE_UP)
+    make("mine", 2, **VOTES)
+    say, service = Texts(language), JudgeService(tmp_path / "runs", starter_folder())
+    try:
+        asyncio.run(service.use(saved_runs(tmp_path / "runs")[0]))
+        params = DashboardParams()
+        page = ModelPage(Context(params, None, service, say, "s", SessionLimits(params.limits), None))  # type: ignore[arg-type]
+        page.panel()
+        page.opened()
+        marked = {run.name: label for label, run in page.choice.options.items()}
+        assert marked["latest"] == say("model.marked", name="latest", marks=say("model.made_up"))
+        assert marked["mine"] == say("model.marked", name="mine", marks=say("model.in_use"))
+        assert marked["starter_judge"] == say("model.starter")
+        assert say(
+            "judge.votes", count=200, sources=say("judge.sources", names=f"kaggle{say('judge.between')}arena")
+        ) in (page.panes["facts"].object)
     finally:
         service.close()
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dashboard.params import DashboardParams, parse_dashboard
-from dashboard.server import build_server, server_options
+from dashboard.server import build_server, check_server, server_options
 from dashboard.server_params import ServerParams
 from dashboard.services import Services, open_services
 from pipelines.errors import UserError
@@ -174,6 +174,9 @@ def test_what_a_provider_needs_besides_is_asked_for_at_the_start(
         ("judges: FILE", "dashboard.judges .*is no folder"),
         ("files: none", "dashboard.files none: is not there"),
         ("judge: none", "dashboard.judge none: there is no judge"),
+        ("server: {oauth_provider: foo, oauth_key_env: HOME, oauth_secret_env: HOME}", "oauth_provider is 'foo'"),
+        ("server: {accounts: none.json}", "none.json: is no readable JSON"),
+        ("accounts: {admins: ada}", "dashboard.accounts.admins: names people"),
         ("store: {password_env: NOT_SET_BY_ANYBODY}", "NOT_SET_BY_ANYBODY is not set"),
         ("server: {address: ''}", "server.address"),
         ("server: {address: 'http://0.0.0.0'}", "server.address is .*without http"),
@@ -188,7 +191,7 @@ def test_a_key_that_leads_nowhere_is_named_before_anything_is_served(
     Path("FILE").touch()
     Path("params.yaml").write_text(f"dashboard: {{{section}}}\n", encoding="utf-8")
     with pytest.raises(UserError, match=sentence):
-        open_services(Path("params.yaml"))
+        open_services(Path("params.yaml"), check=check_server)
     assert not list(tmp_path.glob("*.sqlite"))
 
 
