@@ -19,6 +19,8 @@ FIXED_SECTIONS = ("data", "folds", "run", "study", "dashboard")
 """Sections that decide what is scored and how, or where it is kept: no parameter of them can be tuned."""
 MOST_POINTS = 100_000
 """A grid of more points is a mistake."""
+MOST_STEPS = 1e9
+"""Optuna counts a range's steps exactly, and cannot where there are many times more."""
 Point = Mapping[str, Any]
 
 
@@ -193,6 +195,8 @@ def _distribution(place: str, entry: Any, whole: bool) -> BaseDistribution:
         raise UserError(f"{place} has log and begins at {low}; begin above 0 or leave log out.")
     if step is not None and step <= 0:
         raise UserError(f"{place} has the step {step}; give one above 0.")
+    if step is not None and (high - low) / step > MOST_STEPS:
+        raise UserError(f"{place} has the step {step}, of which {low} to {high} takes too many; give a larger one.")
     if whole:
         if any(isinstance(value, float) for value in (low, high, step)):
             raise UserError(f"{place} takes whole numbers; write low, high and step without a point.")

@@ -87,6 +87,7 @@ BAD_SPACES = [
     ({"learners.lightgbm.l2": {"low": 0.0, "high": 2.0, "log": True}}, ["begins at 0", "above 0"]),
     ({"learners.lightgbm.l2": {"low": 0.1, "high": 2.0, "log": True, "step": 0.1}}, ["both log and step"]),
     ({"learners.lightgbm.l2": {"low": 0.1, "high": 2.0, "step": 0.0}}, ["the step 0.0"]),
+    ({"learners.lightgbm.l2": {"low": 0.1, "high": 2.0, "step": 1e-30}}, ["the step 1e-30", "too many"]),
     ({"folds.count": [3, 5]}, ["folds.count decides what is scored"]),
     ({"study.trials": [3, 5]}, ["study.trials decides what is scored"]),
     ({}, ["names nothing to tune"]),
