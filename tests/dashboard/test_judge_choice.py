@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from dashboards import PATIENCE, Person, RunningDashboard
+from page_contexts import opened
 from playwright.sync_api import Browser, expect
 from small_run import make_run
 
@@ -178,12 +179,15 @@ def test_the_list_of_judges_tells_which_are_of_made_up_battles(make: Make, tmp_p
     make("latest", 1, **MADE_UP)
     make("mine", 2, **VOTES)
     say, service = Texts(language), JudgeService(tmp_path / "runs", starter_folder())
+    params = DashboardParams()
+    page = ModelPage(Context(params, None, service, say, "s", SessionLimits(params.limits), None))  # type: ignore[arg-type]
+
+    async def walk() -> None:
+        await service.use(saved_runs(tmp_path / "runs")[0])
+        await opened(page)
+
     try:
-        asyncio.run(service.use(saved_runs(tmp_path / "runs")[0]))
-        params = DashboardParams()
-        page = ModelPage(Context(params, None, service, say, "s", SessionLimits(params.limits), None))  # type: ignore[arg-type]
-        page.panel()
-        page.opened()
+        asyncio.run(walk())
         marked = {run.name: label for label, run in page.choice.options.items()}
         assert marked["latest"] == say("model.marked", name="latest", marks=say("model.made_up"))
         assert marked["mine"] == say("model.marked", name="mine", marks=say("model.in_use"))

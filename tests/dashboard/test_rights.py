@@ -12,9 +12,11 @@ from urllib.request import Request, urlopen
 import pandas as pd
 import pytest
 from dashboards import RunningDashboard
+from page_contexts import opened, settled
 from small_run import fill_store, make_run
 from test_login import Visitor as Browser
 
+from dashboard import exports
 from dashboard import visitor as visitors
 from dashboard.judge_service import JudgeService
 from dashboard.learning.learned import Learned
@@ -99,19 +101,19 @@ def test_only_an_admin_switches_and_teaches_whatever_a_browser_sends(
 
     async def presses() -> None:
         page = ModelPage(context(store, judges, language, admin, learning))
-        page.panel()
-        page.opened()
+        await opened(page)
         assert page.learn is not None
         told = page.message.object + page.learn.note.object
         assert (Texts(language)("admin.switch") in told, Texts(language)("admin.learn") in told) == (not admin,) * 2
         buttons = (page.switch, page.learn.take, page.learn.keep)
         assert [button.visible for button in buttons] == [admin, True, True] and page.learn.decision.visible == admin
         # as a browser's events arrive, for buttons that are hidden too
-        page.learn._begin(None)
-        page.learn._stop(None)
+        await page.learn._begin(None)
+        await page.learn._stop(None)
         await page._use(None)
         await page.learn._take(None)
-        page.learn._keep(None)
+        await page.learn._keep(None)
+        await settled(page)
 
     try:
         asyncio.run(presses())
@@ -133,12 +135,17 @@ def test_others_take_their_own_votes_along_and_are_told_so(
     for admin in (True, False):
         page = HistoryPage(context(store, judges, language, admin))
         view = page.panel()
-        page.opened()
+
+        async def walk(page: HistoryPage) -> None:
+            page.opened()
+            await settled(page)
+
+        asyncio.run(walk(page))
         texts = "".join(str(each.object) for each in view.select() if hasattr(each, "object"))
         assert (Texts(language)("admin.export") in texts) == (not admin)
-        exported[admin] = pd.read_parquet(io.BytesIO(page.downloads[2].callback().read()))
-        arena = page.downloads[1].callback().read().decode().splitlines()
-        assert len(arena) == len(exported[admin])
+        _, arena, parquet = (b"".join(page._pieces(kind)) for kind in exports.FORMATS)
+        exported[admin] = pd.read_parquet(io.BytesIO(parquet))
+        assert len(arena.decode().splitlines()) == len(exported[admin])
     assert set(exported[True]["session"]) == {"s0", "s1", "s2"}
     assert set(exported[False]["session"]) == {"s1"}
 
