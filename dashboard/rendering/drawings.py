@@ -9,6 +9,7 @@ import atexit
 import json
 import logging
 import os
+import signal
 import sys
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from threading import Lock, Thread
 from time import monotonic
 
 from dashboard.rendering.fair_queue import FairQueue
-from dashboard.rendering.rendered import Rendered, cut, joined, source_of
+from dashboard.rendering.rendered import TOO_LARGE, Rendered, cut, joined, source_of
 from pipelines.worker_process import WorkerProcess
 
 PROCESSES = max(2, min(4, os.cpu_count() or 2))
@@ -28,6 +29,8 @@ PROCESSES = max(2, min(4, os.cpu_count() or 2))
 SECONDS, AGAIN_SECONDS = 1.0, 0.4
 """Of processor time, for a text and for another try without marks (see `worker.answer`); the slowest of real texts,
 55,000 characters of code in five blocks, takes .1."""
+BY_ITS_BOUNDS = (-getattr(signal, "SIGPROF", 0), TOO_LARGE)
+"""Exit codes of a process that its text has ended."""
 STARVED = 1
 """Exit code of a process whose watchdog ended it: much time went by, but little of it was the process's."""
 PATIENCE = 20.0
@@ -177,17 +180,28 @@ class _Painter:
         if drawing.marks and any(sign in turn for turn in drawing.turns for sign in _MARKED):
             tries.append((False, AGAIN_SECONDS))
         for marks, seconds in tries:
-            if self._process is None or self._process.ended:
-                self.start()
-            request = json.dumps([seconds, marks, drawing.turns]).encode()
-            answer = None if self._process is None else self._process.ask(request)
+            answer = self._ask(json.dumps([seconds, marks, drawing.turns]).encode())
             if answer is not None:
                 return joined([(html, as_written) for html, as_written in json.loads(answer)], drawing.left_out, marks)
-            starved = self._process is not None and self._process.exit_code == STARVED
-            self.start()
-            if starved:
-                raise TimeoutError
         _log.warning("a text of %d characters cannot be drawn within bounds", sum(map(len, drawing.turns)))
+        return None
+
+    def _ask(self, request: bytes) -> bytes | None:
+        """Return the answer to a request, None where it has ended the process; one that ended by itself is replaced."""
+        for _ in range(2):
+            if self._process is None or self._process.ended:
+                self.start()
+            if self._process is None:
+                return None
+            answer = self._process.ask(request)
+            if answer is not None:
+                return answer
+            ended = self._process.exit_code
+            self.start()
+            if ended == STARVED:
+                raise TimeoutError
+            if ended in BY_ITS_BOUNDS:
+                return None
         return None
 
     def interrupt(self) -> None:

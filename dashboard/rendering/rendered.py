@@ -9,6 +9,8 @@ from stacker.charts.controls import show_controls
 
 LONGEST_SHOWN = 60_000
 """Characters shown of one prompt or answer; the longest answer of the Kaggle set has 53,265."""
+TOO_LARGE = 2
+"""Exit code of a process that draws, where a text takes more memory than it may."""
 AsWritten = Literal["", "parts", "all"]
 """What of a text is shown as it was written: nothing, some blocks, or all of it."""
 

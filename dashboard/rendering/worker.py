@@ -12,6 +12,7 @@ import sys
 from functools import partial
 
 from dashboard.rendering.markdown import drawn
+from dashboard.rendering.rendered import TOO_LARGE
 from pipelines.worker_process import run_worker
 
 MEGABYTES = 384
@@ -19,8 +20,6 @@ MEGABYTES = 384
 all lexers of Pygments, and up to 35 by 60,000 characters."""
 PATIENCE = 5
 """How many times longer than its processor time a text may take."""
-TOO_LARGE = 2
-"""What the process ends with where memory does not suffice; the watchdog ends it with 1."""
 _WARM = "```python\nx = 1\n```\n\n$x^2$"
 
 
