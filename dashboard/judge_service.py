@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from stacker.verdict import Verdict
 
 Found = TypeVar("Found")
+_log = logging.getLogger(__name__)
 State = Literal["none", "loading", "ready", "failed"]
 _WARM = (
     "What is a tide?",
@@ -50,7 +52,8 @@ class JudgeService:
     Parameters
     ----------
     folder : Path
-        Below it saved judges are looked for; the newest is used first, but none that is offered only.
+        Below it saved judges are looked for; the newest that can be loaded is used first, but none that is offered
+        only.
     starter : Path or None
         A judge that is used where `folder` holds none.
 
@@ -60,12 +63,15 @@ class JudgeService:
         `none` (nothing saved), `loading`, `ready` or `failed`; then `fault` says why.
     fault : str
         One sentence of the judge's own, in English.
+    refused : tuple of str
+        Such a sentence for each judge that could not be loaded at the start, before one could.
     """
 
     def __init__(self, folder: Path, starter: Path | None = None) -> None:
         self.folder, self.starter = folder, starter
         self.state: State = "none"
         self.fault = ""
+        self.refused: tuple[str, ...] = ()
         self._loaded: LoadedJudge | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="judge")
 
@@ -135,19 +141,30 @@ class JudgeService:
         runs = [run for run in self.runs() if not run.offered]
         if not runs:
             self.state = "none"
-            return
-        try:
-            self._load(runs[0])
-        except UserError as fault:
-            self.state, self.fault = "failed", str(fault)
+        for run in runs:
+            try:
+                self._load(run)
+                return
+            except UserError as fault:
+                _log.warning("judge not used: %s", fault)
+                self.refused += (str(fault),)
+                # What the first choice lacks is what has to be mended; it is failing once there is no other.
+                self.fault = self.refused[0]
+                self.state = "loading" if run is not runs[-1] else "failed"
 
     def _load(self, run: SavedRun) -> LoadedJudge:
         from stacker.judge import Judge
 
         judge = Judge.load(run.judge)
-        judge.compare(*_WARM)  # the first verdict of a process loads libraries and takes seconds
-        if judge.baseline is not None:
-            judge.explain(*_WARM)
+        try:
+            judge.compare(*_WARM)  # the first verdict of a process loads libraries and takes seconds
+            if judge.baseline is not None:
+                judge.explain(*_WARM)
+        except UserError:
+            raise
+        except Exception as fault:  # of any library: such a judge is as good as none, and the next one may be better
+            _log.exception("%s: gives no verdict", run.judge)
+            raise UserError(f"{run.judge}: gives no verdict ({type(fault).__name__}); make it again.") from fault
         self._loaded = LoadedJudge(run, f"{run.name}@{_digest(run.judge)}", judge)
         self.state, self.fault = "ready", ""
         return self._loaded

@@ -79,6 +79,8 @@ class ModelPage:
         kept = [run for run in runs if before is not None and run.judge == before.judge]
         own = [run for run in runs if run.judge == used]
         self.choice.param.update(options=options, value=(kept or own or runs)[0] if runs else None)
+        if self.judges.refused and not self.message.object:
+            self.message.object = self._note(self.say("model.refused", reason=" ".join(self.judges.refused)))
         if before is not None and kept:
             self._show()
 
@@ -162,6 +164,8 @@ class ModelPage:
             return make()
         except UserError as fault:
             return self._note(str(fault))
+        except (AttributeError, KeyError, TypeError, ValueError) as fault:  # of files that say what no run writes
+            return self._note(self.say("model.unreadable", reason=f"{type(fault).__name__}: {fault}"[:200]))
 
     def _layout(self) -> tuple[pn.Column, pn.Column]:
         """Return the card of the judge in use, and the cards below the one of learning from votes."""
