@@ -8,12 +8,15 @@ from typing import Any
 import pandas as pd
 
 from pipelines.errors import UserError
+from pipelines.parquet_rows import read_table
 from pipelines.saved_files import DamagedError, read_bytes, read_object
 from stacker.learners.base import Learner
 
 JUDGE_FILE = "judge.json"
 LEARNED_FILE = "learned.json"
 """In the run's folder of a judge that learnt from votes of the dashboard; see `dashboard.learning.learned`."""
+MOST_TABLE = 500_000_000
+"""Bytes of out-of-fold probabilities; those of 57,477 battles by ten learners take 15 MB."""
 MOST_CARD = 1 << 20
 """Bytes of a model card."""
 DEEPEST = 4
@@ -88,9 +91,9 @@ class SavedRun:
         if not path.is_file():
             return None
         try:
-            return pd.read_parquet(path)
-        except (OSError, ValueError) as fault:
-            raise UserError(f"{path}: cannot be read ({_first_line(fault)}); make it again by stacker.run.") from fault
+            return read_table(path, MOST_TABLE)
+        except UserError as fault:
+            raise UserError(f"{str(fault)[:-1]}; make it again by stacker.run.") from fault
 
     def trees(self) -> tuple[list[Learner], list[float]]:
         """Return the judge's tree learners, and how much its verdict goes by each; no encoder is loaded for them.
@@ -149,7 +152,3 @@ def _json(path: Path) -> dict[str, Any] | None:
         return read_object(path)
     except DamagedError as fault:
         raise UserError(f"{path}: cannot be read ({fault.what}); make it again by stacker.run.") from fault
-
-
-def _first_line(fault: Exception) -> str:
-    return str(fault).splitlines()[0][:200] if str(fault) else type(fault).__name__

@@ -12,8 +12,8 @@ log = logging.getLogger(__name__)
 _THREADS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="beside the pages")
 
 
-def aside(work: Callable[[], Found], then: Callable[[Found], None]) -> None:
-    """Do `work` in a thread and give what it returns to `then`, which may change the page.
+def aside(work: Callable[[], Found], then: Callable[[Found], None], threads: ThreadPoolExecutor = _THREADS) -> None:
+    """Do `work` in one of the threads and give what it returns to `then`, which may change the page.
 
     Without a page (in a test, say) both happen at once. What `work` does not catch is logged, and `then` not called;
     nor is it when the person has gone meanwhile.
@@ -33,4 +33,4 @@ def aside(work: Callable[[], Found], then: Callable[[Found], None]) -> None:
         if document.session_context is not None and not document.session_context.destroyed:
             document.add_next_tick_callback(lambda: then(found))
 
-    _THREADS.submit(run)
+    threads.submit(run)

@@ -1,13 +1,16 @@
 """Choosing a file of battles: dropped, or one of those that are here already."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import panel as pn
 
 from dashboard import battle_files
 from dashboard.battle_files import BattleFile
+from dashboard.file_reading import WAITING, Stopped
 from dashboard.pages.aside import aside
 from dashboard.pages.base import Context
 from dashboard.pages.cards_look import WIDGET, boxed, card_pane, in_line
@@ -31,6 +34,8 @@ class FileChooser:
 
     def __init__(self, context: Context, chosen: Callable[[BattleFile], None]) -> None:
         self.say, self.judges, self._chosen = context.say, context.judges, chosen
+        self.session = context.session
+        self._stop = Event()
         self.folder = Path(context.params.files) if context.params.files else None
         most = context.params.limits.file_megabytes
         say = self.say
@@ -43,7 +48,7 @@ class FileChooser:
             sizing_mode="stretch_width",
             margin=0,
         )
-        self.upload.on_file(lambda name, content: self.load(lambda: battle_files.uploaded(name, content)))
+        self.upload.on_file(lambda name, content: self.load(partial(battle_files.uploaded, name, content)))
         self.choice = pn.widgets.Select(
             label=say("file.or_choose"), options={}, sizing_mode="stretch_width", margin=0, stylesheets=[WIDGET]
         )
@@ -60,24 +65,34 @@ class FileChooser:
         """Look again for what can be opened."""
         aside(self._offers, self._offer)
 
-    def load(self, read: Callable[[], BattleFile]) -> None:
-        """Read a file beside the page, and pass it on or say what is wrong with it."""
+    def stop(self) -> None:
+        """End the reading of a file that nobody waits for any more."""
+        self._stop.set()
+
+    def load(self, read: Callable[[Event, str], BattleFile]) -> None:
+        """Read a file beside the page, and pass it on or say what is wrong with it; the one before is let go."""
+        self.stop()
+        stop = self._stop = Event()
         self._tell(self.say("file.reading"))
 
-        def work() -> BattleFile | UserError:
+        def work() -> BattleFile | UserError | None:
             try:
-                return read()
+                return read(stop, self.session)
             except UserError as fault:
                 return fault
+            except Stopped:
+                return None
 
-        def then(found: BattleFile | UserError) -> None:
+        def then(found: BattleFile | UserError | None) -> None:
+            if found is None or stop.is_set():
+                return
             if isinstance(found, UserError):
                 self._tell(str(found))
                 return
             self._tell("")
             self._chosen(found)
 
-        aside(work, then)
+        aside(work, then, WAITING)
 
     def _offers(self) -> dict[str, tuple[str, Any]]:
         names: dict[str, tuple[str, Any]] = {}
@@ -99,9 +114,9 @@ class FileChooser:
         if not chosen:
             self._tell(self.say("file.choose_first"))
         elif chosen[0] == "run":
-            self.load(lambda: battle_files.test_set(chosen[1]))
+            self.load(partial(battle_files.test_set, chosen[1]))
         elif (folder := self.folder) is not None:
-            self.load(lambda: battle_files.from_folder(folder, chosen[1]))
+            self.load(partial(battle_files.from_folder, folder, chosen[1]))
 
     def _tell(self, sentence: str) -> None:
         self.message.object = f'<p class="nothing" role="status">{plain(sentence, 600)}</p>' if sentence else ""

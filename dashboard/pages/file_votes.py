@@ -58,7 +58,8 @@ class FileVotesPage:
             self.begin(kept)
 
     def closed(self) -> None:
-        """End the verdicts that are on their way."""
+        """End the verdicts that are on their way, and the reading of a file."""
+        self.chooser.stop()
         if self.verdicts is not None:
             self.verdicts.stop()
 

@@ -149,9 +149,9 @@ class ModelPage:
             "scores": "yes" if scored or card is None else "",
             "facts": made(lambda: cards.facts(run.about(), written, say)),
             "results": made(lambda: cards.results_table(run.results() or {}, say)),
-            "calibration": trouble or cards.calibration_chart(table, say),
-            "length": trouble or cards.by_length(table, say),
-            "language": trouble or cards.by_language(table, say, say.language_name),
+            "calibration": trouble or made(lambda: cards.calibration_chart(table, say)),
+            "length": trouble or made(lambda: cards.by_length(table, say)),
+            "language": trouble or made(lambda: cards.by_language(table, say, say.language_name)),
             "importances": made(lambda: cards.importances(tree_gains(*run.trees()), say, self._group_name)),
             "card": "" if card is None else f'<div class="text">{render(card).html}</div>',
         }
