@@ -7,13 +7,13 @@ feel it. The texts go to the server as bytes, because half a character is no tex
 import json
 import os
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.apart import end_with_the_parent
 from pipelines.battles import TURN_COLUMNS, storable
 from pipelines.errors import UserError
 from pipelines.quarantine import BadRow
@@ -39,7 +39,7 @@ def main(path: Path, out: Path, most: int) -> None:
     most : int
         Characters that it may unfold to.
     """
-    threading.Thread(target=_end_with_the_dashboard, daemon=True).start()
+    end_with_the_parent()
     with suppress(AttributeError, OSError):  # Windows has no such call
         os.nice(_NICER)
     try:
@@ -105,12 +105,6 @@ def _batches(path: Path, most: int, left_out: _LeftOut) -> Iterator[dict[str, li
             yield columns
             columns, held = {name: [] for name in columns}, 0
     yield columns
-
-
-def _end_with_the_dashboard() -> None:
-    """Wait until standard input is closed, as it is when the server ends, and end this process."""
-    sys.stdin.buffer.read()
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,13 @@ import panel as pn
 
 from dashboard import battle_files
 from dashboard.battle_files import BattleFile
-from dashboard.file_reading import WAITING, Stopped
+from dashboard.file_reading import WAITING
 from dashboard.pages.aside import aside
 from dashboard.pages.base import Context
 from dashboard.pages.cards_look import WIDGET, boxed, card_pane, in_line
 from dashboard.pages.upload import Upload
 from dashboard.render import plain
+from pipelines.apart import Stopped
 from pipelines.errors import UserError
 
 NOTHING: tuple[str, Any] | tuple[()] = ()

@@ -14,6 +14,7 @@ from features.engines.conversion import Copies, kind_of, read_report, versions
 from features.tokens import Tokens
 from pipelines.artefacts import sha256_of
 from pipelines.model_files import tokenizer_sha256
+from pipelines.saved_files import checking
 
 FOLDER = ".converted"
 """Inside the models' folder."""
@@ -82,11 +83,18 @@ class EncoderCopies:
         return [folder for folder in found if folder is not None and folder.is_dir()]
 
     def open(self) -> Engine:
-        """Load the copy, made when missing."""
+        """Load the copy, made when missing.
+
+        Raises
+        ------
+        DamagedError
+            When its library cannot read it.
+        """
         folder = self._copies().fp32() if self.params.precision == "fp32" else self._int8
         if folder is None:
             raise RuntimeError("an int8 encoder must be calibrated first")
-        return self.kind.open(folder, self.threads, self.params.max_tokens)
+        with checking(folder):
+            return self.kind.open(folder, self.threads, self.params.max_tokens)
 
     def calibrate(self, learnt: Sequence[str], checked: Sequence[str]) -> None:
         """Make the int8 copy for these texts, or find it on disk; a copy that a judge brought along stays."""

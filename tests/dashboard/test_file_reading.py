@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,22 +15,35 @@ import pytest
 from pyarrow import parquet
 
 from dashboard import battle_files, file_reading
-from dashboard.file_reading import Stopped, read_apart
+from dashboard.file_reading import read_apart
 from dashboard.pages.base import Context
 from dashboard.pages.file_votes import FileVotesPage
 from dashboard.params import DashboardParams
 from dashboard.texts import Texts
+from pipelines.apart import Bounds, Stopped
 from pipelines.errors import UserError
 
 LINE = json.dumps({"id": "1", "prompt": ["half \ud83d", "字"], "response_a": ["a"], "response_b": [""]}) + "\n"
 
 
-def command(code: str) -> object:
-    """Return what takes the place of the reader's command line."""
-    return lambda path, out: [sys.executable, "-c", code]
+@pytest.fixture
+def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return a function that has code take the place of the reader."""
+
+    def put(code: str) -> None:
+        (tmp_path / "another_reader.py").write_text(code, encoding="utf-8")
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        monkeypatch.setattr(file_reading, "WORKER", "another_reader")
+
+    return put
 
 
 FOREVER = "import time\nwhile True: time.sleep(1)"
+
+
+def readers() -> list[psutil.Process]:
+    """Return the processes that read now."""
+    return [child for child in psutil.Process().children() if "another_reader" in child.cmdline()]
 
 
 def context() -> Context:
@@ -75,32 +89,30 @@ def test_a_file_without_a_battle_says_what_is_wrong_with_its_first_row(path: Pat
         read_apart(path, "mine", threading.Event())
 
 
-def test_a_reading_that_nobody_waits_for_is_ended_with_its_process(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_reading, "_command", command(FOREVER))
+def test_a_reading_that_nobody_waits_for_is_ended_with_its_process(path: Path, reader: Callable[[str], None]) -> None:
+    reader(FOREVER)
     stop = threading.Event()
     with ThreadPoolExecutor(1) as threads:
         reading = threads.submit(read_apart, path, "slow", stop, "she")
-        while not [child for child in psutil.Process().children() if FOREVER in child.cmdline()]:
+        while not readers():
             assert not reading.done()
         stop.set()
         with pytest.raises(Stopped):
             reading.result(10)
-    assert not [child for child in psutil.Process().children() if FOREVER in child.cmdline()]
+    assert not readers()
 
 
-def test_many_slow_files_of_one_person_let_another_person_read_hers(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = file_reading._command
-    slow = path.with_name("slow.jsonl")
-    monkeypatch.setattr(
-        file_reading, "_command", lambda p, out: command(FOREVER)(p, out) if p == slow else real(p, out)
+def test_many_slow_files_of_one_person_let_another_person_read_hers(path: Path, reader: Callable[[str], None]) -> None:
+    reader(
+        "import sys, time, pathlib, dashboard.file_worker\n"
+        "while sys.argv[1].endswith('slow.jsonl'): time.sleep(1)\n"
+        "dashboard.file_worker.main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3]))"
     )
-    stop = threading.Event()
+    slow, stop = path.with_name("slow.jsonl"), threading.Event()
     with ThreadPoolExecutor(12) as threads:
         hers = [threads.submit(read_apart, slow, "slow", stop, "one") for _ in range(10)]
         try:
-            battles, _ = threads.submit(read_apart, path, "mine", threading.Event(), "other").result(60)
+            battles, _ = threads.submit(read_apart, path, "mine", stop, "other").result(60)
             assert len(battles) == 1
             assert not any(each.done() for each in hers)
         finally:
@@ -108,29 +120,40 @@ def test_many_slow_files_of_one_person_let_another_person_read_hers(
         assert all(isinstance(each.exception(10), Stopped) for each in hers)
 
 
-def test_a_reader_that_takes_too_much_memory_is_ended(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_reading, "_command", command(f"held = b'x' * 400_000_000\n{FOREVER}"))
-    monkeypatch.setattr(file_reading, "MOST_MEMORY", 200_000_000)
-    with pytest.raises(UserError, match="^mine: takes [0-9,]+ bytes of memory to read, and 200,000,000 are the most"):
+@pytest.mark.parametrize(
+    ("code", "bounds", "says"),
+    [
+        (f"held = b'x' * 400_000_000\n{FOREVER}", Bounds(200_000_000, 60), "[0-9,]+ bytes of memory, and 200,000,000"),
+        (FOREVER, Bounds(1_000_000_000, 0.2), "more than 0.2 seconds"),
+    ],
+    ids=["memory", "time"],
+)
+def test_a_reader_that_takes_too_much_is_ended(
+    path: Path,
+    reader: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    bounds: Bounds,
+    says: str,
+) -> None:
+    reader(code)
+    monkeypatch.setattr(file_reading, "BOUNDS", bounds)
+    with pytest.raises(UserError, match=f"^mine: takes {says}.* to read; take a part of it.$"):
         read_apart(path, "mine", threading.Event())
-
-
-def test_a_reader_that_takes_too_long_is_ended(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_reading, "_command", command(FOREVER))
-    monkeypatch.setattr(file_reading, "MOST_SECONDS", 0.2)
-    with pytest.raises(UserError, match="^mine: takes more than 0 seconds to read"):
-        read_apart(path, "mine", threading.Event())
+    assert not readers()
 
 
 @pytest.mark.parametrize("code", ["import os; os.abort()", "raise SystemExit(3)", "print('[')", "1 / 0"])
-def test_a_reader_that_dies_costs_its_file_alone(path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
-    monkeypatch.setattr(file_reading, "_command", command(code))
+def test_a_reader_that_dies_costs_its_file_alone(path: Path, reader: Callable[[str], None], code: str) -> None:
+    reader(code)
     with pytest.raises(UserError, match="^mine: cannot be read, reading it broke off"):
         read_apart(path, "mine", threading.Event())
 
 
 def test_a_reader_ends_with_the_server() -> None:
-    code = "import dashboard.file_worker as w; w.write = lambda *_: w.threading.Event().wait(); w.main(None, None, 1)"
+    code = (
+        "import dashboard.file_worker as w, threading; w.write = lambda *_: threading.Event().wait(); w.main(0, 0, 1)"
+    )
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
         process.stdin.close()  # as the system does when the server ends
