@@ -47,8 +47,6 @@ def main(path: Path, out: Path, most: int) -> None:
     except UserError as fault:
         said = {"fault": str(fault)}
     sys.stdout.write(json.dumps(said) + "\n")
-    sys.stdout.flush()
-    os._exit(0)  # without waiting for the thread that watches the dashboard
 
 
 def write(path: Path, out: Path, most: int) -> dict[str, Any]:

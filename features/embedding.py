@@ -18,7 +18,7 @@ from features.engines.copies import EncoderCopies, calibration_texts
 from features.memory import give_back
 from features.tokens import OwnTokens, Tokens, head_and_tail, open_tokens
 from pipelines.errors import UserError
-from pipelines.model_files import read_config, tokenizer_sha256
+from pipelines.model_files import read_config, tokenizer_sha256, vocabulary_of
 from pipelines.model_loading import ensure_padding, load_backbone, load_tokenizer, most_tokens, quiet
 
 _TEXTS_AT_ONCE = 256
@@ -138,7 +138,8 @@ class EmbeddingBlock:
     def _tokens(self) -> Tokens:
         if self.copies is None:
             return OwnTokens(self._model.tokenizer)
-        return open_tokens(self.copies.folders(), lambda: load_tokenizer(self.encoder.folder, self.encoder.name))
+        folder, name = self.encoder.folder, self.encoder.name
+        return open_tokens(self.copies.folders(), lambda: load_tokenizer(folder, name), vocabulary_of(folder))
 
     @cached_property
     def _engine(self) -> Engine:

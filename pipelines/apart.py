@@ -77,7 +77,8 @@ def end_with_the_parent() -> None:
     """End this process when its standard input is closed, as it is when the one that started it ends."""
 
     def wait() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 4096):  # not through sys.stdin, whose lock would be held when Python ends
+            pass
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()

@@ -64,6 +64,10 @@ def checking(path: Path) -> Iterator[None]:
         raise
     except Exception as fault:
         raise DamagedError(path, _told(fault)) from fault
+    except BaseException as fault:
+        if type(fault).__name__ != "PanicException":  # what libraries written in Rust end in, which is no Exception
+            raise
+        raise DamagedError(path, "makes its library panic") from fault
 
 
 def _told(fault: Exception) -> str:

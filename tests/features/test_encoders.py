@@ -125,6 +125,16 @@ def test_folders_that_are_not_whole_are_refused_in_one_sentence(copy, spoil, sen
     assert "\n" not in str(said.value)
 
 
+def test_more_layers_than_there_are_tensors_are_refused_before_they_are_built(copy):
+    folder = copy()
+    config = folder / "config.json"
+    settings = json.loads(config.read_text(encoding="utf-8"))
+    key = next(key for key in settings if key in ("n_layers", "num_hidden_layers"))
+    config.write_text(json.dumps({**settings, key: 10**9}), encoding="utf-8")
+    with pytest.raises(UserError, match=f"{key} is 1000000000, and the weights are [0-9]+ tensors"):
+        resolve(str(folder))
+
+
 def test_shards_are_hashed_together_and_a_missing_one_is_named(copy):
     folder = copy()
     weights = folder / "model.safetensors"
