@@ -16,7 +16,7 @@ from pipelines.apart import Bounds, TooMuch, end_with_the_parent, run_apart
 from pipelines.errors import UserError
 from pipelines.saved_files import DamagedError
 
-BOUNDS = Bounds(memory=4_000_000_000, seconds=120.0)
+BOUNDS = Bounds(memory=4_000_000_000, seconds=60.0)
 _TEXTS = ["", "Which answer is better?", "字 \u0000 🙂 [SEP] <s>", "some words " * 500]
 
 

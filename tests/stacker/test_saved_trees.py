@@ -170,7 +170,7 @@ def test_an_xgboost_model_that_nobody_touched_is_read():
         (b"[$[#L" + struct.pack(">q", 1), "a list of"),
         (b"[#L\0\0\0\0\0\0\0\1" * 100 + b"i\0", "inside one another"),
         (b"{L" + struct.pack(">q", 1) + b"ai\0L" + struct.pack(">q", 1) + b"ai\0}", "second time"),
-        (b"Si\1a", "no length of eight bytes"),
+        (b"Si\1abcdefgh", "no length of eight bytes"),
         (b"[i\0]", "without its length"),
         (b"N", "begins no value"),
         (b"SL" + struct.pack(">q", 1) + b"\xff", "not UTF-8"),

@@ -7,7 +7,10 @@ import numpy as np
 
 DEEPEST = 16
 """Objects and lists inside one another; a model of XGBoost has 6."""
-_NUMBERS = {"i": ">i1", "U": ">u1", "I": ">i2", "l": ">i4", "L": ">i8", "d": ">f4"}
+_NUMBERS = {
+    marker: np.dtype(form)
+    for marker, form in {"i": ">i1", "U": ">u1", "I": ">i2", "l": ">i4", "L": ">i8", "d": ">f4"}.items()
+}
 _SINGLE = {marker: struct.Struct(f">{form}") for marker, form in zip("iUIlLd", "bBhiqf", strict=True)}
 
 
@@ -45,9 +48,10 @@ class _Reader:
 
     def length(self) -> int:
         """Take a length, which XGBoost always writes with eight bytes."""
-        if self.marker() != "L":
-            raise ValueError(f"byte {self.place - 1}: no length of eight bytes")
-        return int(_SINGLE["L"].unpack(self.take(8))[0])
+        taken = self.take(9)
+        if taken[:1] != b"L":
+            raise ValueError(f"byte {self.place - 9}: no length of eight bytes")
+        return int.from_bytes(taken[1:], "big", signed=True)
 
     def string(self) -> str:
         text = self.take(self.length())
@@ -72,18 +76,19 @@ class _Reader:
 
     def object(self, depth: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        while self.marker() != "}":
-            self.place -= 1  # a key is a string without a marker of its own
+        while self.data[self.place : self.place + 1] != b"}":
             key = self.string()
             if key in found:
                 raise ValueError(f"byte {self.place}: {key[:40]!r} a second time")
             found[key] = self.value(self.marker(), depth + 1)
+        self.place += 1
         return found
 
     def list(self, depth: int) -> Any:
-        marker = self.marker()
-        kind = self.marker() if marker == "$" else ""
-        if (self.marker() if kind else marker) != "#":
+        kind = ""
+        if self.data[self.place : self.place + 1] == b"$":
+            kind = chr(self.take(2)[1])
+        if self.take(1) != b"#":
             raise ValueError(f"byte {self.place - 1}: a list without its length")
         count = self.length()
         if not kind:
@@ -92,5 +97,5 @@ class _Reader:
             return [self.value(self.marker(), depth + 1) for _ in range(count)]
         if kind not in _NUMBERS:
             raise ValueError(f"byte {self.place}: a list of {kind!r}")
-        form = np.dtype(_NUMBERS[kind])
+        form = _NUMBERS[kind]
         return np.frombuffer(self.take(count * form.itemsize), dtype=form)
