@@ -151,7 +151,7 @@ def _check_weights(path: Path) -> int:
             header = json.loads(file.read(length))
             ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
             whole = 8 + length + max(ends, default=0)
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as fault:
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as fault:
             raise _broken(path, "its safetensors header cannot be read") from fault
     if not ends:
         raise _broken(path, "it holds no tensor")
@@ -167,7 +167,7 @@ def _broken(path: Path, found: str) -> UserError:
 def _read_object(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
+    except (OSError, ValueError, RecursionError) as fault:
         raise UserError(f"{path}: is not readable JSON; get the model again.") from fault
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds {type(content).__name__}, not an object; get the model again.")

@@ -101,7 +101,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
     try:
         return Manifest.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, ValidationError) as fault:
+    except (OSError, ValueError, ValidationError, RecursionError) as fault:
         raise UserError(f"{path}: is not a readable manifest; fetch the model again.") from fault
 
 
