@@ -4,13 +4,14 @@ import tempfile
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from threading import Event
 
 import pandas as pd
 
+from dashboard.file_reading import read_apart
 from dashboard.saved_runs import SavedRun
 from pipelines.artefacts import sha256_of
 from pipelines.errors import UserError
-from pipelines.sources import read_battles
 
 ENDINGS = (".csv", ".parquet", ".jsonl", ".json")
 MOST_FILES = 500
@@ -39,8 +40,8 @@ class BattleFile:
     left_out: int
 
 
-def uploaded(name: str, content: bytes | bytearray) -> BattleFile:
-    """Read a file that came from a browser.
+def uploaded(name: str, content: bytes | bytearray, stop: Event | None = None, person: str = "") -> BattleFile:
+    """Read a file that came from a browser; waits for it, so call it from a thread.
 
     Parameters
     ----------
@@ -48,11 +49,15 @@ def uploaded(name: str, content: bytes | bytearray) -> BattleFile:
         As the browser says; untrusted, only its ending and its last part are used.
     content : bytes or bytearray
         The whole file.
+    stop, person
+        As in `dashboard.file_reading.read_apart`.
 
     Raises
     ------
     UserError
         When the ending is unknown or the content cannot be read; the sentence says `name`, no path of this machine.
+    Stopped
+        When `stop` is set.
     """
     plain = name.replace("\\", "/").rpartition("/")[2] or "file"
     ending = Path(plain).suffix.lower()
@@ -61,11 +66,8 @@ def uploaded(name: str, content: bytes | bytearray) -> BattleFile:
     with tempfile.TemporaryDirectory(prefix="battles-") as folder:
         path = Path(folder) / f"battles{ending}"
         path.write_bytes(content)
-        try:
-            battles, bad = read_battles(path, labelled=False, source=plain)
-        except UserError as fault:
-            raise UserError(str(fault).replace(str(path), plain)) from fault
-    return _known(plain, sha256(content).hexdigest(), battles, len(bad))
+        battles, left_out = read_apart(path, plain, stop or Event(), person)
+    return _known(plain, sha256(content).hexdigest(), battles, left_out)
 
 
 def open_files(folder: Path) -> list[str]:
@@ -83,31 +85,32 @@ def open_files(folder: Path) -> list[str]:
     return found[:MOST_FILES]
 
 
-def from_folder(folder: Path, name: str) -> BattleFile:
-    """Read a file that `open_files` named.
+def from_folder(folder: Path, name: str, stop: Event | None = None, person: str = "") -> BattleFile:
+    """Read a file that `open_files` named, as `uploaded` does.
 
     Raises
     ------
     UserError
         When it cannot be read, or lies outside the folder.
+    Stopped
+        When `stop` is set.
     """
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()) or not path.is_file():
         raise UserError(f"{name}: is not a file in the folder that is open to this page; choose one of the list.")
-    try:
-        battles, bad = read_battles(path, labelled=False, source=path.name)
-    except UserError as fault:
-        raise UserError(str(fault).replace(str(path), name)) from fault
-    return _known(path.name, sha256_of(path), battles, len(bad))
+    battles, left_out = read_apart(path, name, stop or Event(), person)
+    return _known(path.name, sha256_of(path), battles.assign(source=path.name), left_out)
 
 
-def test_set(run: SavedRun) -> BattleFile:
-    """Read the battles that a run was to predict.
+def test_set(run: SavedRun, stop: Event | None = None, person: str = "") -> BattleFile:
+    """Read the battles that a run was to predict, as `uploaded` does.
 
     Raises
     ------
     UserError
         When the run's params.yaml is not there or names no test set that can be read.
+    Stopped
+        When `stop` is set.
     """
     from pipelines.sample import sample_battles
     from stacker.params import read_params
@@ -117,8 +120,8 @@ def test_set(run: SavedRun) -> BattleFile:
         path = data.dir / "test.csv"
         if not path.is_file():
             raise UserError(f"{run.name}: its test set {path.name} is not where the run found it; choose a file.")
-        battles, bad = read_battles(path, labelled=False, source=run.name)
-        return _known(f"{run.name}: test.csv", sha256_of(path), battles, len(bad))
+        battles, left_out = read_apart(path, str(path), stop or Event(), person)
+        return _known(f"{run.name}: test.csv", sha256_of(path), battles.assign(source=run.name), left_out)
     if data.sources:
         raise UserError(f"{run.name}: learnt from files alone and has no test set; choose a file.")
     battles = sample_battles(data.sample.test_rows, data.sample.seed, part="test").unlabelled()

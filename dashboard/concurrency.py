@@ -14,12 +14,18 @@ Given = ParamSpec("Given")
 Found = TypeVar("Found")
 _log = logging.getLogger(__name__)
 _WORK = ThreadPoolExecutor(max_workers=4, thread_name_prefix="page work")
+_WAITING = ThreadPoolExecutor(max_workers=64, thread_name_prefix="waiting")
 _STORE = ThreadPoolExecutor(max_workers=16, thread_name_prefix="vote store")
 
 
 async def in_thread(work: Callable[Given, Found], *given: Given.args, **named: Given.kwargs) -> Found:
     """Return what `work` returns, done in a thread; cancelled before its turn, it is not done at all."""
     return await asyncio.get_running_loop().run_in_executor(_WORK, partial(work, *given, **named))
+
+
+async def in_waiting_thread(wait: Callable[Given, Found], *given: Given.args, **named: Given.kwargs) -> Found:
+    """Return what comes of waiting for another process: the thread does nothing else, so many of them do no harm."""
+    return await asyncio.get_running_loop().run_in_executor(_WAITING, partial(wait, *given, **named))
 
 
 async def in_store_thread(call: Callable[Given, Found], *given: Given.args, **named: Given.kwargs) -> Found:

@@ -35,8 +35,8 @@ class DownloadHandler(RequestHandler):
         self.set_header("Content-Disposition", f'attachment; filename="{name}"')
         self.set_header("Cache-Control", "no-store")
         self.set_header("X-Content-Type-Options", "nosniff")
+        pieces = await in_thread(make)
         try:
-            pieces = await in_thread(make)
             while (piece := await in_thread(next, pieces, None)) is not None:
                 if services.offers.find(place, name) is None:
                     break
@@ -50,6 +50,8 @@ class DownloadHandler(RequestHandler):
         except Exception:
             # votes of any kind are written here; what breaks must not end as a file that looks whole
             _log.exception("the file %s could not be made", name)
+        finally:
+            await in_thread(pieces.close)  # and not when nothing refers to it any longer: a log may, for good
         self.detach().close()
 
 

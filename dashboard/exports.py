@@ -3,7 +3,7 @@
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -79,7 +79,7 @@ def parquet(votes: pd.DataFrame) -> bytes:
     return _parquet_of(_whole_table(votes))
 
 
-def in_pieces(kind: str, votes: pd.DataFrame) -> Iterator[bytes]:
+def in_pieces(kind: str, votes: pd.DataFrame) -> Generator[bytes]:
     """Yield what `FORMATS[kind]` makes piece by piece, so that whoever wants it can change his mind in between.
 
     Empty pieces say that the work goes on; parquet comes in one piece after them.

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from stacker.verdict import Verdict
 
 Found = TypeVar("Found")
+_log = logging.getLogger(__name__)
 State = Literal["none", "loading", "ready", "failed"]
 _WARM = (
     "What is a tide?",
@@ -67,6 +69,8 @@ class JudgeService:
         `none` (nothing saved), `loading`, `ready` or `failed`; then `fault` says why.
     fault : str
         One sentence of the judge's own, in English.
+    refused : tuple of str
+        Such a sentence for each judge that could not be loaded at the start, before one could.
 
     Raises
     ------
@@ -80,6 +84,7 @@ class JudgeService:
         self.state: State = "none"
         self.fault = ""
         self._followers: list[Callable[[], None]] = []
+        self.refused: tuple[str, ...] = ()
         self._loaded: LoadedJudge | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="judge")
 
@@ -156,11 +161,16 @@ class JudgeService:
             self.state = "none"
             self._tell()
             return
-        try:
-            self._load(runs[0])
-        except UserError as fault:
-            self.state, self.fault = "failed", str(fault)
-            self._tell()
+        for run in runs:
+            try:
+                self._load(run)
+                return
+            except UserError as fault:
+                _log.warning("judge not used: %s", fault)
+                self.refused += (str(fault),)
+        # What the first choice lacks is what has to be mended.
+        self.state, self.fault = "failed", self.refused[0]
+        self._tell()
 
     def _choose(self, run: SavedRun) -> LoadedJudge:
         loaded = self._load(run)
@@ -175,9 +185,15 @@ class JudgeService:
         from stacker.judge import Judge
 
         judge = Judge.load(run.judge)
-        judge.compare(*_WARM)  # the first verdict of a process loads libraries and takes seconds
-        if judge.baseline is not None:
-            judge.explain(*_WARM)
+        try:
+            judge.compare(*_WARM)  # the first verdict of a process loads libraries and takes seconds
+            if judge.baseline is not None:
+                judge.explain(*_WARM)
+        except UserError:
+            raise
+        except Exception as fault:  # of any library: such a judge is as good as none, and the next one may be better
+            _log.exception("%s: gives no verdict", run.judge)
+            raise UserError(f"{run.judge}: gives no verdict ({type(fault).__name__}); make it again.") from fault
         self._loaded = LoadedJudge(run, f"{run.name}@{_digest(run.judge)}", judge, run.provenance())
         self.state, self.fault = "ready", ""
         self._tell()

@@ -1,9 +1,9 @@
 """Files that are offered to one person's browser, under an address that nobody can guess, while she is there."""
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 
-Pieces = Callable[[], Iterator[bytes]]
+Pieces = Callable[[], Generator[bytes]]
 
 
 class Offers:

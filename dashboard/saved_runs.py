@@ -1,6 +1,5 @@
 """Saved judges and what the runs that made them wrote beside: found, and read defensively."""
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,12 +8,18 @@ from typing import Any
 import pandas as pd
 
 from pipelines.errors import UserError
+from pipelines.parquet_rows import read_table
+from pipelines.saved_files import DamagedError, read_bytes, read_object
 from stacker.learners.base import Learner
 from stacker.provenance import Provenance, read_provenance
 
 JUDGE_FILE = "judge.json"
 LEARNED_FILE = "learned.json"
 """In the run's folder of a judge that learnt from votes of the dashboard; see `dashboard.learning.learned`."""
+MOST_TABLE = 500_000_000
+"""Bytes of out-of-fold probabilities; those of 57,477 battles by ten learners take 15 MB."""
+MOST_CARD = 1 << 20
+"""Bytes of a model card."""
 DEEPEST = 4
 """Folders below the given one that are looked into."""
 
@@ -91,9 +96,9 @@ class SavedRun:
         if not path.is_file():
             return None
         try:
-            return pd.read_parquet(path)
-        except (OSError, ValueError) as fault:
-            raise UserError(f"{path}: cannot be read ({_first_line(fault)}); make it again by stacker.run.") from fault
+            return read_table(path, MOST_TABLE)
+        except UserError as fault:
+            raise UserError(f"{str(fault)[:-1]}; make it again by stacker.run.") from fault
 
     def trees(self) -> tuple[list[Learner], list[float]]:
         """Return the judge's tree learners, and how much its verdict goes by each; no encoder is loaded for them.
@@ -103,28 +108,25 @@ class SavedRun:
         UserError
             When one of them cannot be read.
         """
+        from stacker.judge_record import read_record
         from stacker.learners.configured import load_learner
         from stacker.learners.lightgbm_trees import LightGBMLearner
         from stacker.learners.xgboost_trees import XGBoostLearner
 
-        about = self.about()
-        pool = about.get("pool", {})
-        named = zip(
-            about.get("learners", []), pool.get("margin_weights", []), pool.get("tie_weights", []), strict=False
-        )
+        record = read_record(self.judge)
         learners: list[Learner] = []
         weights: list[float] = []
-        for each, margin, tie in named:
-            if each.get("kind") in (LightGBMLearner.name, XGBoostLearner.name):
-                learners.append(load_learner(each["kind"], self.judge / "learners" / each["folder"]))
-                weights.append(float(margin) + float(tie))
+        for each, margin, tie in zip(record.learners, record.pool.margin_weights, record.pool.tie_weights, strict=True):
+            if each.kind in (LightGBMLearner.name, XGBoostLearner.name):
+                learners.append(load_learner(each.kind, self.judge / "learners" / each.folder))
+                weights.append(margin + tie)
         return learners, weights
 
     def card(self) -> str | None:
         """Return the model card, Markdown; None where there is none."""
         for path in (self.judge / "MODEL_CARD.md", self.judge / "README.md", self.run / "model_card.md"):
             if path.is_file():
-                return path.read_text(encoding="utf-8", errors="replace")
+                return read_bytes(path, MOST_CARD).decode("utf-8", "replace")
         return None
 
 
@@ -152,13 +154,6 @@ def _json(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
-        raise UserError(f"{path}: cannot be read ({_first_line(fault)}); make it again by stacker.run.") from fault
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: holds {type(content).__name__}, not results; make it again by stacker.run.")
-    return content
-
-
-def _first_line(fault: Exception) -> str:
-    return str(fault).splitlines()[0][:200] if str(fault) else type(fault).__name__
+        return read_object(path)
+    except DamagedError as fault:
+        raise UserError(f"{path}: cannot be read ({fault.what}); make it again by stacker.run.") from fault

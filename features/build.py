@@ -130,6 +130,12 @@ def build_features(
     return BattleFeatures(join(parts), embeddings)
 
 
+def feature_columns(params: FeatureParams, encoder_block: TextBlock | None = None) -> BattleFeatures:
+    """Return what `build_features` gives for no battle: the names of the features, and how the swap acts on them."""
+    nothing = pd.DataFrame({column: pd.Series(dtype=object) for column in ("prompt", "response_a", "response_b")})
+    return build_features(nothing, params, encoder_block=encoder_block)
+
+
 def _distinct(battles: pd.DataFrame) -> _Battles:
     """Join the turns of each text and number the distinct texts in the order they are met."""
     place: dict[str, int] = {}

@@ -18,9 +18,12 @@ from features.engines.copies import EncoderCopies, calibration_texts
 from features.memory import give_back
 from features.tokens import OwnTokens, Tokens, head_and_tail, open_tokens
 from pipelines.errors import UserError
-from pipelines.model_files import read_config, tokenizer_sha256
+from pipelines.model_files import read_config, tokenizer_sha256, vocabulary_of
 from pipelines.model_loading import ensure_padding, load_backbone, load_tokenizer, most_tokens, quiet
+from pipelines.saved_files import checking
 
+_WIDEST = 65_536
+"""Numbers of an embedding; no encoder gives as many."""
 _TEXTS_AT_ONCE = 256
 """The tokenizer's own records take about 100 bytes a token; few texts at once keep memory steady."""
 
@@ -138,7 +141,8 @@ class EmbeddingBlock:
     def _tokens(self) -> Tokens:
         if self.copies is None:
             return OwnTokens(self._model.tokenizer)
-        return open_tokens(self.copies.folders(), lambda: load_tokenizer(self.encoder.folder, self.encoder.name))
+        folder, name = self.encoder.folder, self.encoder.name
+        return open_tokens(self.copies.folders(), lambda: load_tokenizer(folder, name), vocabulary_of(folder))
 
     @cached_property
     def _engine(self) -> Engine:
@@ -232,11 +236,12 @@ def _width(folder: Path) -> int:
     width = next((config[key] for key in ("hidden_size", "dim", "d_model") if isinstance(config.get(key), int)), None)
     modules = folder / "modules.json"
     if modules.is_file():
-        for module in json.loads(modules.read_text(encoding="utf-8")):
-            settings = folder / module["path"] / "config.json"
-            if module["path"] and settings.is_file():
-                found = json.loads(settings.read_text(encoding="utf-8"))
-                width = found.get("out_features", width)
-    if width is None:
+        with checking(modules):
+            for module in json.loads(modules.read_text(encoding="utf-8")):
+                settings = folder / module["path"] / "config.json"
+                if module["path"] and settings.is_file():
+                    found = json.loads(settings.read_text(encoding="utf-8"))
+                    width = found.get("out_features", width)
+    if not isinstance(width, int) or not 0 < width <= _WIDEST:
         raise UserError(f"{folder / 'config.json'}: does not say how long an embedding is (hidden_size).")
-    return int(width)
+    return width

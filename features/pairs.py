@@ -7,6 +7,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.blocks import Floats
+from pipelines.errors import UserError
+
+
+class LackingFeaturesError(UserError):
+    """Features that something was trained on are not computed.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Which.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        self.shown = f"{', '.join(name[:80] for name in names[:3])}{more}"
+        super().__init__(f"the features {self.shown} are needed and not computed; switch on the blocks that give them.")
 
 
 @dataclass(frozen=True)
@@ -41,6 +58,28 @@ class PairMatrix:
         """Return the same battles with the sides swapped."""
         # Adding 0 turns -0 into 0, so that the flip has the very bytes that swapped texts give.
         return PairMatrix(self.values[:, self.partner] * self.sign + 0, self.names, self.partner, self.sign)
+
+    def select(self, names: Sequence[str]) -> "PairMatrix":
+        """Return the features of these names, in this order; others are left out.
+
+        Raises
+        ------
+        LackingFeaturesError
+            When some are not among these.
+        ValueError
+            When a feature is named without the one that takes its place when the sides are swapped.
+        """
+        if tuple(names) == self.names:
+            return self
+        position = {name: column for column, name in enumerate(self.names)}
+        lacking = [name for name in names if name not in position]
+        if lacking:
+            raise LackingFeaturesError(lacking)
+        keep = [position[name] for name in names]
+        alone = {int(self.partner[column]) for column in keep} - set(keep)
+        if alone:
+            raise ValueError(f"has no feature {self.names[min(alone)]!r}, which its partner needs")
+        return self.columns(keep)
 
     def columns(self, keep: Sequence[int]) -> "PairMatrix":
         """Return the chosen columns; a column and its partner are kept or dropped together."""

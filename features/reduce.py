@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from features.blocks import Floats
 from features.pairs import Embeddings, PairMatrix, join, shared
+from pipelines.errors import UserError
+from pipelines.saved_files import Tensors
 
 ROWS_AT_ONCE = 4096
 
@@ -47,7 +49,18 @@ class EmbeddingReducer:
         return self
 
     def transform(self, embeddings: Embeddings) -> PairMatrix:
-        """Return (n, 3 * components) pair features: reduced difference, its absolute value, reduced prompt."""
+        """Return (n, 3 * components) pair features: reduced difference, its absolute value, reduced prompt.
+
+        Raises
+        ------
+        UserError
+            When the embeddings have another length than those it was fitted to.
+        """
+        found, wanted = embeddings.a.shape[1], self.difference_.shape[1]
+        if found != wanted:
+            raise UserError(
+                f"encoder: gives {found} numbers a text, and {wanted} are needed; use the one of the training."
+            )
         # In float64 and only then rounded: the last bits of a float32 matrix product depend on the number of rows,
         # and a tree turns a last bit at a threshold into another leaf.
         difference = _project(embeddings.a, self.difference_, embeddings.b)
@@ -74,11 +87,19 @@ class EmbeddingReducer:
 
     @classmethod
     def load(cls, path: Path) -> "EmbeddingReducer":
-        """Read what `save` wrote."""
-        stored = load_file(path)
-        reducer = cls(len(stored["difference"]), 0)
-        reducer.difference_, reducer.prompt_ = stored["difference"], stored["prompt"]
-        reducer.centre_ = stored["centre"]
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        DamagedError
+            When the file is missing or damaged.
+        """
+        stored = Tensors(path)
+        difference = stored.floats("difference", None, None)
+        count, width = difference.shape
+        reducer = cls(count, 0)
+        reducer.difference_, reducer.prompt_ = difference, stored.floats("prompt", count, width)
+        reducer.centre_ = stored.floats("centre", width)
         return reducer
 
 

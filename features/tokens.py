@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from features.engines.base import Ids
 from pipelines.errors import UserError
+from pipelines.saved_files import MOST_JSON, DamagedError, read_bytes
 
 SAVED = "tokenizer.json"
 
@@ -62,18 +63,26 @@ class OwnTokens:
 class SavedTokens:
     """The same ids by the library tokenizers alone: transformers would load torch, which takes seconds.
 
+    Parameters
+    ----------
+    folder : Path
+        Holds tokenizer.json.
+    vocabulary : int or None
+        Tokens that the model knows; None where it does not matter.
+
     Raises
     ------
     UserError
-        When the file cannot be read.
+        When the file cannot be read, or names other tokens.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, vocabulary: int | None = None) -> None:
         from tokenizers import Tokenizer
 
         self.path = folder / SAVED
+        data = read_bytes(self.path, MOST_JSON)
         try:
-            self.tokenizer = Tokenizer.from_file(str(self.path))
+            self.tokenizer = Tokenizer.from_buffer(data)
         except Exception as fault:  # the library raises nothing narrower
             raise UserError(
                 f"{self.path}: cannot be read ({fault}); delete its folder or make the judge again."
@@ -82,6 +91,10 @@ class SavedTokens:
         self.tokenizer.no_padding()
         self.frame = _frame(self.tokenizer.encode("x", add_special_tokens=False).ids, self.tokenizer.encode("x").ids)
         self.tokenizer.encode_special_tokens = True
+        # What runs a model may take ids on trust, and read anything behind its table.
+        highest = max(*self.tokenizer.get_vocab().values(), *self.frame[0], *self.frame[1], 0)
+        if vocabulary is not None and highest >= vocabulary:
+            raise DamagedError(self.path, f"names tokens beyond the {vocabulary:,} of the model")
 
     def ids(self, texts: Sequence[str]) -> list[Ids]:
         """As in `Tokens`."""
@@ -93,11 +106,11 @@ class SavedTokens:
         shutil.copyfile(self.path, folder / SAVED)
 
 
-def open_tokens(folders: Sequence[Path], load: Callable[[], Any]) -> Tokens:
+def open_tokens(folders: Sequence[Path], load: Callable[[], Any], vocabulary: int) -> Tokens:
     """Return the tokens saved in the first folder that has some, or else those of the tokenizer that `load` gives."""
     for folder in folders:
         if (folder / SAVED).is_file():
-            return SavedTokens(folder)
+            return SavedTokens(folder, vocabulary)
     return OwnTokens(load())
 
 

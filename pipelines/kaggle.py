@@ -15,6 +15,7 @@ import yaml
 
 from pipelines.artefacts import whole_folder, write_json
 from pipelines.errors import UserError
+from pipelines.file_hashes import hashes_of
 from pipelines.model_store import MODELS_DIR, find_model, is_builtin, is_hub_name, stored_folder
 from pipelines.notebooks import predict_notebook, train_notebook
 from pipelines.wheels import PROJECT, download_wheels, installed, installed_wheel, project_wheel
@@ -164,7 +165,6 @@ def _localise(dataset: Path) -> dict[str, Path | None]:
         settings = described["encoder"]["params"]
         needed[settings["model"]] = Path(settings["models_dir"])
         settings["model"], settings["models_dir"] = _name_there(settings["model"]), str(MODELS_DIR)
-        write_json(path, described)
     for learner in (dataset / "judge" / "learners").glob("*/learner.json"):
         meta = json.loads(learner.read_text(encoding="utf-8"))
         base = meta.get("base")
@@ -172,6 +172,8 @@ def _localise(dataset: Path) -> dict[str, Path | None]:
             needed[base["name"]] = None if base["beside"] is None else Path(base["beside"])
             base["name"], base["beside"] = _name_there(base["name"]), str(MODELS_DIR)
             write_json(learner, meta)
+    files = hashes_of(path.parent, but=(path.name,))
+    write_json(path, {**described, "files": {name: file.model_dump() for name, file in files.items()}})
     return needed
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,9 @@ TOKENIZERS = (
 )
 """Files of a tokenizer; any one of these groups is enough."""
 PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "model.ckpt")
+_LAYERS = re.compile(r"(?:^|_)(?:n|num)_(?:.*_)?layers?$")
+_FEW_LAYERS = 256
+"""So many are built in a moment; some architectures share the tensors of one layer among all."""
 _MOST_HEADER = 100_000_000
 """The longest header that the safetensors format allows, in bytes."""
 
@@ -73,8 +77,7 @@ def check_folder(folder: Path) -> list[Path]:
             f"copy the model's tokenizer files there."
         )
     weights = weight_files(folder)
-    for path in weights:
-        _check_weights(path)
+    _check_layers(folder, config, sum(_check_weights(path) for path in weights))
     return weights
 
 
@@ -84,6 +87,14 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{folder}: has no {CONFIG}; name a folder that holds a transformers model.")
     return _read_object(path)
+
+
+def vocabulary_of(folder: Path) -> int:
+    """Return how many tokens a model knows, by its config.json."""
+    count = read_config(folder).get("vocab_size")
+    if not isinstance(count, int) or count < 1:
+        raise UserError(f"{folder / CONFIG}: does not say how many tokens the model knows (vocab_size).")
+    return count
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -117,7 +128,17 @@ def files_sha256(files: Sequence[Path]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def _check_weights(path: Path) -> None:
+def _check_layers(folder: Path, config: dict[str, Any], tensors: int) -> None:
+    """Refuse a configuration of more layers than there are tensors: each would be built before one is missed."""
+    for key, value in config.items():
+        if isinstance(value, dict):
+            _check_layers(folder, value, tensors)
+        elif _LAYERS.search(key) and isinstance(value, int) and value > max(tensors, _FEW_LAYERS):
+            raise UserError(f"{folder / CONFIG}: {key} is {value}, and the weights are {tensors} tensors; correct it.")
+
+
+def _check_weights(path: Path) -> int:
+    """Check that the weights are not cut short, and return how many tensors they are."""
     # The header says where the last tensor ends: a download that broke off is found without reading the rest.
     # Format: https://huggingface.co/docs/safetensors (8 bytes little-endian header length, JSON header, data).
     size = os.path.getsize(path)
@@ -130,12 +151,13 @@ def _check_weights(path: Path) -> None:
             header = json.loads(file.read(length))
             ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
             whole = 8 + length + max(ends, default=0)
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as fault:
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as fault:
             raise _broken(path, "its safetensors header cannot be read") from fault
     if not ends:
         raise _broken(path, "it holds no tensor")
     if size != whole:
         raise _broken(path, f"it has {size:,} bytes but its header announces {whole:,}")
+    return len(ends)
 
 
 def _broken(path: Path, found: str) -> UserError:
@@ -145,7 +167,7 @@ def _broken(path: Path, found: str) -> UserError:
 def _read_object(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
+    except (OSError, ValueError, RecursionError) as fault:
         raise UserError(f"{path}: is not readable JSON; get the model again.") from fault
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds {type(content).__name__}, not an object; get the model again.")

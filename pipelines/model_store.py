@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from pipelines.artefacts import sha256_of
 from pipelines.errors import UserError
+from pipelines.file_hashes import StoredFile, first_difference, hashes_of
 from pipelines.model_files import is_whole
 from pipelines.section import Section
 
@@ -29,13 +29,6 @@ MODERN_NAMES = {
 }
 """Old Hub names without an owner, which the Hub redirects, and the names they have now."""
 _HUB_NAME = re.compile(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}")
-
-
-class StoredFile(Section):
-    """Size and SHA-256 of one file of a prepared model."""
-
-    bytes: int
-    sha256: str
 
 
 class Manifest(Section):
@@ -108,18 +101,13 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
     try:
         return Manifest.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, ValidationError) as fault:
+    except (OSError, ValueError, ValidationError, RecursionError) as fault:
         raise UserError(f"{path}: is not a readable manifest; fetch the model again.") from fault
 
 
 def describe_files(folder: Path) -> dict[str, StoredFile]:
     """Return size and hash of every file in a folder but its manifest, by path with forward slashes."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path != folder / MANIFEST:
-            name = path.relative_to(folder).as_posix()
-            found[name] = StoredFile(bytes=path.stat().st_size, sha256=sha256_of(path))
-    return found
+    return hashes_of(folder, but=(MANIFEST,))
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:
@@ -130,15 +118,10 @@ def check_files(folder: Path, manifest: Manifest) -> None:
     UserError
         When a file is missing or has changed; the sentence names the first.
     """
-    for name, stored in manifest.files.items():
-        path = folder / name
-        if not path.is_file():
-            raise UserError(f"{path}: is missing; run `{fetch_command(manifest.name, folder.parent)}`.")
-        if path.stat().st_size != stored.bytes or sha256_of(path) != stored.sha256:
-            raise UserError(
-                f"{path}: is not the file that was fetched (its SHA-256 differs from {MANIFEST}); "
-                f"run `{fetch_command(manifest.name, folder.parent)}`."
-            )
+    found = first_difference(folder, manifest.files, made="fetched")
+    if found is not None:
+        path, what = found
+        raise UserError(f"{path}: {what}; run `{fetch_command(manifest.name, folder.parent)}`.")
 
 
 def fetch_command(name: str, models_dir: Path = MODELS_DIR) -> str:

@@ -1,10 +1,11 @@
 """Rows that cannot be used: what they are, the sentence each gets, and the file they are set aside in."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from pipelines.artefacts import whole_file
 from pipelines.errors import UserError
@@ -58,25 +59,45 @@ class BadRow:
             "reason": self.reason,
             "raw": self.raw,
         }
-        return json.dumps(line, default=str) + "\n"
+        try:
+            return json.dumps(line, default=str) + "\n"
+        except (RecursionError, ValueError):  # objects inside one another to the limit of what could be read
+            return json.dumps(line | {"raw": None}, default=str) + "\n"
 
 
-def set_aside(rows: Sequence[BadRow], path: Path) -> None:
-    """Write rows into a JSON Lines file, whole or not at all; remove an older one where there are none.
+@contextmanager
+def setting_aside(path: Path) -> Iterator[Callable[[BadRow], None]]:
+    """Yield a function that sets rows aside in a JSON Lines file, each as `BadRow.line` gives it.
 
-    Each line is that of `BadRow.line`.
+    The file is there, whole, when the block ends well; where no row was set aside, an older one is removed. When the
+    block raises, everything is as it was.
 
     Raises
     ------
     UserError
         When the file cannot be written.
     """
+    with ExitStack() as open_files:
+        files: list[TextIO] = []
+
+        def add(row: BadRow) -> None:
+            with _told(path):
+                if not files:
+                    part = open_files.enter_context(whole_file(path))
+                    files.append(open_files.enter_context(part.open("w", encoding="ascii")))
+                files[0].write(row.line())
+
+        yield add
+        with _told(path):
+            if not files:
+                path.unlink(missing_ok=True)
+            open_files.close()
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
     try:
-        if not rows:
-            path.unlink(missing_ok=True)
-            return
-        with whole_file(path) as part, part.open("w", encoding="ascii") as file:
-            file.writelines(row.line() for row in rows)
+        yield
     except OSError as fault:
         raise UserError(
             f"{path}: cannot be written ({fault.strerror}), and bad rows are set aside there; mend its rights."
@@ -85,7 +106,10 @@ def set_aside(rows: Sequence[BadRow], path: Path) -> None:
 
 def shown(value: Any) -> str:
     """Return a value as it may stand in a sentence: short, on one line, printable everywhere."""
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, default=str)
+    except (RecursionError, ValueError):
+        text = f"a nested {type(value).__name__}"
+    text = text[:10_000].encode("utf-8", "backslashreplace").decode("utf-8")
     text = "".join(character if character.isprintable() else " " for character in text)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,10 +1,8 @@
 """Rows of CSV, JSON, JSON Lines and parquet files as they stand, in a stream, each with its place in the file."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,11 @@ SUFFIXES = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
+MOST_ROW = 8_000_000
+"""Characters of a row; one that is longer is not read: what is made of it takes up to thirty times as much memory."""
+ROW_SIZE = 64
+"""Characters that count for a row besides its texts, so that a billion empty rows are not taken for nothing."""
+TOO_LONG = f"is longer than {MOST_ROW:,} characters"
 NOT_UTF8 = "holds bytes that are not UTF-8; save the file as UTF-8"
 _ARCHIVES = {b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "a gzip archive", b"\x28\xb5\x2f\xfd": "a zstandard archive"}
 
@@ -38,6 +41,8 @@ class RawRow:
         What keeps the row from being read whole; "" where nothing does.
     raw : callable
         Gives the row as it is to be set aside.
+    size : int
+        Characters that the row unfolds to, about.
     """
 
     unit: str
@@ -45,19 +50,31 @@ class RawRow:
     values: dict[str, Any]
     fault: str
     raw: Callable[[], Any]
+    size: int
 
 
 @dataclass(frozen=True)
 class RawFile:
-    """An open file: the columns that its head declares, None where each row declares its own, and the rows."""
+    """An open file.
+
+    Attributes
+    ----------
+    columns : tuple of str or None
+        The columns that its head declares, None where each row declares its own.
+    rows : iterator of RawRow
+        The rows.
+    unfolds : int
+        Characters that it unfolds to at least, as far as its head says so.
+    """
 
     columns: tuple[str, ...] | None
     rows: Iterator[RawRow]
+    unfolds: int = 0
 
 
 @contextmanager
 def open_rows(path: Path, rows_at_once: int = 1000, columns: tuple[str, ...] | None = None) -> Iterator[RawFile]:
-    """Open a file of any of the formats; its rows come in a stream, but those of a JSON list all at once.
+    """Open a file of any of the formats; its rows come in a stream, and no more than some of them are held.
 
     Parameters
     ----------
@@ -74,6 +91,7 @@ def open_rows(path: Path, rows_at_once: int = 1000, columns: tuple[str, ...] | N
         When the file is not there, not readable, or broken as a whole.
     """
     from pipelines.csv_rows import csv_file
+    from pipelines.json_rows import json_lines, json_list
     from pipelines.parquet_rows import parquet_file
 
     try:
@@ -86,9 +104,9 @@ def open_rows(path: Path, rows_at_once: int = 1000, columns: tuple[str, ...] | N
                 yield opened
         elif kind == "jsonl":
             with path.open("rb") as file:
-                yield RawFile(None, _json_lines(file))
+                yield RawFile(None, json_lines(file))
         else:
-            yield RawFile(None, _json_list(path))
+            yield RawFile(None, json_list(path))
     except OSError as fault:
         raise UserError(f"{path}: cannot be read ({fault.strerror or fault}); name a file that can.") from fault
 
@@ -99,6 +117,8 @@ def format_of(path: Path) -> str:
         raise UserError(f"{path}: is a folder; name a CSV, JSON, JSON Lines or parquet file in it.")
     if not path.exists():
         raise UserError(f"{path}: there is no such file; name one that exists.")
+    if not path.is_file():
+        raise UserError(f"{path}: is a pipe or a device, which cannot be read twice; save it as a file.")
     with path.open("rb") as file:
         start = file.read(4096)
     if not start.strip(b"\xef\xbb\xbf \t\r\n"):
@@ -127,58 +147,3 @@ def _first_line_is_object(start: bytes) -> bool:
     if not newline:
         return len(start) == 4096
     return first.rstrip().endswith(b"}") and rest.strip()[:1] in (b"{", b"")
-
-
-def _json_lines(file: Any) -> Iterator[RawRow]:
-    for number, data in enumerate(file, start=1):
-        if number == 1:
-            data = data.removeprefix(b"\xef\xbb\xbf")
-        if not data.strip():
-            continue
-        try:
-            line = data.decode("utf-8")
-        except UnicodeDecodeError:
-            line = data.decode("utf-8", "surrogateescape")
-            yield RawRow("line", number, _object(line)[0], NOT_UTF8, line.rstrip)
-            continue
-        values, fault = _object(line)
-        yield RawRow("line", number, values, fault, line.rstrip)
-
-
-def _object(line: str) -> tuple[dict[str, Any], str]:
-    """Return the object that a line of JSON holds, and what is wrong where it holds none."""
-    try:
-        found = json.loads(line, strict=False)
-    except json.JSONDecodeError as fault:
-        return {}, f"is not JSON ({fault.msg} at character {fault.pos + 1})"
-    except (ValueError, RecursionError):
-        return {}, "is not JSON that can be read"
-    return (found, "") if isinstance(found, dict) else ({}, "is not a JSON object with a battle's keys")
-
-
-def _json_list(path: Path) -> Iterator[RawRow]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"), strict=False)
-    except UnicodeDecodeError as fault:
-        raise UserError(f"{path}: {NOT_UTF8}.") from fault
-    except json.JSONDecodeError as fault:
-        raise UserError(
-            f"{path}, line {fault.lineno}: is not JSON ({fault.msg} at column {fault.colno}); mend it or write one "
-            f"battle a line as .jsonl."
-        ) from fault
-    except (ValueError, RecursionError) as fault:
-        raise UserError(f"{path}: is not JSON that can be read; write one battle a line as .jsonl.") from fault
-    if isinstance(found, dict) and all(isinstance(value, dict | list) for value in found.values()):
-        raise UserError(f"{path}: holds one object of columns; write a list of battles, each an object.")
-    if isinstance(found, dict):
-        found = [found]
-    if not isinstance(found, list):
-        raise UserError(f"{path}: holds no list of battles; write a list of objects.")
-    for number, record in enumerate(found, start=1):
-        is_object = isinstance(record, dict)
-        wrong = "" if is_object else "is not a JSON object with a battle's keys"
-        yield RawRow("row", number, record if is_object else {}, wrong, partial(_itself, record))
-
-
-def _itself(raw: Any) -> Any:
-    return raw

@@ -1,18 +1,20 @@
 """Battles from one file of any format, at once or in a stream; what cannot be used is named and left out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
-from pipelines.battles import COLUMNS, battles_table, check
+from pipelines.battles import COLUMNS, battles_table, check, empty_table
 from pipelines.errors import UserError
 from pipelines.labels import WINNERS, UnknownWinnerError
 from pipelines.quarantine import BadRow, shown
 from pipelines.raw_rows import RawRow, open_rows
 from pipelines.records import READ, BadRecordError, Record, id_shown, missing_columns, record_of
 
+_HELD = 64_000_000
+"""Characters that a piece of a stream holds, about."""
 OnBadRow = Literal["quarantine", "error"]
 
 
@@ -56,21 +58,31 @@ def read_battles(
         When the file cannot be read or lacks a column, when a winner is spelled in an unknown way, or for the first
         bad row where `on_bad_row` is "error".
     """
-    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    tables: list[pd.DataFrame] = []
     bad: list[BadRow] = []
-    for record, row in _records(path, 4096, labelled, rescue):
-        if row is not None:
-            if on_bad_row == "error" and not row.rescued:
-                raise UserError(f"{row.sentence()[:-1]}; mend the row, or set data.on_bad_row to quarantine.")
-            bad.append(row)
-        if record is not None:
-            _append(columns, record, source or path.stem, weight)
-    return check(battles_table(columns)), bad
+    for table, rows in iter_battles(path, labelled=labelled, rescue=rescue, source=source, weight=weight):
+        if on_bad_row == "error":
+            stop_at_bad(rows)
+        tables.append(table)
+        bad.extend(rows)
+    return joined(tables), bad
+
+
+def stop_at_bad(rows: Iterable[BadRow]) -> None:
+    """Raise for the first row that cannot be used at all, where `data.on_bad_row` is "error"."""
+    for row in rows:
+        if not row.rescued:
+            raise UserError(f"{row.sentence()[:-1]}; mend the row, or set data.on_bad_row to quarantine.")
+
+
+def joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the battles of several tables as one."""
+    return pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0] if tables else empty_table()
 
 
 def iter_battles(
     path: Path,
-    rows_at_once: int = 1000,
+    rows_at_once: int = 4096,
     *,
     labelled: bool = False,
     rescue: bool = False,
@@ -79,25 +91,27 @@ def iter_battles(
 ) -> Iterator[tuple[pd.DataFrame, list[BadRow]]]:
     """Read the battles of a file in a stream; its parameters are those of `read_battles`.
 
-    Memory is steady but for the ids met so far and for JSON lists, which are read whole.
+    Memory is steady but for the ids met so far.
 
     Yields
     ------
     battles : DataFrame, at most `rows_at_once` rows
-        The next battles of the file.
+        The next battles of the file; fewer where they are long.
     bad : list of BadRow
         The bad rows met since the last yield.
     """
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     bad: list[BadRow] = []
-    for record, row in _records(path, rows_at_once, labelled, rescue):
+    held = 0
+    for record, row, size in battle_rows(path, rows_at_once, labelled=labelled, rescue=rescue):
         if row is not None:
             bad.append(row)
         if record is not None:
             _append(columns, record, source or path.stem, weight)
-        if len(columns["id"]) >= rows_at_once or len(bad) >= rows_at_once:
+        held += size
+        if len(columns["id"]) >= rows_at_once or len(bad) >= rows_at_once or held >= _HELD:
             yield check(battles_table(columns)), bad
-            columns, bad = {name: [] for name in COLUMNS}, []
+            columns, bad, held = {name: [] for name in COLUMNS}, [], 0
     if columns["id"] or bad:
         yield check(battles_table(columns)), bad
 
@@ -107,11 +121,36 @@ def _append(columns: dict[str, list[Any]], record: Record, source: str, weight: 
         columns[name].append(source if name == "source" else weight if name == "weight" else getattr(record, name))
 
 
-def _records(
-    path: Path, rows_at_once: int, labelled: bool, rescue: bool
-) -> Iterator[tuple[Record | None, BadRow | None]]:
-    """Yield for each row its battle, what is wrong with it, or both where it was rescued."""
+def battle_rows(
+    path: Path, rows_at_once: int = 4096, *, labelled: bool, rescue: bool = False, most: int | None = None
+) -> Iterator[tuple[Record | None, BadRow | None, int]]:
+    """Read a file row by row, without a table.
+
+    Parameters
+    ----------
+    path, labelled, rescue
+        As in `read_battles`.
+    rows_at_once : int
+        Rows that a parquet file is read by.
+    most : int or None
+        Characters that the file may unfold to; None for any number.
+
+    Yields
+    ------
+    record : Record or None
+        The battle of the next row.
+    bad : BadRow or None
+        What is wrong with the row; both where it was rescued.
+    size : int
+        Characters that the row unfolds to.
+
+    Raises
+    ------
+    UserError
+        As `read_battles`; and when the file unfolds to more than `most`.
+    """
     met: dict[str, int] = {}
+    total = 0
     with open_rows(path, rows_at_once, READ) as opened:
         if opened.columns is not None:
             lacking = missing_columns(opened.columns, labelled)
@@ -121,10 +160,16 @@ def _records(
                     f"give it Kaggle's columns, or the Arena's conversation_a, conversation_b and winner."
                 )
         for row in opened.rows:
+            total += row.size
+            if most is not None and max(total, opened.unfolds) > most:
+                raise UserError(
+                    f"{path}: unfolds to {max(total, opened.unfolds):,} characters or more, and {most:,} are the most "
+                    f"that is read here; take a part of it."
+                )
             try:
                 record = record_of(row.values, f"{row.unit}{row.place}", labelled, rescue, row.fault)
             except BadRecordError as fault:
-                yield None, _bad(path, row, str(fault))
+                yield None, _bad(path, row, str(fault)), row.size
                 continue
             except UnknownWinnerError as fault:
                 raise UserError(
@@ -133,11 +178,11 @@ def _records(
                 ) from fault
             first = met.setdefault(record.id, row.place)
             if first != row.place:
-                yield None, _bad(path, row, f"has the id of {row.unit} {first} again")
+                yield None, _bad(path, row, f"has the id of {row.unit} {first} again"), row.size
             elif record.trouble:
-                yield record, _bad(path, row, record.trouble, rescued=True)
+                yield record, _bad(path, row, record.trouble, rescued=True), row.size
             else:
-                yield record, None
+                yield record, None, row.size
 
 
 def _bad(path: Path, row: RawRow, reason: str, rescued: bool = False) -> BadRow:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from pydantic import Field
 
 from pipelines.battles import check
 from pipelines.errors import UserError
-from pipelines.quarantine import BadRow, set_aside
-from pipelines.reading import OnBadRow, iter_battles, read_battles
+from pipelines.quarantine import BadRow, setting_aside
+from pipelines.reading import OnBadRow, iter_battles, joined, read_battles, stop_at_bad
 from pipelines.sample import SampleParams, sample_battles
 from pipelines.section import LocalPath, Section
 from pipelines.submission import read_sample_ids
@@ -91,34 +92,28 @@ def load(params: DataParams, quarantine: Path) -> Loaded:
         or, with `on_bad_row: error`, for the first row that cannot be used.
     """
     if params.dir is None and not params.sources:
-        set_aside([], quarantine)
-        return _built_in(params)
-    tables: list[pd.DataFrame] = []
-    bad: list[BadRow] = []
+        with setting_aside(quarantine):
+            return _built_in(params)
     named = _named_sources(params)
-    for name, path, weight in named:
-        table, faults = read_battles(path, labelled=True, on_bad_row=params.on_bad_row, source=name, weight=weight)
-        if len(named) > 1:
-            table = table.assign(id=[f"{name}:{id}" for id in table["id"]])
-        tables.append(table)
-        bad.extend(faults)
-    notes = _told_faults(bad)
     test, sample_ids = None, None
-    if params.dir is not None:
-        test, sample_ids, faults = _test_of(params.dir)
-        notes += _told_rescues(faults, sample_ids is not None)
-        bad.extend(faults)
-        if test is not None and sample_ids is not None:
-            notes += _told_differences(test["id"].tolist(), sample_ids, params.dir)
-        elif test is not None:
+    with setting_aside(quarantine) as aside:
+        faults, test_faults = _Faults(aside), _Faults(aside)
+        tables = [_train_of(source, params.on_bad_row, faults, len(named) > 1) for source in named]
+        if params.dir is not None:
+            test, sample_ids = _test_of(params.dir, test_faults)
+    notes = _told_faults(faults)
+    notes += _told_rescues(test_faults, sample_ids is not None)
+    if params.dir is not None and test is not None:
+        if sample_ids is None:
             sample_ids = test["id"].tolist()
-    unused = [row for row in bad if not row.rescued]
-    set_aside(unused, quarantine)
-    train = pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
+        else:
+            notes += _told_differences(test["id"].tolist(), sample_ids, params.dir)
+    train = joined(tables)
     if train.empty:
-        first = f"; the first reason: {unused[0].sentence()}" if unused else "."
+        first = f"; the first reason: {faults.lost[0].sentence()}" if faults.lost else "."
         raise UserError(f"{named[0][1]}: holds no battle that can be learnt from{first}")
-    return Loaded(check(_limited(train, params.max_rows, notes)), test, sample_ids, len(unused), notes)
+    unused = faults.count_lost + test_faults.count_lost
+    return Loaded(check(_limited(train, params.max_rows, notes)), test, sample_ids, unused, notes)
 
 
 def _built_in(params: DataParams) -> Loaded:
@@ -153,14 +148,50 @@ def _named_sources(params: DataParams) -> list[tuple[str, Path, float]]:
     return found
 
 
-def _test_of(folder: Path) -> tuple[pd.DataFrame | None, list[str] | None, list[BadRow]]:
+class _Faults:
+    """Rows that are not as they should be: the first few, and how many; those that cannot be used are set aside."""
+
+    def __init__(self, aside: Callable[[BadRow], None]) -> None:
+        self._aside = aside
+        self.lost: list[BadRow] = []
+        self.rescued: list[BadRow] = []
+        self.count_lost = self.count_rescued = 0
+
+    def add(self, rows: list[BadRow]) -> None:
+        """Count rows; what is not told is not kept."""
+        for row in rows:
+            if row.rescued:
+                self.count_rescued += 1
+            else:
+                self.count_lost += 1
+                self._aside(row)
+            few = self.rescued if row.rescued else self.lost
+            few.extend([row][: _TOLD - len(few)])
+
+
+def _train_of(source: tuple[str, Path, float], on_bad_row: OnBadRow, faults: _Faults, several: bool) -> pd.DataFrame:
+    """Read the battles of a file to learn from; of several files the ids are those of each file with its name."""
+    name, path, weight = source
+    tables = []
+    for table, bad in iter_battles(path, labelled=True, source=name, weight=weight):
+        if on_bad_row == "error":
+            stop_at_bad(bad)
+        faults.add(bad)
+        tables.append(table.assign(id=[f"{name}:{id}" for id in table["id"]]) if several else table)
+    return joined(tables)
+
+
+def _test_of(folder: Path, faults: _Faults) -> tuple[pd.DataFrame | None, list[str] | None]:
     """Read the battles to predict, as much as can be read of each, and the ids of the sample."""
     test: pd.DataFrame | None = None
-    faults: list[BadRow] = []
     if (folder / TEST).is_file():
-        test, faults = read_battles(folder / TEST, labelled=False, rescue=True)
+        tables = []
+        for table, bad in iter_battles(folder / TEST, labelled=False, rescue=True):
+            faults.add(bad)
+            tables.append(table)
+        test = joined(tables)
     sample = folder / SAMPLE
-    return test, read_sample_ids(sample) if sample.is_file() else None, faults
+    return test, read_sample_ids(sample) if sample.is_file() else None
 
 
 def _limited(train: pd.DataFrame, most: int | None, notes: list[str]) -> pd.DataFrame:
@@ -179,23 +210,21 @@ def _kept(names: list[str], most: int | None) -> np.ndarray:
     return np.sort(np.array(sorted(range(len(names)), key=keys.__getitem__)[:most], dtype=np.int64))
 
 
-def _told_faults(bad: list[BadRow]) -> list[str]:
-    notes = [row.sentence() for row in bad[:_TOLD]]
-    if len(bad) > _TOLD:
-        notes.append(f"And {len(bad) - _TOLD:,} more rows that cannot be used.")
+def _told_faults(bad: _Faults) -> list[str]:
+    notes = [row.sentence() for row in bad.lost]
+    if bad.count_lost > _TOLD:
+        notes.append(f"And {bad.count_lost - _TOLD:,} more rows that cannot be used.")
     return notes
 
 
-def _told_rescues(bad: list[BadRow], with_sample: bool) -> list[str]:
-    rescued = [row for row in bad if row.rescued]
-    lost = [row for row in bad if not row.rescued]
-    notes = [f"{row.sentence()[:-1]}; it is predicted from what can be read." for row in rescued[:_TOLD]]
-    if len(rescued) > _TOLD:
-        notes.append(f"And {len(rescued) - _TOLD:,} more rows to predict from what can be read.")
+def _told_rescues(bad: _Faults, with_sample: bool) -> list[str]:
+    notes = [f"{row.sentence()[:-1]}; it is predicted from what can be read." for row in bad.rescued]
+    if bad.count_rescued > _TOLD:
+        notes.append(f"And {bad.count_rescued - _TOLD:,} more rows to predict from what can be read.")
     left = "its id, if the sample has it, gets the class shares" if with_sample else "it is not predicted"
-    notes += [f"{row.sentence()[:-1]}; {left}." for row in lost[:_TOLD]]
-    if len(lost) > _TOLD:
-        notes.append(f"And {len(lost) - _TOLD:,} more rows that cannot be predicted.")
+    notes += [f"{row.sentence()[:-1]}; {left}." for row in bad.lost]
+    if bad.count_lost > _TOLD:
+        notes.append(f"And {bad.count_lost - _TOLD:,} more rows that cannot be predicted.")
     return notes
 
 

@@ -20,6 +20,8 @@ Ints = NDArray[np.int64]
 Method = Literal["none", "weights", "focal", "smote", "borderline_smote"]
 SYNTHETIC = ("smote", "borderline_smote")
 """Methods that make battles."""
+FARTHEST = 100.0
+"""No correction is larger; e^100 times is as good as certain, and can be computed with."""
 MOST_MOVED = 3.0
 """No correction of the tie log-odds is looked for beyond this, e^3 = 20 times."""
 
@@ -92,8 +94,17 @@ class Correction:
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any] | None) -> "Correction":
-        """Return what `to_dict` described; no correction for None."""
-        return cls() if stored is None else cls(float(stored["tie"]), float(stored["gamma"]))
+        """Return what `to_dict` described; no correction for None.
+
+        Raises
+        ------
+        ValueError
+            When a number cannot be one of a correction.
+        """
+        found = cls() if stored is None else cls(float(stored["tie"]), float(stored["gamma"]))
+        if not (abs(found.tie) <= FARTHEST and 0 <= found.gamma <= FARTHEST):
+            raise ValueError(f"correction {found.tie}, {found.gamma}: is out of bounds")
+        return found
 
 
 def prior_correction(trained: Floats, real: Floats) -> Correction:

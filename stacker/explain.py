@@ -16,6 +16,7 @@ import numpy as np
 
 from features.blocks import Floats as Floats32
 from features.pairs import PairMatrix
+from pipelines.saved_files import Tensors
 from stacker.groups import group_of_feature, group_of_kind, shown_order
 from stacker.learners.base import Floats, Learner, LearnerData
 from stacker.pool import Pool, margins_and_ties
@@ -85,13 +86,39 @@ class Baseline:
 
     @classmethod
     def load(cls, path: Path) -> "Baseline":
-        """Read what `save` wrote."""
-        from safetensors.numpy import load_file
+        """Read what `save` wrote.
 
-        stored = load_file(path)
-        rows = {name.removeprefix("row "): row for name, row in stored.items() if name.startswith("row ")}
-        ties = {name.removeprefix("tie "): float(tie[0]) for name, tie in stored.items() if name.startswith("tie ")}
+        Raises
+        ------
+        DamagedError
+            When the file is missing or damaged.
+        """
+        stored = Tensors(path)
+        rows = {
+            name.removeprefix("row "): stored.floats(name, None, unknown=True)
+            for name in stored
+            if name.startswith("row ")
+        }
+        ties = {
+            name.removeprefix("tie "): float(stored.floats(name, 1)[0]) for name in stored if name.startswith("tie ")
+        }
         return cls(rows, ties)
+
+    def check(self, members: Sequence[Member], data: LearnerData) -> None:
+        """Check that it is one of these learners, which see `data` of no battle.
+
+        Raises
+        ------
+        ValueError
+            When it lacks one of them, or a learner sees another number of features.
+        """
+        for member in members:
+            if isinstance(member.learner, PairLearner):
+                count = len(member.learner.pairs(data).names)
+                if len(self.rows.get(member.name, ())) != count:
+                    raise ValueError(f"has no row of {count} features for {member.name}")
+            elif member.name not in self.ties:
+                raise ValueError(f"has no tie log-odds for {member.name}")
 
 
 def baseline(members: Sequence[Member], data: LearnerData, probabilities: Floats) -> Baseline:

@@ -210,8 +210,19 @@ class Judge:
         return learner_data(battles, self.features, self.encoder, cache, threads, progress)
 
     def member_probabilities(self, data: LearnerData) -> Floats:
-        """Return (n, K, 3): the probabilities of each learner."""
-        return np.stack([member.learner.predict_proba(data) for member in self.members], axis=1)
+        """Return (n, K, 3): the probabilities of each learner.
+
+        Raises
+        ------
+        UserError
+            When a learner gives none: its numbers overflow.
+        """
+        said = np.stack([member.learner.predict_proba(data) for member in self.members], axis=1)
+        broken = ~np.isfinite(said).all(axis=(0, 2))
+        if broken.any():
+            name = self.members[int(broken.argmax())].name
+            raise UserError(f"this judge: its learner {name} gives no probabilities; make the judge again.")
+        return said
 
     def save(self, folder: Path) -> None:
         """Write the judge as one folder, whole or not at all."""

@@ -1,23 +1,29 @@
 """A judge as one folder without pickle: written whole or not at all, and read with one sentence for what is wrong."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from features.build import FeatureParams
+import pandas as pd
+
+from features.build import FeatureParams, feature_columns
 from features.encoders import EncoderParams
+from features.pairs import LackingFeaturesError
 from pipelines.artefacts import whole_folder, write_json
+from pipelines.battles import TURN_COLUMNS
 from pipelines.errors import UserError
+from pipelines.file_hashes import hashes_of
+from pipelines.saved_files import DamagedError, checking
 from stacker.encoder import Encoder, open_encoder
-from stacker.explain import Baseline
+from stacker.explain import Baseline, PairLearner
+from stacker.judge_record import FILE, FORMAT, EncoderRecord, read_record
+from stacker.learners.base import LearnerData
 from stacker.learners.configured import load_learner
 from stacker.members import Member
 from stacker.pool import Pool
 
-FORMAT = 1
-"""Raised when the folder's layout changes; an older judge is refused by name."""
 BASELINE = "baseline.safetensors"
 ENCODER = "encoder"
 LEARNERS = "learners"
@@ -60,7 +66,8 @@ def save_parts(folder: Path, parts: JudgeParts) -> None:
             parts.baseline.save(part / BASELINE)
         if parts.encoder is not None:
             parts.encoder.save(part / ENCODER)
-        write_json(part / "judge.json", parts.described())
+        files = {name: file.model_dump() for name, file in hashes_of(part).items()}
+        write_json(part / FILE, {**parts.described(), "files": files})
 
 
 def load_parts(folder: Path, device: str | None) -> JudgeParts:
@@ -78,55 +85,64 @@ def load_parts(folder: Path, device: str | None) -> JudgeParts:
     UserError
         When the folder holds no judge, one of another format, or the encoder it was made with is not here.
     """
-    described = _described(folder)
-    encoder = None if described["encoder"] is None else _encoder(folder, described["encoder"], device)
-    if encoder is not None:
-        encoder.block.open_ahead()  # compiled while the learners' libraries are imported
-    try:
+    with _said(folder):
+        record = read_record(folder)
+        features = record.feature_params()
+        encoder = None if record.encoder is None else _encoder(folder, record.encoder, device)
+        if encoder is not None:
+            encoder.block.open_ahead()  # compiled while the learners' libraries are imported
         members = [
-            Member(each["name"], each["kind"], load_learner(each["kind"], folder / LEARNERS / each["folder"]))
-            for each in described["learners"]
+            Member(each.name, each.kind, load_learner(each.kind, folder / LEARNERS / each.folder))
+            for each in record.learners
         ]
-        return JudgeParts(
-            FeatureParams(**described["features"]),
-            encoder,
-            members,
-            Pool.from_dict(described["pool"]),
-            described["about"],
-            Baseline.load(folder / BASELINE) if (folder / BASELINE).exists() else None,
-        )
-    except UserError:
-        raise
-    except Exception as fault:  # every library has errors of its own for a file that is missing or damaged
-        first = str(fault).strip().partition("\n")[0][:160].rstrip(".") or type(fault).__name__
-        raise UserError(f"{folder}: the judge is not whole ({first}); make it again by stacker.run.") from fault
+        baseline = Baseline.load(folder / BASELINE) if (folder / BASELINE).exists() else None
+        parts = JudgeParts(features, encoder, members, Pool.from_dict(record.pool.model_dump()), record.about, baseline)
+        _check_features(folder, parts)
+    return parts
+
+
+@contextmanager
+def _said(folder: Path) -> Iterator[None]:
+    """Say in one sentence why a folder gives no judge."""
+    try:
+        yield
+    except DamagedError as fault:
+        inside = fault.path.relative_to(folder) if fault.path.is_relative_to(folder) else fault.path
+        raise UserError(
+            f"{folder}: the judge is not whole ({inside}: {fault.what}); make it again by stacker.run."
+        ) from fault
+    except LackingFeaturesError as fault:
+        raise UserError(
+            f"{folder}: needs features that this version does not compute ({fault.shown}); install the version that "
+            f"made the judge, or make it again by stacker.run."
+        ) from fault
+
+
+def _check_features(folder: Path, parts: JudgeParts) -> None:
+    """Check that every learner finds the features that it learnt from, and the baseline those of its learners."""
+    columns = feature_columns(parts.features, None if parts.encoder is None else parts.encoder.block)
+    nothing = pd.DataFrame({name: [] for name in TURN_COLUMNS})
+    data = LearnerData(nothing, columns.pairs, columns.embeddings)
+    for member in parts.members:
+        if isinstance(member.learner, PairLearner):
+            with checking(folder / LEARNERS / member.name):
+                member.learner.pairs(data)
+    if parts.baseline is not None:
+        with checking(folder / BASELINE):
+            parts.baseline.check(parts.members, data)
 
 
 def _folder_of(place: int, member: Member) -> str:
     return f"{place}_{member.name}"
 
 
-def _described(folder: Path) -> dict[str, Any]:
-    path = folder / "judge.json"
-    try:
-        described: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as fault:
-        raise UserError(f"{folder}: holds no judge (judge.json is missing); name the judge folder of a run.") from fault
-    except (OSError, ValueError) as fault:
-        raise UserError(f"{path}: cannot be read ({fault}); make the judge again by stacker.run.") from fault
-    if described.get("format") != FORMAT:
-        raise UserError(
-            f"{path}: has format {described.get('format')!r}, this version reads {FORMAT}; make the judge again."
-        )
-    return described
-
-
-def _encoder(folder: Path, described: dict[str, Any], device: str | None) -> Encoder:
-    settings = _on_device(EncoderParams(**described["params"]), device)
+def _encoder(folder: Path, record: EncoderRecord, device: str | None) -> Encoder:
+    with checking(folder / FILE):
+        settings = _on_device(EncoderParams(**record.params), device)
     encoder = open_encoder(settings, saved=folder / ENCODER)
-    if encoder.sha256 != described["sha256"]:
+    if encoder.sha256 != record.sha256:
         raise UserError(
-            f"{folder}: was made with the encoder {described['name']} (weights {described['sha256'][:12]}), but "
+            f"{folder}: was made with the encoder {record.name} (weights {record.sha256[:12]}), but "
             f"{encoder.name} ({encoder.sha256[:12]}) is here; get it by `python -m pipelines.models fetch "
             f"{settings.model}`."
         )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from features.pairs import PairMatrix
+from pipelines.errors import UserError
 from stacker.learners.base import Floats, LearnerData
 from stacker.learners.boosting import Boosting
 from stacker.pool import Pool, margins_and_ties, probabilities_of
@@ -49,6 +50,11 @@ def tree_effects(learners: Sequence[Any], pool: Pool, data: LearnerData) -> Tree
         The fitted level-1 model.
     data : LearnerData, n rows
         The battles.
+
+    Raises
+    ------
+    UserError
+        When the trees say of their training rows what cannot be.
     """
     names: dict[str, int] = {}
     margin, tie = np.zeros((len(data), 0)), np.zeros((len(data), 0))
@@ -113,6 +119,8 @@ def _contributions(learner: Boosting, pairs: PairMatrix) -> tuple[Floats, Floats
     for booster in learner.boosters_:
         total += apply(booster, pairs)
     total /= len(learner.boosters_)
+    if not np.isfinite(total).all():
+        raise UserError(f"{learner.name}: its trees hold counts of rows that cannot be, so there is no explanation.")
     base = total[0, p] if len(total) else np.zeros(3)
     return total[:, :p], base
 

@@ -1,17 +1,20 @@
 """Choosing a file of battles: dropped, or one of those that are here already."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import panel as pn
 
 from dashboard import battle_files
 from dashboard.battle_files import BattleFile
-from dashboard.concurrency import in_thread
+from dashboard.concurrency import in_thread, in_waiting_thread
 from dashboard.pages.base import Context
 from dashboard.pages.cards_look import WIDGET, boxed, card_pane, in_line
 from dashboard.pages.upload import Upload
+from pipelines.apart import Stopped
 from pipelines.errors import UserError
 from stacker.charts.controls import plain
 
@@ -31,6 +34,8 @@ class FileChooser:
 
     def __init__(self, context: Context, chosen: Callable[[BattleFile], None]) -> None:
         self.say, self.judges, self.tasks, self._chosen = context.say, context.judges, context.tasks, chosen
+        self.session = context.session
+        self._stop = Event()
         self.folder = Path(context.params.files) if context.params.files else None
         most = context.params.limits.file_megabytes
         say = self.say
@@ -43,7 +48,7 @@ class FileChooser:
             sizing_mode="stretch_width",
             margin=0,
         )
-        self.upload.on_file(lambda name, content: self.load(lambda: battle_files.uploaded(name, content)))
+        self.upload.on_file(lambda name, content: self.load(partial(battle_files.uploaded, name, content)))
         self.choice = pn.widgets.Select(
             label=say("file.or_choose"), options={}, sizing_mode="stretch_width", margin=0, stylesheets=[WIDGET]
         )
@@ -60,9 +65,15 @@ class FileChooser:
         """Look again for what can be opened."""
         self.tasks.start(self._refresh())
 
-    def load(self, read: Callable[[], BattleFile]) -> None:
-        """Read a file beside the page, and pass it on or say what is wrong with it."""
-        self.tasks.start(self._load(read))
+    def load(self, read: Callable[[Event, str], BattleFile]) -> None:
+        """Read a file beside the page, and pass it on or say what is wrong with it; the one before is let go."""
+        self.stop()
+        self._stop = Event()
+        self.tasks.start(self._load(read, self._stop))
+
+    def stop(self) -> None:
+        """End the reading of a file that nobody waits for any more."""
+        self._stop.set()
 
     def tell(self, sentence: str) -> None:
         """Say something below the choices; "" takes it away."""
@@ -73,15 +84,19 @@ class FileChooser:
         self.choice.param.update(options={self.say("file.choose"): NOTHING} | names, value=NOTHING)
         self.choices.visible = bool(names)
 
-    async def _load(self, read: Callable[[], BattleFile]) -> None:
+    async def _load(self, read: Callable[[Event, str], BattleFile], stop: Event) -> None:
         self.tell(self.say("file.reading"))
         try:
-            found = await in_thread(read)
-        except UserError as fault:
-            self.tell(str(fault))
+            found = await in_waiting_thread(read, stop, self.session)
+        except Stopped:
             return
-        self.tell("")
-        self._chosen(found)
+        except UserError as fault:
+            if not stop.is_set():
+                self.tell(str(fault))
+            return
+        if not stop.is_set():
+            self.tell("")
+            self._chosen(found)
 
     def _offers(self) -> dict[str, tuple[str, Any]]:
         names: dict[str, tuple[str, Any]] = {}
@@ -99,6 +114,6 @@ class FileChooser:
         if not chosen:
             self.tell(self.say("file.choose_first"))
         elif chosen[0] == "run":
-            self.load(lambda: battle_files.test_set(chosen[1]))
+            self.load(partial(battle_files.test_set, chosen[1]))
         elif (folder := self.folder) is not None:
-            self.load(lambda: battle_files.from_folder(folder, chosen[1]))
+            self.load(partial(battle_files.from_folder, folder, chosen[1]))

@@ -46,7 +46,8 @@ class FileVotesPage:
             self.begin(kept)
 
     def closed(self) -> None:
-        """End the verdicts that are on their way."""
+        """End the verdicts that are on their way, and the reading of a file."""
+        self.chooser.stop()
         if self.round is not None:
             self.round.verdicts.stop()
         for task in (self._moving, self._following):

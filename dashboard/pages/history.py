@@ -1,7 +1,7 @@
 """The history page: votes in a table with details, how far judge and voters agree, a ranking, and exports."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
@@ -177,7 +177,7 @@ class HistoryPage:
             }
         )
 
-    def _pieces(self, kind: str) -> Iterator[bytes]:
+    def _pieces(self, kind: str) -> Generator[bytes]:
         """Begin to make a file of what is shown at this moment."""
         return exports.in_pieces(kind, self._exported())
 

@@ -86,6 +86,8 @@ class ModelPage:
         kept = [run for run in runs if before is not None and run.judge == before.judge]
         own = [run for run in runs if run.judge == used]
         self.choice.param.update(options=options, value=(kept or own or runs)[0] if runs else None)
+        if self.judges.refused and not self.message.object:
+            self.message.object = self._note(self.say("model.refused", reason=" ".join(self.judges.refused)))
         if before is not None and kept:
             self._chosen()
 
@@ -169,9 +171,9 @@ class ModelPage:
             "scores": "yes" if scored or card is None else "",
             "facts": made(lambda: cards.facts(run.about(), trained(run.provenance(), say), written, say)),
             "results": made(lambda: cards.results_table(run.results() or {}, say)),
-            "calibration": trouble or cards.calibration_chart(table, say),
-            "length": trouble or cards.by_length(table, say),
-            "language": trouble or cards.by_language(table, say, say.language_name),
+            "calibration": trouble or made(lambda: cards.calibration_chart(table, say)),
+            "length": trouble or made(lambda: cards.by_length(table, say)),
+            "language": trouble or made(lambda: cards.by_language(table, say, say.language_name)),
             "importances": made(lambda: cards.importances(tree_gains(*run.trees()), say)),
             "written_card": card or "",
         }
@@ -181,6 +183,8 @@ class ModelPage:
             return make()
         except UserError as fault:
             return self._note(str(fault))
+        except (AttributeError, KeyError, TypeError, ValueError) as fault:  # of files that say what no run writes
+            return self._note(self.say("model.unreadable", reason=f"{type(fault).__name__}: {fault}"[:200]))
 
     def _layout(self) -> tuple[pn.Column, pn.Column]:
         """Return the card of the judge in use, and the cards below the one of learning from votes."""

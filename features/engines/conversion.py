@@ -8,7 +8,6 @@ The int8 copy is quantised statically by NNCF (smooth quantisation, made for tra
 user's own texts, and refused where its rows stray too far from those of fp32 on other texts of the user.
 """
 
-import json
 import os
 import sys
 import warnings
@@ -23,12 +22,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from pydantic import Field
 
 from features.blocks import Floats
 from features.engines.base import Engine, Ids
 from features.tokens import Tokens
 from pipelines.artefacts import whole_folder, write_json
 from pipelines.errors import UserError
+from pipelines.saved_files import Saved, checking, read_object
 
 LEAST_COSINE = 0.995
 """Mean cosine to the fp32 rows from which int8 is accepted."""
@@ -172,12 +173,26 @@ class Copies:
         return place
 
 
+class Report(Saved):
+    """What is written of an int8 copy: its texts' digest, their numbers, mean and lowest cosine."""
+
+    texts: str = Field(pattern="^[0-9a-f]{1,64}$")
+    learnt: int
+    checked: int
+    mean_cosine: float
+    lowest_cosine: float
+
+
 def read_report(folder: Path) -> dict[str, Any]:
-    """Return what is written of an int8 copy: its texts' digest, their numbers, mean and lowest cosine."""
-    try:
-        return dict(json.loads((folder / REPORT).read_text(encoding="utf-8")))
-    except (OSError, ValueError) as fault:
-        raise UserError(f"{folder / REPORT}: cannot be read ({fault}); make the judge again by stacker.run.") from fault
+    """Return what is written of an int8 copy, as `Report` has it.
+
+    Raises
+    ------
+    DamagedError
+        When it cannot be read.
+    """
+    with checking(folder / REPORT):
+        return Report.model_validate(read_object(folder / REPORT)).model_dump()
 
 
 @cache

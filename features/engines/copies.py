@@ -11,9 +11,12 @@ from features.cache import key_of
 from features.encoders import EncoderParams, ResolvedEncoder
 from features.engines.base import Engine, Ids
 from features.engines.conversion import Copies, kind_of, read_report, versions
+from features.engines.probing import probe
 from features.tokens import Tokens
 from pipelines.artefacts import sha256_of
-from pipelines.model_files import tokenizer_sha256
+from pipelines.file_hashes import hashes_of
+from pipelines.model_files import tokenizer_sha256, vocabulary_of
+from pipelines.saved_files import checking
 
 FOLDER = ".converted"
 """Inside the models' folder."""
@@ -66,6 +69,7 @@ class EncoderCopies:
         self._token_ids = token_ids
         self.kind = kind_of(params.engine)
         self._int8 = copy if params.precision == "int8" else None
+        self._brought = self._int8
         self.report = None if self._int8 is None else read_report(self._int8)
 
     @property
@@ -82,11 +86,20 @@ class EncoderCopies:
         return [folder for folder in found if folder is not None and folder.is_dir()]
 
     def open(self) -> Engine:
-        """Load the copy, made when missing."""
+        """Load the copy, made when missing.
+
+        Raises
+        ------
+        DamagedError
+            When its library cannot read it.
+        """
         folder = self._copies().fp32() if self.params.precision == "fp32" else self._int8
         if folder is None:
             raise RuntimeError("an int8 encoder must be calibrated first")
-        return self.kind.open(folder, self.threads, self.params.max_tokens)
+        if folder == self._brought and not self._made_here(folder):
+            probe(self.kind.name, folder, self.params.max_tokens, vocabulary_of(self.encoder.folder))
+        with checking(folder):
+            return self.kind.open(folder, self.threads, self.params.max_tokens)
 
     def calibrate(self, learnt: Sequence[str], checked: Sequence[str]) -> None:
         """Make the int8 copy for these texts, or find it on disk; a copy that a judge brought along stays."""
@@ -102,6 +115,11 @@ class EncoderCopies:
         """Copy the int8 copy into a judge; the others are made anew where they are missing."""
         if self._int8 is not None:
             shutil.copytree(self._int8, folder)
+
+    def _made_here(self, folder: Path) -> bool:
+        """Whether a copy that a judge brought along is one that was made on this machine."""
+        here = self._copies().folder / f"int8-{Path(str(self.report['texts'])).name}" if self.report else folder
+        return here != folder and here.is_dir() and hashes_of(here) == hashes_of(folder)
 
     def _settings(self) -> str:
         return f"{self.params.max_tokens} {self.params.head_share}"

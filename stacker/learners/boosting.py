@@ -14,10 +14,12 @@ from features.blocks import Floats as Floats32
 from features.pairs import PairMatrix
 from features.reduce import EmbeddingReducer, with_reduced
 from pipelines.folds import grouped_folds
+from pipelines.saved_files import checking, read_bytes, read_object
 from pipelines.section import MOST_FOLDS, Components, Section
 from stacker.balance import SYNTHETIC, BalanceParams, Correction, reweighted, tie_matched
 from stacker.learners.base import FLIP, Fit, Floats, Ints, LearnerData
 from stacker.learners.pace import Pace
+from stacker.learners.saved_trees.learner_file import BoostingFile
 from stacker.learners.synthetic import synthetic_battles
 
 
@@ -130,7 +132,7 @@ class Boosting(ABC):
         self.reducer_ = None
         if data.embeddings is not None and self.params.components > 0:
             self.reducer_ = EmbeddingReducer(self.params.components, fit.seed).fit(data.embeddings)
-        pairs = self.pairs(data)
+        pairs = with_reduced(data.pairs, data.embeddings, self.reducer_)
         self.names_ = pairs.names
         inner = grouped_folds(fit.group, fit.outcome, max(self.params.bags, 2) if self.params.bags > 1 else 5, fit.seed)
         # A bag to a thread, not several threads to a bag: the libraries meet at a barrier for every leaf, which on few
@@ -167,7 +169,8 @@ class Boosting(ABC):
         return self.predict_pairs(self.pairs(data))
 
     def predict_pairs(self, pairs: PairMatrix) -> Floats:
-        """Return what `predict_proba` does, from the features that `pairs` gives."""
+        """Return what `predict_proba` does, from features among which those that `pairs` gives are found by name."""
+        pairs = pairs.select(self.names_)
         # One order in memory at a time.
         straight = self._log_odds(pairs)
         both = softmax((straight + self._log_odds(pairs.flip())[:, FLIP]) / 2)
@@ -190,19 +193,32 @@ class Boosting(ABC):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote."""
-        meta = json.loads((folder / "learner.json").read_text(encoding="utf-8"))
-        learner = cls(cls.settings(**meta["params"]), BalanceParams(**meta.get("balance", {})))
-        learner.correction_ = Correction.from_dict(meta.get("correction"))
-        learner.names_ = tuple(meta["names"])
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        DamagedError
+            When a file is missing or damaged.
+        """
+        path = folder / "learner.json"
+        with checking(path):
+            meta = BoostingFile.model_validate(read_object(path))
+            learner = cls(cls.settings(**meta.params), meta.balance)
+            learner.correction_ = Correction.from_dict(meta.correction)
+        learner.names_ = meta.names
         reducer = folder / "reducer.safetensors"
         learner.reducer_ = EmbeddingReducer.load(reducer) if reducer.exists() else None
-        learner.boosters_ = [learner._read(folder / f"booster_{bag}{cls.suffix}") for bag in range(meta["boosters"])]
+        learner.boosters_ = [learner._opened(folder / f"booster_{bag}{cls.suffix}") for bag in range(meta.boosters)]
         return learner
 
+    def _opened(self, path: Path) -> Any:
+        data = read_bytes(path)
+        with checking(path):
+            return self._read(data, len(self.names_))
+
     def pairs(self, data: LearnerData) -> PairMatrix:
-        """Return the features that the boosters see: those of the blocks and the reduced embeddings."""
-        return with_reduced(data.pairs, data.embeddings, self.reducer_)
+        """Return the features that the boosters learnt from, by name: those of blocks, and reduced embeddings."""
+        return with_reduced(data.pairs, data.embeddings, self.reducer_).select(self.names_)
 
     def _balanced(self, train: Rows, seed: int) -> tuple[Rows, Correction]:
         """Return the rows to train on, and the correction of what is then learnt where it follows from the weights."""
@@ -251,7 +267,8 @@ class Boosting(ABC):
     def _write(self, booster: Any, path: Path) -> None: ...
 
     @abstractmethod
-    def _read(self, path: Path) -> Any: ...
+    def _read(self, data: bytes, features: int) -> Any:
+        """Return the booster that a file holds; ValueError where its library could not be trusted with the bytes."""
 
 
 def _rows(pairs: PairMatrix, fit: Fit, rows: Ints) -> Rows:

@@ -17,7 +17,8 @@ LONGEST = 64 // _BITS
 """Letters of the longest sequence."""
 _SPACE = 1
 """The code of a space; 0 stands behind the end of a sequence."""
-_MOST_LETTERS = (1 << _BITS) - 2
+MOST_LETTERS = (1 << _BITS) - 2
+"""Letters that have a code; more frequent ones come first."""
 _UNKNOWN = (1 << _BITS) - 1
 
 Keys = NDArray[np.uint64]
@@ -52,7 +53,7 @@ class CharTfidf:
     def fit(self, texts: Sequence[str]) -> "CharTfidf":
         """Choose the sequences and their weights."""
         found, letters = np.unique(_codepoints("".join(map(_spaced, texts))), return_counts=True)
-        common = np.sort(found[np.argsort(-letters, kind="stable")[:_MOST_LETTERS]])
+        common = np.sort(found[np.argsort(-letters, kind="stable")[:MOST_LETTERS]])
         self.letters_ = "".join(map(chr, common[common != ord(" ")].tolist()))
         keys, counts, holders = np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.int64)
         for start in range(0, len(texts), _TEXTS_AT_ONCE):

@@ -7,6 +7,7 @@ from typing import Any
 
 from features.build import FeatureParams
 from pipelines.errors import UserError
+from pipelines.saved_files import checking
 from pipelines.section import Section
 from stacker.balance import BalanceParams
 from stacker.learners.base import Learner
@@ -98,11 +99,12 @@ def load_learner(kind: str, folder: Path) -> Learner:
     Raises
     ------
     UserError
-        When the kind is not known to this version.
+        When the kind is not known to this version, or a file of the folder is missing or damaged.
     """
     if kind not in KINDS:
         raise UserError(f"{folder}: holds a learner of kind {kind!r}, which this version does not know; update it.")
-    learner: Learner = KINDS[kind].load(folder)
+    with checking(folder):
+        learner: Learner = KINDS[kind].load(folder)
     return learner
 
 

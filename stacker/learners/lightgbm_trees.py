@@ -10,6 +10,7 @@ from features.blocks import Floats as Floats32
 from stacker.learners.base import Floats
 from stacker.learners.boosting import Bag, Boosting, LightGBMParams, Rows
 from stacker.learners.focal import focal_objective
+from stacker.learners.saved_trees.lightgbm_text import canonical_text
 
 HESSIAN_SCALE = 1.5
 """LightGBM multiplies the Hessian p (1 - p) of its softmax over K classes by K / (K - 1)."""
@@ -95,7 +96,8 @@ class LightGBMLearner(Boosting):
     def _write(self, booster: Any, path: Path) -> None:
         booster.save_model(path, num_iteration=booster.best_iteration)
 
-    def _read(self, path: Path) -> Any:
+    def _read(self, data: bytes, features: int) -> Any:
+        text = canonical_text(data, features)
         import lightgbm
 
-        return lightgbm.Booster(model_file=path)
+        return lightgbm.Booster(model_str=text)

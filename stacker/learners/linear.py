@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from features.pairs import PairMatrix
 from features.reduce import EmbeddingReducer, with_reduced
 from pipelines.folds import grouped_folds
+from pipelines.saved_files import Names, Number, Saved, Tensors, checking, read_object
 from pipelines.section import Components, InnerFolds, Section, Strengths
 from stacker.balance import BalanceParams, weighted
 from stacker.learners.base import Fit, Floats, LearnerData
@@ -28,6 +29,14 @@ class LinearParams(Section):
     components: Components = 16
 
 
+class _Saved(Saved):
+    """What learner.json holds."""
+
+    params: LinearParams
+    names: Names
+    offset: Number
+
+
 class LinearLearner:
     """Logistic regressions on A - B (margin) and on |A - B| and what both sides share (tie)."""
 
@@ -42,7 +51,7 @@ class LinearLearner:
         self.reducer_ = None
         if data.embeddings is not None and self.params.components > 0:
             self.reducer_ = EmbeddingReducer(self.params.components, fit.seed).fit(data.embeddings)
-        pairs = self.pairs(data)
+        pairs = with_reduced(data.pairs, data.embeddings, self.reducer_)
         self.names_ = pairs.names
         self.odd_, self.even_ = odd_and_even(pairs)
         self.centre_ = np.nan_to_num(_nanmean(pairs.values)).astype(np.float64)
@@ -63,8 +72,8 @@ class LinearLearner:
         return self.predict_pairs(self.pairs(data))
 
     def predict_pairs(self, pairs: PairMatrix) -> Floats:
-        """Return what `predict_proba` does, from the features that `pairs` gives."""
-        scaled = self._scaled(pairs)
+        """Return what `predict_proba` does, from features among which those that `pairs` gives are found by name."""
+        scaled = self._scaled(pairs.select(self.names_))
         return self.model_.predict_proba(scaled[:, self.odd_], scaled[:, self.even_])
 
     def save(self, folder: Path) -> None:
@@ -85,23 +94,34 @@ class LinearLearner:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote."""
-        meta = json.loads((folder / "learner.json").read_text(encoding="utf-8"))
-        stored = load_file(folder / "linear.safetensors")
-        learner = cls(LinearParams(**meta["params"]))
-        learner.names_ = tuple(meta["names"])
-        learner.odd_, learner.even_ = stored["odd"], stored["even"]
-        learner.centre_, learner.spread_ = stored["centre"], stored["spread"]
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        DamagedError
+            When a file is missing or damaged.
+        """
+        path = folder / "learner.json"
+        with checking(path):
+            meta = _Saved.model_validate(read_object(path))
+        stored = Tensors(folder / "linear.safetensors")
+        learner = cls(meta.params)
+        learner.names_ = meta.names
+        count = len(meta.names)
+        learner.odd_, learner.even_ = stored.places("odd", count), stored.places("even", count)
+        learner.centre_ = stored.floats("centre", count)
+        learner.spread_ = stored.floats("spread", count, least=1e-30, most=np.inf)
         learner.model_ = OddEvenLogistic(learner.params.strengths)
-        learner.model_.margin_, learner.model_.tie_ = stored["margin"], stored["tie"]
-        learner.model_.offset_ = meta["offset"]
+        learner.model_.margin_ = stored.floats("margin", len(learner.odd_))
+        learner.model_.tie_ = stored.floats("tie", len(learner.even_))
+        learner.model_.offset_ = meta.offset
         reducer = folder / "reducer.safetensors"
         learner.reducer_ = EmbeddingReducer.load(reducer) if reducer.exists() else None
         return learner
 
     def pairs(self, data: LearnerData) -> PairMatrix:
-        """Return the features that the regressions see: those of the blocks and the reduced embeddings."""
-        return with_reduced(data.pairs, data.embeddings, self.reducer_)
+        """Return the features that the regressions learnt from, by name: those of blocks, and reduced embeddings."""
+        return with_reduced(data.pairs, data.embeddings, self.reducer_).select(self.names_)
 
     def _scaled(self, pairs: PairMatrix) -> Floats:
         return np.clip(np.nan_to_num((pairs.values - self.centre_) / self.spread_), -CAP, CAP)

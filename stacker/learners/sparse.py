@@ -5,20 +5,21 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import pandas as pd
 from pydantic import Field, ValidationInfo, field_validator
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from pipelines.battles import text_of
 from pipelines.folds import grouped_folds
+from pipelines.saved_files import Names, Number, Saved, Tensors, checking, read_object
 from pipelines.section import InnerFolds, Section, Strengths
 from stacker.balance import BalanceParams, weighted
 from stacker.learners.base import Fit, Floats, Ints, LearnerData
 from stacker.learners.block_logistic import Blocks, blocks_of, chosen_logistic
-from stacker.learners.char_tfidf import LONGEST, CharTfidf
+from stacker.learners.char_tfidf import LONGEST, MOST_LETTERS, CharTfidf
 from stacker.learners.odd_even import OddEvenLogistic
 
 LONGEST_WORDS = 5
@@ -45,6 +46,15 @@ class SparseParams(Section):
         if not 1 <= value[0] <= value[1] <= longest:
             raise ValueError(f"must be the shortest and the longest sequence, from 1 to {longest}, such as [1, 2]")
         return value
+
+
+class _Saved(Saved):
+    """What learner.json holds."""
+
+    params: SparseParams
+    offset: Number
+    words: Names | None
+    letters: Annotated[str, Field(max_length=MOST_LETTERS)] | None
 
 
 ROWS_AT_ONCE = 2048
@@ -164,23 +174,42 @@ class SparseLearner:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote."""
-        meta = json.loads((folder / "learner.json").read_text(encoding="utf-8"))
-        stored = load_file(folder / "sparse.safetensors")
-        learner = cls(SparseParams(**meta["params"]))
-        learner.vectorisers_ = {}
-        if meta["words"] is not None:
-            words = learner._vectoriser("words", {term: place for place, term in enumerate(meta["words"])})
-            words.idf_ = stored["idf_words"]
-            learner.vectorisers_["words"] = words
-        if meta["letters"] is not None:
-            characters = learner._vectoriser("characters")
-            characters.restore(meta["letters"], stored["keys"], stored["idf_characters"])
-            learner.vectorisers_["characters"] = characters
-        learner.model_ = OddEvenLogistic(learner.params.strengths)
-        learner.model_.margin_, learner.model_.tie_ = stored["margin"], stored["tie"]
-        learner.model_.offset_ = meta["offset"]
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        DamagedError
+            When a file is missing or damaged.
+        """
+        path = folder / "learner.json"
+        with checking(path):
+            meta = _Saved.model_validate(read_object(path))
+            learner = cls(meta.params)
+            learner.vectorisers_ = {}
+            if meta.words is not None:
+                vocabulary = {term: place for place, term in enumerate(meta.words)}
+                learner.vectorisers_["words"] = learner._vectoriser("words", vocabulary)
+            if meta.letters is not None:
+                learner.vectorisers_["characters"] = learner._vectoriser("characters")
+        stored = Tensors(folder / "sparse.safetensors")
+        with checking(stored.path):
+            learner._restore(stored, meta)
         return learner
+
+    def _restore(self, stored: Tensors, meta: _Saved) -> None:
+        terms = 0
+        if meta.words is not None:
+            terms += len(meta.words)
+            self.vectorisers_["words"].idf_ = stored.floats("idf_words", len(meta.words), least=1e-9)
+        if meta.letters is not None:
+            keys = stored.keys("keys")
+            terms += len(keys)
+            idf = stored.floats("idf_characters", len(keys), least=1e-9)
+            self.vectorisers_["characters"].restore(meta.letters, keys, idf)
+        self.model_ = OddEvenLogistic(self.params.strengths)
+        # Where no term is in enough answers, one that no answer has stands for all.
+        self.model_.margin_, self.model_.tie_ = (stored.floats(name, max(terms, 1)) for name in ("margin", "tie"))
+        self.model_.offset_ = meta.offset
 
     def _kinds(self) -> list[str]:
         return [name for name in ("words", "characters") if getattr(self.params, name) > 0]

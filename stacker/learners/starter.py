@@ -1,6 +1,5 @@
 """The starter judge as one more learner of a stack: it learnt from other votes before, so a fit changes nothing."""
 
-import json
 import shutil
 from functools import cache
 from pathlib import Path
@@ -9,8 +8,9 @@ from typing import Any, Self
 import numpy as np
 
 from features.build import FeatureParams
-from features.pairs import PairMatrix
+from features.pairs import LackingFeaturesError, PairMatrix
 from pipelines.errors import UserError
+from stacker.judge_record import JudgeRecord, read_record
 from stacker.learners.base import Fit, Floats, LearnerData
 from stacker.learners.lightgbm_trees import LightGBMLearner
 from stacker.learners.linear import LinearLearner
@@ -59,22 +59,20 @@ class StarterLearner:
 
     def predict_pairs(self, pairs: PairMatrix) -> Floats:
         """Return what `predict_proba` does, from the features that `pairs` gives."""
-        said = [member.predict_pairs(pairs) for member in self.members_]
+        said = [member.predict_pairs(pairs) for member in self.members_]  # each finds its own by name
         return self.pool_.predict_proba(np.stack(said, axis=1))
 
     def pairs(self, data: LearnerData) -> PairMatrix:
         """Return the features that the starter judge learnt from, in its order."""
-        wanted: tuple[str, ...] = self.members_[0].names_
-        if data.pairs.names == wanted:
-            return data.pairs
-        place = {name: column for column, name in enumerate(data.pairs.names)}
-        lacking = sorted({name.partition(":")[0] for name in wanted if name not in place})
-        if lacking:
+        wanted = tuple(dict.fromkeys(name for member in self.members_ for name in member.names_))
+        try:
+            return data.pairs.select(wanted)
+        except LackingFeaturesError as fault:
+            lacking = sorted({name.partition(":")[0] for name in fault.names})
             raise UserError(
                 f"stack.prior: the starter judge needs features of {', '.join(lacking)} that are not computed; "
                 "switch every block of the section features on, or set stack.prior to null."
-            )
-        return data.pairs.columns([place[name] for name in wanted])
+            ) from fault
 
     def save(self, folder: Path) -> None:
         """Copy the judge's files, so that a stack keeps the starter judge it was fitted with."""
@@ -93,7 +91,7 @@ def starter_identity() -> str:
 
 def needed_blocks() -> list[str]:
     """Return the names of the blocks whose features the starter judge needs."""
-    return [name for name, on in _described(starter_folder())["features"].items() if on]
+    return [name for name, on in _recorded(starter_folder()).features.items() if on]
 
 
 def check_blocks(features: FeatureParams) -> None:
@@ -106,24 +104,23 @@ def check_blocks(features: FeatureParams) -> None:
         )
 
 
-def _described(folder: Path) -> dict[str, Any]:
+def _recorded(folder: Path) -> JudgeRecord:
     try:
-        described: dict[str, Any] = json.loads((folder / "judge.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
+        return read_record(folder)
+    except UserError as fault:
         raise UserError(
             f"{folder}: holds no starter judge; install the package again, or make it by "
             "`python -m pipelines.starter DATA_DIR`."
         ) from fault
-    return described
 
 
 @cache
 def _read(folder: Path) -> tuple[tuple[Any, ...], Pool]:
     """Read a starter judge once: every fold of a run asks the same one."""
-    described = _described(folder)
+    record = _recorded(folder)
     members = []
-    for each in described["learners"]:
-        if each["kind"] not in _MEMBERS:
-            raise UserError(f"{folder}: holds a learner of kind {each['kind']!r}, which no starter judge has.")
-        members.append(_MEMBERS[each["kind"]].load(folder / "learners" / each["folder"]))
-    return tuple(members), Pool.from_dict(described["pool"])
+    for each in record.learners:
+        if each.kind not in _MEMBERS:
+            raise UserError(f"{folder}: holds a learner of kind {each.kind!r}, which no starter judge has.")
+        members.append(_MEMBERS[each.kind].load(folder / "learners" / each.folder))
+    return tuple(members), Pool.from_dict(record.pool.model_dump())

@@ -10,6 +10,7 @@ from features.blocks import Floats as Floats32
 from stacker.learners.base import FLIP, Floats
 from stacker.learners.boosting import Bag, Boosting, Rows, XGBoostParams
 from stacker.learners.focal import focal_objective
+from stacker.learners.saved_trees.xgboost_model import check_model
 
 HESSIAN_SCALE = 2.0
 """XGBoost doubles the Hessian p (1 - p) of its softmax."""
@@ -75,10 +76,11 @@ class XGBoostLearner(Boosting):
     def _write(self, booster: Any, path: Path) -> None:
         booster.save_model(path)
 
-    def _read(self, path: Path) -> Any:
+    def _read(self, data: bytes, features: int) -> Any:
+        check_model(data, features)
         import xgboost
 
-        booster = xgboost.Booster(model_file=path)
+        booster = xgboost.Booster(model_file=bytearray(data))
         # Threads that wait for one another take longer than one verdict does; of many rows the trees take a small part.
         booster.set_param({"nthread": 1})
         return booster

@@ -28,7 +28,7 @@ class Judges:
 
     def __init__(self, folder: Path, judge: bool = True) -> None:
         self.folder = folder
-        self.starter = None
+        self.starter, self.refused = None, ()
         run = saved_runs(folder)[0] if judge else None
         self.current = None if run is None else LoadedJudge(run, "first@1", Judge.load(run.judge))
         self.state = "ready" if judge else "none"

@@ -1,7 +1,7 @@
 """Exports over HTTP: whole or cut off, never held up by the loop, and given up when nobody wants them any longer."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from http.client import HTTPConnection, IncompleteRead
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -20,7 +20,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDashb
 
 
 def test_a_file_comes_whole_and_is_made_beside_the_loop(dashboard: RunningDashboard) -> None:
-    def pieces() -> Iterator[bytes]:
+    def pieces() -> Generator[bytes]:
         for number in range(5):
             assert not on_loop(), "a file was made on the server's loop"
             yield b"" if number == 2 else b"%d;" % number
@@ -38,7 +38,7 @@ class Endless:
     def __init__(self) -> None:
         self.ended = threading.Event()
 
-    def __call__(self) -> Iterator[bytes]:
+    def __call__(self) -> Generator[bytes]:
         try:
             while True:
                 yield b"x" * 100_000
@@ -73,7 +73,7 @@ def test_a_browser_that_breaks_off_gives_it_up_too(dashboard: RunningDashboard) 
 def test_a_file_that_breaks_is_cut_off_and_logged(
     dashboard: RunningDashboard, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken() -> Iterator[bytes]:
+    def broken() -> Generator[bytes]:
         yield b"x" * 100_000
         raise ValueError("no more")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -192,7 +193,7 @@ def test_files_are_looked_for_and_read_beside_the_loop(store: WatchedStore, serv
         await settled(page)
         assert page.round.done.total == 30 and page.room.view.visible
         page.close()
-        page.chooser.load(lambda: battle_files.from_folder(folder, "gone.csv"))
+        page.chooser.load(partial(battle_files.from_folder, folder, "gone.csv"))
         await settled(page)
         assert "not a file in the folder" in page.chooser.message.object
 

@@ -2,12 +2,14 @@
 
 import json
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
 from checkpoints import ARCHITECTURES
 
-from features.encoders import resolve
+from features.embedding import EmbeddingBlock
+from features.encoders import EncoderParams, resolve
 from pipelines.errors import UserError
 from pipelines.model_files import files_sha256, tokenizer_sha256, weight_files
 from pipelines.model_loading import load_backbone, load_tokenizer, most_tokens
@@ -123,6 +125,36 @@ def test_folders_that_are_not_whole_are_refused_in_one_sentence(copy, spoil, sen
     with pytest.raises(UserError, match=sentence) as said:
         resolve(str(folder), "builtin")
     assert "\n" not in str(said.value)
+
+
+def test_more_layers_than_there_are_tensors_are_refused_before_they_are_built(copy):
+    folder = copy()
+    config = folder / "config.json"
+    settings = json.loads(config.read_text(encoding="utf-8"))
+    key = next(key for key in settings if key in ("n_layers", "num_hidden_layers"))
+    config.write_text(json.dumps({**settings, key: 10**9}), encoding="utf-8")
+    with pytest.raises(UserError, match=f"{key} is 1000000000, and the weights are [0-9]+ tensors"):
+        resolve(str(folder))
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "manifest.json"])
+def test_json_nested_too_deeply_is_said_to_be_damaged(copy, name):
+    folder = copy()
+    data = b"[" * 100_000
+    (folder / name).write_bytes(struct.pack("<Q", len(data)) + data if name.endswith("safetensors") else data)
+    with pytest.raises(UserError, match=name):
+        resolve(str(folder))
+
+
+def test_an_embedding_of_a_billion_numbers_is_refused(copy, tmp_path):
+    config = copy() / "config.json"
+    settings = json.loads(config.read_text(encoding="utf-8"))
+    key = next(key for key in ("hidden_size", "dim", "d_model") if key in settings)
+    config.write_text(json.dumps({**settings, key: 10**9}), encoding="utf-8")
+    with pytest.raises(UserError, match="does not say how long an embedding is"):
+        EmbeddingBlock(
+            resolve(str(config.parent)), EncoderParams(model=str(config.parent), device="cpu", max_tokens=16)
+        )
 
 
 def test_shards_are_hashed_together_and_a_missing_one_is_named(copy):

@@ -1,3 +1,5 @@
+import json
+import shutil
 import subprocess
 import sys
 import warnings
@@ -13,12 +15,15 @@ import torch
 
 from features.embedding import EmbeddingBlock
 from features.encoders import EncoderParams, resolve
-from features.engines.conversion import LEAST_COSINE, _row_of, kind_of, openvino, undisturbed
+from features.engines import copies
+from features.engines.conversion import LEAST_COSINE, _row_of, kind_of, openvino, read_report, undisturbed
 from features.engines.copies import CALIBRATION_TEXTS, FOLDER, calibration_texts
 from features.engines.filling import filled
 from features.engines.openvino_cpu import INPUT, MASK, OpenVino, inputs_of
+from features.engines.probing import probe
 from features.tokens import OwnTokens, SavedTokens
 from pipelines.errors import UserError
+from pipelines.model_files import vocabulary_of
 
 TEXTS = [
     "Which answer is better, the first one or the second?",
@@ -116,6 +121,52 @@ def test_the_tokenizer_saved_with_a_copy_gives_the_same_ids(block, engine: str, 
     saved = block(engine, architecture=architecture)
     assert isinstance(own._tokens, OwnTokens) and isinstance(saved._tokens, SavedTokens)
     assert saved.token_ids(texts) == own.token_ids(texts)
+
+
+def test_a_tokenizer_of_tokens_that_the_model_does_not_know_is_refused(tiny_checkpoint, tmp_path: Path):
+    tokens = (tiny_checkpoint("bert") / "tokenizer.json").read_bytes()
+    (tmp_path / "tokenizer.json").write_bytes(tokens)
+    count = 1 + max(SavedTokens(tmp_path).tokenizer.get_vocab().values())
+    assert SavedTokens(tmp_path, count).ids(["no"])
+    with pytest.raises(UserError, match="names tokens beyond the"):
+        SavedTokens(tmp_path, count - 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", KINDS)
+def test_a_copy_is_tried_in_a_process_of_its_own(block, engine: str, tmp_path: Path):
+    whole = block(engine)
+    whole.compute(["one"])
+    (folder,) = whole.copies.folders()
+    probe(engine, folder, 128, vocabulary_of(whole.encoder.folder))
+    model = max(folder.iterdir(), key=lambda path: path.stat().st_size)
+    model.write_bytes(model.read_bytes()[:-1000])
+    with pytest.raises(UserError, match="its copy of the encoder does not run"):
+        probe(engine, folder, 128, vocabulary_of(whole.encoder.folder))
+
+
+@pytest.mark.parametrize("engine", KINDS[:1])
+def test_only_a_copy_that_was_not_made_here_is_tried(block, engine: str, tmp_path: Path, monkeypatch):
+    whole = block(engine)
+    whole.compute(["one"])
+    (here,) = whole.copies.folders()
+    brought = Path(shutil.copytree(here, tmp_path / "brought"))
+    report = {"texts": "ab12", "learnt": 1, "checked": 1, "mean_cosine": 1.0, "lowest_cosine": 1.0}
+    (brought / "int8.json").write_text(json.dumps(report), encoding="utf-8")
+    tried: list[Path] = []
+    monkeypatch.setattr(copies, "probe", lambda kind, folder, *_: tried.append(folder))
+    block(engine, "int8", copy=brought).compute(["one"])
+    assert tried == [brought]
+    shutil.copytree(brought, here.with_name("int8-ab12"))
+    block(engine, "int8", copy=brought).compute(["one"])
+    assert tried == [brought]
+
+
+@pytest.mark.parametrize("report", ["", "[]", "{}", '{"texts": "../..", "learnt": 1}', '{"texts": NaN}'])
+def test_a_report_that_is_none_is_named(tmp_path: Path, report: str):
+    (tmp_path / "int8.json").write_text(report, encoding="utf-8")
+    with pytest.raises(UserError, match="int8.json: "):
+        read_report(tmp_path)
 
 
 def test_a_damaged_tokenizer_of_a_copy_is_named(tmp_path: Path):

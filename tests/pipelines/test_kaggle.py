@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 from clean_python import clean_python, cut_off, environment
 from small_runs import small_params, small_run
 
+from pipelines.artefacts import sha256_of
 from pipelines.errors import UserError
+from pipelines.file_hashes import StoredFile, first_difference
 from pipelines.kaggle import BUILTIN_PACKAGE, LACKED, Options, bundle, main
 from pipelines.kaggle_submission import complete
 from pipelines.notebooks import code_of
@@ -197,6 +200,22 @@ def test_a_judge_with_an_encoder_takes_it_along(bundled, tiny_checkpoint, tmp_pa
     assert there["model"] == f"models/{folder.name}"
     assert (dataset / there["model"] / "model.safetensors").exists()
     assert [path.name.partition("-")[0] for path in (dataset / "wheels").iterdir()] == ["preference_stacker"]
+
+
+def test_a_judge_that_was_pointed_elsewhere_still_lists_the_hashes_of_its_files(
+    bundled, tiny_checkpoint, tmp_path: Path
+):
+    run, _ = bundled
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    learner = copy / "judge" / "learners" / "9_transformer" / "learner.json"
+    learner.parent.mkdir()
+    base = {"name": str(tiny_checkpoint("distilbert")), "inside": False, "beside": "models"}
+    learner.write_text(json.dumps({"base": base}), encoding="utf-8")
+    bundle(copy, tmp_path / "out", Options("somebody", wheels="none"))
+    judge = tmp_path / "out" / "dataset" / "judge"
+    files = json.loads((judge / "judge.json").read_text(encoding="utf-8"))["files"]
+    assert files["learners/9_transformer/learner.json"]["sha256"] != sha256_of(learner)
+    assert first_difference(judge, {name: StoredFile(**file) for name, file in files.items()}) is None
 
 
 def test_ids_that_were_not_predicted_get_the_fallback(tmp_path: Path):

@@ -23,7 +23,8 @@ KAGGLE = [
     "winner_tie",
 ]
 TURNS = st.lists(st.none() | st.text(st.characters(), max_size=20), min_size=1, max_size=3)
-NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+# Python's writer leaves a lone carriage return without quotes, where it ends the row for every reader.
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=8)
 ROWS = st.lists(st.tuples(TURNS, TURNS, TURNS, NAMES, st.integers(0, 2)), min_size=1, max_size=6)
 
 
@@ -268,7 +269,7 @@ def test_streaming_gives_the_same_battles_in_pieces(tmp_path):
     assert list(iter_battles(write_csv(tmp_path / "empty.csv", []), 10)) == []
 
 
-@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "json", "parquet"])
 def test_streaming_takes_no_more_memory_for_more_rows(tmp_path, suffix):
     import tracemalloc
 
@@ -279,6 +280,8 @@ def test_streaming_takes_no_more_memory_for_more_rows(tmp_path, suffix):
             write_csv(path, [list(record.values()) for record in records])
         elif suffix == "jsonl":
             write_lines(path, records)
+        elif suffix == "json":
+            path.write_text(json.dumps(records), encoding="utf-8")
         else:
             pd.DataFrame(records).to_parquet(path, row_group_size=rows)
         tracemalloc.start()

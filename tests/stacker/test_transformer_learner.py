@@ -66,6 +66,15 @@ def test_architectures_train_one_step_save_load_and_predict(tiny_checkpoint, tmp
     assert (tmp_path / "encoder").exists() == (architecture != "deberta-v2")
 
 
+def test_a_base_that_does_not_run_is_refused_when_it_is_loaded(tiny_checkpoint, tmp_path):
+    data, outcome = learner_data(20)
+    fitted(tiny_checkpoint("distilbert"), data, outcome, store="whole").save(tmp_path)
+    config = tmp_path / "encoder" / "config.json"
+    config.write_text(config.read_text(encoding="utf-8").replace('"n_heads": 2', '"n_heads": -1'), encoding="utf-8")
+    with pytest.raises(UserError, match="encoder: "):
+        TransformerLearner.load(tmp_path)
+
+
 @pytest.mark.parametrize("tuning", ["top_k", "lora", "all"])
 def test_a_step_changes_what_learns_and_nothing_else(tiny_checkpoint, tuning):
     data, outcome = learner_data(20)

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from features.encoders import ResolvedEncoder, resolve
 from pipelines.errors import UserError
 from pipelines.model_store import BUILTIN_NAME, MODELS_DIR
+from pipelines.saved_files import DamagedError, checking, read_object
 from stacker.balance import Correction
 from stacker.learners.transformer.checkpoint import Checkpoint, open_checkpoint
 from stacker.learners.transformer.heads import make_head
@@ -96,9 +97,11 @@ def load_network(folder: Path) -> Stored:
         When a file is missing or damaged, or the base is not here or is another one.
     """
     try:
-        meta = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        meta = read_object(folder / SETTINGS)
+        if not (folder / WEIGHTS).is_file():
+            raise DamagedError(folder / WEIGHTS, "is missing")
         learned = load_file(folder / WEIGHTS)
-    except (OSError, ValueError, SafetensorError) as fault:
+    except (DamagedError, OSError, ValueError, SafetensorError) as fault:
         raise UserError(f"{folder}: the saved transformer cannot be read ({fault}); make the judge again.") from fault
     if meta.get("format") != FORMAT:
         raise UserError(
@@ -120,8 +123,21 @@ def load_network(folder: Path) -> Stored:
     if found.unexpected_keys:
         raise UserError(f"{folder}: {found.unexpected_keys[0]} is no weight of {base.name}; make the judge again.")
     network.eval()
+    if meta["base"]["inside"]:
+        _check_runs(network, folder)
     correction = Correction.from_dict(meta.get("correction"))
     return Stored(meta["name"], params, base, checkpoint, network, correction, meta["about"])
+
+
+def _check_runs(network: PreferenceNetwork, folder: Path) -> None:
+    """Have a base that was kept beside run on a few tokens: what cannot be shall be found before the first battle."""
+    import torch
+
+    ids = torch.full((1, 4), network.pad, dtype=torch.int64)
+    with checking(folder / BASE), torch.inference_mode():
+        found = network.encoder.model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
+        if not torch.isfinite(found).all():
+            raise ValueError("its weights give no numbers")
 
 
 def _base(described: dict[str, Any], folder: Path) -> ResolvedEncoder:

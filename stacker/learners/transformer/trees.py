@@ -7,7 +7,7 @@ of the held-out battles reaches the trees.
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self, get_args
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from features.pairs import PairMatrix, join, shared
 from features.progress import Progress, silent
 from pipelines.errors import UserError
 from pipelines.folds import grouped_folds
+from pipelines.saved_files import DamagedError, read_object
 from stacker.learners.base import Fit, Floats, LearnerData
 from stacker.learners.boosting import Boosting
 from stacker.learners.lightgbm_trees import LightGBMLearner
@@ -96,9 +97,11 @@ class TransformerTreesLearner:
             When the folder is damaged, or the transformer's base is not here or has other weights.
         """
         try:
-            meta: dict[str, Any] = json.loads((folder / "learner.json").read_text(encoding="utf-8"))
+            meta = read_object(folder / "learner.json")
             trees, seen = TREES[meta["trees"]], meta["seen"]
-        except (OSError, ValueError, KeyError) as fault:
+            if seen not in get_args(Seen):
+                raise ValueError(f"it sees {str(seen)[:40]}")
+        except (DamagedError, ValueError, KeyError, TypeError) as fault:
             raise UserError(f"{folder}: the saved learner cannot be read ({fault}); make the judge again.") from fault
         return cls(TransformerLearner.load(folder / "transformer"), trees.load(folder / "trees"), seen)
 

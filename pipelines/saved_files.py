@@ -1,0 +1,196 @@
+"""Files of a saved judge, read as if a stranger had written them: bounded, checked, and one sentence for a fault."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from pipelines.errors import UserError
+
+MOST_JSON = 64 << 20
+"""Bytes of a JSON file; the words of the largest sparse learner take 2 MB."""
+MOST_BYTES = 512 << 20
+"""Bytes of any other file that is read at once; the trees of a run on 57,477 battles take 4 MB."""
+LARGEST = 1e9
+"""No learned number is as large; sums of larger ones could overflow, and give no verdict."""
+Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
+"""A learned number in a JSON file."""
+
+
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) != len(names):
+        raise ValueError("a name stands there twice")
+    return names
+
+
+Names = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_distinct)]
+"""Names of features in the order in which a learner takes them."""
+
+
+class Saved(BaseModel):
+    """What a JSON file of a saved judge holds: immutable, and no key but those that are known."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DamagedError(UserError):
+    """A saved file that is missing, changed or damaged.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    what : str
+        What is wrong, as it follows the file's name in a sentence.
+    """
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path}: {what}; get it or make it again.")
+        self.path, self.what = path, what
+
+
+@contextmanager
+def checking(path: Path) -> Iterator[None]:
+    """Turn what goes wrong inside into a `DamagedError` of the file: every library has errors of its own."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as fault:
+        raise DamagedError(path, _told(fault)) from fault
+    except BaseException as fault:
+        if type(fault).__name__ != "PanicException":  # what libraries written in Rust end in, which is no Exception
+            raise
+        raise DamagedError(path, "makes its library panic") from fault
+
+
+def _told(fault: Exception) -> str:
+    if isinstance(fault, ValidationError):
+        first = fault.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg'][:160]}"
+    said = str(fault).strip().partition("\n")[0][:160].rstrip(".") or type(fault).__name__
+    return f"has no {said}" if isinstance(fault, KeyError) else said
+
+
+def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
+    """Return what a file holds.
+
+    Raises
+    ------
+    DamagedError
+        When there is no such file, it is none to be read (a folder, a pipe), or it is larger than `most` bytes.
+    """
+    with checking(path):
+        if not path.is_file():
+            raise DamagedError(path, "is no file" if path.exists() else "is missing")
+        size = path.stat().st_size
+        if size > most:
+            raise DamagedError(path, f"has {size:,} bytes, and such a file may have {most:,}")
+        return path.read_bytes()
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Return the object that a JSON file holds; its numbers are finite.
+
+    Raises
+    ------
+    DamagedError
+        When it cannot be read, or holds something else.
+    """
+    data = read_bytes(path, MOST_JSON)
+    with checking(path):
+        try:
+            found = json.loads(data.decode("utf-8"), parse_float=_finite, parse_constant=_finite)
+        except (ValueError, RecursionError) as fault:
+            told = "nested too deeply" if isinstance(fault, RecursionError) else fault
+            raise DamagedError(path, f"is not JSON that can be read ({told})") from fault
+        if not isinstance(found, dict):
+            raise DamagedError(path, f"holds {type(found).__name__}, not an object")
+        return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {text[:40]} is not finite")
+    return number
+
+
+class Tensors:
+    """The tensors of a safetensors file, each taken for what it must be.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    DamagedError
+        When the file cannot be read; when a tensor that is taken is missing, or of another shape or kind.
+    """
+
+    def __init__(self, path: Path) -> None:
+        from safetensors.numpy import load
+
+        self.path = path
+        data = read_bytes(path)
+        with checking(path):
+            self._found: Mapping[str, NDArray[Any]] = load(data)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def floats(
+        self, name: str, *shape: int | None, least: float = -LARGEST, most: float = LARGEST, unknown: bool = False
+    ) -> NDArray[Any]:
+        """Take numbers from `least` to `most`.
+
+        Parameters
+        ----------
+        name : str
+            Of the tensor.
+        *shape : int or None
+            Its lengths; None is any length.
+        least, most : float
+            Bounds of the numbers.
+        unknown : bool
+            Whether NaN may stand among them.
+        """
+        found = self._taken(name, "f", shape)
+        wrong = ~((found >= least) & (found <= most) | (np.isnan(found) if unknown else False))
+        if wrong.any():
+            raise DamagedError(self.path, f"{name} holds the number {found[wrong][0]}, which cannot be")
+        return found
+
+    def places(self, name: str, below: int) -> NDArray[np.int64]:
+        """Take places in something of `below` items, each at most once, as (k,) int64."""
+        found = self._taken(name, "i", (None,))
+        if ((found < 0) | (found >= below)).any() or len(np.unique(found)) != len(found):
+            raise DamagedError(self.path, f"{name} holds places that are not among {below:,}")
+        return found.astype(np.int64)
+
+    def keys(self, name: str) -> NDArray[np.uint64]:
+        """Take ascending keys, (k,) uint64."""
+        found = self._taken(name, "u", (None,))
+        if found.dtype != np.uint64 or (found[1:] <= found[:-1]).any():
+            raise DamagedError(self.path, f"{name} holds keys that do not ascend")
+        return found
+
+    def _taken(self, name: str, kind: str, shape: tuple[int | None, ...]) -> NDArray[Any]:
+        if name not in self._found:
+            raise DamagedError(self.path, f"has no {name}")
+        found = self._found[name]
+        fits = len(found.shape) == len(shape) and all(
+            wanted is None or length == wanted for length, wanted in zip(found.shape, shape, strict=True)
+        )
+        if found.dtype.kind != kind or not fits:
+            wanted = " x ".join("any" if length is None else str(length) for length in shape)
+            raise DamagedError(self.path, f"{name} is {found.dtype} {found.shape}, where {wanted} are needed")
+        return found

@@ -1,0 +1,18 @@
+"""What the learner.json of boosted trees holds."""
+
+from typing import Any
+
+from pydantic import Field
+
+from pipelines.saved_files import Names, Number, Saved
+from stacker.balance import BalanceParams
+
+
+class BoostingFile(Saved):
+    """Settings of the fit, and how many boosters lie beside; `names` are those of their features, in their order."""
+
+    params: dict[str, Any]
+    balance: BalanceParams = BalanceParams()
+    correction: dict[str, Number] | None = None
+    names: Names
+    boosters: int = Field(ge=1, le=1000)
