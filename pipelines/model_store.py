@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from pipelines.artefacts import sha256_of
+from pipelines.artefacts import put_back, sha256_of
 from pipelines.errors import UserError
 from pipelines.model_files import is_whole
 from pipelines.section import Section
@@ -92,6 +92,7 @@ def find_model(name: str, models_dir: Path) -> Path | None:
     """
     for known in other_names(name):
         folder = stored_folder(models_dir, known)
+        put_back(folder)
         if folder.is_dir():
             return folder
     for known in other_names(name):

@@ -125,15 +125,12 @@ def write_submission(
     wanted, filled = in_sample_order(ids, table_ids, probabilities, fallback)
     _check(wanted, ids)
     wanted = wanted / wanted.sum(axis=1, keepdims=True)
-    try:
-        with whole_file(path) as part:
-            with part.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.writer(file, lineterminator="\n")
-                writer.writerow(HEADER)
-                writer.writerows([name, *map(repr, row)] for name, row in zip(ids, wanted.tolist(), strict=True))
-            _check_written(part, ids)
-    except OSError as fault:
-        raise UserError(f"{path}: cannot be written ({fault.strerror}); mend its rights or name another.") from fault
+    with whole_file(path) as part:
+        with part.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(HEADER)
+            writer.writerows([name, *map(repr, row)] for name, row in zip(ids, wanted.tolist(), strict=True))
+        _check_written(part, ids)
     return filled
 
 

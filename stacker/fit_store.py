@@ -61,7 +61,7 @@ class FitStore:
     def keep_learner(self, key: str, learner: Learner) -> Path:
         """Save a learner under a key, whole or not at all, and return its folder."""
         path = self.folder / key
-        with whole_folder(path) as part:
+        with whole_folder(path, keep=True) as part:
             learner.save(part)
         return path
 

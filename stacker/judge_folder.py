@@ -8,7 +8,7 @@ from typing import Any
 
 from features.build import FeatureParams
 from features.encoders import EncoderParams
-from pipelines.artefacts import whole_folder, write_json
+from pipelines.artefacts import put_back, whole_folder, write_json
 from pipelines.errors import UserError
 from stacker.encoder import Encoder, open_encoder
 from stacker.explain import Baseline
@@ -18,6 +18,7 @@ from stacker.pool import Pool
 
 FORMAT = 1
 """Raised when the folder's layout changes; an older judge is refused by name."""
+JUDGE = "judge.json"
 BASELINE = "baseline.safetensors"
 ENCODER = "encoder"
 LEARNERS = "learners"
@@ -51,7 +52,7 @@ class JudgeParts:
 
 def save_parts(folder: Path, parts: JudgeParts) -> None:
     """Write the parts of a judge as one folder, whole or not at all."""
-    with whole_folder(folder) as part:
+    with whole_folder(folder, JUDGE) as part:
         for place, member in enumerate(parts.members):
             inside = part / LEARNERS / _folder_of(place, member)
             inside.mkdir(parents=True)
@@ -60,7 +61,7 @@ def save_parts(folder: Path, parts: JudgeParts) -> None:
             parts.baseline.save(part / BASELINE)
         if parts.encoder is not None:
             parts.encoder.save(part / ENCODER)
-        write_json(part / "judge.json", parts.described())
+        write_json(part / JUDGE, parts.described())
 
 
 def load_parts(folder: Path, device: str | None) -> JudgeParts:
@@ -107,7 +108,8 @@ def _folder_of(place: int, member: Member) -> str:
 
 
 def _described(folder: Path) -> dict[str, Any]:
-    path = folder / "judge.json"
+    put_back(folder)
+    path = folder / JUDGE
     try:
         described: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as fault:

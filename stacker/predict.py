@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from pipelines.artefacts import sha256_of
+from pipelines.artefacts import sha256_of, whole_file
 from pipelines.errors import UserError
 from pipelines.quarantine import BadRow
 from pipelines.raw_rows import SUFFIXES, open_rows
 from pipelines.reading import iter_battles
 from pipelines.records import IDS, missing_columns
 from stacker.console import Screen, run_command
-from stacker.parts import Parts, kept_parts, writing
+from stacker.parts import Parts, kept_parts
 from stacker.starter import starter_folder
 from stacker.verdict_files import ARENA, COLUMNS, KAGGLE, join_parts, suffix_of, verdict_rows, write_part
 
@@ -175,9 +175,11 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
                 f"{out}: going on from {len(list(parts.folder.glob('part-*' + suffix))):,} parts that are done."
             )
         numbers = _predict_parts(work, inputs, parts, screen)
-        bad = _join_bad(aside, [parts.beside(number, _BAD) for number in range(numbers.parts)])
-        with writing(out) as part:
+        with whole_file(aside) as told, whole_file(out) as part:  # both are filled before the first has its place
+            bad = _join_bad(told, [parts.beside(number, _BAD) for number in range(numbers.parts)])
             join_parts(part, map(parts.path, range(numbers.parts)), options.columns, suffix)
+        if not bad:
+            aside.unlink()
     return Predicted(numbers.battles, bad, aside)
 
 
@@ -218,9 +220,9 @@ def _predict_part(
 ) -> None:
     probabilities = work.judge.predict_proba(battles, cache=cache, threads=work.threads)
     rows = verdict_rows(battles, probabilities, work.options.columns)
-    with writing(parts.beside(number, _BAD)) as part, part.open("w", encoding="ascii") as file:
+    with whole_file(parts.beside(number, _BAD)) as part, part.open("w", encoding="ascii") as file:
         file.writelines(row.line() for row in bad)
-    with writing(parts.path(number)) as part:
+    with whole_file(parts.path(number)) as part:
         write_part(part, rows, work.options.columns, work.suffix)
 
 
@@ -230,15 +232,13 @@ def _chunks(inputs: Sequence[Path], options: Options) -> Iterator[tuple[pd.DataF
 
 
 def _join_bad(aside: Path, parts: Sequence[Path]) -> int:
-    """Join the rows set aside to one file, remove an older one where there are none, and count them."""
+    """Join the rows set aside to one file, and count them."""
     count = 0
-    with writing(aside) as whole, whole.open("wb") as file:
+    with aside.open("wb") as file:
         for part in parts:
             lines = part.read_bytes()
             count += lines.count(b"\n")
             file.write(lines)
-    if not count:
-        aside.unlink()
     return count
 
 

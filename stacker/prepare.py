@@ -68,25 +68,23 @@ class Prepared:
     store: FitStore
 
 
-def prepare(params: Params, quarantine: Path, screen: Screen) -> Prepared:
-    """Read the battles, part them, and compute their features or find them in the cache.
+def read_data(params: Params, quarantine: Path, screen: Screen) -> Loaded:
+    """Read the battles that the section data names.
 
     Parameters
     ----------
     params : Params
-        The sections data, folds, features, encoder and run are used.
+        The section data is used.
     quarantine : Path
         File for the rows that cannot be used.
     screen : Screen
-        Told what is set aside, which encoder is used, and how far the features have come.
+        Told what is rejected, and how many battles there are.
 
     Raises
     ------
     UserError
-        When there are too few battles, or something that the user named is not there or not whole.
+        When a source cannot be used, or there are too few battles.
     """
-    threads = params.run.threads or usable_cores()
-    encoder = open_encoder(params.encoder, threads) if params.features.embedding else None
     loaded = load(params.data, quarantine)
     for note in loaded.notes:
         screen.note(note)
@@ -97,6 +95,28 @@ def prepare(params: Params, quarantine: Path, screen: Screen) -> Prepared:
     screen.note(
         f"Battles: {len(loaded.train):,} to learn from, {0 if loaded.test is None else len(loaded.test):,} to predict."
     )
+    return loaded
+
+
+def prepare(params: Params, loaded: Loaded, screen: Screen) -> Prepared:
+    """Split the battles into folds, and compute their features or find them in the cache.
+
+    Parameters
+    ----------
+    params : Params
+        The sections folds, features, encoder and run are used.
+    loaded : Loaded
+        What `read_data` gave.
+    screen : Screen
+        Told which encoder is used, and how far the features have come.
+
+    Raises
+    ------
+    UserError
+        When no battle can be held out, or the encoder is not there or incomplete.
+    """
+    threads = params.run.threads or usable_cores()
+    encoder = open_encoder(params.encoder, threads) if params.features.embedding else None
     if encoder is not None:
         screen.note(encoder.resolved.message or f"Encoder: {encoder.name}.")
     place = canonical_order(loaded.train)

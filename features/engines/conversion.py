@@ -112,7 +112,7 @@ class Copies:
         """
         if not self.place.is_dir():
             model, examples = self.load(), self.examples()
-            with whole_folder(self.place) as part:
+            with whole_folder(self.place, keep=True) as part:
                 self.tokens().save(part)
                 with undisturbed():
                     try:
@@ -154,7 +154,7 @@ class Copies:
         place = self.folder / f"int8-{digest}"
         if not place.is_dir():
             source = self.fp32()
-            with whole_folder(place) as part:
+            with whole_folder(place, keep=True) as part:
                 self.tokens().save(part)
                 with undisturbed():
                     self.kind.quantise(source, learnt, part, self.longest)

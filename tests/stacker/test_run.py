@@ -155,7 +155,7 @@ def test_the_order_of_the_files_rows_makes_no_difference(tmp_path):
 
 def test_two_runs_do_not_write_into_one_folder(tmp_path):
     params = small_params(tmp_path)
-    with RunFolder(params.run.folder).writing(), pytest.raises(UserError, match="another run is writing there"):
+    with RunFolder(params.run.folder).writing(), pytest.raises(UserError, match="another command is writing it"):
         small_run(params)
 
 
