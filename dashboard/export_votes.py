@@ -9,8 +9,9 @@ from dashboard.exports import FORMATS
 from dashboard.params import DashboardParams
 from dashboard.store import VoteStore
 from pipelines.artefacts import whole_file
+from pipelines.command_line import run_command
 from pipelines.errors import UserError
-from stacker.console import Screen, run_command
+from stacker.console import Screen
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

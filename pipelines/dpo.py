@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.artefacts import whole_folder, write_json
+from pipelines.command_line import run_command
 from pipelines.errors import UserError
-from pipelines.preferences import CANNOT, RULES, Ties, pairs_of
+from pipelines.preferences import RULES, Ties, pairs_of
 from pipelines.reading import iter_battles
 
 EXTRA = "pip install 'preference-stacker[dpo]'"
@@ -66,14 +67,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     names = ("beta", "learning_rate", "epochs", "batch", "longest", "lora", "seed")
     settings = DPOSettings(**{name: getattr(chosen, name) for name in names})
-    try:
-        done = fine_tune(chosen.model, chosen.battles, chosen.out, settings, chosen.ties)
-    except UserError as fault:
-        sys.stderr.write(f"{fault}\n")
-        raise SystemExit(CANNOT) from None
+    run_command(lambda: _fine_tune(chosen.model, chosen.battles, chosen.out, settings, chosen.ties))
+
+
+def _fine_tune(model: Path, sources: Sequence[Path], out: Path, settings: DPOSettings, ties: Ties) -> None:
+    done = fine_tune(model, sources, out, settings, ties)
     sys.stdout.write(
         f"{done['pairs']:,} pairs: DPO loss {done['loss_before']:.4f} before, {done['loss_after']:.4f} after "
-        f"(on the pairs learnt from). Model: {chosen.out}\n"
+        f"(on the pairs learnt from). Model: {out}\n"
     )
 
 

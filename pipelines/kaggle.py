@@ -14,6 +14,7 @@ from typing import Any, Literal
 import yaml
 
 from pipelines.artefacts import whole_folder, write_json
+from pipelines.command_line import run_command
 from pipelines.errors import UserError
 from pipelines.model_store import MODELS_DIR, find_model, is_builtin, is_hub_name, stored_folder
 from pipelines.notebooks import predict_notebook, train_notebook
@@ -21,8 +22,6 @@ from pipelines.wheels import PROJECT, download_wheels, installed, installed_whee
 
 Wheels = Literal["installed", "download", "none"]
 COMPETITION = "lmsys-chatbot-arena"
-CANNOT = 2
-"""Exit status for what the user can mend."""
 LACKED = (
     *("textstat", "pyphen", "vaderSentiment"),
     *("pandera", "typeguard", "typing_inspect", "mypy_extensions"),
@@ -80,11 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     options = Options(chosen.user, chosen.slug, chosen.wheels, chosen.python, tuple(chosen.also), chosen.gpu)
     out = chosen.out or chosen.run / "kaggle"
-    try:
-        bundle(chosen.run, out, options)
-    except UserError as fault:
-        sys.stderr.write(f"{fault}\n")
-        raise SystemExit(CANNOT) from None
+    run_command(lambda: bundle(chosen.run, out, options))
     sys.stdout.write(
         f"Bundle: {out}\nPush it with Kaggle's own client:\n"
         f"  kaggle datasets create -p {out / DATASET} --dir-mode zip\n"

@@ -13,11 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.artefacts import whole_file
+from pipelines.command_line import run_command
 from pipelines.errors import UserError
 from pipelines.submission import HEADER, read_sample_ids, write_submission
-
-CANNOT = 2
-"""Exit status for what the user can mend."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -28,13 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--sample", type=Path, help="sample_submission.csv (default: the ids that were predicted)")
     parser.add_argument("--fallback", type=float, nargs=3, required=True, metavar="P", help="for ids not predicted")
     chosen = parser.parse_args(arguments)
-    try:
-        filled = complete(chosen.predicted, chosen.submission, chosen.sample, chosen.fallback)
-    except UserError as fault:
-        sys.stderr.write(f"{fault}\n")
-        raise SystemExit(CANNOT) from None
+    run_command(lambda: _complete(chosen.predicted, chosen.submission, chosen.sample, chosen.fallback))
+
+
+def _complete(predicted: Path, submission: Path, sample: Path | None, fallback: Sequence[float]) -> None:
+    filled = complete(predicted, submission, sample, fallback)
     told = f"; {filled:,} ids that could not be read have the class shares" if filled else ""
-    sys.stdout.write(f"Submission: {chosen.submission}{told}\n")
+    sys.stdout.write(f"Submission: {submission}{told}\n")
 
 
 def complete(predicted: Path, submission: Path, sample: Path | None, fallback: Sequence[float]) -> int:

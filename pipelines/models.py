@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.artefacts import put, write_json
+from pipelines.command_line import run_command
 from pipelines.errors import UserError
 from pipelines.model_files import check_folder, files_sha256
 from pipelines.model_store import (
@@ -42,8 +43,6 @@ WANTED = (
 )
 """What is fetched: configuration, tokenizer, weights without pickle, card and licence."""
 UNWANTED = ("onnx/*", "openvino/*", "coreml/*", "*.onnx", "*.msgpack", "*.h5")
-CANNOT = 2
-"""Exit status for what the user can mend."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -64,11 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "list": lambda: _write(listed(chosen.to)),
         "check": lambda: _check_all(chosen.names, chosen.to),
     }
-    try:
-        tasks[chosen.command]()
-    except UserError as fault:
-        sys.stderr.write(f"{fault}\n")
-        raise SystemExit(CANNOT) from None
+    run_command(tasks[chosen.command])
 
 
 def fetch_model(name: str, models_dir: Path = MODELS_DIR, revision: str = "main") -> Path:

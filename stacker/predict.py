@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from pipelines.artefacts import sha256_of, whole_file
+from pipelines.command_line import run_command
 from pipelines.errors import UserError
 from pipelines.quarantine import BadRow
 from pipelines.raw_rows import SUFFIXES, open_rows
 from pipelines.reading import iter_battles
 from pipelines.records import IDS, missing_columns
-from stacker.console import Screen, run_command
+from stacker.console import Screen
 from stacker.parts import Parts, kept_parts
 from stacker.starter import starter_folder
 from stacker.verdict_files import ARENA, COLUMNS, KAGGLE, join_parts, suffix_of, verdict_rows, write_part

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.arguments import add_params_arguments
 from pipelines.artefacts import STALE_S, remove_stale_temp_files, whole_file, write_json
+from pipelines.command_line import add_params_arguments, run_command
 from pipelines.folds import fold_hash
 from pipelines.submission import write_submission
 from stacker import baselines, metrics, results
-from stacker.console import Screen, run_command
+from stacker.console import Screen
 from stacker.explain import baseline
 from stacker.judge import Judge
 from stacker.learners.base import FLIP, Floats

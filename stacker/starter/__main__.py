@@ -10,8 +10,9 @@ from pathlib import Path
 from features.cache import BlockCache
 from features.embedding import usable_cores
 from pipelines.artefacts import whole_folder
+from pipelines.command_line import run_command
 from pipelines.starter import SETS, StarterSet, read_votes
-from stacker.console import Screen, run_command
+from stacker.console import Screen
 from stacker.judge_folder import JUDGE
 from stacker.starter import CARD, judge_hash, starter_folder
 from stacker.starter.card import model_card

@@ -13,12 +13,13 @@ from features.cache import BlockCache
 from features.embedding import usable_cores
 from features.progress import Progress, silent
 from pipelines.artefacts import whole_file
+from pipelines.command_line import run_command
 from pipelines.errors import UserError
 from pipelines.folds import grouped_folds, prompt_groups
 from pipelines.reading import read_battles
 from stacker import metrics
 from stacker.baselines import class_prior
-from stacker.console import Screen, run_command
+from stacker.console import Screen
 from stacker.judge import learner_data
 from stacker.learners.base import Fit, Floats, Ints, Learner, LearnerData
 from stacker.learners.boosting import LightGBMParams

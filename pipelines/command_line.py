@@ -1,7 +1,26 @@
-"""What the commands that go by params.yaml take on their command line: the file, and `--set` for single keys."""
+"""What commands share: how they end when the user must fix something, and the arguments for params.yaml."""
 
 import argparse
+import sys
+from collections.abc import Callable
 from pathlib import Path
+
+from pipelines.errors import UserError
+
+USER_ERROR, INTERRUPTED = 2, 130
+"""Exit status for what the user can fix, and after Ctrl+C, as shells give it."""
+
+
+def run_command(command: Callable[[], None]) -> None:
+    """Run a command's main function; a `UserError` becomes one sentence on standard error and exit status 2."""
+    try:
+        command()
+    except UserError as fault:
+        sys.stderr.write(f"{fault}\n")
+        raise SystemExit(USER_ERROR) from None
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped; what was there before is as it was, and the same command resumes where it can.\n")
+        raise SystemExit(INTERRUPTED) from None
 
 
 def add_params_arguments(parser: argparse.ArgumentParser, example: str, default: Path | None = None) -> None:
