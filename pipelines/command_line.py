@@ -1,8 +1,9 @@
 """What commands share: how they end when the user must fix something, and the arguments for params.yaml."""
 
 import argparse
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pipelines.errors import UserError
@@ -21,6 +22,12 @@ def run_command(command: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         sys.stderr.write("Stopped; what was there before is as it was, and the same command resumes where it can.\n")
         raise SystemExit(INTERRUPTED) from None
+
+
+def check_output(out: Path, inputs: Iterable[Path]) -> None:
+    """Raise a `UserError` where a command would write over what it reads, under whatever name."""
+    if os.path.realpath(out) in map(os.path.realpath, inputs):
+        raise UserError(f"{out}: is one of the inputs, and would be lost; name another for the output.")
 
 
 def add_params_arguments(parser: argparse.ArgumentParser, example: str, default: Path | None = None) -> None:

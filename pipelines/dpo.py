@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.artefacts import whole_folder, write_json
-from pipelines.command_line import run_command
+from pipelines.command_line import check_output, run_command
 from pipelines.errors import UserError
 from pipelines.preferences import RULES, Ties, pairs_of
 from pipelines.reading import iter_battles
 
+DPO = "dpo.json"
 EXTRA = "pip install 'preference-stacker[dpo]'"
 
 
@@ -108,6 +109,7 @@ def fine_tune(
     """
     if not (model / "config.json").is_file():
         raise UserError(f"{model}: holds no model (config.json is missing); get one by pipelines.models fetch.")
+    check_output(out, [model, *sources])
     trl = _trl()
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -126,7 +128,7 @@ def fine_tune(
     except (OSError, ValueError) as fault:
         first = str(fault).strip().partition("\n")[0][:160].rstrip(".")
         raise UserError(f"{model}: is no causal language model that can be read ({first}); name another.") from fault
-    with whole_folder(out) as part:
+    with whole_folder(out, DPO) as part:
         trainer = _trainer(trl, network, tokenizer, rows, settings, part)
         before = float(trainer.evaluate()["eval_loss"])
         trainer.train()
@@ -137,7 +139,7 @@ def fine_tune(
         trained.save_pretrained(part, safe_serialization=True)
         tokenizer.save_pretrained(part)
         done = {"pairs": len(rows), "loss_before": before, "loss_after": after, "settings": vars(settings)}
-        write_json(part / "dpo.json", {"model": str(model), "ties": ties, **done})
+        write_json(part / DPO, {"model": str(model), "ties": ties, **done})
     return done
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.artefacts import whole_file
-from pipelines.command_line import run_command
+from pipelines.command_line import check_output, run_command
 from pipelines.errors import UserError
 from pipelines.submission import HEADER, read_sample_ids, write_submission
 
@@ -54,6 +54,7 @@ def complete(predicted: Path, submission: Path, sample: Path | None, fallback: S
     UserError
         When a file cannot be read or has another header.
     """
+    check_output(submission, [predicted, *([] if sample is None else [sample])])
     try:
         with predicted.open(encoding="utf-8", newline="") as file:
             rows = list(csv.reader(file))

@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipelines.artefacts import whole_file
 from pipelines.battles import text_of
-from pipelines.command_line import run_command
+from pipelines.command_line import check_output, run_command
 from pipelines.errors import UserError
 from pipelines.reading import iter_battles
 
@@ -72,6 +72,7 @@ def export(
     """
     if out.suffix not in (".jsonl", ".parquet"):
         raise UserError(f"--out {out}: ends in {out.suffix or 'nothing'}; end it in .jsonl or .parquet.")
+    check_output(out, sources)
     read = bad = 0
     pairs: list[dict[str, Any]] = []
     for source in sources:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from pipelines.artefacts import sha256_of, whole_file
-from pipelines.command_line import run_command
+from pipelines.command_line import check_output, run_command
 from pipelines.errors import UserError
 from pipelines.quarantine import BadRow
 from pipelines.raw_rows import SUFFIXES, open_rows
@@ -161,15 +161,15 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
     suffix = suffix_of(out)
     if options.rows_at_once < 1:
         raise UserError(f"--rows-at-once {options.rows_at_once}: is not above 0; give a number of battles.")
-    if out.resolve() in [path.resolve() for path in inputs]:
-        raise UserError(f"--out {out}: is one of the inputs; name another file.")
+    aside = out.with_name(out.name + SET_ASIDE)
+    for path in (out, aside):
+        check_output(path, inputs)
     if options.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # for learners that choose by themselves; torch is not loaded yet
     judge = Judge.load(folder, device=options.device)
     total = sum(_rows_of(path) for path in inputs)
     stamp = _stamp(folder, inputs, options)
     work = _Work(judge, options, suffix, total, options.threads or usable_cores())
-    aside = out.with_name(out.name + SET_ASIDE)
     with kept_parts(out, suffix, stamp) as (parts, found), screen.working():
         if found:
             screen.note(
