@@ -206,6 +206,16 @@ def test_permissions_are_those_that_open_would_have_given(tmp_path, umask):
     assert mode(tmp_path / "judge" / "one") == mode(tmp_path / "judge" / "sub" / "two") == 0o666 & ~umask
 
 
+def test_permissions_are_nowhere_set_by_hand():
+    """tempfile's files and folders are its owner's alone, and a fixed mode is not the umask's."""
+    root = Path(__file__).parents[2]
+    for package in ("pipelines", "features", "stacker", "dashboard"):
+        for path in (root / package).rglob("*.py"):
+            source = path.read_text(encoding="utf-8")
+            found = re.findall(r"mkstemp\(|mkdtemp\([^)]|NamedTemporaryFile\(|\.chmod\(", source)
+            assert not found or path.name == "artefacts.py", path
+
+
 def test_what_is_replaced_leaves_its_permissions(tmp_path):
     (tmp_path / "a.json").write_text("{}")
     (tmp_path / "a.json").chmod(0o640)
