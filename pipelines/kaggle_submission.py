@@ -15,7 +15,7 @@ import numpy as np
 from pipelines.artefacts import whole_file
 from pipelines.command_line import check_output, run_command
 from pipelines.errors import UserError
-from pipelines.submission import HEADER, read_sample_ids, write_submission
+from pipelines.submission import HEADER, check_ids, read_sample_ids, write_submission
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -64,6 +64,8 @@ def complete(predicted: Path, submission: Path, sample: Path | None, fallback: S
         raise UserError(f"{predicted}: has not the columns {', '.join(HEADER)}; write it by stacker.predict.")
     names = [row[0] for row in rows[1:]]
     ids = names if sample is None else read_sample_ids(sample)
+    if sample is not None:
+        check_ids(sample, ids, names)
     if ids == names:
         # As it was predicted, to the last digit.
         with whole_file(submission) as part:
