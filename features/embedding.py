@@ -19,7 +19,15 @@ from features.memory import give_back
 from features.tokens import OwnTokens, Tokens, head_and_tail, open_tokens
 from pipelines.errors import UserError
 from pipelines.model_files import read_config, tokenizer_sha256
-from pipelines.model_loading import ensure_padding, load_backbone, load_tokenizer, most_tokens, quiet
+from pipelines.model_loading import (
+    OWN_FILES,
+    SAFE_WEIGHTS,
+    ensure_padding,
+    load_backbone,
+    load_tokenizer,
+    most_tokens,
+    quiet,
+)
 
 _TEXTS_AT_ONCE = 256
 """The tokenizer's own records take about 100 bytes a token; few texts at once keep memory steady."""
@@ -166,8 +174,7 @@ def load_sentence_model(encoder: ResolvedEncoder) -> Any:
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 
-    local = {"local_files_only": True}
-    whole = {"local_files_only": True, "use_safetensors": True, "dtype": "float32"}
+    whole = {**SAFE_WEIGHTS, "dtype": "float32"}
     folder = str(encoder.folder)
     try:
         with quiet():
@@ -175,14 +182,14 @@ def load_sentence_model(encoder: ResolvedEncoder) -> Any:
                 model = SentenceTransformer(
                     folder,
                     device="cpu",
-                    local_files_only=True,
+                    **OWN_FILES,
                     model_kwargs=whole,
-                    processor_kwargs=local,
-                    config_kwargs=local,
+                    processor_kwargs=OWN_FILES,
+                    config_kwargs=OWN_FILES,
                 )
                 modules = list(model)
             else:
-                body = Transformer(folder, model_kwargs=whole, processor_kwargs=local, config_kwargs=local)
+                body = Transformer(folder, model_kwargs=whole, processor_kwargs=OWN_FILES, config_kwargs=OWN_FILES)
                 modules = [body, Pooling(body.get_embedding_dimension(), pooling_mode="mean")]
             if not isinstance(modules[-1], Normalize):
                 modules.append(Normalize())

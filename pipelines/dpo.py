@@ -11,7 +11,8 @@ from typing import Any
 from pipelines.artefacts import whole_folder, write_json
 from pipelines.command_line import check_output, run_command
 from pipelines.errors import UserError
-from pipelines.preferences import RULES, Ties, pairs_of
+from pipelines.model_loading import load_generator
+from pipelines.preferences import RULES, Form, Ties, pairs_of
 from pipelines.reading import iter_battles
 
 DPO = "dpo.json"
@@ -107,27 +108,14 @@ def fine_tune(
     UserError
         When TRL is not installed, the model is not there, or the battles give no pair.
     """
-    if not (model / "config.json").is_file():
-        raise UserError(f"{model}: holds no model (config.json is missing); get one by pipelines.models fetch.")
     check_output(out, [model, *sources])
     trl = _trl()
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
-    form = "conversational" if tokenizer.chat_template else "plain"
-    rows = [
-        pair
-        for source in sources
-        for battles, _ in iter_battles(source, labelled=True)
-        for pair in pairs_of(battles, form, ties)  # type: ignore[arg-type]
-    ]
+    tables = [battles for source in sources for battles, _ in iter_battles(source, labelled=True)]
+    tokenizer, network = load_generator(model)
+    form: Form = "conversational" if tokenizer.chat_template else "plain"
+    rows = [pair for battles in tables for pair in pairs_of(battles, form, ties)]
     if not rows:
         raise UserError(f"{sources[0]}: gives no preference pair; name battles with votes for one side.")
-    try:
-        network = AutoModelForCausalLM.from_pretrained(model, local_files_only=True)
-    except (OSError, ValueError) as fault:
-        first = str(fault).strip().partition("\n")[0][:160].rstrip(".")
-        raise UserError(f"{model}: is no causal language model that can be read ({first}); name another.") from fault
     with whole_folder(out, DPO) as part:
         trainer = _trainer(trl, network, tokenizer, rows, settings, part)
         before = float(trainer.evaluate()["eval_loss"])
