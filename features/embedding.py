@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
-from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +83,11 @@ class EmbeddingBlock:
         encoder, params = self.encoder, self.params
         return "-".join(
             (
-                f"1-{encoder.sha256}",
+                encoder.sha256,
                 tokenizer_sha256(encoder.folder)[:16],
                 f"{params.max_tokens}-{params.head_share}",
                 f"{self.device}-{params.precision}",
                 f"{params.batch_tokens}" if self.device == "cuda" else "",
-                *(version_of(library) for library in ("sentence-transformers", "transformers", "torch")),
                 *(() if self.copies is None else (self.copies.version,)),
             )
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from pipelines.artefacts import sha256_of, whole_file
+from pipelines.code_version import code_version
 from pipelines.command_line import check_output, run_command
 from pipelines.errors import UserError
 from pipelines.quarantine import BadRow
@@ -258,6 +259,7 @@ def _stamp(folder: Path, inputs: Sequence[Path], options: Options) -> dict[str, 
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         digest.update(f"{path.relative_to(folder).as_posix()} {sha256_of(path)}\n".encode())
     return {
+        "code": code_version("stacker.predict"),
         "judge": digest.hexdigest(),
         "inputs": [[str(path), sha256_of(path)] for path in inputs],
         "columns": list(COLUMNS[options.columns]),

@@ -1,6 +1,5 @@
 """What comes before any learner: battles read, parted into folds, and their features computed, once for all."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,18 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from features.blocks import AnswerBlock, TextBlock
-from features.build import FeatureParams
 from features.cache import BlockCache
 from features.embedding import usable_cores
-from features.registry import answer_blocks, text_blocks
 from pipelines.errors import UserError
 from pipelines.folds import grouped_folds, prompt_groups
 from pipelines.sources import Loaded, load
 from stacker.console import Screen
 from stacker.encoder import Encoder, open_encoder
 from stacker.fit_store import FitStore
-from stacker.judge import learner_data
+from stacker.learner_data import features_version, learner_data
 from stacker.learners.base import Fit, Ints, LearnerData
 from stacker.out_of_fold import fingerprint
 from stacker.params import Params
@@ -150,12 +146,3 @@ def canonical_order(battles: pd.DataFrame) -> Ints:
     names = battles["id"].tolist()
     keys = fingerprint(battles, "")
     return np.array(sorted(range(len(keys)), key=lambda row: (keys[row], names[row])), dtype=np.int64)
-
-
-def features_version(features: FeatureParams, encoder: Encoder | None) -> str:
-    """Return a hash of all that the value of a feature depends on besides its text."""
-    blocks: dict[str, TextBlock | AnswerBlock] = {**text_blocks(), **answer_blocks()}
-    parts = [features.model_dump_json(), *(f"{name}={block.version}" for name, block in sorted(blocks.items()))]
-    if encoder is not None:
-        parts.append(encoder.block.version)
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -28,6 +28,7 @@ from features.blocks import Floats
 from features.engines.base import Engine, Ids
 from features.tokens import Tokens
 from pipelines.artefacts import whole_folder, write_json
+from pipelines.code_version import code_version
 from pipelines.errors import UserError
 
 LEAST_COSINE = 0.995
@@ -46,13 +47,10 @@ class Kind(Protocol):
         As in `encoder.engine`, and the name of the extra that installs it.
     packages : tuple of str
         Packages that it takes to convert and to run.
-    form : int
-        Raised when the code makes copies, or runs them, in another way; copies are then made anew.
     """
 
     name: str
     packages: tuple[str, ...]
-    form: int
 
     def convert(self, row: Any, example: Ids, folder: Path) -> None:
         """Write a copy of a torch module that takes (1, tokens) ids, and their mask if given, and gives one row."""
@@ -202,14 +200,14 @@ def kind_of(name: str) -> Kind:
 
 
 def versions(kind: Kind, int8: bool) -> tuple[str, ...]:
-    """Return what a copy depends on besides the model: its form and the versions of packages.
+    """Return what a copy depends on besides the model: the code that makes it, and the versions of packages.
 
     Raises
     ------
     UserError
         When one is not installed.
     """
-    found = [f"form {kind.form}"]
+    found = [code_version(__name__, type(kind).__module__, "features.tokens", follow=False)]
     for package in (*kind.packages, "nncf") if int8 else kind.packages:
         try:
             found.append(f"{package} {version_of(package)}")

@@ -20,7 +20,7 @@ from pipelines.reading import read_battles
 from stacker import metrics
 from stacker.baselines import class_prior
 from stacker.console import Screen
-from stacker.judge import learner_data
+from stacker.learner_data import learner_data
 from stacker.learners.base import Fit, Floats, Ints, Learner, LearnerData
 from stacker.learners.boosting import LightGBMParams
 from stacker.learners.configured import KINDS

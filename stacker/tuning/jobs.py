@@ -10,6 +10,7 @@ from optuna.distributions import CategoricalDistribution
 from optuna.storages import BaseStorage
 
 from pipelines.artefacts import whole_file
+from pipelines.code_version import code_version
 from stacker.console import Screen
 from stacker.params import Params
 from stacker.prepare import Prepared, prepare, read_data
@@ -93,7 +94,8 @@ def _job(
     objective = whole if outer is None else whole.part(outer.train)
     name = params.study.name if outer is None else f"{params.study.name}, outer fold {outer.number + 1}"
     ledger = Ledger(storage, guard, name, params.study, space, params.run.seed)
-    about = About(space.described(), objective.identity(params), _rest(params, space))
+    code = code_version("stacker.tuning.objective", "stacker.tuning.nested")
+    about = About(space.described(), objective.identity(params), _rest(params, space), code)
     return Job(ledger.open(about, continue_anyway), objective, outer)
 
 

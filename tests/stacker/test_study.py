@@ -245,6 +245,7 @@ CHANGES = [
     ({"space": {**SPACE, "learners.lightgbm.leaves": {"low": 4, "high": 30}}}, "learners.lightgbm.leaves"),
     ({"space": {**SPACE, "balance.gamma": {"low": 0.5, "high": 2.0}}}, "balance.gamma"),
     ({"about": "other battles"}, "the battles or their folds changed"),
+    ({"code": "other"}, "the program or a library that it uses changed"),
     ({"seed": 3}, "run.seed was 0, is 3"),
 ]
 
