@@ -64,6 +64,10 @@ class FitStore:
             learner.save(part)
         return path
 
+    def drop_learner(self, key: str) -> None:
+        """Remove a kept learner that cannot be read."""
+        shutil.rmtree(self.folder / key, ignore_errors=True)
+
     @contextmanager
     def fitting(self, key: str) -> Iterator[Path]:
         """Yield a folder for checkpoints of a fit; it is gone when the block ends well, and found again otherwise.

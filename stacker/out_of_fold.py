@@ -109,18 +109,30 @@ def fitted_on_all(
     progress(stage, 0, 1)
     everything = np.arange(len(data))
     key = store.key(*_fit_parts(learner, fit, everything, prints), "all")
-    folder = store.learner_folder(key)
-    if folder is None:
+    found = _kept(learner, store, key)
+    if found is None:
         with store.fitting(key) as workdir:
-            folder = store.learner_folder(key)
-            if folder is None:
+            found = _kept(learner, store, key)
+            if found is None:
                 fitted = learner.make().fit(data, replace(_part(fit, everything), workdir=workdir))
                 folder = store.keep_learner(key, fitted)
                 del fitted
+                # Read back even when just fitted: the judge is made of what was stored, so a second run cannot differ.
+                found = load_learner(learner.kind, folder), folder
         give_back()
     progress(stage, 1, 1)
-    # Read back even when just fitted: the judge is made of what was stored, so a second run cannot differ.
-    return load_learner(learner.kind, folder), folder
+    return found
+
+
+def _kept(learner: Configured, store: FitStore, key: str) -> tuple[Learner, Path] | None:
+    folder = store.learner_folder(key)
+    if folder is None:
+        return None
+    try:
+        return load_learner(learner.kind, folder), folder
+    except Exception:  # damaged by the disk, which every library says in its own way: fit again
+        store.drop_learner(key)
+        return None
 
 
 def _fit_parts(learner: Configured, fit: Fit, rows: Ints, prints: Sequence[str]) -> tuple[str, ...]:

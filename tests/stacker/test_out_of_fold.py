@@ -142,6 +142,20 @@ def test_the_learner_of_all_battles_is_read_back_from_where_it_was_kept(case, tm
     assert json.loads((folder / "learner.json").read_text())["params"]["strengths"] == [0.01]
 
 
+@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(path.read_bytes()[:20]), lambda path: path.unlink()])
+def test_a_damaged_learner_of_all_battles_is_fitted_again(case, tmp_path, damage):
+    battles, data, fit, _ = case
+    store, prints = FitStore(tmp_path), fingerprint(battles, "1")
+    learner, folder = fitted_on_all(LEARNER, data, fit, prints, store, silent)
+    for path in folder.iterdir():
+        damage(path)
+    again, _ = fitted_on_all(LEARNER, data, fit, prints, store, silent)
+    assert Counting.fits == 2
+    np.testing.assert_array_equal(learner.predict_proba(data), again.predict_proba(data))
+    fitted_on_all(LEARNER, data, fit, prints, store, silent)
+    assert Counting.fits == 2
+
+
 def test_an_unknown_kind_of_learner_is_named():
     with pytest.raises(UserError, match="holds a learner of kind 'oracle'"):
         load_learner("oracle", Path("judge"))
