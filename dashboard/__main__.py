@@ -2,33 +2,32 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.arguments import add_params_arguments
-from pipelines.errors import UserError
+from pipelines.command_line import add_params_arguments, run_command
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Serve the dashboard; return 1 after one sentence on standard error where it cannot."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and serve the dashboard."""
     parser = argparse.ArgumentParser(prog="python -m dashboard", description=__doc__)
     add_params_arguments(parser, "dashboard.server.port=8080", Path("params.yaml"))
     chosen = parser.parse_args(arguments)
-    try:
-        from dashboard.server import check_server, serve
-        from dashboard.services import open_services
+    run_command(lambda: _serve(chosen.params, chosen.overrides))
 
-        services = open_services(chosen.params, chosen.overrides, check_server)
-        try:
-            services.start()
-            serve(services, _tell)
-        finally:
-            services.close()
-    except UserError as fault:
-        sys.stderr.write(f"{fault}\n")
-        return 1
+
+def _serve(params: Path, overrides: Sequence[str]) -> None:
+    from dashboard.server import check_server, serve
+    from dashboard.services import open_services
+
+    services = open_services(params, overrides, check_server)
+    try:
+        services.start()
+        serve(services, _tell)
     except KeyboardInterrupt:
-        return 0
-    return 0
+        pass  # as it is ended
+    finally:
+        services.close()
 
 
 def _tell(address: str) -> None:
@@ -37,4 +36,4 @@ def _tell(address: str) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -1,6 +1,7 @@
 """The database behind the vote store: its address, and connections that write through to the disk."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -37,6 +38,24 @@ def address_of(url: str, password: str = "") -> URL:
     except UserError as fault:
         raise StoreFault("bad_address", str(fault)) from None
     return address.set(password=password) if password else address
+
+
+def check_is_there(address: URL) -> None:
+    """Raise a `StoreFault` where an SQLite file holds no vote store: to open it as one would make or change it."""
+    if address.get_backend_name() != "sqlite":
+        return
+    path = Path(str(address.database))
+    reason = "" if path.is_file() else "there is no such file"
+    if not reason:
+        try:
+            with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+                connection.execute("SELECT version FROM schema_steps").close()
+        except sqlite3.DatabaseError as fault:
+            reason = f"is no vote store ({fault})"
+    if reason:
+        raise StoreFault(
+            "unavailable", f"{path}: {reason}; correct dashboard.store.url.", url=str(address), reason=reason
+        )
 
 
 def engine_of(address: URL) -> Engine:

@@ -9,8 +9,9 @@ from dashboard.exports import FORMATS
 from dashboard.params import DashboardParams
 from dashboard.store import VoteStore
 from pipelines.artefacts import whole_file
+from pipelines.command_line import run_command
 from pipelines.errors import UserError
-from stacker.console import Screen, run_command
+from stacker.console import Screen
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -41,13 +42,13 @@ def write_votes(out: Path, params: DashboardParams) -> tuple[int, int]:
     Raises
     ------
     UserError
-        When the ending is unknown, the store cannot be read, or it has no votes.
+        When the ending is unknown, the store is not there or cannot be read, or it has no votes.
     """
     makers = {Path(name).suffix: make for name, make in FORMATS.values()}
     if out.suffix not in makers:
         raise UserError(f"{out}: has the ending {out.suffix!r}; give it one of {', '.join(makers)}.")
     store = params.store
-    opened = VoteStore.open(store.url, password=store.password)
+    opened = VoteStore.open(store.url, password=store.password, create=False)
     try:
         votes = opened.votes()
     finally:

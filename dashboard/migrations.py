@@ -16,7 +16,7 @@ LOCK = 7_203_114
 """Number of the advisory lock under which PostgreSQL lets one process at a time migrate."""
 
 
-def upgrade(connection: Connection, where: str, steps: Sequence[Step] | None = None) -> int:
+def upgrade(connection: Connection, where: str, steps: Sequence[Step] | None = None, *, create: bool = True) -> int:
     """Bring a database to the newest version within the connection's transaction, and return that version.
 
     Parameters
@@ -27,16 +27,20 @@ def upgrade(connection: Connection, where: str, steps: Sequence[Step] | None = N
         The store's address for the error, without a password.
     steps : sequence of (str, function), optional
         The steps; by default those of this module.
+    create : bool
+        Whether tables are made where there are none.
 
     Raises
     ------
     UserError
-        When the database was written by a newer version of the project.
+        When the database was written by a newer version of the project, or has no tables and shall get none.
     """
     steps = STEPS if steps is None else steps
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
     if not inspect(connection).has_table("schema_steps"):
+        if not create:
+            raise UserError(f"{where}: is no vote store; correct dashboard.store.url.")
         connection.execute(text("CREATE TABLE schema_steps (version INTEGER PRIMARY KEY, name TEXT, applied_at TEXT)"))
     done = connection.execute(text("SELECT max(version) FROM schema_steps")).scalar() or 0
     if done > len(steps):

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from dashboard import migrations
-from dashboard.database import address_of, engine_of
+from dashboard.database import address_of, check_is_there, engine_of
 from dashboard.records import BATTLES, JSON_COLUMNS, TURN_COLUMNS, VOTES, Battle, Choice, Voted
 from dashboard.store_faults import AlreadyVoted as AlreadyVoted
 from dashboard.store_faults import StoreFault as StoreFault
@@ -66,10 +66,11 @@ class VoteStore:
         url: str,
         *,
         password: str = "",
+        create: bool = True,
         undo_seconds: float = 10.0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> Self:
-        """Open a store, create or upgrade its tables.
+        """Open a store, upgrade its tables, and create them where there are none.
 
         Parameters
         ----------
@@ -77,6 +78,8 @@ class VoteStore:
             An SQLAlchemy address: `sqlite:///votes.sqlite` or `postgresql://user@host/database`.
         password : str
             The database password, where it does not stand in the address.
+        create : bool
+            Whether a store that is not there is made; who only reads wants to be told.
         undo_seconds : float
             How long a vote can be withdrawn.
         clock : function
@@ -85,10 +88,13 @@ class VoteStore:
         Raises
         ------
         StoreFault
-            When the address is wrong, the database cannot be reached or written, or is newer than this program.
+            When the address is wrong, the database cannot be reached or written, is newer than this program, or is not
+            there and shall not be made.
         """
         address = address_of(url, password)
         where = address.render_as_string(hide_password=True)
+        if not create:
+            check_is_there(address)
         try:
             engine = engine_of(address)
         except ImportError:
@@ -98,7 +104,7 @@ class VoteStore:
         store = cls(engine, undo_seconds, clock)
         try:
             with store._writing() as connection:
-                migrations.upgrade(connection, where)
+                migrations.upgrade(connection, where, create=create)
         except BaseException:
             store.close()  # no connection of a store that nobody got stays open
             raise

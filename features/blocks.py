@@ -17,7 +17,7 @@ class TextBlock(Protocol):
     name : str
         Short name, the key in params.yaml (`surface`).
     version : str
-        Changes whenever a value could change (code, library version, settings); part of the cache key.
+        Changes with the settings that a value depends on. The cache adds the code and the versions of libraries.
     columns : tuple of str
         Names a person can read, one per number (`words`, `question_marks`).
     """

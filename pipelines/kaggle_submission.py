@@ -13,11 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.artefacts import whole_file
+from pipelines.command_line import check_output, run_command
 from pipelines.errors import UserError
-from pipelines.submission import HEADER, read_sample_ids, write_submission
-
-CANNOT = 2
-"""Exit status for what the user can mend."""
+from pipelines.submission import HEADER, check_ids, read_sample_ids, write_submission
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -28,13 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--sample", type=Path, help="sample_submission.csv (default: the ids that were predicted)")
     parser.add_argument("--fallback", type=float, nargs=3, required=True, metavar="P", help="for ids not predicted")
     chosen = parser.parse_args(arguments)
-    try:
-        filled = complete(chosen.predicted, chosen.submission, chosen.sample, chosen.fallback)
-    except UserError as fault:
-        sys.stderr.write(f"{fault}\n")
-        raise SystemExit(CANNOT) from None
+    run_command(lambda: _complete(chosen.predicted, chosen.submission, chosen.sample, chosen.fallback))
+
+
+def _complete(predicted: Path, submission: Path, sample: Path | None, fallback: Sequence[float]) -> None:
+    filled = complete(predicted, submission, sample, fallback)
     told = f"; {filled:,} ids that could not be read have the class shares" if filled else ""
-    sys.stdout.write(f"Submission: {chosen.submission}{told}\n")
+    sys.stdout.write(f"Submission: {submission}{told}\n")
 
 
 def complete(predicted: Path, submission: Path, sample: Path | None, fallback: Sequence[float]) -> int:
@@ -56,6 +54,7 @@ def complete(predicted: Path, submission: Path, sample: Path | None, fallback: S
     UserError
         When a file cannot be read or has another header.
     """
+    check_output(submission, [predicted, *([] if sample is None else [sample])])
     try:
         with predicted.open(encoding="utf-8", newline="") as file:
             rows = list(csv.reader(file))
@@ -65,6 +64,8 @@ def complete(predicted: Path, submission: Path, sample: Path | None, fallback: S
         raise UserError(f"{predicted}: has not the columns {', '.join(HEADER)}; write it by stacker.predict.")
     names = [row[0] for row in rows[1:]]
     ids = names if sample is None else read_sample_ids(sample)
+    if sample is not None:
+        check_ids(sample, ids, names)
     if ids == names:
         # As it was predicted, to the last digit.
         with whole_file(submission) as part:

@@ -77,6 +77,9 @@ def check_folder(folder: Path) -> list[Path]:
             f"copy the model's tokenizer files there."
         )
     weights = weight_files(folder)
+    for inside in folder.glob("*/"):  # further modules, as sentence-transformers has them
+        if inside.is_dir() and not (inside / WEIGHTS).is_file():
+            _refuse_pickle(inside)
     _check_layers(folder, config, sum(_check_weights(path) for path in weights))
     return weights
 
@@ -111,13 +114,17 @@ def weight_files(folder: Path) -> list[Path]:
         if missing:
             raise UserError(f"{folder}: lacks {missing[0]}, which {WEIGHTS_INDEX} names; get the model again.")
         return [folder / name for name in names]
-    pickled = [name for name in PICKLED if (folder / name).is_file()]
-    if pickled:
-        raise UserError(
-            f"{folder}: its weights are pickled ({pickled[0]}), which can run any code when loaded; "
-            f"convert them to {WEIGHTS} and remove the pickle."
-        )
+    _refuse_pickle(folder)
     raise UserError(f"{folder}: has no weights ({WEIGHTS}); copy them there.")
+
+
+def _refuse_pickle(folder: Path) -> None:
+    for name in PICKLED:
+        if (folder / name).is_file():
+            raise UserError(
+                f"{folder}: its weights are pickled ({name}), which can run any code when loaded; "
+                f"convert them to {WEIGHTS} and remove the pickle."
+            )
 
 
 def files_sha256(files: Sequence[Path]) -> str:

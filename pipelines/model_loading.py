@@ -1,4 +1,4 @@
-"""Loads an encoder's tokenizer and weights from its folder; what does not fit is said in one sentence."""
+"""Loads tokenizers and weights from a model's folder, never pickle or code; what does not fit is one sentence."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import UserError
-from pipelines.model_files import read_config
+from pipelines.model_files import CONFIG, read_config
 
 _OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer")
 """Architectures that number positions from the padding id on, and so have that many fewer to use."""
+OWN_FILES: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+"""How every part of a model is loaded: from its folder alone, and nothing in that folder is run."""
+SAFE_WEIGHTS: dict[str, Any] = {**OWN_FILES, "use_safetensors": True}
+"""How weights are loaded: a pickle could run any code."""
 _UNUSED = ("pooler.", "position_ids")
 """Weights that no embedding needs, and that checkpoints made for another task lack."""
 
@@ -24,8 +28,8 @@ def load_tokenizer(folder: Path, name: str) -> Any:
     """
     from transformers import AutoTokenizer
 
-    with _said(folder, name, "its tokenizer cannot be read"), quiet():
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    with _explained(f"encoder {name} ({folder})", "its tokenizer cannot be read"), quiet():
+        tokenizer = AutoTokenizer.from_pretrained(folder, **OWN_FILES)
     ensure_padding(tokenizer, name)
     return tokenizer
 
@@ -69,19 +73,39 @@ def load_backbone(folder: Path, name: str, **settings: Any) -> Any:
     import torch
     from transformers import AutoModel
 
-    with _said(folder, name, _architecture(folder)), quiet():
+    with _explained(f"encoder {name} ({folder})", _architecture(folder)), quiet():
         model, info = AutoModel.from_pretrained(
-            folder,
-            local_files_only=True,
-            use_safetensors=True,
-            output_loading_info=True,
-            **({"dtype": torch.float32} | settings),
+            folder, **SAFE_WEIGHTS, output_loading_info=True, **({"dtype": torch.float32} | settings)
         )
+    return _whole(model, info, f"encoder {name}", folder)
+
+
+def load_generator(folder: Path) -> tuple[Any, Any]:
+    """Load the tokenizer and the weights of a causal language model.
+
+    Raises
+    ------
+    UserError
+        When the folder holds none, or one that cannot be read.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    if not (folder / CONFIG).is_file():
+        raise UserError(f"{folder}: holds no model ({CONFIG} is missing); get one by pipelines.models fetch.")
+    with _explained(f"model {folder}", "it is no causal language model that can be read"), quiet():
+        tokenizer = AutoTokenizer.from_pretrained(folder, **OWN_FILES)
+        # transformers' annotations know no loading info here
+        found: Any = AutoModelForCausalLM.from_pretrained(folder, **SAFE_WEIGHTS, output_loading_info=True)
+    model, info = found
+    return tokenizer, _whole(model, info, f"model {folder}", folder)
+
+
+def _whole(model: Any, info: dict[str, Any], named: str, folder: Path) -> Any:
     missing = sorted(key for key in info["missing_keys"] if not any(part in key for part in _UNUSED))
     if missing:
         raise UserError(
-            f"encoder {name}: its weights lack {len(missing)} of the tensors that {type(model).__name__} "
-            f"needs, {missing[0]} among them; get a checkpoint that fits its {folder / 'config.json'}."
+            f"{named}: its weights lack {len(missing)} of the tensors that {type(model).__name__} "
+            f"needs, {missing[0]} among them; get a checkpoint that fits its {folder / CONFIG}."
         )
     return model.eval()
 
@@ -114,14 +138,14 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _said(folder: Path, name: str, what: str) -> Iterator[None]:
+def _explained(named: str, what: str) -> Iterator[None]:
     from safetensors import SafetensorError
 
     try:
         yield
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, ImportError, SafetensorError) as fault:
         first = str(fault).strip().partition("\n")[0][:160].rstrip(".") or type(fault).__name__
-        raise UserError(f"encoder {name} ({folder}): {what} ({first}); name another model or get it again.") from fault
+        raise UserError(f"{named}: {what} ({first}); name another model or get it again.") from fault
 
 
 def _architecture(folder: Path) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from pipelines.artefacts import put_back
 from pipelines.errors import UserError
 from pipelines.file_hashes import StoredFile, first_difference, hashes_of
 from pipelines.model_files import is_whole
@@ -85,6 +86,7 @@ def find_model(name: str, models_dir: Path) -> Path | None:
     """
     for known in other_names(name):
         folder = stored_folder(models_dir, known)
+        put_back(folder)
         if folder.is_dir():
             return folder
     for known in other_names(name):

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipelines.artefacts import whole_folder, write_json
+from pipelines.artefacts import put, write_json
+from pipelines.command_line import run_command
 from pipelines.errors import UserError
 from pipelines.model_files import check_folder, files_sha256
 from pipelines.model_store import (
@@ -29,6 +30,7 @@ from pipelines.model_store import (
     read_manifest,
     stored_folder,
 )
+from pipelines.one_writer import one_writer
 
 WANTED = (
     "*.json",
@@ -41,8 +43,6 @@ WANTED = (
 )
 """What is fetched: configuration, tokenizer, weights without pickle, card and licence."""
 UNWANTED = ("onnx/*", "openvino/*", "coreml/*", "*.onnx", "*.msgpack", "*.h5")
-CANNOT = 2
-"""Exit status for what the user can mend."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -63,11 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "list": lambda: _write(listed(chosen.to)),
         "check": lambda: _check_all(chosen.names, chosen.to),
     }
-    try:
-        tasks[chosen.command]()
-    except UserError as fault:
-        sys.stderr.write(f"{fault}\n")
-        raise SystemExit(CANNOT) from None
+    run_command(tasks[chosen.command])
 
 
 def fetch_model(name: str, models_dir: Path = MODELS_DIR, revision: str = "main") -> Path:
@@ -88,24 +84,28 @@ def fetch_model(name: str, models_dir: Path = MODELS_DIR, revision: str = "main"
     import huggingface_hub
 
     target = stored_folder(models_dir, name)
-    partial = models_dir / f".{target.name}.download"
-    with _explained(name, models_dir):
-        info = huggingface_hub.model_info(name, revision=revision)
-        huggingface_hub.snapshot_download(
-            name,
-            revision=info.sha,
-            local_dir=partial,
-            allow_patterns=list(WANTED),
-            ignore_patterns=list(UNWANTED),
-        )
-    shutil.rmtree(partial / ".cache", ignore_errors=True)  # the Hub's notes on the download
-    check_folder(partial)
-    manifest = Manifest(name=name, revision=str(info.sha), licence=_licence(info), files=describe_files(partial))
-    with whole_folder(target) as part:
-        for path in partial.iterdir():
-            path.replace(part / path.name)
-        write_json(part / MANIFEST, manifest.model_dump(mode="json"))
-    partial.rmdir()
+    with one_writer(models_dir / f".{target.name}.lock", str(target)):
+        with _explained(name, models_dir):
+            info = huggingface_hub.model_info(name, revision=revision)
+            partial = models_dir / f".{target.name}.{info.sha}.download"  # no mixture of two revisions
+            huggingface_hub.snapshot_download(
+                name,
+                revision=info.sha,
+                local_dir=partial,
+                allow_patterns=list(WANTED),
+                ignore_patterns=list(UNWANTED),
+            )
+        shutil.rmtree(partial / ".cache", ignore_errors=True)  # the Hub's notes on the download
+        check_folder(partial)
+        files = describe_files(partial)
+        manifest = Manifest(name=name, revision=str(info.sha), licence=_licence(info), files=files)
+        write_json(partial / MANIFEST, manifest.model_dump(mode="json"))
+        try:
+            put(partial, target)
+        except OSError as fault:
+            raise UserError(f"model {name}: {target} cannot be written ({fault.strerror}); try again.") from fault
+        for other in models_dir.glob(f".{target.name}.*.download"):
+            shutil.rmtree(other, ignore_errors=True)
     return target
 
 

@@ -11,13 +11,12 @@ import pandas as pd
 
 from pipelines.artefacts import whole_file
 from pipelines.battles import text_of
+from pipelines.command_line import check_output, run_command
 from pipelines.errors import UserError
 from pipelines.reading import iter_battles
 
 Form = Literal["conversational", "plain"]
 Ties = Literal["drop", "both"]
-CANNOT = 2
-"""Exit status for what the user can mend."""
 RULES = """\
 A vote for A makes A's answer `chosen` and B's `rejected`, a vote for B the other way round. A tie makes no pair
 (--ties drop), or two pairs, one in each order (--ties both), which tell a trainer that both are equally good. Answers
@@ -38,13 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--form", choices=("conversational", "plain"), default="conversational", help="of the texts")
     parser.add_argument("--ties", choices=("drop", "both"), default="drop", help="what a tie makes")
     chosen = parser.parse_args(arguments)
-    try:
-        battles, pairs, bad = export(chosen.battles, chosen.out, chosen.form, chosen.ties)
-    except UserError as fault:
-        sys.stderr.write(f"{fault}\n")
-        raise SystemExit(CANNOT) from None
+    run_command(lambda: _export(chosen.battles, chosen.out, chosen.form, chosen.ties))
+
+
+def _export(sources: Sequence[Path], out: Path, form: Form, ties: Ties) -> None:
+    battles, pairs, bad = export(sources, out, form, ties)
     unread = f" {bad:,} rows could not be used." if bad else ""
-    sys.stdout.write(f"{pairs:,} pairs from {battles:,} battles: {chosen.out}.{unread}\n")
+    sys.stdout.write(f"{pairs:,} pairs from {battles:,} battles: {out}.{unread}\n")
 
 
 def export(
@@ -73,6 +72,7 @@ def export(
     """
     if out.suffix not in (".jsonl", ".parquet"):
         raise UserError(f"--out {out}: ends in {out.suffix or 'nothing'}; end it in .jsonl or .parquet.")
+    check_output(out, sources)
     read = bad = 0
     pairs: list[dict[str, Any]] = []
     for source in sources:

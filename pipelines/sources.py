@@ -16,7 +16,7 @@ from pipelines.quarantine import BadRow, setting_aside
 from pipelines.reading import OnBadRow, iter_battles, joined, read_battles, stop_at_bad
 from pipelines.sample import SampleParams, sample_battles
 from pipelines.section import LocalPath, Section
-from pipelines.submission import read_sample_ids
+from pipelines.submission import check_ids, read_sample_ids, rows_of
 
 __all__ = ["DataParams", "Loaded", "SampleParams", "SourceParams", "iter_battles", "load", "read_battles"]
 TRAIN, TEST, SAMPLE = "train.csv", "test.csv", "sample_submission.csv"
@@ -89,7 +89,7 @@ def load(params: DataParams, quarantine: Path) -> Loaded:
     ------
     UserError
         When a file is not there, not readable or lacks a column, a winner is unknown, two sources have one name,
-        or, with `on_bad_row: error`, for the first row that cannot be used.
+        no id of the sample is in the test file, or, with `on_bad_row: error`, for the first row that cannot be used.
     """
     if params.dir is None and not params.sources:
         with setting_aside(quarantine):
@@ -107,6 +107,7 @@ def load(params: DataParams, quarantine: Path) -> Loaded:
         if sample_ids is None:
             sample_ids = test["id"].tolist()
         else:
+            check_ids(params.dir / SAMPLE, sample_ids, test["id"].tolist())
             notes += _told_differences(test["id"].tolist(), sample_ids, params.dir)
     train = joined(tables)
     if train.empty:
@@ -230,13 +231,13 @@ def _told_rescues(bad: _Faults, with_sample: bool) -> list[str]:
 
 def _told_differences(names: list[str], sample_ids: list[str], folder: Path) -> list[str]:
     notes = []
-    absent = sorted(set(sample_ids) - set(names))
+    absent = sorted(name for name, row in zip(sample_ids, rows_of(sample_ids, names), strict=True) if row < 0)
     if absent:
         notes.append(
             f"{folder / SAMPLE}: {len(absent):,} ids are not in {TEST} (the first is {absent[0]}); they get the "
             f"class shares."
         )
-    extra = sorted(set(names) - set(sample_ids))
+    extra = sorted(name for name, row in zip(names, rows_of(names, sample_ids), strict=True) if row < 0)
     if extra:
         notes.append(
             f"{folder / TEST}: {len(extra):,} ids are not in {SAMPLE} (the first is {extra[0]}); they are left out "

@@ -1,6 +1,7 @@
 """The submission: Kaggle's columns for the sample's ids in the sample's order, checked before it is there."""
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -16,6 +17,7 @@ from pipelines.raw_rows import open_rows
 
 Floats = NDArray[np.float64]
 HEADER = ("id", *OUTCOMES)
+_WHOLE_NUMBER = re.compile(r"(-?\d+)\.0+")
 _SUM_ERROR = 1e-6
 """How far the probabilities given may be from a sum of 1, as those of a float32 softmax are."""
 
@@ -49,6 +51,30 @@ def read_sample_ids(path: Path) -> list[str]:
     return ids
 
 
+def rows_of(ids: Sequence[str], table_ids: Sequence[str]) -> NDArray[np.int64]:
+    """Return the row of each of n ids in a table, (n,), -1 where it is not there.
+
+    An id that a spreadsheet or pandas has turned to a float, 5000.0, is the id 5000, as it is in JSON and parquet.
+    """
+    known = {_key(name): row for row, name in enumerate(table_ids)}
+    known |= {name: row for row, name in enumerate(table_ids)}  # the very same text comes first
+    return np.array([known.get(name, known.get(_key(name), -1)) for name in ids], dtype=np.int64)
+
+
+def check_ids(path: Path, ids: Sequence[str], table_ids: Sequence[str]) -> None:
+    """Raise a `UserError` where none of a sample's ids is in a table that has some: they do not belong together."""
+    if len(table_ids) and (rows_of(ids, table_ids) < 0).all():
+        raise UserError(
+            f"{path}: none of its {len(ids):,} ids is among those to predict (the first is {ids[0]} here, "
+            f"{table_ids[0]} there); put the two files of one competition there."
+        )
+
+
+def _key(name: str) -> str:
+    whole = _WHOLE_NUMBER.fullmatch(name)
+    return whole[1] if whole else name
+
+
 def in_sample_order(
     ids: Sequence[str], table_ids: Sequence[str], probabilities: Floats, fallback: Sequence[float]
 ) -> tuple[Floats, list[str]]:
@@ -72,10 +98,9 @@ def in_sample_order(
     filled : list of str
         The ids that got the fallback.
     """
-    place = {name: row for row, name in enumerate(table_ids)}
-    if len(place) != len(table_ids):
+    if len(set(table_ids)) != len(table_ids):
         raise ValueError("two of the predicted battles have the same id")
-    rows = np.array([place.get(name, -1) for name in ids], dtype=np.int64)
+    rows = rows_of(ids, table_ids)
     known = np.vstack([np.asarray(probabilities, dtype=np.float64).reshape(-1, 3), np.asarray(fallback)[None]])
     return known[rows], [name for name, row in zip(ids, rows.tolist(), strict=True) if row < 0]
 
@@ -125,15 +150,12 @@ def write_submission(
     wanted, filled = in_sample_order(ids, table_ids, probabilities, fallback)
     _check(wanted, ids)
     wanted = wanted / wanted.sum(axis=1, keepdims=True)
-    try:
-        with whole_file(path) as part:
-            with part.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.writer(file, lineterminator="\n")
-                writer.writerow(HEADER)
-                writer.writerows([name, *map(repr, row)] for name, row in zip(ids, wanted.tolist(), strict=True))
-            _check_written(part, ids)
-    except OSError as fault:
-        raise UserError(f"{path}: cannot be written ({fault.strerror}); mend its rights or name another.") from fault
+    with whole_file(path) as part:
+        with part.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(HEADER)
+            writer.writerows([name, *map(repr, row)] for name, row in zip(ids, wanted.tolist(), strict=True))
+        _check_written(part, ids)
     return filled
 
 

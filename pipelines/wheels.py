@@ -15,6 +15,8 @@ from pipelines.errors import UserError
 PROJECT = "preference-stacker"
 PROJECT_PACKAGES = ("pipelines", "features", "stacker")
 """What a judge needs of this project; the dashboard stays at home."""
+ANY = "py3-none-any"
+"""The tag of a wheel for every version of Python 3, with or without an ABI, and every platform."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _LEFT_OUT = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
 """Files of a dist-info folder that an installer writes."""
@@ -87,9 +89,8 @@ def project_wheel(folder: Path) -> Path:
     content[f"{info}/METADATA"] = (found.read_text("METADATA") or found.read_text("PKG-INFO") or "").encode()
     if (root / "LICENSE").is_file():
         content[f"{info}/licenses/LICENSE"] = (root / "LICENSE").read_bytes()
-    content[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: preference-stacker\nRoot-Is-Purelib: true\nTag:"
-    " py3-none-any\n"
-    return _write(folder, found, "py3-none-any", content)
+    content[f"{info}/WHEEL"] = f"Wheel-Version: 1.0\nGenerator: {PROJECT}\nRoot-Is-Purelib: true\nTag: {ANY}\n".encode()
+    return _write(folder, found, ANY, content)
 
 
 def download_wheels(requirements: Sequence[str], folder: Path, python: str) -> None:
@@ -108,9 +109,8 @@ def download_wheels(requirements: Sequence[str], folder: Path, python: str) -> N
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         raise UserError(
-            f"--wheels download: pip could not get them ({(lines or ['no reason given'])[-1][:160]}); look at the"
-            " network, "
-            f"or use --wheels installed."
+            f"--wheels download: pip could not get them ({(lines or ['no reason given'])[-1][:160]}); look at the "
+            f"network, or use --wheels installed."
         )
 
 

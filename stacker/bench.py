@@ -14,6 +14,7 @@ import psutil
 
 from features.embedding import usable_cores
 from pipelines.artefacts import write_json
+from pipelines.command_line import run_command
 from pipelines.errors import UserError
 from pipelines.sample import sample_battles
 from pipelines.sources import DataParams, SourceParams, load
@@ -21,7 +22,7 @@ from stacker.benchmarks.measure import growth_exponent, measured
 from stacker.benchmarks.picture import draw, table
 from stacker.benchmarks.stages import STAGES, Bench, Stage
 from stacker.benchmarks.verdicts import time_verdicts
-from stacker.console import Screen, run_command
+from stacker.console import Screen
 from stacker.encoder import open_encoder
 from stacker.params import Params, parse_params
 from stacker.versions import versions

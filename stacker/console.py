@@ -1,17 +1,11 @@
-"""What a command shows on the screen: progress bars, notes and tables; and its way out when the user can mend it."""
+"""What a command shows on the screen: progress bars, notes and tables."""
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-
-from pipelines.errors import UserError
-
-CANNOT = 2
-"""Exit status for what the user can mend."""
 
 
 class Screen:
@@ -53,15 +47,3 @@ class Screen:
             first, *others = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
             numbers = (cell.rstrip().rjust(width) for cell, width in zip(others, widths[1:], strict=True))
             self.note("  ".join(["", first, *numbers]).rstrip())
-
-
-def run_command(command: Callable[[], None]) -> None:
-    """Run a command's main function; a `UserError` becomes one sentence on standard error and exit status 2."""
-    try:
-        command()
-    except UserError as fault:
-        sys.stderr.write(f"{fault}\n")
-        raise SystemExit(CANNOT) from None
-    except KeyboardInterrupt:
-        sys.stderr.write("Stopped; what was finished is kept, and the same command goes on from there.\n")
-        raise SystemExit(130) from None

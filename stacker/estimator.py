@@ -23,13 +23,14 @@ from stacker.baselines import class_prior
 from stacker.encoder import open_encoder
 from stacker.explain import baseline
 from stacker.fit_store import FitStore
-from stacker.judge import Judge, learner_data
+from stacker.judge import Judge
+from stacker.learner_data import features_version, learner_data
 from stacker.learners.base import Fit, Floats, Ints
 from stacker.learners.transformer.chosen import choose_transformers
 from stacker.level0 import level0, members, stack_learners
 from stacker.out_of_fold import fingerprint
 from stacker.params import LearnersParams, Params, parse_params
-from stacker.prepare import Prepared, features_version
+from stacker.prepare import Prepared
 from stacker.stack import fit_stack
 from stacker.texts import COLUMNS, battles_of
 from stacker.verdict import most_probable

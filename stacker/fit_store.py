@@ -2,19 +2,18 @@
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+from filelock import FileLock
 
 from pipelines.artefacts import whole_file, whole_folder
+from pipelines.code_version import code_version
 from stacker.learners.base import Learner
-from stacker.versions import versions
-
-FORM = "3"
-"""Raised when a learner's code changes what a fit with the same settings gives, or how it is stored."""
 
 
 class FitStore:
@@ -28,11 +27,11 @@ class FitStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._form = "\n".join([FORM, *(f"{name} {number}" for name, number in versions().items())])
+        self._code = code_version(__name__, "stacker.out_of_fold", follow=False)
 
     def key(self, *parts: str) -> str:
-        """Return the name of a fit from all that it depends on besides this code and the libraries' versions."""
-        digest = hashlib.sha256(self._form.encode())
+        """Return the name of a fit from all that it depends on besides how it is kept here."""
+        digest = hashlib.sha256(self._code.encode())
         for part in parts:
             digest.update(b"\0" + part.encode("utf-8", "surrogatepass"))
         return digest.hexdigest()[:32]
@@ -61,16 +60,26 @@ class FitStore:
     def keep_learner(self, key: str, learner: Learner) -> Path:
         """Save a learner under a key, whole or not at all, and return its folder."""
         path = self.folder / key
-        with whole_folder(path) as part:
+        with whole_folder(path, keep=True) as part:
             learner.save(part)
         return path
 
-    def workdir(self, key: str) -> Path:
-        """Return a folder for checkpoints of a fit that is under way."""
-        path = self.folder / f"{key}.work"
-        path.mkdir(parents=True, exist_ok=True)
-        return path
+    def drop_learner(self, key: str) -> None:
+        """Remove a kept learner that cannot be read."""
+        shutil.rmtree(self.folder / key, ignore_errors=True)
 
-    def drop_workdir(self, key: str) -> None:
-        """Remove the checkpoints of a fit that is done."""
-        shutil.rmtree(self.folder / f"{key}.work", ignore_errors=True)
+    @contextmanager
+    def fitting(self, key: str) -> Iterator[Path]:
+        """Yield a folder for checkpoints of a fit; it is gone when the block ends well, and found again otherwise.
+
+        Of several processes that come with the same key one fits, and the others wait: they find the fit done then.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder / f".{key}.lock")
+        with lock:
+            folder = self.folder / f"{key}.work"
+            folder.mkdir(exist_ok=True)
+            yield folder
+            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):  # Windows removes no open file
+                Path(lock.lock_file).unlink()

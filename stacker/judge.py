@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from features.build import FeatureParams, build_features
+from features.build import FeatureParams
 from features.cache import BlockCache
 from features.progress import Progress, silent
 from pipelines.battles import OUTCOMES
@@ -15,6 +15,7 @@ from pipelines.errors import UserError
 from stacker.encoder import Encoder
 from stacker.explain import Baseline, group_effects
 from stacker.judge_folder import JudgeParts, load_parts, save_parts
+from stacker.learner_data import SETTLED, learner_data
 from stacker.learners.base import Floats, LearnerData
 from stacker.members import Member
 from stacker.pool import Pool
@@ -26,7 +27,6 @@ from stacker.verdict import Verdict
 if TYPE_CHECKING:
     from stacker.explanation import Explanation
 
-SETTLED = ("prompt", "response_a", "response_b")
 ROWS_AT_ONCE = 4096
 TERMS = 20
 """Words and letter sequences that an explanation names at most."""
@@ -247,23 +247,3 @@ class Judge:
         """
         parts = load_parts(starter_folder() if folder is None else Path(folder), device)
         return cls(parts.features, parts.encoder, parts.members, parts.pool, parts.about, parts.baseline)
-
-
-def learner_data(
-    battles: pd.DataFrame,
-    features: FeatureParams,
-    encoder: Encoder | None,
-    cache: BlockCache | None,
-    threads: int,
-    progress: Progress,
-) -> LearnerData:
-    """Compute features of battles and set them beside the texts."""
-    built = build_features(
-        battles,
-        features,
-        encoder_block=None if encoder is None else encoder.block,
-        cache=cache,
-        threads=threads,
-        progress=progress,
-    )
-    return LearnerData(battles[list(SETTLED)].reset_index(drop=True), built.pairs, built.embeddings)

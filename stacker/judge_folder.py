@@ -57,7 +57,7 @@ class JudgeParts:
 
 def save_parts(folder: Path, parts: JudgeParts) -> None:
     """Write the parts of a judge as one folder, whole or not at all."""
-    with whole_folder(folder) as part:
+    with whole_folder(folder, FILE) as part:
         for place, member in enumerate(parts.members):
             inside = part / LEARNERS / _folder_of(place, member)
             inside.mkdir(parents=True)

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from features.build import FeatureParams
 from features.pairs import LackingFeaturesError
+from pipelines.artefacts import put_back
 from pipelines.errors import UserError
 from pipelines.file_hashes import StoredFile, first_difference
 from pipelines.saved_files import DamagedError, Number, Saved, checking, read_object
@@ -91,6 +92,7 @@ def read_record(folder: Path) -> JudgeRecord:
     UserError
         When the folder holds no judge, one of another format, or a damaged one.
     """
+    put_back(folder)
     path = folder / FILE
     if not path.exists():
         raise UserError(f"{folder}: holds no judge ({FILE} is missing); name the judge folder of a run.")

@@ -50,7 +50,7 @@ def out_of_fold(
     folds : (n,) int
         Fold of each battle.
     prints : n str
-        Fingerprints of the battles; with the settings and the seed they name a fit in `store`.
+        Fingerprints of the battles; with code, settings and seed they name a fit in `store`.
 
     Returns
     -------
@@ -80,22 +80,25 @@ def held_out(
     dict
         `probabilities`, (k, 3) of the k held battles, and `swap_error`, the largest change when the sides are swapped.
     """
-    key = store.key(
-        learner.kind, learner.identity, str(fit.seed), _digest(prints, train), _digest(prints, held), "fold"
-    )
+    key = store.key(*_fit_parts(learner, fit, train, prints), _digest(prints, held), "fold")
     kept = store.arrays(key)
     if kept is None:
-        fitted = learner.make().fit(data.take(train), _part(fit, train, store.workdir(key)))
-        probabilities = fitted.predict_proba(data.take(held))
-        some = held[:: max(len(held) // SWAP_ROWS, 1)]
-        swapped = fitted.predict_proba(data.take(some).flip())[:, FLIP]
-        again = fitted.predict_proba(data.take(some))
-        kept = {"probabilities": probabilities, "swap_error": np.abs(swapped - again).max()}
-        store.keep_arrays(key, kept)
-        store.drop_workdir(key)
-        del fitted
+        with store.fitting(key) as workdir:
+            kept = store.arrays(key)  # another process may have made it meanwhile
+            if kept is None:
+                kept = _held_out(learner, data, replace(_part(fit, train), workdir=workdir), train, held)
+                store.keep_arrays(key, kept)
         give_back()
     return kept
+
+
+def _held_out(learner: Configured, data: LearnerData, fit: Fit, train: Ints, held: Ints) -> dict[str, Any]:
+    fitted = learner.make().fit(data.take(train), fit)
+    probabilities = fitted.predict_proba(data.take(held))
+    some = held[:: max(len(held) // SWAP_ROWS, 1)]
+    swapped = fitted.predict_proba(data.take(some).flip())[:, FLIP]
+    again = fitted.predict_proba(data.take(some))
+    return {"probabilities": probabilities, "swap_error": np.abs(swapped - again).max()}
 
 
 def fitted_on_all(
@@ -105,21 +108,43 @@ def fitted_on_all(
     stage = f"{learner.name}: all battles"
     progress(stage, 0, 1)
     everything = np.arange(len(data))
-    key = store.key(learner.kind, learner.identity, str(fit.seed), _digest(prints, everything), "all")
-    folder = store.learner_folder(key)
-    if folder is None:
-        fitted = learner.make().fit(data, _part(fit, everything, store.workdir(key)))
-        folder = store.keep_learner(key, fitted)
-        store.drop_workdir(key)
-        del fitted
+    key = store.key(*_fit_parts(learner, fit, everything, prints), "all")
+    found = _kept(learner, store, key)
+    if found is None:
+        with store.fitting(key) as workdir:
+            found = _kept(learner, store, key)
+            if found is None:
+                fitted = learner.make().fit(data, replace(_part(fit, everything), workdir=workdir))
+                folder = store.keep_learner(key, fitted)
+                del fitted
+                # Read back even when just fitted: the judge is made of what was stored, so a second run cannot differ.
+                found = load_learner(learner.kind, folder), folder
         give_back()
     progress(stage, 1, 1)
-    # Read back even when just fitted: the judge is made of what was stored, so a second run cannot differ.
-    return load_learner(learner.kind, folder), folder
+    return found
 
 
-def _part(fit: Fit, rows: Ints, workdir: Path) -> Fit:
-    return replace(fit, outcome=fit.outcome[rows], weight=fit.weight[rows], group=fit.group[rows], workdir=workdir)
+def _kept(learner: Configured, store: FitStore, key: str) -> tuple[Learner, Path] | None:
+    folder = store.learner_folder(key)
+    if folder is None:
+        return None
+    try:
+        return load_learner(learner.kind, folder), folder
+    except Exception:  # damaged by the disk, which every library says in its own way: fit again
+        store.drop_learner(key)
+        return None
+
+
+def _fit_parts(learner: Configured, fit: Fit, rows: Ints, prints: Sequence[str]) -> tuple[str, ...]:
+    """Return everything that a learner fitted to some rows depends on."""
+    votes = hashlib.sha256()
+    for values in (fit.outcome, fit.weight, fit.group):
+        votes.update(np.ascontiguousarray(values[rows]).tobytes())
+    return (learner.kind, learner.code, learner.identity, str(fit.seed), _digest(prints, rows), votes.hexdigest())
+
+
+def _part(fit: Fit, rows: Ints) -> Fit:
+    return replace(fit, outcome=fit.outcome[rows], weight=fit.weight[rows], group=fit.group[rows])
 
 
 def _digest(prints: Sequence[str], rows: Ints) -> str:

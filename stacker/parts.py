@@ -1,4 +1,4 @@
-"""Long work kept part by part in a folder beside its result, so that a killed command goes on where it was."""
+"""Long work kept part by part in a folder beside its result, so that a killed command resumes."""
 
 import json
 import shutil
@@ -7,10 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from pipelines.artefacts import sweep, whole_file, write_json
-from pipelines.errors import UserError
+from pipelines.artefacts import remove_stale_temp_files, write_json
+from pipelines.one_writer import one_writer
 
 STAMP = "stamp.json"
 
@@ -67,19 +65,9 @@ def kept_parts(result: Path, suffix: str, stamp: Mapping[str, Any]) -> Iterator[
         When the folder cannot be written, or another process is at the same work.
     """
     folder = result.parent / f".{result.name}.parts"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(result.parent / f".{result.name}.lock", timeout=0)
-        lock.acquire()
-    except Timeout as fault:
-        raise UserError(f"{result}: another command is writing it; wait for it or name another file.") from fault
-    except OSError as fault:
-        raise UserError(
-            f"{result}: cannot be written ({fault.strerror or fault}); mend its rights or name another."
-        ) from fault
-    try:
+    with one_writer(result.parent / f".{result.name}.lock", str(result)):
         folder.mkdir(exist_ok=True)
-        sweep(folder)
+        remove_stale_temp_files(folder)
         found = _read(folder / STAMP) == dict(stamp)
         if not found:
             shutil.rmtree(folder)
@@ -87,27 +75,6 @@ def kept_parts(result: Path, suffix: str, stamp: Mapping[str, Any]) -> Iterator[
             write_json(folder / STAMP, dict(stamp))
         yield Parts(folder, suffix), found
         shutil.rmtree(folder)
-        Path(lock.lock_file).unlink(missing_ok=True)
-    finally:
-        lock.release()
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[Path]:
-    """Write a file whole or not at all, as `whole_file` does.
-
-    Raises
-    ------
-    UserError
-        When it cannot be written.
-    """
-    try:
-        with whole_file(path) as part:
-            yield part
-    except OSError as fault:
-        raise UserError(
-            f"{path}: cannot be written ({fault.strerror or fault}); make room, mend its rights or name another file."
-        ) from fault
 
 
 def _read(path: Path) -> Any:

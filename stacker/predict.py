@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from pipelines.artefacts import sha256_of
+from pipelines.artefacts import sha256_of, whole_file
+from pipelines.code_version import code_version
+from pipelines.command_line import check_output, run_command
 from pipelines.errors import UserError
 from pipelines.quarantine import BadRow
 from pipelines.raw_rows import SUFFIXES, open_rows
 from pipelines.reading import iter_battles
 from pipelines.records import IDS, missing_columns
-from stacker.console import Screen, run_command
-from stacker.parts import Parts, kept_parts, writing
+from stacker.console import Screen
+from stacker.parts import Parts, kept_parts
 from stacker.provenance import read_provenance
 from stacker.starter import starter_folder
 from stacker.verdict_files import ARENA, COLUMNS, KAGGLE, join_parts, suffix_of, verdict_rows, write_part
@@ -160,8 +162,9 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
     suffix = suffix_of(out)
     if options.rows_at_once < 1:
         raise UserError(f"--rows-at-once {options.rows_at_once}: is not above 0; give a number of battles.")
-    if out.resolve() in [path.resolve() for path in inputs]:
-        raise UserError(f"--out {out}: is one of the inputs; name another file.")
+    aside = out.with_name(out.name + SET_ASIDE)
+    for path in (out, aside):
+        check_output(path, inputs)
     if options.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # for learners that choose by themselves; torch is not loaded yet
     judge = Judge.load(folder, device=options.device)
@@ -169,16 +172,17 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
     total = sum(_rows_of(path) for path in inputs)
     stamp = _stamp(folder, inputs, options)
     work = _Work(judge, options, suffix, total, options.threads or usable_cores())
-    aside = out.with_name(out.name + SET_ASIDE)
     with kept_parts(out, suffix, stamp) as (parts, found), screen.working():
         if found:
             screen.note(
                 f"{out}: going on from {len(list(parts.folder.glob('part-*' + suffix))):,} parts that are done."
             )
         numbers = _predict_parts(work, inputs, parts, screen)
-        bad = _join_bad(aside, [parts.beside(number, _BAD) for number in range(numbers.parts)])
-        with writing(out) as part:
+        with whole_file(aside) as told, whole_file(out) as part:  # both are filled before the first has its place
+            bad = _join_bad(told, [parts.beside(number, _BAD) for number in range(numbers.parts)])
             join_parts(part, map(parts.path, range(numbers.parts)), options.columns, suffix)
+        if not bad:
+            aside.unlink()
     return Predicted(numbers.battles, bad, aside)
 
 
@@ -219,9 +223,9 @@ def _predict_part(
 ) -> None:
     probabilities = work.judge.predict_proba(battles, cache=cache, threads=work.threads)
     rows = verdict_rows(battles, probabilities, work.options.columns)
-    with writing(parts.beside(number, _BAD)) as part, part.open("w", encoding="ascii") as file:
+    with whole_file(parts.beside(number, _BAD)) as part, part.open("w", encoding="ascii") as file:
         file.writelines(row.line() for row in bad)
-    with writing(parts.path(number)) as part:
+    with whole_file(parts.path(number)) as part:
         write_part(part, rows, work.options.columns, work.suffix)
 
 
@@ -231,15 +235,13 @@ def _chunks(inputs: Sequence[Path], options: Options) -> Iterator[tuple[pd.DataF
 
 
 def _join_bad(aside: Path, parts: Sequence[Path]) -> int:
-    """Join the rows set aside to one file, remove an older one where there are none, and count them."""
+    """Join the rows set aside to one file, and count them."""
     count = 0
-    with writing(aside) as whole, whole.open("wb") as file:
+    with aside.open("wb") as file:
         for part in parts:
             lines = part.read_bytes()
             count += lines.count(b"\n")
             file.write(lines)
-    if not count:
-        aside.unlink()
     return count
 
 
@@ -258,6 +260,7 @@ def _stamp(folder: Path, inputs: Sequence[Path], options: Options) -> dict[str, 
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         digest.update(f"{path.relative_to(folder).as_posix()} {sha256_of(path)}\n".encode())
     return {
+        "code": code_version("stacker.predict"),
         "judge": digest.hexdigest(),
         "inputs": [[str(path), sha256_of(path)] for path in inputs],
         "columns": list(COLUMNS[options.columns]),

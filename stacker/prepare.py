@@ -1,6 +1,5 @@
 """What comes before any learner: battles read, parted into folds, and their features computed, once for all."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,18 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from features.blocks import AnswerBlock, TextBlock
-from features.build import FeatureParams
 from features.cache import BlockCache
 from features.embedding import usable_cores
-from features.registry import answer_blocks, text_blocks
 from pipelines.errors import UserError
 from pipelines.folds import grouped_folds, prompt_groups
 from pipelines.sources import Loaded, load
 from stacker.console import Screen
 from stacker.encoder import Encoder, open_encoder
 from stacker.fit_store import FitStore
-from stacker.judge import learner_data
+from stacker.learner_data import features_version, learner_data
 from stacker.learners.base import Fit, Ints, LearnerData
 from stacker.out_of_fold import fingerprint
 from stacker.params import Params
@@ -68,25 +64,23 @@ class Prepared:
     store: FitStore
 
 
-def prepare(params: Params, quarantine: Path, screen: Screen) -> Prepared:
-    """Read the battles, part them, and compute their features or find them in the cache.
+def read_data(params: Params, quarantine: Path, screen: Screen) -> Loaded:
+    """Read the battles that the section data names.
 
     Parameters
     ----------
     params : Params
-        The sections data, folds, features, encoder and run are used.
+        The section data is used.
     quarantine : Path
         File for the rows that cannot be used.
     screen : Screen
-        Told what is set aside, which encoder is used, and how far the features have come.
+        Told what is rejected, and how many battles there are.
 
     Raises
     ------
     UserError
-        When there are too few battles, or something that the user named is not there or not whole.
+        When a source cannot be used, or there are too few battles.
     """
-    threads = params.run.threads or usable_cores()
-    encoder = open_encoder(params.encoder, threads) if params.features.embedding else None
     loaded = load(params.data, quarantine)
     for note in loaded.notes:
         screen.note(note)
@@ -97,6 +91,28 @@ def prepare(params: Params, quarantine: Path, screen: Screen) -> Prepared:
     screen.note(
         f"Battles: {len(loaded.train):,} to learn from, {0 if loaded.test is None else len(loaded.test):,} to predict."
     )
+    return loaded
+
+
+def prepare(params: Params, loaded: Loaded, screen: Screen) -> Prepared:
+    """Split the battles into folds, and compute their features or find them in the cache.
+
+    Parameters
+    ----------
+    params : Params
+        The sections folds, features, encoder and run are used.
+    loaded : Loaded
+        What `read_data` gave.
+    screen : Screen
+        Told which encoder is used, and how far the features have come.
+
+    Raises
+    ------
+    UserError
+        When no battle can be held out, or the encoder is not there or incomplete.
+    """
+    threads = params.run.threads or usable_cores()
+    encoder = open_encoder(params.encoder, threads) if params.features.embedding else None
     if encoder is not None:
         screen.note(encoder.resolved.message or f"Encoder: {encoder.name}.")
     place = canonical_order(loaded.train)
@@ -130,12 +146,3 @@ def canonical_order(battles: pd.DataFrame) -> Ints:
     names = battles["id"].tolist()
     keys = fingerprint(battles, "")
     return np.array(sorted(range(len(keys)), key=lambda row: (keys[row], names[row])), dtype=np.int64)
-
-
-def features_version(features: FeatureParams, encoder: Encoder | None) -> str:
-    """Return a hash of all that the value of a feature depends on besides its text."""
-    blocks: dict[str, TextBlock | AnswerBlock] = {**text_blocks(), **answer_blocks()}
-    parts = [features.model_dump_json(), *(f"{name}={block.version}" for name, block in sorted(blocks.items()))]
-    if encoder is not None:
-        parts.append(encoder.block.version)
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

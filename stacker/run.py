@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.arguments import add_params_arguments
-from pipelines.artefacts import sweep, whole_file, write_json
+from pipelines.artefacts import STALE_S, remove_stale_temp_files, whole_file, write_json
+from pipelines.command_line import add_params_arguments, run_command
 from pipelines.folds import fold_hash
 from pipelines.submission import write_submission
 from stacker import baselines, metrics, results
-from stacker.console import Screen, run_command
+from stacker.console import Screen
 from stacker.explain import baseline
 from stacker.judge import Judge
 from stacker.learners.base import FLIP, Floats
@@ -25,7 +25,7 @@ from stacker.learners.transformer.chosen import choose_transformers
 from stacker.learners.transformer.learner import TransformerLearner
 from stacker.level0 import Level0, level0, members, stack_learners
 from stacker.params import Params, described_keys, dump_params, read_params
-from stacker.prepare import Prepared, prepare
+from stacker.prepare import Prepared, prepare, read_data
 from stacker.provenance import KEY, trained_on
 from stacker.report import write_report
 from stacker.reporting.analysis import analyse
@@ -33,8 +33,6 @@ from stacker.run_folder import RunFolder
 from stacker.stack import cross_fitted, fit_stack
 from stacker.versions import versions
 
-OLD_PART_S = 24 * 3600.0
-"""Half-written files in the shared cache are removed when older than this: another run may be writing younger ones."""
 SWAP_ROWS = 200
 
 
@@ -72,13 +70,11 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
     """
     folder = RunFolder(params.run.folder)
     begun = time.perf_counter()
-    with folder.writing():
-        folder.results.unlink(missing_ok=True)
-        folder.report.unlink(missing_ok=True)
-        sweep(params.run.cache / "fits", OLD_PART_S)
+    with folder.writing() as new:
+        remove_stale_temp_files(params.run.cache / "fits", STALE_S)
         transformers = choose_transformers(params.transformer, params.encoder)
         learners = stack_learners(params, transformers, screen.progress)
-        prepared = prepare(params, folder.set_aside, screen)
+        prepared = prepare(params, read_data(params, new.set_aside, screen), screen)
         said = None if prepared.encoder is None else prepared.encoder.resolved.message
         for message in sorted({chosen.encoder.message or "" for chosen in transformers} - {said or "", ""}):
             screen.note(message)
@@ -108,10 +104,10 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
         found["stack"] = pool.to_dict()
         found["swap_error"] = {**level.swap_errors, results.STACK: swap_error(judge, prepared)}
         judge.about["scores"] = {results.STACK: found["scores"][results.STACK]}
-        judge.save(folder.judge)
-        _write_tables(folder, params, prepared, predictions)
+        judge.save(new.judge)
+        _write_tables(new, params, prepared, predictions)
         with screen.working():
-            _predict(folder, params, prepared, screen)
+            _predict(new, params, prepared, screen)
         if params.report.enabled:
             since = time.perf_counter()
             with screen.working():
@@ -119,8 +115,8 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
             seconds["report"] = time.perf_counter() - since
         found["seconds"] = {**seconds, **level.seconds, "whole run": time.perf_counter() - begun}
         if params.report.enabled:
-            write_report(folder.report, found, prepared.battles, params)
-        write_json(folder.results, found)
+            write_report(new.report, found, prepared.battles, params)
+        write_json(new.results, found)
     _show(screen, found, folder, prepared)
     return found
 
@@ -190,7 +186,6 @@ def _predict(folder: RunFolder, params: Params, prepared: Prepared, screen: Scre
     """Predict the test battles with the judge as it was saved."""
     test = prepared.loaded.test
     if test is None:
-        folder.submission.unlink(missing_ok=True)
         return
     judge = Judge.load(folder.judge)
     probabilities = judge.predict_proba(

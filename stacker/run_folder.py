@@ -1,14 +1,17 @@
 """The folder of a run: what lies where, one writer at a time, and nothing left of a run that was killed."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from pipelines.artefacts import sweep
+from pipelines.artefacts import put, remove_stale_temp_files
 from pipelines.errors import UserError
+from pipelines.one_writer import one_writer
+
+NEW, MOVING = ".new", ".moving"
+"""Inside the folder: a run that is under way, and a finished one whose artefacts are being moved to their places."""
 
 
 @dataclass(frozen=True)
@@ -58,28 +61,59 @@ class RunFolder:
         return self.path / "report.html"
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Keep other runs out of the folder, and remove what a killed one left half-written.
+    def writing(self) -> Iterator["RunFolder"]:
+        """Yield a folder for the artefacts of a new run; they take the place of the old ones when the block ends well.
+
+        Until then the run before stays as it was. `results.json` is there only with the artefacts of its own run: a run
+        that is killed while its artefacts are moved leaves none, and the next one moves the rest.
 
         Raises
         ------
         UserError
             When the folder cannot be made or written, or another run is writing there.
         """
+        new = RunFolder(self.path / NEW)
+        with one_writer(self.path / ".lock", f"run.folder {self.path}"):
+            remove_stale_temp_files(self.path)
+            self._take_new()  # of a run that was killed when it had everything
+            new.path.mkdir()
+            try:
+                yield new
+            except BaseException:
+                shutil.rmtree(new.path, ignore_errors=True)
+                raise
+            self._take_new()
+
+    def _take_new(self) -> None:
+        """Move the artefacts of a finished new run to their places; what is left of an unfinished one is removed."""
+        new, moving = RunFolder(self.path / NEW), RunFolder(self.path / MOVING)
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / ".lock", timeout=0)
-            lock.acquire()
-        except Timeout as fault:
-            raise UserError(
-                f"run.folder {self.path}: another run is writing there; wait for it or name another folder."
-            ) from fault
+            if new.results.exists() and not moving.path.exists():
+                self.results.unlink(missing_ok=True)  # first, so that it never stands next to another run's artefacts
+                for path in self._artefacts():
+                    if not (new.path / path.name).exists():
+                        _remove(path)
+                new.path.rename(moving.path)
+            shutil.rmtree(new.path, ignore_errors=True)
+            if moving.path.exists():
+                for path in sorted(moving.path.iterdir(), key=lambda path: path == moving.results):  # that one last
+                    if (self.path / path.name).is_symlink():
+                        (self.path / path.name).unlink()
+                    put(path, self.path / path.name)
+                moving.path.rmdir()
         except OSError as fault:
             raise UserError(
-                f"run.folder {self.path}: cannot be written ({fault.strerror}); name another folder or mend its rights."
+                f"run.folder {self.path}: {fault.filename2 or fault.filename} cannot be replaced ({fault.strerror}); "
+                "close what holds it open and run the same command again."
             ) from fault
-        try:
-            sweep(self.path)
-            yield
-        finally:
-            lock.release()
+
+    def _artefacts(self) -> tuple[Path, ...]:
+        tables = (self.params, self.set_aside, self.folds, self.out_of_fold)
+        return (self.judge, *tables, self.submission, self.report, self.results)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

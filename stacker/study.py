@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.arguments import add_params_arguments
-from stacker.console import Screen, run_command
+from pipelines.command_line import INTERRUPTED, add_params_arguments, run_command
+from stacker.console import Screen
 from stacker.params import Params, read_params
 
 
@@ -53,7 +53,7 @@ def _work(params: Params) -> None:
     try:
         run_worker(params)
     except KeyboardInterrupt:
-        raise SystemExit(130) from None
+        raise SystemExit(INTERRUPTED) from None  # without a word: who started this process has said it
 
 
 if __name__ == "__main__":

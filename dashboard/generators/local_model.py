@@ -9,6 +9,8 @@ from typing import Any
 
 from dashboard.generators.base import Description, GenerationFault, Notice
 from dashboard.params import StyleParams
+from pipelines.errors import UserError
+from pipelines.model_loading import load_generator
 
 _loading = threading.Lock()
 
@@ -62,21 +64,14 @@ class _Mail:
 
 @lru_cache(maxsize=2)
 def _loaded(folder: str) -> tuple[Any, Any]:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    # safetensors only: a pickled checkpoint can run code; no remote code for the same reason
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, use_safetensors=True)
-    return tokenizer, model.eval()
+    return load_generator(Path(folder))
 
 
 def _load(folder: str) -> tuple[Any, Any]:
-    if not (Path(folder) / "config.json").is_file():
-        raise GenerationFault("no_folder", folder=folder)
     try:
         with _loading:
             return _loaded(folder)
-    except (OSError, ValueError, KeyError):
+    except UserError:
         raise GenerationFault("no_folder", folder=folder) from None
     except MemoryError:
         raise GenerationFault("out_of_memory", folder=folder) from None

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dashboard.generators.base import Description, Notice
 from dashboard.params import StyleParams
 from features.text import script_counts
+from pipelines.model_loading import OWN_FILES, SAFE_WEIGHTS
 
 FOLDER = Path(__file__).parent.parent / "recorded"
 PIECE = 12
@@ -113,7 +114,8 @@ class _English:
         from sentence_transformers import SentenceTransformer
 
         self.entries = chosen
-        self._model = SentenceTransformer(str(get_model_path()), device="cpu", local_files_only=True)
+        folder = str(get_model_path())
+        self._model = SentenceTransformer(folder, device="cpu", **OWN_FILES, model_kwargs=SAFE_WEIGHTS)
         self._recorded = self._embed([entry["question"] for entry in chosen])
 
     def similarity(self, question: str) -> NDArray[np.float64]:

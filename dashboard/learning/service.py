@@ -4,11 +4,11 @@ import json
 import logging
 import subprocess
 import sys
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from shutil import rmtree
 from threading import Lock, Thread
 from typing import Any, Literal
@@ -177,8 +177,8 @@ class LearningService:
                     rmtree(left, ignore_errors=True)  # of a run whose computer was switched off
         except Timeout as fault:
             raise UserError("Another dashboard is learning from votes just now; wait until it is done.") from fault
-        folder = Path(tempfile.mkdtemp(prefix="run-", dir=place))
-        folder.chmod(0o755)
+        folder = place / f"run-{token_hex(4)}"
+        folder.mkdir()
         old, starter = self._so_far()
         history = seen_by(old, starter, every, prompt_groups(every["prompt"]))
         (folder / VOTES).write_bytes(parquet(usable.votes))

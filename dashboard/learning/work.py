@@ -154,7 +154,7 @@ def _moved(folder: Path, params: Params, final: Path) -> Path:
     )
     with whole_file(RunFolder(folder).params) as part:
         part.write_text(dump_params(there), encoding="utf-8")
-    for name in (JOB, PARAMS, LOG, ".lock"):
+    for name in (JOB, PARAMS, LOG):
         (folder / name).unlink(missing_ok=True)
     final.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -28,6 +28,7 @@ from features.blocks import Floats
 from features.engines.base import Engine, Ids
 from features.tokens import Tokens
 from pipelines.artefacts import whole_folder, write_json
+from pipelines.code_version import code_version
 from pipelines.errors import UserError
 from pipelines.saved_files import Saved, checking, read_object
 
@@ -47,13 +48,10 @@ class Kind(Protocol):
         As in `encoder.engine`, and the name of the extra that installs it.
     packages : tuple of str
         Packages that it takes to convert and to run.
-    form : int
-        Raised when the code makes copies, or runs them, in another way; copies are then made anew.
     """
 
     name: str
     packages: tuple[str, ...]
-    form: int
 
     def convert(self, row: Any, example: Ids, folder: Path) -> None:
         """Write a copy of a torch module that takes (1, tokens) ids, and their mask if given, and gives one row."""
@@ -113,7 +111,7 @@ class Copies:
         """
         if not self.place.is_dir():
             model, examples = self.load(), self.examples()
-            with whole_folder(self.place) as part:
+            with whole_folder(self.place, keep=True) as part:
                 self.tokens().save(part)
                 with undisturbed():
                     try:
@@ -155,7 +153,7 @@ class Copies:
         place = self.folder / f"int8-{digest}"
         if not place.is_dir():
             source = self.fp32()
-            with whole_folder(place) as part:
+            with whole_folder(place, keep=True) as part:
                 self.tokens().save(part)
                 with undisturbed():
                     self.kind.quantise(source, learnt, part, self.longest)
@@ -217,14 +215,14 @@ def kind_of(name: str) -> Kind:
 
 
 def versions(kind: Kind, int8: bool) -> tuple[str, ...]:
-    """Return what a copy depends on besides the model: its form and the versions of packages.
+    """Return what a copy depends on besides the model: the code that makes it, and the versions of packages.
 
     Raises
     ------
     UserError
         When one is not installed.
     """
-    found = [f"form {kind.form}"]
+    found = [code_version(__name__, type(kind).__module__, "features.tokens", follow=False)]
     for package in (*kind.packages, "nncf") if int8 else kind.packages:
         try:
             found.append(f"{package} {version_of(package)}")

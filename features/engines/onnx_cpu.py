@@ -22,7 +22,6 @@ class Onnx:
 
     name = "onnx"
     packages: tuple[str, ...] = ("onnxruntime", "onnx")
-    form = 1
 
     def convert(self, row: Any, example: Ids, folder: Path) -> None:
         """Write a copy of a torch module that takes (1, tokens) ids and gives one row."""

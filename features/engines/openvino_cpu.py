@@ -28,7 +28,6 @@ class OpenVino:
 
     name = "openvino"
     packages: tuple[str, ...] = ("openvino",)
-    form = 2
 
     def convert(self, row: Any, example: Ids, folder: Path) -> None:
         """Write a copy of a torch module that takes (1, tokens) ids and their mask and gives one row."""

@@ -13,7 +13,7 @@ import pandas as pd
 from features.encoders import ResolvedEncoder
 from features.plain import plain_readability, plain_sentiment
 from pipelines.battles import text_of
-from pipelines.model_loading import quiet
+from pipelines.model_loading import OWN_FILES, SAFE_WEIGHTS, quiet
 from stacker.learners.base import FLIP, Fit, Floats, LearnerData
 from stacker.learners.boosting import BoostingParams
 from stacker.learners.sparse import SparseParams
@@ -39,7 +39,8 @@ def encoding(battles: pd.DataFrame, encoder: ResolvedEncoder, loaded: dict[str, 
         from sentence_transformers import SentenceTransformer
 
         with quiet():
-            loaded["model"] = SentenceTransformer(str(encoder.folder), device="cpu", local_files_only=True)
+            folder = str(encoder.folder)
+            loaded["model"] = SentenceTransformer(folder, device="cpu", **OWN_FILES, model_kwargs=SAFE_WEIGHTS)
     loaded["model"].encode(all_texts(battles), show_progress_bar=False)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from features.build import FeatureParams
+from pipelines.code_version import code_version
 from pipelines.errors import UserError
 from pipelines.saved_files import checking
 from pipelines.section import Section
@@ -43,7 +44,7 @@ class Configured:
     kind : str
         Key of `KINDS`.
     identity : str
-        Everything besides data and seed that its fit depends on.
+        Everything besides code, data and seed that its fit depends on.
     make : callable
         Returns a new, unfitted learner.
     """
@@ -52,6 +53,11 @@ class Configured:
     kind: str
     identity: str
     make: Callable[[], Learner]
+
+    @property
+    def code(self) -> str:
+        """A hash of the code that its fit depends on, and of the versions of the libraries that this code uses."""
+        return code_version(getattr(KINDS.get(self.kind), "__module__", self.make.__module__))
 
 
 def configured_learners(learners: Section, balance: BalanceParams | None = None) -> list[Configured]:

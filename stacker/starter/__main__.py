@@ -10,8 +10,10 @@ from pathlib import Path
 from features.cache import BlockCache
 from features.embedding import usable_cores
 from pipelines.artefacts import whole_folder
+from pipelines.command_line import run_command
 from pipelines.starter import SETS, StarterSet, read_votes
-from stacker.console import Screen, run_command
+from stacker.console import Screen
+from stacker.judge_record import FILE as JUDGE
 from stacker.starter import CARD, judge_hash, starter_folder
 from stacker.starter.card import model_card
 from stacker.starter.fitting import StarterSettings, fit_starter
@@ -81,7 +83,7 @@ def make_starter(
         fitted.judge.save(judge)
         digest = judge_hash(judge)
         unseen = score_unseen(fitted.judge, data, cache=kept, threads=threads, progress=screen.progress)
-        with whole_folder(out) as part:
+        with whole_folder(out, JUDGE) as part:
             shutil.copytree(judge, part, dirs_exist_ok=True)
             (part / CARD).write_text(model_card(fitted, settings, unseen, digest), encoding="utf-8")
     screen.note(f"Starter judge: {out}")

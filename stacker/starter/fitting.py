@@ -14,7 +14,8 @@ from pipelines.errors import UserError
 from pipelines.starter import PRIOR, SETS, StarterSet
 from stacker.calibration import fit_temperature
 from stacker.explain import baseline
-from stacker.judge import Judge, learner_data
+from stacker.judge import Judge
+from stacker.learner_data import learner_data
 from stacker.learners.base import Fit, Floats, Learner, LearnerData
 from stacker.learners.boosting import LightGBMParams
 from stacker.learners.configured import KINDS

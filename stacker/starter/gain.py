@@ -13,13 +13,14 @@ from features.cache import BlockCache
 from features.embedding import usable_cores
 from features.progress import Progress, silent
 from pipelines.artefacts import whole_file
+from pipelines.command_line import check_output, run_command
 from pipelines.errors import UserError
 from pipelines.folds import grouped_folds, prompt_groups
 from pipelines.reading import read_battles
 from stacker import metrics
 from stacker.baselines import class_prior
-from stacker.console import Screen, run_command
-from stacker.judge import learner_data
+from stacker.console import Screen
+from stacker.learner_data import learner_data
 from stacker.learners.base import Fit, Floats, Ints, Learner, LearnerData
 from stacker.learners.boosting import LightGBMParams
 from stacker.learners.configured import KINDS
@@ -79,6 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _command(votes: Path, table: Path, picture: Path, cache: Path | None) -> None:
+    for out in (table, picture):
+        check_output(out, [votes])
     screen = Screen()
     with screen.working():
         found = measure(votes, cache=cache, threads=usable_cores(), progress=screen.progress)

@@ -1,20 +1,28 @@
 """The studies behind one command: one over all battles, and one for each outer fold of the comparison."""
 
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from optuna.distributions import CategoricalDistribution
 from optuna.storages import BaseStorage
 
+from pipelines.artefacts import whole_file
+from pipelines.code_version import code_version
 from stacker.console import Screen
 from stacker.params import Params
-from stacker.prepare import Prepared, prepare
+from stacker.prepare import Prepared, prepare, read_data
 from stacker.tuning.guard import Guard
 from stacker.tuning.ledger import About, Ledger
 from stacker.tuning.nested import Outer, outer_folds
 from stacker.tuning.objective import CrossFitted, widest
 from stacker.tuning.space import FIXED_SECTIONS, Space, read_space
 from stacker.tuning.storage import open_storage
+
+SET_ASIDE = "set_aside.jsonl"
+"""In the study's folder: rows of the sources that could not be used, with their reasons."""
 
 
 @dataclass(frozen=True)
@@ -44,21 +52,34 @@ def open_tuning(params: Params, screen: Screen, continue_anyway: bool) -> Tuning
     """Check the space, open the storage, compute the features, and open every study."""
     study = params.study
     space = read_space(params, study.space, study.sampler == "grid")
-    storage, guard = open_storage(study.storage, study.folder, study.name)
     choices = {
         name: each.choices for name, each in space.distributions.items() if isinstance(each, CategoricalDistribution)
     }
+    with TemporaryDirectory() as scratch:
+        rejected = Path(scratch) / SET_ASIDE
+        loaded = read_data(params, rejected, screen)
 
-    def prepared(wide: Params) -> Prepared:
-        return prepare(wide, study.folder / "set_aside.jsonl", screen)
+        def prepared(wide: Params) -> Prepared:
+            return prepare(wide, loaded, screen)
 
-    whole = CrossFitted(prepared, widest(params.features, choices), study.target, progress=screen.progress)
-    whole.learners(params)  # a target that is not there is said before anything is computed
-    fit = whole.prepared(params).fit
-    jobs = [_job(params, space, storage, guard, whole, None, continue_anyway)]
-    for outer in outer_folds(fit, study.outer_folds, params.run.seed):
-        jobs.append(_job(params, space, storage, guard, whole, outer, continue_anyway))
+        whole = CrossFitted(prepared, widest(params.features, choices), study.target, progress=screen.progress)
+        whole.learners(params)  # a target that is not there is said before anything is computed or written
+        storage, guard = open_storage(study.storage, study.folder, study.name)
+        fit = whole.prepared(params).fit
+        jobs = [_job(params, space, storage, guard, whole, None, continue_anyway)]
+        for outer in outer_folds(fit, study.outer_folds, params.run.seed):
+            jobs.append(_job(params, space, storage, guard, whole, outer, continue_anyway))
+        _keep(rejected, study.folder / SET_ASIDE)
     return Tuning(params, space, whole, jobs)
+
+
+def _keep(rejected: Path, target: Path) -> None:
+    """Copy the file of rejected rows to its place, or remove an older one where there is none."""
+    if rejected.exists():
+        with whole_file(target) as part:
+            shutil.copyfile(rejected, part)
+    else:
+        target.unlink(missing_ok=True)
 
 
 def _job(
@@ -73,7 +94,8 @@ def _job(
     objective = whole if outer is None else whole.part(outer.train)
     name = params.study.name if outer is None else f"{params.study.name}, outer fold {outer.number + 1}"
     ledger = Ledger(storage, guard, name, params.study, space, params.run.seed)
-    about = About(space.described(), objective.identity(params), _rest(params, space))
+    code = code_version("stacker.tuning.objective", "stacker.tuning.nested")
+    about = About(space.described(), objective.identity(params), _rest(params, space), code)
     return Job(ledger.open(about, continue_anyway), objective, outer)
 
 

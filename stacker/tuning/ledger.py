@@ -30,17 +30,19 @@ DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 
 @dataclass(frozen=True)
 class About:
-    """What a study's values depend on, as JSON values: the space, the data, and all other parameters."""
+    """What a study's values depend on, as JSON values: the space, the data, all other parameters, and the code."""
 
     space: dict[str, Any]
     data: str
     rest: dict[str, Any]
+    code: str
 
     def parts(self) -> dict[str, str]:
         """Return each part by name as text, small enough for any storage."""
         return {
             "space": json.dumps(self.space, sort_keys=True),
             "data": self.data,
+            "code": self.code,
             **{f"rest {name}": json.dumps(value, sort_keys=True) for name, value in self.rest.items()},
         }
 
@@ -216,6 +218,8 @@ class Ledger:
 def _told(part: str, before: str | None, now: str | None) -> str:
     if part == "data":
         return "the battles or their folds changed"
+    if part == "code":
+        return "the program or a library that it uses changed"
     if part == "space":
         one, other = (json.loads(each or "{}") for each in (before, now))
         names = [name for name in sorted({*one, *other}) if one.get(name) != other.get(name)]

@@ -13,6 +13,7 @@ from pipelines.errors import UserError
 from pipelines.folds import grouped_folds
 from stacker import metrics
 from stacker.fit_store import FitStore
+from stacker.learner_data import features_version
 from stacker.learners.base import Fit, Floats, Ints, LearnerData
 from stacker.learners.configured import Configured, configured_learners
 from stacker.learners.transformer.chosen import choose_transformers
@@ -20,7 +21,7 @@ from stacker.level0 import stack_learners
 from stacker.out_of_fold import fingerprint, held_out
 from stacker.params import Params
 from stacker.pool import margins_and_ties, probabilities_of
-from stacker.prepare import Prepared, features_version
+from stacker.prepare import Prepared
 from stacker.stack import cross_fitted, fit_stack
 
 STACK = "stack"

@@ -81,6 +81,7 @@ def write_outcome(tuning: Tuning, screen: Screen) -> dict[str, Any]:
         write_page(page, main.study, params.study.objectives, about, tables)
         screen.note(f"Page: {page}")
     except UserError as fault:
+        page.unlink(missing_ok=True)  # an older one would not go with study.json
         screen.note(str(fault))
     return found
 

@@ -6,8 +6,8 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from pipelines.command_line import USER_ERROR
 from pipelines.errors import UserError
-from stacker.console import CANNOT
 
 POLL_S = 0.5
 PATIENCE_S = 20.0
@@ -47,7 +47,7 @@ def run_team(
     while unfinished():
         before = finished()
         codes = _round(command, workers, look)
-        if CANNOT in codes:
+        if USER_ERROR in codes:
             raise UserError("study: a worker could not go on, for the reason above; what was finished is kept.")
         if all(code == 0 for code in codes):
             return  # every worker found that there is nothing left, or that the time is over

@@ -19,7 +19,8 @@ from features.progress import silent
 from pipelines.folds import prompt_groups
 from pipelines.sample import sample_battles
 from stacker.explain import baseline
-from stacker.judge import Judge, learner_data
+from stacker.judge import Judge
+from stacker.learner_data import learner_data
 from stacker.learners.base import Fit
 from stacker.learners.boosting import LightGBMParams
 from stacker.learners.configured import KINDS

@@ -15,7 +15,8 @@ from pipelines.artefacts import write_json
 from pipelines.folds import prompt_groups
 from pipelines.sample import sample_battles
 from stacker import results
-from stacker.judge import Judge, learner_data
+from stacker.judge import Judge
+from stacker.learner_data import learner_data
 from stacker.learners.base import Fit
 from stacker.learners.boosting import LightGBMParams
 from stacker.learners.configured import KINDS

@@ -189,7 +189,7 @@ def test_the_command_says_in_one_sentence_what_is_wrong(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "dashboard", str(path)], cwd=ROOT, capture_output=True, text=True, timeout=300
     )
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert "no database address" in ended.stderr
     assert "Traceback" not in ended.stderr
 

@@ -206,6 +206,23 @@ def test_the_command_refuses_what_it_cannot_write(tmp_path: Path, store: VoteSto
     assert not (tmp_path / "votes.csv").exists()
 
 
+@pytest.mark.parametrize("content", [None, b"", b"SQLite format 3, but not really"])
+def test_the_command_makes_no_store_where_there_is_none(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "deep" / "votes.sqlite"
+    if content is not None:
+        path.parent.mkdir()
+        path.write_bytes(content)
+    params = parse_dashboard({"store": {"url": f"sqlite:///{path}"}})
+    with pytest.raises(UserError) as fault:
+        write_votes(tmp_path / "votes.csv", params)
+    said = {None: "there is no such file", b"": "is no vote store (no such table: schema_steps)"}
+    assert f"votes.sqlite: {said.get(content, 'is no vote store (file is not a database)')}" in str(fault.value)
+    assert not (tmp_path / "votes.csv").exists()
+    assert path.exists() == path.parent.exists() == (content is not None)
+    if content is not None:
+        assert path.read_bytes() == content
+
+
 def test_votes_on_answers_that_name_their_model_are_left_out_unless_asked_for(tmp_path: Path, store: VoteStore) -> None:
     stored(store, [(("Who are you?",), ("I am Claude.",), ("A model.",)), (("q",), ("a",), ("b",))])
     assert store.votes()["named"].tolist() == ["a", ""]

@@ -15,6 +15,7 @@ from sqlalchemy import create_engine, text
 from dashboard import migrations
 from dashboard.records import Battle, Side, file_battle_id, new_battle_id, pseudonym
 from dashboard.store import AlreadyVoted, StoreFault, VoteFilter, VoteStore
+from pipelines.errors import UserError
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -190,6 +191,16 @@ def test_kill_9_loses_no_acknowledged_vote(store_url: str) -> None:
 
 def _root() -> Path:
     return Path(migrations.__file__).parent.parent
+
+
+def test_who_only_reads_makes_no_store_and_reads_one_that_is_there(store_url: str) -> None:
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"there is no such file|: is no vote store"):
+            VoteStore.open(store_url, create=False)
+    VoteStore.open(store_url).close()
+    store = VoteStore.open(store_url, create=False)
+    assert store.votes().empty
+    store.close()
 
 
 def test_an_older_file_is_upgraded_without_losing_a_vote(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

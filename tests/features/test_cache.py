@@ -49,6 +49,14 @@ def test_an_empty_cache_knows_nothing(tmp_path: Path):
     assert cache.get(BLOCK, [])[0].shape == (0, 2)
 
 
+def test_what_other_code_computed_is_not_found(tmp_path: Path, monkeypatch):
+    cache = BlockCache(tmp_path)
+    cache.put(BLOCK, KEYS[:1], ROWS[:1])
+    assert cache.get(BLOCK, KEYS[:1])[1].all()
+    monkeypatch.setattr("features.cache.code_version", lambda *_, **__: "other")
+    assert not cache.get(BLOCK, KEYS[:1])[1].any()
+
+
 def test_another_version_or_other_columns_have_a_file_of_their_own(tmp_path: Path):
     cache = BlockCache(tmp_path)
     cache.put(BLOCK, KEYS[:1], ROWS[:1])

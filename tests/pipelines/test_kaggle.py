@@ -1,16 +1,21 @@
 """The Kaggle bundle: what it holds, and its notebooks run in a Python like Kaggle's with the network cut."""
 
+import base64
 import csv
+import hashlib
 import json
 import shutil
 import subprocess
 import zipfile
+from email import message_from_bytes
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from clean_python import clean_python, cut_off, environment
+from packaging.tags import parse_tag
+from packaging.utils import parse_wheel_filename
 from small_runs import small_params, small_run
 
 from pipelines.artefacts import sha256_of
@@ -20,7 +25,7 @@ from pipelines.kaggle import BUILTIN_PACKAGE, LACKED, Options, bundle, main
 from pipelines.kaggle_submission import complete
 from pipelines.notebooks import code_of
 from pipelines.sample import sample_battles
-from pipelines.wheels import PROJECT, installed_wheel
+from pipelines.wheels import PROJECT, installed_wheel, project_wheel
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "kaggle"
 OUTCOMES = ["winner_model_a", "winner_model_b", "winner_tie"]
@@ -47,7 +52,7 @@ def competition(folder: Path, rows: int = 90, test_rows: int = 12) -> Path:
 def bundled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A run's folder, and a folder like /kaggle/input with its bundle and the competition's files."""
     folder = tmp_path_factory.mktemp("kaggle")
-    data = competition(folder / "input" / "lmsys-chatbot-arena")
+    data = competition(folder / "input" / "llm-classification-finetuning")
     params = small_params(folder, data={"dir": str(data), "sample": {}}, report={"enabled": False})
     small_run(params)
     bundle(
@@ -157,7 +162,7 @@ def test_the_bundle_holds_what_kaggles_client_wants(bundled):
         assert (mine / kind / kernel["code_file"]).exists()
         assert kernel["enable_internet"] == "false"
         assert kernel["dataset_sources"] == [dataset["id"]]
-        assert kernel["competition_sources"] == ["lmsys-chatbot-arena"]
+        assert kernel["competition_sources"] == ["llm-classification-finetuning"]
         assert kernel["id"].partition("/")[2] == kernel["title"].lower().replace(" ", "-")
         notebook = json.loads((mine / kind / kernel["code_file"]).read_text(encoding="utf-8"))
         assert notebook["nbformat"] == 4
@@ -168,6 +173,43 @@ def test_the_bundle_holds_what_kaggles_client_wants(bundled):
     assert {"preference_stacker", "textstat", "vadersentiment", "pandera", "lightgbm", "xgboost_cpu"} <= wheels
     params = (mine / "dataset" / "params.yaml").read_text(encoding="utf-8")
     assert str(inputs) not in params and "dashboard" not in params
+
+
+def test_another_competition_is_attached_by_its_option(bundled, tmp_path: Path, capsys):
+    run, _ = bundled
+    other = ["--competition", "lmsys-chatbot-arena", "--wheels", "none"]
+    main([str(run), "--user", "me", "--out", str(tmp_path / "out"), *other])
+    for kind in ("predict", "train"):
+        kernel = json.loads((tmp_path / "out" / kind / "kernel-metadata.json").read_text(encoding="utf-8"))
+        assert kernel["competition_sources"] == ["lmsys-chatbot-arena"]
+
+
+def test_the_projects_wheel_says_what_it_is_and_installs(python: Path, tmp_path: Path):
+    path = project_wheel(tmp_path)
+    name, version, _, tags = parse_wheel_filename(path.name)
+    with zipfile.ZipFile(path) as archive:
+        info = f"{path.name.split('-')[0]}-{version}.dist-info"
+        about = message_from_bytes(archive.read(f"{info}/WHEEL"))
+        listed = [line.split(",") for line in archive.read(f"{info}/RECORD").decode().splitlines()]
+        for each, digest, size in listed[:-1]:
+            data = archive.read(each)
+            assert (digest, int(size)) == (f"sha256={_urlsafe(data)}", len(data))
+        assert [each for each, _, _ in listed] == archive.namelist()
+    assert set().union(*map(parse_tag, about.get_all("Tag"))) == tags
+    assert (about["Wheel-Version"], about["Root-Is-Purelib"], about.get_payload()) == ("1.0", "true", "")
+    target = tmp_path / "target"
+    install = ["-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--find-links", str(tmp_path)]
+    subprocess.run([python, *install, "--target", str(target), f"{name}=={version}"], check=True)
+    code = (
+        "from importlib.metadata import version; import stacker; print(version('preference-stacker'), stacker.__file__)"
+    )
+    env = environment(tmp_path / "home", PYTHONPATH=str(target))
+    done = subprocess.run([python, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(version), str(target / "stacker" / "__init__.py")]
+
+
+def _urlsafe(data: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
 
 
 def test_a_packed_wheel_lists_its_files(tmp_path: Path):
@@ -234,6 +276,7 @@ def test_what_the_user_can_mend_is_one_sentence(bundled, tmp_path: Path, capsys:
         ([str(tmp_path), "--user", "me"], "holds no finished run"),
         ([str(run), "--user", "a b"], "is no Kaggle user name"),
         ([str(run), "--user", "me", "--slug", "No"], "Kaggle wants 6 to 40"),
+        ([str(run), "--user", "me", "--competition", "https://kaggle"], "is no name of one"),
         ([str(run), "--user", "me", "--also", "no-such-package-here"], "is not installed here"),
     ):
         with pytest.raises(SystemExit) as ended:

@@ -46,6 +46,17 @@ def test_without_a_sample_the_tests_own_ids_are_wanted_and_without_a_test_nothin
     assert (bare.test, bare.sample_ids) == (None, None)
 
 
+def test_a_sample_whose_ids_are_floats_is_that_of_the_test_file_and_one_of_others_is_refused(tmp_path):
+    test = f"id,prompt,response_a,response_b\n9,{T},{T},{T}\n7,{T},{T},{T}\n"
+    folder = kaggle(tmp_path / "k", HEAD + train_row(1), test)
+    (folder / "sample_submission.csv").write_text("id,winner_model_a\n7.0,0\n9.0,0\n", encoding="utf-8")
+    loaded = load(DataParams(dir=folder), tmp_path / "q")
+    assert (loaded.sample_ids, loaded.notes) == (["7.0", "9.0"], [])
+    (folder / "sample_submission.csv").write_text("id,winner_model_a\n70.0,0\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"sample_submission\.csv: none of its 1 ids is among those to predict"):
+        load(DataParams(dir=folder), tmp_path / "q")
+
+
 def test_rows_are_set_aside_with_their_reason_and_an_older_file_goes(tmp_path):
     aside = tmp_path / "run" / "aside.jsonl"
     broken = kaggle(tmp_path / "k", HEAD + train_row(1) + train_row(2, "1,1,0") + train_row(3) + train_row(3))

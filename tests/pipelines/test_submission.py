@@ -5,7 +5,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.submission import in_sample_order, read_sample_ids, write_submission
+from pipelines.errors import UserError
+from pipelines.submission import check_ids, in_sample_order, read_sample_ids, rows_of, write_submission
 
 PRIOR = (0.4, 0.4, 0.2)
 
@@ -39,7 +40,8 @@ def test_the_file_has_the_samples_ids_in_its_order_and_sums_of_one(tmp_path, dat
     for name, row in zip(ids, cells, strict=True):
         wanted = PRIOR if name in filled else probabilities[table_ids.index(name)]
         np.testing.assert_allclose(row, wanted, atol=1e-12)
-    assert read_sample_ids(tmp_path / "s.csv") == [name for name in ids if name.strip()] or not all(map(str.strip, ids))
+    if all(map(str.strip, ids)):
+        assert read_sample_ids(tmp_path / "s.csv") == ids
 
 
 def test_probabilities_of_a_float32_softmax_sum_to_one_in_the_file(tmp_path):
@@ -74,3 +76,18 @@ def test_the_order_of_the_predicted_rows_makes_no_difference():
     first, _ = in_sample_order(ids, ids, p, PRIOR)
     second, _ = in_sample_order(ids, [ids[row] for row in order], p[order], PRIOR)
     assert (first == second).all() and (first == p).all()
+
+
+def test_an_id_that_became_a_float_is_the_same_id_on_either_side():
+    assert rows_of(["5000.0", "7", "8.00", "-3.0", "a.0", "5.5"], ["7.0", "5000", "8", "-3", "a", "5"]).tolist() == [
+        *(1, 0, 2, 3),
+        *(-1, -1),
+    ]
+    assert rows_of(["5", "5.0"], ["5.0", "5"]).tolist() == [1, 0], "the very same text comes first"
+
+
+def test_a_sample_of_other_battles_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"none of its 2 ids .* \(the first is 8 here, 1 there\)"):
+        check_ids(tmp_path / "sample_submission.csv", ["8", "9"], ["1", "2"])
+    check_ids(tmp_path / "sample_submission.csv", ["8", "2"], ["1", "2"])
+    check_ids(tmp_path / "sample_submission.csv", ["8"], [])  # no row of the test file could be read

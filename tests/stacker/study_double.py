@@ -45,14 +45,16 @@ class Cheap:
         return {"log_loss": found, "ece": abs(found - 0.1), "accuracy": 1 - found}
 
 
-def ledger(folder: Path, space=None, storage=None, about="data", continue_anyway=False, seed=0, **study) -> Ledger:
+def ledger(
+    folder: Path, space=None, storage=None, about="data", continue_anyway=False, seed=0, code="", **study
+) -> Ledger:
     """Open a study of the cheap function."""
     settings = {"folder": str(folder), "space": space or SPACE, "pruner": "none", "storage": storage, **study}
     params = parse_params({"study": settings})
     checked = read_space(params, params.study.space, params.study.sampler == "grid")
     kept, guard = open_storage(params.study.storage, folder, params.study.name)
     opened = Ledger(kept, guard, params.study.name, params.study, checked, seed)
-    return opened.open(About(checked.described(), about, {"run.seed": seed}), continue_anyway)
+    return opened.open(About(checked.described(), about, {"run.seed": seed}, code), continue_anyway)
 
 
 def say(word: str) -> None:

@@ -13,7 +13,7 @@ from small_runs import small_params, small_run
 
 from stacker.judge import Judge
 from stacker.params import dump_params
-from stacker.run_folder import RunFolder
+from stacker.run_folder import NEW, RunFolder
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +33,7 @@ def whole(folder: RunFolder) -> None:
 
 def moments(cache, folder):
     """Five moments by what the disk shows: before any fit, in level 0, late in it, at the judge, at the end."""
-    fits = cache / "fits"
+    fits, new = cache / "fits", RunFolder(folder.path / NEW)
 
     def count():
         return len(list(fits.glob("*.npz"))) if fits.is_dir() else 0
@@ -42,8 +42,8 @@ def moments(cache, folder):
         lambda: (cache / "blocks").is_dir(),
         lambda: count() >= 2,
         lambda: count() >= 9,
-        lambda: any(folder.path.glob(".judge.*.part")) or folder.judge.exists(),
-        lambda: folder.out_of_fold.exists() or folder.submission.exists(),
+        lambda: any(new.path.glob(".judge.*.part")) or new.judge.exists(),
+        lambda: new.out_of_fold.exists() or new.submission.exists(),
     ]
 
 
@@ -70,7 +70,7 @@ def test_a_killed_run_leaves_nothing_half_written_and_the_next_one_ends(tmp_path
     found, _ = small_run(params)
     assert {name: (fits / name).stat().st_mtime_ns for name in before} == before  # none was fitted again
     whole(folder)
-    left = [path.name for path in folder.path.iterdir() if path.suffix in (".part", ".old")]
+    left = [path.name for path in folder.path.iterdir() if path.name.startswith(".")]
     assert left == []
     untouched, _ = small_run(small_params(tmp_path / "untouched"))
     assert found["scores"] == untouched["scores"]

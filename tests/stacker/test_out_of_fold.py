@@ -1,4 +1,6 @@
 import json
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +79,46 @@ def test_nothing_is_fitted_twice_and_what_changed_is_fitted_again(case, tmp_path
     assert Counting.fits == 12
 
 
+@pytest.mark.parametrize("place", ["stacker.learners.configured", "stacker.fit_store"])
+def test_what_other_code_has_fitted_is_fitted_again(case, tmp_path, monkeypatch, place):
+    battles, data, fit, folds = case
+    prints = fingerprint(battles, "1")
+    out_of_fold(LEARNER, data, fit, folds, prints, FitStore(tmp_path), silent)
+    monkeypatch.setattr(f"{place}.code_version", lambda *_, **__: "other")
+    out_of_fold(LEARNER, data, fit, folds, prints, FitStore(tmp_path), silent)
+    assert Counting.fits == 8
+
+
+@pytest.mark.parametrize("name", ["outcome", "weight", "group"])
+def test_other_votes_weights_or_groups_of_the_same_battles_are_another_fit(case, tmp_path, name):
+    """A study's part has weights of its own, whatever the fingerprints of its battles say."""
+    battles, data, fit, folds = case
+    prints, store = fingerprint(battles, "1"), FitStore(tmp_path)
+    out_of_fold(LEARNER, data, fit, folds, prints, store, silent)
+    changed = getattr(fit, name).copy()
+    changed[0] += 1
+    out_of_fold(LEARNER, data, replace(fit, **{name: changed}), folds, prints, store, silent)
+    assert Counting.fits > 4
+
+
+def test_two_at_once_fit_the_same_only_once(case, tmp_path):
+    """They would write over each other's checkpoints."""
+    battles, data, fit, folds = case
+    prints, found = fingerprint(battles, "1"), []
+
+    def work():
+        found.append(out_of_fold(LEARNER, data, fit, folds, prints, FitStore(tmp_path), silent)[0])
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert Counting.fits == 4
+    np.testing.assert_array_equal(*found)
+    assert {path.suffix for path in tmp_path.iterdir()} == {".npz"}
+
+
 def test_a_damaged_fit_is_fitted_again(case, tmp_path):
     battles, data, fit, folds = case
     store = FitStore(tmp_path)
@@ -98,6 +140,20 @@ def test_the_learner_of_all_battles_is_read_back_from_where_it_was_kept(case, tm
     assert Counting.fits == 1
     np.testing.assert_array_equal(learner.predict_proba(data), again.predict_proba(data))
     assert json.loads((folder / "learner.json").read_text())["params"]["strengths"] == [0.01]
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(path.read_bytes()[:20]), lambda path: path.unlink()])
+def test_a_damaged_learner_of_all_battles_is_fitted_again(case, tmp_path, damage):
+    battles, data, fit, _ = case
+    store, prints = FitStore(tmp_path), fingerprint(battles, "1")
+    learner, folder = fitted_on_all(LEARNER, data, fit, prints, store, silent)
+    for path in folder.iterdir():
+        damage(path)
+    again, _ = fitted_on_all(LEARNER, data, fit, prints, store, silent)
+    assert Counting.fits == 2
+    np.testing.assert_array_equal(learner.predict_proba(data), again.predict_proba(data))
+    fitted_on_all(LEARNER, data, fit, prints, store, silent)
+    assert Counting.fits == 2
 
 
 def test_an_unknown_kind_of_learner_is_named():

@@ -124,7 +124,8 @@ def test_a_kill_in_the_middle_and_a_second_start_give_the_same_bytes(judge, tmp_
         assert (out.parent / name).read_bytes() == (whole / name).read_bytes()
 
 
-def test_parts_of_other_work_are_not_used(judge, tmp_path, monkeypatch):
+@pytest.mark.parametrize("other", ["battles", "code"])
+def test_parts_of_other_work_are_not_used(judge, tmp_path, monkeypatch, other):
     table(20, 6).to_csv(tmp_path / "a.csv", index=False)
     out = tmp_path / "out.csv"
     ask = Judge.predict_proba
@@ -138,10 +139,14 @@ def test_parts_of_other_work_are_not_used(judge, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run(judge, [tmp_path / "a.csv"], out)
     assert (tmp_path / ".out.csv.parts" / "part-00000001.csv").exists()
-    monkeypatch.setattr(Judge, "predict_proba", ask)
-    changed = table(20, 7)
-    changed.to_csv(tmp_path / "a.csv", index=False)
+    asked = []
+    monkeypatch.setattr(Judge, "predict_proba", lambda self, frame, **more: asked.append(1) or ask(self, frame, **more))
+    if other == "battles":
+        table(20, 7).to_csv(tmp_path / "a.csv", index=False)
+    else:
+        monkeypatch.setattr(predict, "code_version", lambda *_: "other")
     run(judge, [tmp_path / "a.csv"], out)
+    assert len(asked) == 3
     expected = Judge.load(judge).predict_proba(read_battles(tmp_path / "a.csv", labelled=False)[0])
     np.testing.assert_allclose(pd.read_csv(out)[list(OUTCOMES)], expected, rtol=0, atol=1e-12)
 

@@ -11,6 +11,7 @@ from small_runs import small_params, small_run
 
 from pipelines.errors import UserError
 from pipelines.sample import sample_battles
+from pipelines.sources import DataParams
 from stacker import run as run_module
 from stacker.judge import Judge
 from stacker.learners.base import FLIP
@@ -161,9 +162,31 @@ def test_the_order_of_the_files_rows_makes_no_difference(tmp_path):
     assert tables["straight"][1] == tables["shuffled"][1]
 
 
+def test_a_run_that_breaks_off_or_is_refused_leaves_the_run_before(tmp_path, monkeypatch):
+    params = small_params(tmp_path)
+    small_run(params)
+    folder = RunFolder(params.run.folder)
+
+    def snapshot():
+        return {path: path.is_file() and path.read_bytes() for path in folder.path.rglob("*")}
+
+    before = snapshot()
+    assert folder.results in before and folder.judge / "judge.json" in before
+    with monkeypatch.context() as patched:
+        patched.setattr(run_module, "swap_error", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            small_run(params)
+    assert snapshot() == before
+    with pytest.raises(UserError, match="there is no such file"):
+        small_run(params.model_copy(update={"data": DataParams(sources=({"path": "tpyo.csv"},))}))
+    assert snapshot() == before
+    small_run(small_params(tmp_path, data={"sample": {"rows": 120, "test_rows": 0}}))
+    assert not folder.submission.exists(), "of the run before"
+
+
 def test_two_runs_do_not_write_into_one_folder(tmp_path):
     params = small_params(tmp_path)
-    with RunFolder(params.run.folder).writing(), pytest.raises(UserError, match="another run is writing there"):
+    with RunFolder(params.run.folder).writing(), pytest.raises(UserError, match="another command is writing it"):
         small_run(params)
 
 

@@ -15,7 +15,7 @@ from pipelines.errors import UserError
 from stacker.console import Screen
 from stacker.fit_store import FitStore
 from stacker.params import parse_params, read_params
-from stacker.prepare import prepare
+from stacker.prepare import prepare, read_data
 from stacker.tuning.ledger import DEAD, WHY
 from stacker.tuning.nested import compare, outer_folds
 from stacker.tuning.objective import CrossFitted, shown, widest
@@ -246,6 +246,7 @@ CHANGES = [
     ({"space": {**SPACE, "learners.lightgbm.leaves": {"low": 4, "high": 30}}}, "learners.lightgbm.leaves"),
     ({"space": {**SPACE, "balance.gamma": {"low": 0.5, "high": 2.0}}}, "balance.gamma"),
     ({"about": "other battles"}, "the battles or their folds changed"),
+    ({"code": "other"}, "the program or a library that it uses changed"),
     ({"seed": 3}, "run.seed was 0, is 3"),
 ]
 
@@ -319,16 +320,20 @@ def small(tmp_path_factory):
     return parse_params({**SMALL, "run": {"cache": str(folder), "threads": 1}})
 
 
+def prepared(params, tmp_path):
+    return prepare(params, read_data(params, tmp_path / "aside", Screen()), Screen())
+
+
 def whole_of(params, tmp_path, wide=None, target="stack"):
-    return CrossFitted(lambda wanted: prepare(wanted, tmp_path / "aside", Screen()), wide or params.features, target)
+    return CrossFitted(lambda wanted: prepared(wanted, tmp_path), wide or params.features, target)
 
 
 def test_blocks_switched_off_by_a_trial_are_as_if_they_had_never_been_computed(small, tmp_path):
     wide = widest(small.features, {"features.sentiment": (True, False), "features.overlap": (True,), "stack.form": ()})
     assert wide.sentiment
     assert wide.overlap
-    whole = prepare(small.model_copy(update={"features": wide}), tmp_path / "aside", Screen())
-    plain = prepare(small, tmp_path / "aside", Screen())
+    whole = prepared(small.model_copy(update={"features": wide}), tmp_path)
+    plain = prepared(small, tmp_path)
     seen = shown(whole.data, small.features)
     assert seen.pairs.names == plain.data.pairs.names
     np.testing.assert_array_equal(seen.pairs.values, plain.data.pairs.values)

@@ -81,7 +81,7 @@ def test_switched_off_there_are_none():
     [
         (({"model": "m", "heads": "joint"},), "models.0.heads: extra inputs are not permitted"),
         (({"head": "joint"},), "models.0 has no model; write"),
-        (("m", {"model": "m", "epochs": 0}), "models.1.epochs: input should be greater than 0"),
+        (("m", {"model": "m", "epochs": 0}), "models.1.epochs: input should be greater than or equal to 0.001"),
         ((), "at least 1 item"),
     ],
 )

@@ -4,6 +4,7 @@ import pytest
 import torch
 from checkpoints import ARCHITECTURES
 from transformer_battles import learner_data
+from transformers import AutoConfig, AutoModel
 
 from pipelines.errors import UserError
 from stacker.learners.transformer.checkpoint import open_checkpoint
@@ -60,8 +61,34 @@ def test_frozen_layers_run_without_dropout_in_training(tiny_checkpoint, architec
 
 def test_shared_layers_cannot_be_trained_apart(tiny_checkpoint):
     model = open_checkpoint(tiny_checkpoint("albert"), "albert").model
-    with pytest.raises(UserError, match="the layers of a albert model cannot be trained apart; set tuning to frozen"):
+    with pytest.raises(UserError, match=r"layers of a albert model cannot be trained apart .*; set tuning to frozen"):
         SplitEncoder(model, 1)
+
+
+DECODER = {"num_key_value_heads": 2, "head_dim": 16}
+UNSPLITTABLE = [("llama", DECODER), ("qwen2", DECODER), ("gemma", DECODER), ("electra", {"embedding_size": 16})]
+"""Their embeddings are looked up under another name, or pass through a map of their own before the first layer."""
+
+
+@pytest.mark.parametrize(("kind", "more"), UNSPLITTABLE)
+def test_a_model_whose_halves_are_not_the_whole_is_refused_by_name(kind, more):
+    size = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64}
+    model = AutoModel.from_config(AutoConfig.for_model(kind, vocab_size=50, pad_token_id=0, **size, **more))
+    with pytest.raises(UserError, match=rf"the layers of a {kind} model cannot be trained apart \(those of bert, "):
+        SplitEncoder(model, 1)
+    batch = {"ids": torch.arange(8).reshape(2, 4), "mask": torch.ones((2, 4), dtype=torch.long)}
+    batch["types"] = torch.zeros_like(batch["ids"])
+    for start in (0, 3):  # trained as a whole, or not at all, there is nothing to split
+        assert SplitEncoder(model.eval(), start)(batch).shape == (2, 4, 32)
+
+
+def test_trying_a_split_leaves_the_encoder_as_it_was(tiny_checkpoint):
+    model = open_checkpoint(tiny_checkpoint("bert"), "bert").model
+    before = torch.random.get_rng_state()
+    encoder = SplitEncoder(model, 1)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert not model.training
+    assert not [name for name, value in encoder.model.named_parameters() if value.grad is not None]
 
 
 def test_adapters_stand_in_the_upper_layers_only(tiny_checkpoint):

@@ -173,6 +173,19 @@ def test_checkpoints_of_other_battles_are_not_taken(tiny_checkpoint, tmp_path):
     np.testing.assert_allclose(other.predict_proba(data), fresh.predict_proba(data), atol=1e-6)
 
 
+def test_checkpoints_of_other_code_are_not_taken(tiny_checkpoint, tmp_path, monkeypatch):
+    data, outcome = learner_data(20)
+    fitted(tiny_checkpoint("bert"), data, outcome, workdir=tmp_path, tuning="frozen")
+    trained = []
+    train = TransformerLearner._train
+    monkeypatch.setattr(TransformerLearner, "_train", lambda *given: trained.append(1) or train(*given))
+    fitted(tiny_checkpoint("bert"), data, outcome, workdir=tmp_path, tuning="frozen")
+    assert not trained
+    monkeypatch.setattr("stacker.learners.transformer.learner.code_version", lambda *_: "other")
+    fitted(tiny_checkpoint("bert"), data, outcome, workdir=tmp_path, tuning="frozen")
+    assert trained
+
+
 FLIP_ALL = np.array(FLIP)
 
 

@@ -12,7 +12,7 @@ from stacker.balance import BalanceParams
 from stacker.learners.boosting import LightGBMParams
 from stacker.learners.configured import Configured
 from stacker.learners.lightgbm_trees import LightGBMLearner
-from stacker.learners.transformer.learner import FORM, TransformerLearner
+from stacker.learners.transformer.learner import TransformerLearner
 from stacker.learners.transformer.params import TransformerParams, TransformersParams
 from stacker.learners.transformer.trees import TransformerTreesLearner
 
@@ -42,9 +42,9 @@ class ChosenTransformer:
 
     @property
     def identity(self) -> str:
-        """Everything besides data and seed that its fit depends on."""
+        """Everything besides code, data and seed that its fit depends on."""
         settings = self.params.model_dump_json(exclude=_NO_DIFFERENCE)
-        return " ".join((FORM, settings, self.encoder.sha256, tokenizer_sha256(self.encoder.folder)))
+        return " ".join((settings, self.encoder.sha256, tokenizer_sha256(self.encoder.folder)))
 
     def described(self) -> dict[str, Any]:
         """Return what a results file keeps of it, as JSON values."""

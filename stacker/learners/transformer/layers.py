@@ -12,6 +12,11 @@ from torch import Tensor, nn
 
 from pipelines.errors import UserError
 
+SPLITTABLE = ("bert", "distilbert", "roberta", "deberta-v2", "modernbert")
+"""Architectures whose layers can be trained apart, for errors; others are tried when they come."""
+_PROBED = 6
+"""Tokens of a sequence by which a split is tried."""
+
 
 class SplitEncoder(nn.Module):
     """A transformers encoder whose first `start` layers are frozen.
@@ -26,7 +31,8 @@ class SplitEncoder(nn.Module):
     Raises
     ------
     UserError
-        When the model's layers cannot be told apart (ALBERT shares one layer, some DeBERTa mix in a convolution).
+        When the model's layers cannot be told apart (ALBERT shares one layer, some DeBERTa mix in a convolution), or
+        both halves together are not the whole: decoders take their embeddings in another way.
     """
 
     def __init__(self, model: Any, start: int) -> None:
@@ -37,11 +43,6 @@ class SplitEncoder(nn.Module):
         self.takes_types = "token_type_ids" in _arguments(model)
         path = layer_path(model)
         whole = start in (0, layer_count(model))
-        if not whole and (path is None or getattr(getattr(model, "encoder", None), "conv", None) is not None):
-            raise UserError(
-                f"transformer {model.config.name_or_path}: the layers of a {model.config.model_type} model cannot be "
-                f"trained apart; set tuning to frozen, lora with top_layers 0, or all."
-            )
         # Kept out of nn.Module's registry: they are the same weights under a second name.
         self._halves: tuple[Any, Any, Any] | None = None
         if not whole and path is not None:
@@ -51,6 +52,12 @@ class SplitEncoder(nn.Module):
             _put(upper, path, nn.ModuleList(layers[start:]))
             upper._modules["embeddings"] = given
             object.__setattr__(self, "_halves", (lower, upper, given))
+        if not whole and not (path and self._halves_are_the_whole()):
+            raise UserError(
+                f"transformer {model.config.name_or_path}: the layers of a {model.config.model_type} model cannot be "
+                f"trained apart (those of {', '.join(SPLITTABLE)} and their like can); set tuning to frozen, lora with "
+                "top_layers 0, or all."
+            )
         for name, weight in model.named_parameters():
             weight.requires_grad = start == 0 or _layer_number(name, path) >= start
 
@@ -100,6 +107,24 @@ class SplitEncoder(nn.Module):
             if self._halves is not None:
                 _get(self._halves[1], layer_path(self._halves[1]) or "").train(mode)
         return self
+
+    def _halves_are_the_whole(self) -> bool:
+        """Run two short sequences through both halves and through the whole model, and compare."""
+        embeddings = self.model.get_input_embeddings()
+        ids = torch.arange(2 * _PROBED, device=embeddings.weight.device).reshape(2, _PROBED) % embeddings.num_embeddings
+        mask = torch.ones_like(ids)
+        mask[1, _PROBED // 2 :] = 0
+        batch = {"ids": ids, "mask": mask, "types": torch.zeros_like(ids)}
+        training = self.training
+        self.eval()
+        try:
+            with torch.no_grad():
+                found, wanted = self(batch)[mask.bool()], self._run(self.model, batch)[mask.bool()]
+            return found.shape == wanted.shape and torch.allclose(found, wanted, rtol=1e-3, atol=1e-3)
+        except (RuntimeError, TypeError, ValueError, AttributeError, LookupError):
+            return False
+        finally:
+            self.train(training)
 
     def _run(self, model: Any, batch: dict[str, Tensor]) -> Tensor:
         inputs = {"input_ids": batch["ids"], "attention_mask": batch["mask"]}

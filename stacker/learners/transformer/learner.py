@@ -17,6 +17,7 @@ from features.encoders import ResolvedEncoder
 from features.pairs import Embeddings
 from features.progress import Progress, silent
 from pipelines.artefacts import whole_folder
+from pipelines.code_version import code_version
 from stacker.balance import BalanceParams, Correction, followed_correction
 from stacker.learners.base import Fit, Floats, LearnerData
 from stacker.learners.transformer.params import TransformerParams
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from stacker.learners.transformer.inference import Runner
     from stacker.learners.transformer.states import Shelf
 
-FORM = "1"
-"""Raised when the code changes what a fit with the same settings gives; older checkpoints are then dropped."""
 ROWS_AT_ONCE = 1024
 """Battles that are turned into sequences and run at a time: memory does not grow with the rows."""
 
@@ -212,7 +211,7 @@ class TransformerLearner:
         self.progress(stage, len(texts), len(texts))
 
     def _stamp(self, data: LearnerData, fit: Fit) -> str:
-        digest = hashlib.sha256(FORM.encode())
+        digest = hashlib.sha256(code_version(__name__).encode())
         digest.update(self.params.model_dump_json().encode())
         digest.update(f"{self.encoder.sha256} {fit.seed} {self.correction_.to_dict()}".encode())
         for values in (fit.outcome, fit.weight, fit.group):

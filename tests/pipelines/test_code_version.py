@@ -1,0 +1,168 @@
+"""A stored value is of this code: an edit of any file that it depends on changes the key it is kept under."""
+
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from features.cache import code_of
+from features.embedding import EmbeddingBlock
+from features.registry import answer_blocks, text_blocks
+from pipelines import code_version as module
+from pipelines.code_version import PACKAGES, ROOT, _files, _resolved, code_version, library_version
+from stacker.learners.configured import KINDS
+
+OWN = ("pipelines", "features", "stacker", "dashboard")
+FILES = {
+    "features/__init__.py": '"""Blocks."""\n',
+    "features/block.py": '''"""A block."""
+import numpy
+from features.words import split
+from features import late
+
+X = 1
+''',
+    "features/words.py": '''def split(text):
+    """Split."""
+    from features.deep import limit  # why
+    return text[:limit]
+''',
+    "features/deep.py": "limit = 3\n",
+    "features/late.py": "from importlib import import_module\n\nfound = import_module('features.named')\n",
+    "features/named.py": "class A:\n    one: int = 1\n    '''What one is.'''\n",
+    "features/other.py": "other = 1\n",
+}
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A small project, and a function that gives the version of one of its modules as the files are now."""
+    for name, content in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content, encoding="utf-8")
+
+    def now(name="features.block", **settings):
+        code_version.cache_clear()
+        module._read.cache_clear()
+        return code_version(name, root=tmp_path, **settings)
+
+    yield tmp_path, now
+    code_version.cache_clear()
+
+
+@pytest.mark.parametrize("name", ["block", "words", "deep", "late", "named"])
+def test_an_edit_of_any_file_that_is_imported_changes_the_version(project, name):
+    folder, now = project
+    path, before = folder / "features" / f"{name}.py", now()
+    assert now() == before
+    path.write_text(path.read_text(encoding="utf-8").replace("1", "2").replace("3", "4") + "\n\nmore = 1\n")
+    assert now() != before
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("block", '"""A block."""', '"""Another sentence."""\n\n# and a comment'),
+        ("words", '    """Split."""\n', ""),
+        ("words", "  # why", ""),
+        ("named", "What one is.", "What it is."),
+        ("deep", "limit = 3", "limit = (\n    3\n)"),
+        ("other", "other = 1", "other = 2"),
+        ("__init__", "Blocks", "All blocks"),
+    ],
+)
+def test_what_changes_no_value_changes_no_version(project, name, old, new):
+    folder, now = project
+    path, before = folder / "features" / f"{name}.py", now()
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    assert now() == before
+
+
+def test_another_version_of_a_library_or_of_python_is_another_version(project, monkeypatch):
+    _, now = project
+    before = now()
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "version", lambda name: "99" if name == "numpy" else version(name))
+        assert now() != before
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "version", lambda name: "99" if name == "pandas" else version(name))
+        assert now() == before
+    monkeypatch.setattr(module.platform, "python_version", lambda: "3.99")
+    assert now() != before
+
+
+def test_a_module_alone_counts_where_imports_are_not_followed(project):
+    folder, now = project
+    before = now(follow=False)
+    (folder / "features" / "deep.py").write_text("limit = 5\n", encoding="utf-8")
+    assert now(follow=False) == before
+    (folder / "features" / "block.py").write_text("X = 2\n", encoding="utf-8")
+    assert now(follow=False) != before
+
+
+def modules():
+    found = (path.relative_to(ROOT).with_suffix("") for name in OWN for path in (ROOT / name).rglob("*.py"))
+    return {".".join(path.parts).removesuffix(".__init__") for path in found}
+
+
+def test_every_library_that_is_imported_has_a_version():
+    imported = {each for path in _files(tuple(modules()), False, ROOT).values() for each in module._read(path)[1]}
+    libraries = {each.partition(".")[0] for each in imported if _resolved(each, ROOT) is None}
+    libraries -= {*sys.stdlib_module_names, "__future__"}
+    assert set(PACKAGES) <= libraries and "textstat" in libraries
+    optional = {"datasets", "nncf", "onnx", "onnxruntime", "optuna_dashboard", "openvino", "plotly", "psycopg", "trl"}
+    assert [name for name in sorted(libraries - optional) if not library_version(name)] == []
+
+
+def covered(*names):
+    return set(_files(names, True, ROOT))
+
+
+def test_the_keys_cover_every_module_that_computes():
+    """A module that is left out here is one whose edit would go unnoticed."""
+    blocks = {kind.__module__ for kind in map(type, (*text_blocks().values(), *answer_blocks().values()))}
+    features = covered("stacker.learner_data", EmbeddingBlock.__module__)
+    assert blocks <= features
+    learners = covered(*(kind.__module__ for kind in KINDS.values()))
+    plain = {"features.plain"}  # for the benchmark
+    assert {name for name in modules() if name.startswith("features.")} - features - learners - plain == set()
+    named = {name for name in modules() if name.startswith("stacker.learners.")}
+    packages = {"stacker.learners.saved_trees", "stacker.learners.transformer"}
+    choosing = {"stacker.learners.configured", "stacker.learners.transformer.chosen"}
+    assert named - learners - choosing - packages == set()
+    study = covered("stacker.tuning.objective", "stacker.tuning.nested")
+    assert features | learners | choosing <= study
+    verdicts = covered("stacker.predict")
+    assert features | learners | {"stacker.verdict_files", "stacker.pool", "pipelines.reading"} <= verdicts
+
+
+def test_what_is_loaded_is_covered():
+    """Imports that no syntax tree shows would be missed."""
+    code = "import sys, features.build; print(*(n for n in sys.modules if n.startswith(('features', 'pipelines'))))"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert set(loaded.split()) - covered("features.build") == {"features", "pipelines"}  # which hold docstrings alone
+
+
+def test_blocks_that_share_no_code_have_versions_of_their_own():
+    kinds = [type(block) for block in (*text_blocks().values(), *answer_blocks().values())]
+    files = {kind.__module__: covered(kind.__module__) for kind in kinds}
+    assert "features.vader" in files["features.sentiment"] and "features.vader" not in files["features.surface"]
+    assert len({code_of(kind) for kind in kinds}) == len(set(files))
+    assert Path(__file__).stem not in files
+
+
+class Own:
+    """A block of a plug-in: its module is none of this project's."""
+
+
+def test_a_plug_in_counts_with_its_own_file(monkeypatch):
+    before = code_of(Own)
+    assert before != code_of(type("Other", (), {"__module__": "ast"}))
+    monkeypatch.setattr(module, "_foreign_file", lambda name: ROOT / "pipelines" / "errors.py")
+    code_version.cache_clear()
+    assert code_of(Own) != before
+    code_version.cache_clear()

@@ -1,0 +1,170 @@
+"""Every command ends alike: one sentence and status 2 for what the user can fix, 130 after Ctrl+C."""
+
+import ast
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from pipelines.command_line import run_command
+from pipelines.errors import UserError
+from pipelines.models import network_cut
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("pipelines", "features", "stacker", "dashboard")
+CHILDREN = {
+    "features.worker",
+    "features.engines.probing",
+    "stacker.benchmarks.verdicts",
+    "dashboard.file_worker",
+    "dashboard.learning.work",
+    "dashboard.rendering.worker",
+    "pipelines.starter",
+}
+"""Processes that this project starts for itself, and a command that only starts another."""
+
+
+def commands():
+    """Return the modules that `python -m` runs, with their syntax trees."""
+    found = {}
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            source = path.read_text(encoding="utf-8")
+            if 'if __name__ == "__main__":' in source:
+                name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__main__")
+                found[name] = ast.parse(source)
+    return found
+
+
+def test_every_command_ends_by_the_one_wrapper():
+    found = commands()
+    assert {"dashboard", "stacker.run", "stacker.starter", "pipelines.models"} <= set(found)
+    for name in sorted(set(found) - CHILDREN):
+        nodes = list(ast.walk(found[name]))
+        assert "run_command" in {getattr(node.func, "id", "") for node in nodes if isinstance(node, ast.Call)}, name
+        caught = [ast.dump(node.type) for node in nodes if isinstance(node, ast.ExceptHandler) and node.type]
+        assert not [each for each in caught if "UserError" in each], name
+
+
+REFUSED = [
+    ("stacker.run", ["none.yaml"]),
+    ("stacker.study", ["none.yaml"]),
+    ("stacker.predict", ["none.csv", "--out", "out.csv"]),
+    ("stacker.bench", ["--rows", "1"]),
+    ("stacker.starter", ["none", "--out", "out"]),
+    ("stacker.starter.gain", ["none.csv", "--table", "a.md", "--picture", "a.svg"]),
+    ("pipelines.kaggle", ["none", "--user", "somebody"]),
+    ("pipelines.kaggle_submission", ["none.csv", "out.csv", "--fallback", "0.4", "0.3", "0.3"]),
+    ("pipelines.preferences", ["none.csv", "--out", "out.jsonl"]),
+    ("pipelines.dpo", ["none", "none.csv", "--out", "out"]),
+    ("pipelines.models", ["check", "owner/none", "--to", "none"]),
+    ("dashboard", ["none.yaml"]),
+    ("dashboard.export_votes", ["out.csv", "--params", "none.yaml"]),
+]
+
+
+def test_every_command_is_tried():
+    assert {name for name, _ in REFUSED} == set(commands()) - CHILDREN
+
+
+@pytest.mark.parametrize(("name", "arguments"), REFUSED)
+def test_what_the_user_can_fix_is_one_sentence_status_2_and_changes_nothing(
+    name, arguments, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    module = import_module(f"{name}.__main__" if (ROOT / name.replace(".", "/")).is_dir() else name)
+    with pytest.raises(SystemExit) as ended:
+        module.main(arguments)
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and said.rstrip().endswith((".", "?"))
+    assert list(tmp_path.rglob("*")) == []
+
+
+RUN = ("run/results.json", "run/report.html", "run/judge/judge.json", "run/submission.csv", "run/kaggle/a")
+STUDY = ("study/study.json", "study/study.html", "study/params.tuned.yaml", "study/set_aside.jsonl")
+TYPO = "data.sources=[{path: tpyo.csv}]"
+KEPT = [
+    ("stacker.run", ["params.yaml", "--set", TYPO], RUN),
+    ("stacker.run", ["params.yaml", "--set", "data.sources=[{path: empty.csv}]"], RUN),
+    ("stacker.run", ["params.yaml", "--set", "encoder.model=none/none", "--set", "encoder.fallback=null"], RUN),
+    ("stacker.study", ["params.yaml", "--set", TYPO], STUDY),
+    ("stacker.study", ["params.yaml", "--set", "study.target=none"], STUDY),
+    ("stacker.study", ["params.yaml", "--set", "study.space={run.seed: [1, 2]}"], STUDY),
+    ("stacker.predict", ["none", "battles.csv", "--out", "out.csv"], ("out.csv", "out.csv.set_aside.jsonl")),
+    ("stacker.predict", ["battles.csv", "none.csv", "--out", "out.csv"], ("out.csv", "out.csv.set_aside.jsonl")),
+    ("stacker.predict", ["battles.csv", "--out", "battles.csv"], ()),
+    ("stacker.predict", ["out.csv.set_aside.jsonl", "--out", "out.csv"], ("out.csv.set_aside.jsonl",)),
+    ("stacker.bench", ["--data", "none.csv", "--to", "bench"], ("bench/bench.json", "bench/bench.svg")),
+    ("stacker.starter", ["none", "--out", "judge"], ("judge/judge.json", "judge/MODEL_CARD.md")),
+    ("stacker.starter.gain", ["none.csv", "--table", "a.md", "--picture", "a.svg"], ("a.md", "a.svg")),
+    ("stacker.starter.gain", ["battles.csv", "--table", "battles.csv", "--picture", "a.svg"], ("a.svg",)),
+    ("pipelines.kaggle", ["run", "--user", "no name"], RUN),
+    ("pipelines.kaggle", ["run", "--user", "somebody"], RUN),
+    ("pipelines.kaggle_submission", ["none.csv", "out.csv", "--fallback", "0.4", "0.3", "0.3"], ("out.csv",)),
+    ("pipelines.kaggle_submission", ["a.csv", "./a.csv", "--fallback", "0.4", "0.3", "0.3"], ("a.csv",)),
+    ("pipelines.preferences", ["battles.csv", "none.csv", "--out", "out.jsonl"], ("out.jsonl",)),
+    ("pipelines.preferences", ["votes.jsonl", "--out", "sub/../votes.jsonl"], ("votes.jsonl", "sub/a")),
+    ("pipelines.dpo", ["none", "battles.csv", "--out", "out"], ("out/dpo.json",)),
+    ("pipelines.dpo", ["model", "battles.csv", "--out", "model"], ("model/config.json", "model/dpo.json")),
+    ("pipelines.models", ["fetch", "owner/name", "--to", "models"], ("models/owner--name/config.json",)),
+    ("dashboard.export_votes", ["votes.csv", "--params", "params.yaml"], ("votes.csv",)),
+]
+
+
+def snapshot(folder):
+    """Return what lies in a folder: bytes and time of each file, and the folders."""
+    return {
+        path: (path.read_bytes(), path.stat().st_mtime_ns) if path.is_file() else None for path in folder.rglob("*")
+    }
+
+
+@pytest.mark.parametrize(("name", "arguments", "outputs"), KEPT)
+def test_a_refused_command_leaves_the_outputs_of_the_one_before(
+    name, arguments, outputs, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    for path in map(Path, outputs):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}" if path.suffix in (".json", ".jsonl") else "of the command before")
+    header = "id,model_a,model_b,prompt,response_a,response_b,winner_model_a,winner_model_b,winner_tie\n"
+    Path("empty.csv").write_text(header)
+    Path("battles.csv").write_text(header + '1,a,b,"[""p""]","[""x""]","[""y""]",1,0,0\n')
+    Path("params.yaml").write_text(
+        "run: {folder: run, cache: cache}\nstudy: {folder: study, space: {features.sentiment: [true]}}\n"
+    )
+    before = snapshot(tmp_path)
+    module = import_module(f"{name}.__main__" if (ROOT / name.replace(".", "/")).is_dir() else name)
+    with pytest.raises(SystemExit) as ended, network_cut():
+        module.main(arguments)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert snapshot(tmp_path) == before
+
+
+def test_the_status_is_that_of_the_process():
+    command = [sys.executable, "-m", "pipelines.preferences", "none.csv", "--out", "out.txt"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "--out out.txt: ends in .txt; end it in .jsonl or .parquet.\n"
+
+
+def test_ctrl_c_has_the_status_that_shells_give_it(capsys):
+    def stopped():
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as ended:
+        run_command(stopped)
+    assert ended.value.code == 130 and capsys.readouterr().err.startswith("Stopped; ")
+
+
+def test_a_fault_of_the_program_is_not_hidden():
+    def broken():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_command(broken)
+    with pytest.raises(SystemExit):
+        run_command(lambda: (_ for _ in ()).throw(UserError("a sentence")))
