@@ -69,7 +69,7 @@ def scores_by(
         n = int(inside.sum())
         if n == 0:
             continue
-        right = int(np.sum(probabilities[inside].argmax(axis=1) == outcome[inside]))
+        right = float(metrics.hits(probabilities[inside], outcome[inside]).sum())
         low, high = wilson(right, n)
         shares = np.bincount(outcome[inside], minlength=3) / n
         some = shares[shares > 0]

@@ -2,8 +2,6 @@
 
 from typing import Any, Literal
 
-import numpy as np
-
 from stacker import metrics
 from stacker.learners.base import Floats, Ints
 
@@ -34,7 +32,7 @@ def compared(new: Floats, old: Floats, outcome: Ints, group: Ints, draws: int, s
     if len(outcome) < LEAST:
         return found | {"word": "untold"}
     losses = [metrics.losses(each, outcome) for each in (new, old)]
-    right = [(each.argmax(axis=1) == outcome).astype(np.float64) for each in (new, old)]
+    right = [metrics.hits(each, outcome) for each in (new, old)]
     for name, place in (("new", 0), ("old", 1)):
         found[name] = {"log_loss": float(losses[place].mean()), "accuracy": float(right[place].mean())}
     for name, (first, second) in (("log_loss", losses), ("accuracy", right)):

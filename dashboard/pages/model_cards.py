@@ -19,6 +19,7 @@ from dashboard.pages.history_cards import percent, span
 from dashboard.render import plain
 from dashboard.texts import Say
 from pipelines.battles import UNLABELLED
+from stacker import metrics
 from stacker.charts.axis import Axis, fitting, shares
 from stacker.charts.plane import Dot, Series, plane
 from stacker.charts.rows import Row, bars, interval_rows
@@ -153,7 +154,7 @@ def _accuracies(
         )
         for row in table.to_dict("records")
     ]
-    whole = float(np.mean(probabilities_of(known, predictor).argmax(axis=1) == outcome))
+    whole = metrics.accuracy(probabilities_of(known, predictor), outcome)
     axis: Axis = shares(0.0, 1.0)
     return interval_rows(rows, axis, label, reference=whole)
 

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from features.progress import Progress
 from stacker import metrics
 from stacker.judge import Judge
@@ -66,7 +64,7 @@ def analyse(
     found: dict[str, Any] = {
         "log_loss": {name: clustered(each, fit.group) for name, each in losses.items()},
         "calibration": calibration(before, stack, fit.outcome, judge.pool.temperature_),
-        "confusion": confusion(stack, fit.outcome).tolist(),
+        "confusion": metrics.confusion(stack, fit.outcome).tolist(),
         "slices": slices(battles, stack, prior, fit.outcome, fit.group),
         "length_control": length_control(
             battles,
@@ -97,10 +95,3 @@ def analyse(
         if curve is not None:
             found["learning_curve"] = {"refit": params.report.refit, **curve}
     return found
-
-
-def confusion(probabilities: Floats, outcome: np.ndarray) -> np.ndarray:
-    """Return (3, 3) counts: rows are votes, columns the most probable outcome, both in the order A, B, tie."""
-    counts = np.zeros((3, 3), dtype=np.int64)
-    np.add.at(counts, (outcome, probabilities.argmax(axis=1)), 1)
-    return counts

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from stacker.learners.base import Floats, Ints
-from stacker.metrics import expected_calibration_error, log_loss
+from stacker.metrics import expected_calibration_error, hits, log_loss
 from stacker.reporting.intervals import wilson
 
 BINS = 10
@@ -53,7 +53,7 @@ def curve(predicted: Floats, came: Floats) -> list[dict[str, float]]:
     for part in np.array_split(order, max(1, min(BINS, len(order) // LEAST))):
         if len(part) == 0:
             continue
-        n, times = len(part), int(came[part].sum())
+        n, times = len(part), float(came[part].sum())
         low, high = wilson(times, n)
         mean = float(predicted[part].mean())
         found.append({"predicted": mean, "seen": times / n, "low": float(low), "high": float(high), "battles": n})
@@ -61,9 +61,8 @@ def curve(predicted: Floats, came: Floats) -> list[dict[str, float]]:
 
 
 def _summary(probabilities: Floats, outcome: Ints) -> dict[str, Any]:
-    chosen = probabilities.argmax(axis=1)
     return {
         "ece": expected_calibration_error(probabilities, outcome),
         "log_loss": log_loss(probabilities, outcome),
-        "curve": curve(probabilities.max(axis=1), (chosen == outcome).astype(np.float64)),
+        "curve": curve(probabilities.max(axis=1), hits(probabilities, outcome)),
     }

@@ -156,7 +156,7 @@ def _curves(curves: dict[str, list[dict[str, float]]]) -> list[Series]:
 
 def confusion(found: dict[str, Any]) -> Part:
     """Return votes against the most probable outcome."""
-    counts = np.array(found[REPORT]["confusion"], dtype=np.int64)
+    counts = np.array(found[REPORT]["confusion"], dtype=np.float64)
     chart = confusion_table(counts, CHOICES, CHOICES, "voted", "most probable under the stack")
     recall = figure(found, SCORES, STACK, "tie_recall", form=".1%")
     body = (

@@ -42,7 +42,7 @@ def slices(battles: pd.DataFrame, probabilities: Floats, prior: Floats, outcome:
         `accuracy`. A way that has one part only is left out, but not that by vote.
     """
     own, other = metrics.losses(probabilities, outcome), metrics.losses(prior, outcome)
-    right = (probabilities.argmax(axis=1) == outcome).astype(np.float64)
+    right = metrics.hits(probabilities, outcome)
     found: dict[str, Any] = {}
     for name, (labels, order) in _ways(battles, outcome).items():
         rows = []

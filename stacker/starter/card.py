@@ -116,7 +116,7 @@ def _held_out(fitted: FittedStarter) -> str:
             continue
         decided = inside & (rows.outcome < 2)
         said, outcome, weight = fitted.held_out[decided, :2], rows.outcome[decided], rows.weight[decided]
-        right = np.average(said.argmax(axis=1) == outcome, weights=weight)
+        right = np.average(metrics.hits(said, outcome), weights=weight)
         loss = metrics.log_loss(said / said.sum(axis=1, keepdims=True), outcome, weight)
         sets = ", ".join(each.name for each in SETS if each.kin == kin)
         lines.append([sets, f"{len(np.unique(rows.battle[inside])):,}", f"{right:.3f}", f"{loss:.4f}"])

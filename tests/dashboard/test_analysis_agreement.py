@@ -15,7 +15,7 @@ from dashboard.analysis.agreement import (
     kappa,
     period_of,
 )
-from dashboard.analysis.votes import called, judged_only, outcomes, with_outcomes
+from dashboard.analysis.votes import judged_only, outcomes, with_outcomes
 from stacker.reporting.intervals import wilson
 from stacker.verdict import Verdict
 
@@ -66,14 +66,19 @@ def test_no_votes_are_no_fault() -> None:
     assert with_outcomes(SIX[:0]).empty
 
 
+SWAPPED = {"a": "b", "b": "a"}
+
+
 @settings(deadline=None)
-@given(st.lists(st.tuples(*[st.integers(1, 5)] * 3), min_size=1, max_size=20))
-def test_the_call_swaps_with_the_sides(raw: list[tuple[int, int, int]]) -> None:
-    p = np.array(raw, dtype=float)
-    p /= p.sum(axis=1, keepdims=True)
-    swapped = called(p[:, [1, 0, 2]])
-    assert np.array_equal(np.array([1, 0, 2])[swapped], called(p))
-    assert ["ABt"[call] for call in called(p)] == [Verdict.of(row).preferred[0] for row in p]
+@given(st.lists(st.tuples(st.sampled_from(["a", "b", "tie"]), *[st.integers(1, 5)] * 3), min_size=1, max_size=20))
+def test_the_call_swaps_with_the_sides_and_agreement_stays(raw: list[tuple[str, int, int, int]]) -> None:
+    rows = [(choice, np.array(counts) / sum(counts)) for choice, *counts in raw]
+    straight = votes(*((choice, tuple(p), "", "", "2026-03-01") for choice, p in rows))
+    turned = votes(*((SWAPPED.get(choice, choice), (p[1], p[0], p[2]), "", "", "2026-03-01") for choice, p in rows))
+    assert np.array_equal(np.array([1, 0, 2])[turned["called"]], straight["called"])
+    assert ["ABt"[call] for call in straight["called"]] == [Verdict.of(p).preferred[0] for _, p in rows]
+    assert agreement(straight) == agreement(turned)
+    assert np.array_equal(confusion(turned)[[1, 0, 2]][:, [1, 0, 2]], confusion(straight))
 
 
 @settings(deadline=None)

@@ -50,6 +50,13 @@ def test_scores_of_each_label() -> None:
     assert scores_by(p[:0], np.array([], dtype=int), []).empty
 
 
+def test_a_label_of_even_battles_has_the_same_accuracy_whichever_answer_is_called_a() -> None:
+    p, outcome = np.array([[0.4, 0.4, 0.2], [0.3, 0.3, 0.4], [1 / 3, 1 / 3, 1 / 3]]), np.array([0, 2, 1])
+    straight = scores_by(p, outcome, ["x"] * 3)
+    assert straight["accuracy"].tolist() == pytest.approx([(1 / 2 + 1 + 1 / 3) / 3])
+    pd.testing.assert_frame_equal(straight, scores_by(p[:, [1, 0, 2]], np.array([1, 2, 0]), ["x"] * 3))
+
+
 def test_bands_hold_about_the_same_number() -> None:
     characters = np.random.default_rng(0).integers(1, 100_000, size=1_000)
     labels, order = length_bands(characters)
