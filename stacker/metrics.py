@@ -126,32 +126,3 @@ def scores(probabilities: Floats, outcome: Ints) -> dict[str, float | None]:
         "log_loss_b": by_class[1],
         "log_loss_tie": by_class[2],
     }
-
-
-def bootstrap_difference(
-    first: Floats,
-    second: Floats,
-    group: Ints,
-    draws: int = 2000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> dict[str, float]:
-    """Return mean(first) - mean(second) of paired row losses with a percentile interval, resampling whole groups.
-
-    Parameters
-    ----------
-    first, second : (n,) float
-        Losses of the same rows under two predictors.
-    group : (n,) int
-        Rows of one group (one prompt) are drawn together, because their losses are not independent.
-    """
-    _, place = np.unique(group, return_inverse=True)
-    total = np.bincount(place, weights=first - second)
-    size = np.bincount(place).astype(float)
-    rng = np.random.default_rng(seed)
-    means = np.empty(draws)
-    for draw in range(draws):
-        times = np.bincount(rng.integers(len(size), size=len(size)), minlength=len(size))
-        means[draw] = (times @ total) / (times @ size)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return {"difference": float((first - second).mean()), "low": float(low), "high": float(high)}

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from dashboard.records import Choice
 from pipelines.battles import UNLABELLED
+from pipelines.folds import prompt_groups
 from stacker.verdict import most_probable
 
 Floats = NDArray[np.float64]
@@ -32,7 +33,8 @@ def with_outcomes(votes: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         The same rows with `outcome` (0, 1, 2), `called` (what `stacker.verdict.most_probable` says, -1 without a
-        verdict) and `agrees` (True, False, or missing without a verdict).
+        verdict), `agrees` (True, False, or missing without a verdict) and `question` (its number; votes on one question
+        are not independent).
     """
     probabilities = votes[VERDICT].to_numpy(dtype=np.float64).reshape(-1, 3)
     judged = np.isfinite(probabilities).all(axis=1)
@@ -41,7 +43,7 @@ def with_outcomes(votes: pd.DataFrame) -> pd.DataFrame:
     call[judged] = most_probable(probabilities[judged])
     agrees = pd.array(call == outcome, dtype="boolean")
     agrees[~judged] = pd.NA
-    return votes.assign(outcome=outcome, called=call, agrees=agrees)
+    return votes.assign(outcome=outcome, called=call, agrees=agrees, question=prompt_groups(votes["prompt"]))
 
 
 def neutral_only(votes: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """The starter judge's model card: what it was made from, how it does, what it must not be used for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -132,7 +132,7 @@ def _unseen(unseen: Sequence[Scored]) -> str:
             rows.append([each.name, "not there", *[""] * 6])
             continue
         s = each.scores
-        loss = f"{s['log_loss']:.4f} ({s['low']:.4f} to {s['high']:.4f})"
+        loss = _with_ends(s, 4)
         numbers = (s["accuracy"], s["win_rate"], s["ece"])
         cells = ["-" if number is None else f"{number:.3f}" for number in numbers]
         rows.append([each.name, f"{each.battles:,}", loss, f"{each.prior_log_loss:.4f}", *cells])
@@ -152,7 +152,7 @@ def _by_parts(scored: Scored) -> str:
             [
                 row["label"].replace("|", "/"),
                 f"{row['battles']:,}",
-                f"{row['log_loss']:.3f} ({row['low']:.3f} to {row['high']:.3f})",
+                _with_ends(row, 3),
                 f"{row['prior_log_loss']:.3f}",
                 f"{row['accuracy']:.3f}",
             ]
@@ -160,6 +160,12 @@ def _by_parts(scored: Scored) -> str:
         ]
         blocks.append(table([way, "rows", "log loss (95 %)", "class shares", "accuracy"], lines))
     return "\n\n".join(blocks)
+
+
+def _with_ends(scored: Mapping[str, float | None], decimals: int) -> str:
+    """Return a log loss with its interval, where there is one."""
+    loss, *ends = (scored[name] for name in ("log_loss", "low", "high"))
+    return f"{loss:.{decimals}f}" + ("" if None in ends else " ({:.{d}f} to {:.{d}f})".format(*ends, d=decimals))
 
 
 def _limits() -> str:

@@ -13,8 +13,8 @@ from pipelines.folds import prompt_groups
 from pipelines.reading import read_battles
 from pipelines.starter import UNSEEN
 from stacker import metrics
+from stacker.intervals import mean_interval
 from stacker.judge import Judge
-from stacker.reporting.intervals import clustered
 from stacker.reporting.slices import slices
 
 PARTS = ("language, as the data name it", "script of the prompt", "characters of both answers", "turns")
@@ -66,7 +66,7 @@ def score_unseen(
         said = judge.predict_proba(battles, cache=cache, threads=threads, progress=progress)
         shares = np.bincount(outcome, minlength=3) / len(outcome)
         prior = np.tile(np.maximum(shares, 1e-9), (len(outcome), 1))
-        interval = clustered(metrics.losses(said, outcome), group)
+        interval = mean_interval(metrics.losses(said, outcome), group)
         scores = {**metrics.scores(said, outcome), "low": interval["low"], "high": interval["high"]}
         parts = slices(battles, said, prior, outcome, group)
         kept = {way: parts[way] for way in PARTS if way in parts}

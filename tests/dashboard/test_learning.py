@@ -45,7 +45,6 @@ from stacker.starter import starter_folder
 SMALL = {
     "folds": {"count": 3},
     "features": {"embedding": False},
-    "run": {"bootstrap_draws": 200},
 }
 PATIENCE_S = 240.0
 
@@ -59,7 +58,7 @@ def store(tmp_path: Path) -> Iterator[VoteStore]:
 
 
 def params(folder: Path) -> Params:
-    return parse_params({**SMALL, "run": {**SMALL["run"], "cache": str(folder / "cache")}})
+    return parse_params({**SMALL, "run": {"cache": str(folder / "cache")}})
 
 
 @pytest.fixture

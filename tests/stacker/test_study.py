@@ -381,7 +381,6 @@ def test_the_command_from_params_to_params_that_run(tmp_path):
         "run": {
             "cache": str(tmp_path / "cache"),
             "folder": str(tmp_path / "run"),
-            "bootstrap_draws": 100,
             "threads": 1,
         },
         "study": {"folder": str(tmp_path / "study"), "outer_folds": 2, "space": SMALL_SPACE},
