@@ -60,19 +60,22 @@ class Groups:
         off = np.bincount(self.place, weights=values - values.mean())
         return np.asarray(off / rows / np.sqrt(1 - self.size / rows))
 
-    def reach(self, level: float = LEVEL) -> float:
-        """Return how many standard errors an interval reaches, with Bell and McCaffrey's degrees of freedom.
-
-        One less than the groups where these are of one size, fewer the more unequal they are.
-        """
+    @property
+    def freedom(self) -> float:
+        """Bell and McCaffrey's degrees of freedom: one less than equal groups, fewer the more unequal they are."""
         rows = self.size.sum()
         pull = self.size**2 / (1 - self.size / rows)
-        freedom = rows**2 / (np.sum(self.size**2) + (pull.sum() ** 2 - np.sum(pull**2)) / rows**2)
-        return float(stats.t.ppf((1 + level) / 2, freedom))
+        return float(rows**2 / (np.sum(self.size**2) + (pull.sum() ** 2 - np.sum(pull**2)) / rows**2))
+
+    def reach(self, level: float = LEVEL) -> float:
+        """Return how many standard errors an interval reaches."""
+        return _reach(self.freedom, level)
 
 
 def mean_interval(values: Floats, group: NDArray[Any], level: float = LEVEL) -> Interval:
     """Return the mean of n values with its interval, by Student's t over the groups.
+
+    Where values are as skewed as an exponential distribution, 0.89 of ten groups' intervals cover and 0.93 of thirty's.
 
     Parameters
     ----------
@@ -134,6 +137,50 @@ def ratio_interval(top: Floats, bottom: Floats, group: NDArray[Any], level: floa
     return found | {"low": b / a - half, "high": b / a + half}
 
 
+def draws_interval(values: Floats, size: int, group: NDArray[Any], level: float = LEVEL) -> Interval:
+    """Return the mean loss after learning from a draw of battles, over draws from n battles that were all drawn before.
+
+    The draws share battles with each other and with what they are scored on, so that their spread alone says too
+    little: those of nearly all battles would hardly differ, whatever other n battles would have given. Two sources add
+    up: the battles that are scored, by group, and those that are learnt from. The variance over draws of `size` from n
+    is what a sum over the battles drawn has; over samples of n battles the mean of all such draws has size / (n - size)
+    times as much, and that of R draws 1 / R more (a two-stage sample; Cochran, 1977, ch. 10).
+
+    Parameters
+    ----------
+    values : (R, n) float
+        Loss of each battle after learning from each of R draws, NaN for those that were drawn.
+    size : int
+        Battles of a draw.
+    group : (n,) labels
+        Battles of one group move together.
+    level : float
+        Coverage.
+
+    Returns
+    -------
+    dict
+        `mean`, `low`, `high`; the latter two are None with one draw, with fewer than `LEAST_GROUPS` groups, and where
+        a draw takes all.
+    """
+    draws, rows = values.shape
+    scored = np.isfinite(values)
+    found: Interval = {"mean": float(np.mean([row[some].mean() for row, some in zip(values, scored, strict=True)]))}
+    seen = scored.any(axis=0)
+    groups = Groups.of(np.asarray(group)[seen])
+    if draws < 2 or len(groups.size) < LEAST_GROUPS or size >= rows:
+        return found | {"low": None, "high": None}
+    of_battle = np.where(scored, values, 0.0).sum(axis=0)[seen] / scored.sum(axis=0)[seen]
+    apart = np.where(scored[:, seen], values[:, seen] - of_battle, 0.0).sum(axis=1) / scored.sum(axis=1)
+    scoring = float(np.sum(groups.residuals(of_battle) ** 2))
+    learning = float(apart.var(ddof=1)) * (size / (rows - size) + 1 / draws)
+    total = scoring + learning
+    freedom = total**2 / max(scoring**2 / groups.freedom + learning**2 / (draws - 1), 1e-300)
+    half = _reach(freedom, level) * total**0.5
+    mean = float(found["mean"] or 0.0)
+    return found | {"low": mean - half, "high": mean + half}
+
+
 def share_interval(hits: Floats, group: NDArray[Any], level: float = LEVEL) -> tuple[float, float]:
     """Return the ends of an interval for the share of n hits (0 to 1 each): Korn and Graubard's (1998), never empty.
 
@@ -152,7 +199,7 @@ def share_interval(hits: Floats, group: NDArray[Any], level: float = LEVEL) -> t
         if len(groups.size) > 1 and chance > 1e-12:
             variance = float(np.sum(groups.residuals(hits) ** 2))
             alike = max(variance * (rows - 1) / chance, 1.0)
-            known = float(stats.t.ppf((1 + level) / 2, rows - 1)) / groups.reach(level)
+            known = _reach(rows - 1, level) / groups.reach(level)
             worth = max(rows / alike * known**2, 1.0)
     k, tail = share * worth, (1 - level) / 2
     low = float(stats.beta.ppf(tail, k, worth - k + 1)) if k > 1e-9 else 0.0
@@ -197,3 +244,7 @@ def resampled_interval(
         weighed[part] += rng.standard_exponential((len(part), len(counts))) @ counts
     low, high = np.nanquantile(statistic(weighed), [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def _reach(freedom: float, level: float) -> float:
+    return float(stats.t.ppf((1 + level) / 2, freedom))

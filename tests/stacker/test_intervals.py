@@ -8,6 +8,7 @@ from stacker.intervals import (
     LEAST_GROUPS,
     Groups,
     difference_interval,
+    draws_interval,
     in_words,
     mean_interval,
     ratio_interval,
@@ -98,6 +99,22 @@ def test_what_was_not_seen_yet_is_not_impossible():
     assert 0 <= low < 0.01 < high < 0.2
 
 
+def test_draws_that_share_their_battles_are_not_taken_for_others():
+    """Two draws of 20 of 40: what differs between battles and what differs between draws add up."""
+    of_battle, of_draw = np.arange(40) / 10, np.array([0.0, 0.6])
+    values = of_battle + of_draw[:, None]
+    values[0, :20], values[1, 20:] = np.nan, np.nan
+    found = draws_interval(values, 20, np.arange(40))
+    assert found["mean"] == pytest.approx((np.arange(20, 40).mean() / 10 + np.arange(20).mean() / 10 + 0.6) / 2)
+    alike = draws_interval(np.where(np.isnan(values), np.nan, of_battle), 20, np.arange(40))
+    assert alike["high"] - alike["mean"] == pytest.approx(
+        stats.t.ppf(0.975, 39) * of_battle.std(ddof=1) / np.sqrt(40), rel=1e-6
+    )
+    few, most = (draws_interval(np.random.default_rng(0).normal(size=(5, 40)), size, np.arange(40)) for size in (4, 36))
+    assert most["high"] - most["low"] > 2 * (few["high"] - few["low"])
+    assert draws_interval(values[:1], 20, np.arange(40))["low"] is None
+
+
 def sizes_of(kind, groups):
     return {
         "single": np.ones(groups, dtype=int),
@@ -127,11 +144,11 @@ DRAWN = {
 def test_intervals_of_means_cover(values, groups, kind):
     rng, (drawn, truth) = np.random.default_rng(groups), DRAWN[values]
     inside = []
-    for _ in range(600):
+    for _ in range(2000):
         uniform, group = alike(rng, sizes_of(kind, groups), 0.3)
         found = mean_interval(drawn(uniform), group)
         inside.append(found["low"] <= truth <= found["high"])
-    # An exponential distribution has the skew of a judge that is very sure; of ten of it little can be known.
+    # An exponential distribution has the skew of a judge that is very sure; of ten of it little can be known: 0.89.
     assert np.mean(inside) > (0.87 if values == "exponential" else 0.92)
 
 
@@ -165,3 +182,45 @@ def test_intervals_of_shares_cover_from_one_vote_on(groups, truth, kind, likenes
         low, high = share_interval((uniform < truth).astype(float), group)
         inside.append(low <= truth <= high)
     assert np.mean(inside) > 0.88
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [20, 60, 200])
+def test_intervals_over_draws_cover_what_other_battles_would_give(size):
+    """Logistic regressions on draws from 300 battles: how good is one that learnt from so many, on average?"""
+    rng = np.random.default_rng(size)
+    truth, start = rng.normal(size=(2, 6)) * 0.4
+
+    def battles(count):
+        x = rng.normal(size=(count, 6))
+        return x, (rng.random(count) < 1 / (1 + np.exp(-x @ truth))).astype(float)
+
+    def fitted(x, y, towards, pull):
+        theta = towards
+        for _ in range(6):
+            p = 1 / (1 + np.exp(-x @ theta))
+            curvature = (x.T * (p * (1 - p))) @ x + pull * np.eye(6)
+            theta = theta - np.linalg.solve(curvature, x.T @ (p - y) + pull * (theta - towards))
+        return theta
+
+    def losses(x, y, rows):
+        own = fitted(x[rows], y[rows], np.zeros(6), 1.0), fitted(x[rows], y[rows], start, 20.0)
+        return [np.logaddexp(0, x @ theta) - y * (x @ theta) for theta in own]
+
+    held, learn = battles(4000), [battles(size) for _ in range(800)]
+    rows = np.arange(size)
+    both = [tuple(map(np.concatenate, zip(part, held, strict=True))) for part in learn]
+    wanted = np.mean([[each[size:].mean() for each in losses(*part, rows)] for part in both], axis=0)
+    inside = []
+    for _ in range(150):
+        x, y = battles(300)
+        found = np.full((2, 6, 300), np.nan)
+        for draw in range(6):
+            rows = rng.permutation(300)[:size]
+            rest = np.setdiff1d(np.arange(300), rows)
+            for kind, each in enumerate(losses(x, y, rows)):
+                found[kind, draw, rest] = each[rest]
+        for values, true in ((found[0], wanted[0]), (found[1] - found[0], wanted[1] - wanted[0])):
+            interval = draws_interval(values, size, np.arange(300))
+            inside.append(interval["low"] <= true <= interval["high"])
+    assert np.mean(inside) > 0.93
