@@ -55,7 +55,7 @@ def test_drawn_votes_stay_inside_from_one_vote_on(count, votes, spread):
     found = sorted(ranking(first, second, probabilities, count, votes=votes), key=lambda answer: answer.place)
     low, high = (np.array([getattr(answer, end) for answer in found]) for end in ("low", "high"))
     inside = []
-    for _ in range(150):
+    for _ in range(150 if votes < 10 else 600):
         drawn = np.array([random.multinomial(votes, row) / votes for row in probabilities])
         fitted = strengths(first, second, drawn[:, 0] + drawn[:, 2] / 2, count, RIDGE)
         inside.append((low - 1e-4 <= fitted) & (fitted <= high + 1e-4))
