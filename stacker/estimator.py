@@ -19,7 +19,7 @@ from pipelines.battles import OUTCOMES
 from pipelines.errors import UserError
 from pipelines.folds import grouped_folds, prompt_groups
 from pipelines.sources import Loaded
-from stacker.baselines import class_prior
+from stacker.balance import class_shares
 from stacker.encoder import open_encoder
 from stacker.explain import baseline
 from stacker.fit_store import FitStore
@@ -242,7 +242,7 @@ def _fitted(battles: pd.DataFrame, outcome: Ints, weight: Floats, params: Params
     finally:
         cache.close()
     pool = fit_stack(params.stack, level.probabilities, fit, folds)
-    about = {"battles": len(battles), "prior": class_prior(fit.outcome, fit.weight).tolist(), "seed": params.run.seed}
+    about = {"battles": len(battles), "prior": class_shares(fit.outcome, fit.weight).tolist(), "seed": params.run.seed}
     return Judge(params.features, encoder, fitted, pool, about, baseline(fitted, data, level.probabilities))
 
 

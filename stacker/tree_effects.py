@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from features.pairs import PairMatrix
+from stacker.learners.bags import starts
 from stacker.learners.base import Floats, LearnerData
 from stacker.learners.boosting import Boosting
 from stacker.pool import Pool, margins_and_ties, probabilities_of
@@ -113,7 +114,7 @@ def _contributions(learner: Boosting, pairs: PairMatrix) -> tuple[Floats, Floats
     for booster in learner.boosters_:
         total += apply(booster, pairs)
     total /= len(learner.boosters_)
-    base = total[0, p] if len(total) else np.zeros(3)
+    base = (total[0, p] if len(total) else np.zeros(3)) + starts(learner.start_, 1)[0]
     return total[:, :p], base
 
 

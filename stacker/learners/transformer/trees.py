@@ -101,7 +101,8 @@ class TransformerTreesLearner:
     def _blind(self, data: LearnerData, fit: Fit) -> Any:
         """Return what transformers say of the battles that they were not fitted to: (n, 3) logits, or embeddings."""
         folds = grouped_folds(fit.group, fit.outcome, INNER_FOLDS, fit.seed)
-        parts, order = [], []
+        parts: list[Any] = []
+        order = []
         for fold in np.unique(folds):
             rows, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
             if not len(rows):  # one prompt alone: there is nothing to hold out
