@@ -17,9 +17,9 @@ ALIKE = 100.0
 """Battles at which a stack leans on its own learners as much as on one that learnt before."""
 HOLD = 20.0
 """How many times harder than by `shrink` the weights are held where a learner learnt before and votes are few; with
-many, once. Both were chosen on five draws each of 100, 300 and 1,000 votes of the sets arena33k_samples, autoj_test and
-cohere_hf_paper, which the starter judge did not learn from: log loss 0.953 on the mean, 0.964 without the starter
-judge, and 0.953 to 0.959 for all nine pairs of 100, 300 or 1,000 and 1, 5 or 20."""
+many, once. Both were chosen on five draws each of 100, 300 and, where there are so many, 1,000 votes of the sets
+arena33k_samples, autoj_test and cohere_hf_paper, which the starter judge did not learn from: log loss 0.953 on the
+mean, 0.964 without the starter judge, and 0.953 to 0.959 for all nine pairs of 100, 300 or 1,000 and 1, 5 or 20."""
 OFFSET = 0.3
 """Scale of the offset's prior, a Cauchy distribution. Learners are fitted to the shares of the votes, so they hardly
 err in how often there are ties; an offset that is free to follow one rare tie costs more than all learners gain."""

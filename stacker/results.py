@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipelines.artefacts import whole_file
 from pipelines.battles import OUTCOMES
-from pipelines.folds import prompt_groups
+from pipelines.folds import normalised
 from stacker import metrics
 from stacker.intervals import difference_interval
 from stacker.learners.base import Floats, Ints
@@ -83,7 +83,8 @@ def write_out_of_fold(path: Path, battles: pd.DataFrame, folds: Ints, prediction
     together, by which pages show how the judge does.
     """
     columns: dict[str, Any] = {"id": battles["id"].to_numpy(), "fold": folds, "outcome": battles["outcome"].to_numpy()}
-    columns["prompt"] = prompt_groups(battles["prompt"])
+    # Numbered in the order of the alphabet, whatever that of the rows.
+    columns["prompt"] = np.unique([normalised(turns) for turns in battles["prompt"]], return_inverse=True)[1]
     columns["lang"] = battles["lang"].to_numpy()
     answers = zip(battles["response_a"], battles["response_b"], strict=True)
     columns["characters"] = np.array([sum(map(len, (*a, *b))) for a, b in answers], dtype=np.int64)
