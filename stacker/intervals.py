@@ -225,7 +225,8 @@ def resampled_interval(
         What was counted in each group; groups are weighed anew as a whole.
     prior : (c,) float
         Counts that are thought of besides, each weighed anew on its own, so that what was not seen yet is not taken to
-        be impossible: without them a table that agrees throughout would have an interval of no width.
+        be impossible: without them a table that agrees throughout would have an interval of no width. They
+        weigh as many counts as a group holds, for what was not seen yet would come by groups too.
     draws, seed : int
         Of the bootstrap.
     level : float
@@ -239,7 +240,8 @@ def resampled_interval(
     if len(counts) < LEAST_GROUPS:
         return None, None
     rng = np.random.default_rng(seed)
-    weighed = rng.standard_gamma(prior, (draws, len(prior)))
+    size = counts.sum(axis=1)
+    weighed = rng.standard_gamma(prior, (draws, len(prior))) * (np.sum(size**2) / size.sum())
     for part in np.array_split(np.arange(draws), max(draws * len(counts) // MOST_WEIGHTS, 1)):
         weighed[part] += rng.standard_exponential((len(part), len(counts))) @ counts
     low, high = np.nanquantile(statistic(weighed), [(1 - level) / 2, (1 + level) / 2])
