@@ -30,26 +30,23 @@ class StarterSet:
     ----------
     name : str
         Its file in the folder battles, without suffix.
-    kin : str
-        Sets of one kin are held out together when settings are chosen.
     project, licence, what : str
         For the model card.
     """
 
     name: str
-    kin: str
     project: str
     licence: str
     what: str
 
 
 SETS = (
-    StarterSet("tulu1_human", "chat", "allenai/open-instruct", "Apache-2.0", "human evaluation of Tulu models"),
-    StarterSet("fastchat_arena2024", "chat", "lm-sys/FastChat", "Apache-2.0", "Chatbot Arena 2024, many refusals"),
-    StarterSet("pandalm_test", "pandalm", "WeOpenML/PandaLM", "Apache-2.0", "short tasks, three annotators a pair"),
-    StarterSet("vicuna80_human", "vicuna", "artidoro/qlora, bcdnlp/PRD", "MIT", "80 questions, 9 models"),
-    StarterSet("llmeval_squared", "llmeval", "AlibabaResearch/DAMO-ConvAI", "MIT", "15 sets mixed; en, zh, pt, ru"),
-    StarterSet("hh_rlhf_test", "hh", "anthropics/hh-rlhf", "MIT", "mostly many turns; no ties"),
+    StarterSet("tulu1_human", "allenai/open-instruct", "Apache-2.0", "human evaluation of Tulu models"),
+    StarterSet("fastchat_arena2024", "lm-sys/FastChat", "Apache-2.0", "Chatbot Arena 2024, many refusals"),
+    StarterSet("pandalm_test", "WeOpenML/PandaLM", "Apache-2.0", "short tasks, three annotators a pair"),
+    StarterSet("vicuna80_human", "artidoro/qlora, bcdnlp/PRD", "MIT", "80 questions, 9 models"),
+    StarterSet("llmeval_squared", "AlibabaResearch/DAMO-ConvAI", "MIT", "15 sets mixed; en, zh, pt, ru"),
+    StarterSet("hh_rlhf_test", "anthropics/hh-rlhf", "MIT", "mostly many turns; no ties"),
 )
 """Sets under terms that allow a model made from them to be passed on. No other set may be added without its licence."""
 UNSEEN = (

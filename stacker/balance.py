@@ -22,6 +22,8 @@ SYNTHETIC = ("smote", "borderline_smote")
 """Methods that make battles."""
 FARTHEST = 100.0
 """No correction is larger; e^100 times is as good as certain, and can be computed with."""
+UNSEEN = np.array([0.25, 0.25, 0.5])
+"""Battles that each class is counted with beside those that there are, one in all."""
 MOST_MOVED = 3.0
 """No correction of the tie log-odds is looked for beyond this, e^3 = 20 times."""
 
@@ -48,17 +50,37 @@ class BalanceParams(Section):
 
 
 def class_shares(outcome: Ints, weight: Floats) -> Floats:
-    """Return the weighted shares of the classes, (3,), those of A and B made equal as both orders make them."""
-    share = np.bincount(outcome, weights=weight, minlength=3)
-    decided = (share[0] + share[1]) / 2
-    return np.array([decided, decided, share[2]]) / share.sum()
+    """Return the weighted shares of the classes, (3,), those of A and B made equal as both orders make them.
+
+    Half a battle is counted as a tie and half as decided beside those that there are (Krichevsky and Trofimov, 1981):
+    an outcome that nobody voted yet is rare, not impossible, and the rarer the more battles there are.
+    """
+    counts = np.bincount(outcome, weights=weight, minlength=3) + UNSEEN
+    decided = (counts[0] + counts[1]) / 2
+    return np.array([decided, decided, counts[2]]) / counts.sum()
+
+
+def tie_log_odds(outcome: Ints, weight: Floats) -> float:
+    """Return the log-odds of a tie against either side, by `class_shares`."""
+    share = class_shares(outcome, weight)
+    return float(np.log(share[2] / share[0]))
+
+
+def focal_tie_log_odds(tie: float, gamma: float) -> float:
+    """Return the tie log-odds whose focal correction gives these: what a model of the focal loss says of equals."""
+    from scipy.optimize import brentq
+
+    def excess(said: float) -> float:
+        odds = np.exp(np.array([[0.0, 0.0, said]]) - max(said, 0.0))
+        p = Correction(gamma=gamma).apply(odds / odds.sum())[0]
+        return float(np.log(p[2] / p[0])) - tie
+
+    return float(brentq(excess, -30.0, 30.0))
 
 
 def class_weights(outcome: Ints, weight: Floats) -> Floats:
-    """Return (3,) weights under which each class that occurs counts alike, weighted mean 1; 0 for one that does not."""
-    share = class_shares(outcome, weight)
-    present = share > 0
-    return np.divide(1.0, share * present.sum(), out=np.zeros(3), where=present)
+    """Return (3,) weights under which each class counts alike by `class_shares`, whose weighted mean is 1."""
+    return 1 / (3 * class_shares(outcome, weight))
 
 
 @dataclass(frozen=True)
@@ -109,21 +131,17 @@ class Correction:
 
 def prior_correction(trained: Floats, real: Floats) -> Correction:
     """Return the correction from the class shares of training to the real ones, each (3,) and equal for A and B."""
-    if min(trained[0], trained[2], real[0], real[2]) <= 0:
-        return Correction()
     return Correction(float(np.log(real[2] / real[0]) - np.log(trained[2] / trained[0])))
 
 
 def tie_matched(probabilities: Floats, outcome: Ints, weight: Floats) -> Correction:
     """Return the correction under which (n, 3) probabilities hold as many ties, by weight, as n battles have.
 
-    No correction where these battles have no tie, or nothing else.
+    Half a battle is counted as a tie and half as decided besides, as in `class_shares`.
     """
     from scipy.optimize import brentq
 
-    share = float(np.average(outcome == 2, weights=weight))
-    if share in (0.0, 1.0):
-        return Correction()
+    share = float(class_shares(outcome, weight)[2])
 
     def excess(tie: float) -> float:
         return float(np.average(Correction(tie).apply(probabilities)[:, 2], weights=weight)) - share
@@ -135,28 +153,43 @@ def tie_matched(probabilities: Floats, outcome: Ints, weight: Floats) -> Correct
     return Correction(float(brentq(excess, -MOST_MOVED, MOST_MOVED)))
 
 
-def reweighted(outcome: Ints, weight: Floats) -> tuple[Floats, Correction]:
-    """Return (n,) weights under which each class counts alike, and the correction of what is learnt with them."""
-    balanced = weight * class_weights(outcome, weight)[outcome]
-    return balanced, prior_correction(class_shares(outcome, balanced), class_shares(outcome, weight))
+@dataclass(frozen=True)
+class Weights:
+    """What a learner trains with.
+
+    Attributes
+    ----------
+    rows : (n,) float
+        Weight of each battle.
+    unseen : (3,) float
+        Weight of the battles that each class is counted with beside them, `UNSEEN` unless classes are weighed.
+    correction : Correction
+        Of what is learnt with these weights.
+    """
+
+    rows: Floats
+    unseen: Floats
+    correction: Correction
 
 
-def weighted(params: BalanceParams, outcome: Ints, weight: Floats) -> tuple[Floats, Correction]:
-    """Return the weights that a learner shall train with, (n,), and the correction of what it then says.
+def weighted(params: BalanceParams, outcome: Ints, weight: Floats) -> Weights:
+    """Return the weights that a learner shall train with.
 
-    Only the method `weights` changes them: it is all that a learner without a loss or features of its own can do.
+    Only the method `weights` changes them: it is all that a learner without a loss or features of its own can do. Each
+    class then counts alike.
     """
     if params.method != "weights":
-        return weight, Correction()
-    balanced, correction = reweighted(outcome, weight)
-    return balanced, correction if params.prior_correction else Correction()
+        return Weights(weight, UNSEEN, Correction())
+    of_class = class_weights(outcome, weight)
+    moved = prior_correction(np.full(3, 1 / 3), class_shares(outcome, weight))
+    return Weights(weight * of_class[outcome], UNSEEN * of_class, moved if params.prior_correction else Correction())
 
 
 def followed_correction(params: BalanceParams, outcome: Ints, weight: Floats) -> Correction:
     """Return the correction of a learner that follows class weights and focal loss by its own loss."""
     if params.method == "focal":
         return Correction(gamma=params.gamma) if params.prior_correction else Correction()
-    return weighted(params, outcome, weight)[1]
+    return weighted(params, outcome, weight).correction
 
 
 def _focal_odds(probabilities: Floats, gamma: float) -> Floats:

@@ -5,7 +5,8 @@ import pandas as pd
 
 from pipelines.battles import text_of
 from pipelines.folds import grouped_folds
-from stacker.learners.base import FLIP, Fit, Floats
+from stacker.balance import class_shares
+from stacker.learners.base import Fit, Floats
 from stacker.learners.odd_even import OddEvenLogistic
 
 BASELINES = ("uniform", "class prior", "length only")
@@ -17,19 +18,14 @@ def out_of_fold_baselines(texts: pd.DataFrame, fit: Fit, folds: np.ndarray) -> d
     found = {name: np.full((len(texts), 3), 1 / 3) for name in BASELINES}
     for fold in np.unique(folds):
         held, train = folds == fold, folds != fold
-        found["class prior"][held] = class_prior(fit.outcome[train], fit.weight[train])
+        # With A and B made equal: no baseline may learn the position either.
+        found["class prior"][held] = class_shares(fit.outcome[train], fit.weight[train])
         inner = grouped_folds(fit.group[train], fit.outcome[train], 4, fit.seed)
         model = OddEvenLogistic((0.01, 0.1, 1.0)).fit(
             odd[train], even[train], fit.outcome[train], fit.weight[train], inner
         )
         found["length only"][held] = model.predict_proba(odd[held], even[held])
     return found
-
-
-def class_prior(outcome: np.ndarray, weight: Floats) -> Floats:
-    """Return the weighted class shares, (3,), with A and B made equal: no baseline may learn the position either."""
-    shares = np.bincount(outcome, weights=weight, minlength=3) + 1e-9
-    return np.asarray((shares + shares[FLIP]) / (2 * shares.sum()))
 
 
 def length_features(texts: pd.DataFrame) -> tuple[Floats, Floats]:

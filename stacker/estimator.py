@@ -19,7 +19,7 @@ from pipelines.battles import OUTCOMES
 from pipelines.errors import UserError
 from pipelines.folds import grouped_folds, prompt_groups
 from pipelines.sources import Loaded
-from stacker.baselines import class_prior
+from stacker.balance import class_shares
 from stacker.encoder import open_encoder
 from stacker.explain import baseline
 from stacker.fit_store import FitStore
@@ -142,24 +142,23 @@ class PreferenceStacker(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Any) -> Floats:  # noqa: N803
         """Return (n, c) probabilities in the order of `classes_`; without ties among them, those of A and B alone."""
-        check_is_fitted(self, "judge_")
-        try:
-            battles = battles_of(_frame(X))
-        except UserError as fault:
-            raise ValueError(str(fault)) from fault
-        cache = None if self.cache is None else BlockCache(Path(self.cache) / "blocks")
-        probabilities = self.judge_.predict_proba(battles, cache=cache, threads=self._threads())
-        names = list(self._vocabulary)
-        found = probabilities[:, [names.index(label) for label in self.classes_.tolist()]]
-        return found if len(self.classes_) == 3 else found / (found[:, :1] + found[:, 1:])
+        return self._probabilities(self._battles(X))
 
     def predict(self, X: Any) -> Any:  # noqa: N803
-        """Return the (n,) most probable labels; where A and B are alike, a tie if ties are among `classes_`."""
-        found = self.predict_proba(X)
-        if len(self.classes_) < len(OUTCOMES):
-            return self.classes_[found.argmax(axis=1)]
-        order = [self.classes_.tolist().index(label) for label in self._vocabulary]
-        return self.classes_[np.array(order)[most_probable(found[:, order])]]
+        """Return the (n,) most probable labels.
+
+        Where A and B are alike it is a tie, if ties are among `classes_`, else the answer whose text comes first in
+        the alphabet: the label swaps with the sides.
+        """
+        battles = self._battles(X)
+        found = self._probabilities(battles)
+        names = self.classes_.tolist()
+        order = np.array([names.index(label) for label in self._vocabulary if label in names])
+        if len(order) == len(OUTCOMES):
+            return self.classes_[order[most_probable(found[:, order])]]
+        a, b = found[:, order].T
+        first = (battles["response_a"] <= battles["response_b"]).to_numpy(dtype=bool)
+        return self.classes_[order[np.where((a > b) | ((a == b) & first), 0, 1)]]
 
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags: rows of texts, no numbers."""
@@ -169,6 +168,20 @@ class PreferenceStacker(ClassifierMixin, BaseEstimator):
         tags.input_tags.allow_nan = False
         tags.target_tags.required = True
         return tags
+
+    def _battles(self, X: Any) -> pd.DataFrame:  # noqa: N803
+        check_is_fitted(self, "judge_")
+        try:
+            return battles_of(_frame(X))
+        except UserError as fault:
+            raise ValueError(str(fault)) from fault
+
+    def _probabilities(self, battles: pd.DataFrame) -> Floats:
+        cache = None if self.cache is None else BlockCache(Path(self.cache) / "blocks")
+        probabilities = self.judge_.predict_proba(battles, cache=cache, threads=self._threads())
+        names = list(self._vocabulary)
+        found = probabilities[:, [names.index(label) for label in self.classes_.tolist()]]
+        return found if len(self.classes_) == 3 else found / (found[:, :1] + found[:, 1:])
 
     def _threads(self) -> int:
         return usable_cores() if self.n_jobs == -1 else max(self.n_jobs or 1, 1)
@@ -230,7 +243,7 @@ def _fitted(battles: pd.DataFrame, outcome: Ints, weight: Floats, params: Params
     finally:
         cache.close()
     pool = fit_stack(params.stack, level.probabilities, fit, folds)
-    about = {"battles": len(battles), "prior": class_prior(fit.outcome, fit.weight).tolist(), "seed": params.run.seed}
+    about = {"battles": len(battles), "prior": class_shares(fit.outcome, fit.weight).tolist(), "seed": params.run.seed}
     return Judge(params.features, encoder, fitted, pool, about, baseline(fitted, data, level.probabilities))
 
 

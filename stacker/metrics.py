@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import balanced_accuracy_score, f1_score
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -28,25 +27,43 @@ def class_log_loss(probabilities: Floats, outcome: Ints) -> list[float | None]:
     return [float(each[outcome == k].mean()) if np.any(outcome == k) else None for k in range(3)]
 
 
+def most_probable_shares(probabilities: Floats) -> Floats:
+    """Return (n, 3): 1 at the most probable outcome of each row, shared equally where several are equally probable.
+
+    A plain argmax takes the first of these: it would call every even battle A, and scores would depend on which answer
+    stands there.
+    """
+    top = probabilities == probabilities.max(axis=1, keepdims=True)
+    return np.asarray(top / top.sum(axis=1, keepdims=True))
+
+
+def hits(probabilities: Floats, outcome: Ints) -> Floats:
+    """Return (n,): 1 where the most probable outcome was voted, 0 where not, a share where several are as probable."""
+    return np.asarray(most_probable_shares(probabilities)[np.arange(len(outcome)), outcome])
+
+
+def confusion(probabilities: Floats, outcome: Ints) -> Floats:
+    """Return (3, 3) counts: rows are votes, columns the most probable outcome, both in the order A, B, tie."""
+    return np.asarray(np.eye(3)[outcome].T @ most_probable_shares(probabilities))
+
+
 def accuracy(probabilities: Floats, outcome: Ints) -> float:
     """Return the share of rows whose most probable outcome was voted."""
-    return float(np.mean(probabilities.argmax(axis=1) == outcome))
+    return float(hits(probabilities, outcome).mean())
 
 
 def balanced_accuracy(probabilities: Floats, outcome: Ints) -> float:
     """Return the mean recall over the classes that occur in `outcome`."""
-    present = np.unique(outcome)
-    if len(present) == 1:
-        return accuracy(probabilities, outcome)
-    predicted = probabilities.argmax(axis=1)
-    if not np.isin(predicted, present).all():
-        return float(np.mean([np.mean(predicted[outcome == k] == k) for k in present]))
-    return float(balanced_accuracy_score(outcome, predicted))
+    found = confusion(probabilities, outcome)
+    voted = found.sum(axis=1)
+    return float(np.mean(np.diag(found)[voted > 0] / voted[voted > 0]))
 
 
 def macro_f1(probabilities: Floats, outcome: Ints) -> float:
-    """Return the unweighted mean of the three classes' F1; a class that is never predicted counts 0."""
-    return float(f1_score(outcome, probabilities.argmax(axis=1), labels=[0, 1, 2], average="macro", zero_division=0))
+    """Return the unweighted mean F1 over the classes that occur in `outcome`; one that is never predicted counts 0."""
+    found = confusion(probabilities, outcome)
+    voted, called = found.sum(axis=1), found.sum(axis=0)
+    return float(np.mean(2 * np.diag(found)[voted > 0] / (voted + called)[voted > 0]))
 
 
 def bradley_terry_loss(probabilities: Floats, outcome: Ints) -> float | None:
@@ -80,7 +97,7 @@ def brier(probabilities: Floats, outcome: Ints) -> float:
 def expected_calibration_error(probabilities: Floats, outcome: Ints, bins: int = 15) -> float:
     """Return the expected calibration error of the most probable outcome over equal-width bins (Guo et al., 2017)."""
     confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == outcome
+    right = hits(probabilities, outcome)
     place = np.minimum((confidence * bins).astype(int), bins - 1)
     gap = np.bincount(place, weights=confidence - right, minlength=bins)
     return float(np.abs(gap).sum() / len(outcome))
@@ -89,7 +106,7 @@ def expected_calibration_error(probabilities: Floats, outcome: Ints, bins: int =
 def tie_recall(probabilities: Floats, outcome: Ints) -> float | None:
     """Return the share of tied battles for which a tie was the most probable outcome; None where there is no tie."""
     ties = outcome == 2
-    return float(np.mean(probabilities[ties].argmax(axis=1) == 2)) if ties.any() else None
+    return float(hits(probabilities[ties], outcome[ties]).mean()) if ties.any() else None
 
 
 def scores(probabilities: Floats, outcome: Ints) -> dict[str, float | None]:
@@ -109,32 +126,3 @@ def scores(probabilities: Floats, outcome: Ints) -> dict[str, float | None]:
         "log_loss_b": by_class[1],
         "log_loss_tie": by_class[2],
     }
-
-
-def bootstrap_difference(
-    first: Floats,
-    second: Floats,
-    group: Ints,
-    draws: int = 2000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> dict[str, float]:
-    """Return mean(first) - mean(second) of paired row losses with a percentile interval, resampling whole groups.
-
-    Parameters
-    ----------
-    first, second : (n,) float
-        Losses of the same rows under two predictors.
-    group : (n,) int
-        Rows of one group (one prompt) are drawn together, because their losses are not independent.
-    """
-    _, place = np.unique(group, return_inverse=True)
-    total = np.bincount(place, weights=first - second)
-    size = np.bincount(place).astype(float)
-    rng = np.random.default_rng(seed)
-    means = np.empty(draws)
-    for draw in range(draws):
-        times = np.bincount(rng.integers(len(size), size=len(size)), minlength=len(size))
-        means[draw] = (times @ total) / (times @ size)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return {"difference": float((first - second).mean()), "low": float(low), "high": float(high)}

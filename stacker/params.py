@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from features.build import FeatureParams
 from features.encoders import EncoderParams
@@ -44,7 +44,14 @@ class RunParams(Section):
     cache: LocalPath = Path("cache")
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
     threads: int = Field(0, ge=0, le=1024)
-    bootstrap_draws: int = Field(2000, ge=100, le=1_000_000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_draws(cls, content: Any) -> Any:
+        """Leave out `bootstrap_draws`, which files of earlier versions hold: intervals are computed, not drawn."""
+        if not isinstance(content, Mapping):
+            return content
+        return {key: value for key, value in content.items() if key != "bootstrap_draws"}
 
 
 class Params(Section):

@@ -9,7 +9,9 @@ import pandas as pd
 
 from pipelines.artefacts import whole_file
 from pipelines.battles import OUTCOMES
+from pipelines.folds import normalised
 from stacker import metrics
+from stacker.intervals import difference_interval
 from stacker.learners.base import Floats, Ints
 from stacker.strength import order_agreement
 
@@ -41,9 +43,9 @@ def score_all(predictions: Mapping[str, Floats], battles: pd.DataFrame) -> dict[
 
 
 def intervals(
-    predictions: Mapping[str, Floats], rivals: Mapping[str, str], outcome: Ints, group: Ints, draws: int, seed: int
+    predictions: Mapping[str, Floats], rivals: Mapping[str, str], outcome: Ints, group: Ints
 ) -> dict[str, dict[str, Any]]:
-    """Return the paired bootstrap interval, by prompt group, of the stack's log loss minus each rival's.
+    """Return the stack's log loss minus each rival's with its paired interval, battles of one prompt together.
 
     Parameters
     ----------
@@ -55,7 +57,7 @@ def intervals(
     own = metrics.losses(predictions[STACK], outcome)
     found: dict[str, dict[str, Any]] = {}
     for label, name in rivals.items():
-        gap = metrics.bootstrap_difference(own, metrics.losses(predictions[name], outcome), group, draws, seed)
+        gap = difference_interval(own, metrics.losses(predictions[name], outcome), group)
         found[label] = {"against": name, **gap}
     return found
 
@@ -77,10 +79,12 @@ def table(scored: Mapping[str, Mapping[str, float | None]]) -> list[list[str]]:
 def write_out_of_fold(path: Path, battles: pd.DataFrame, folds: Ints, predictions: Mapping[str, Floats]) -> None:
     """Write ids, folds, votes and every predictor's out-of-fold probabilities as parquet, whole or not at all.
 
-    Beside them stand each battle's language and how many characters both answers have together, by which pages show how
-    the judge does.
+    Beside them stand the number of each battle's prompt, its language, and how many characters both answers have
+    together, by which pages show how the judge does.
     """
     columns: dict[str, Any] = {"id": battles["id"].to_numpy(), "fold": folds, "outcome": battles["outcome"].to_numpy()}
+    # Numbered in the order of the alphabet, whatever that of the rows.
+    columns["prompt"] = np.unique([normalised(turns) for turns in battles["prompt"]], return_inverse=True)[1]
     columns["lang"] = battles["lang"].to_numpy()
     answers = zip(battles["response_a"], battles["response_b"], strict=True)
     columns["characters"] = np.array([sum(map(len, (*a, *b))) for a, b in answers], dtype=np.int64)

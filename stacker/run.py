@@ -15,8 +15,10 @@ from pipelines.command_line import add_params_arguments, run_command
 from pipelines.folds import fold_hash
 from pipelines.submission import write_submission
 from stacker import baselines, metrics, results
+from stacker.balance import class_shares
 from stacker.console import Screen
 from stacker.explain import baseline
+from stacker.intervals import in_words
 from stacker.judge import Judge
 from stacker.learners.base import FLIP, Floats
 from stacker.learners.starter import KIND as STARTER
@@ -133,7 +135,7 @@ def swap_error(judge: Judge, prepared: Prepared) -> float:
 def _about(params: Params, prepared: Prepared) -> dict[str, Any]:
     return {
         "battles": len(prepared.battles),
-        "prior": baselines.class_prior(prepared.fit.outcome, prepared.fit.weight).tolist(),
+        "prior": class_shares(prepared.fit.outcome, prepared.fit.weight).tolist(),
         "sources": prepared.battles["source"].value_counts().sort_index().to_dict(),
         KEY: trained_on(prepared.loaded.bayes_log_loss is not None, datetime.now(UTC).date().isoformat()),
         "seed": params.run.seed,
@@ -162,9 +164,7 @@ def _results(params: Params, prepared: Prepared, level: Level0, predictions: dic
         "baselines": list(baselines.BASELINES),
         "scores": scored,
         "stack_log_loss_by_fold": [float(losses[prepared.folds == fold].mean()) for fold in np.unique(prepared.folds)],
-        "intervals": results.intervals(
-            predictions, rivals, fit.outcome, fit.group, params.run.bootstrap_draws, params.run.seed
-        ),
+        "intervals": results.intervals(predictions, rivals, fit.outcome, fit.group),
         "bayes_log_loss": bayes,
         "seed": params.run.seed,
         "versions": versions(),
@@ -201,10 +201,7 @@ def _show(screen: Screen, found: dict[str, Any], folder: RunFolder, prepared: Pr
         f"\nOut of fold, {found['battles']:,} battles, {found['folds']['count']} folds:", results.table(found["scores"])
     )
     for gap in found["intervals"].values():
-        screen.note(
-            f"Stack against {gap['against']}: log loss {gap['difference']:+.4f}, 95 % interval "
-            f"{gap['low']:+.4f} to {gap['high']:+.4f} (paired bootstrap by prompt)."
-        )
+        screen.note(f"Stack against {gap['against']}: log loss {in_words(gap)}.")
     if found["bayes_log_loss"] is not None:
         away = found["scores"][results.STACK]["log_loss"] - found["bayes_log_loss"]
         screen.note(

@@ -10,18 +10,23 @@ from stacker.calibration import fit_temperature
 from stacker.learners.base import Fit, Floats, Ints
 from stacker.pool import Pool
 
+SPREAD = 0.15
+"""How far from 1 a temperature is expected to be, as the standard deviation of its logarithm: few battles cannot tell,
+and many need little, as the weights already say how sure the learners together may be."""
+
 
 class StackParams(Section):
     """The level-1 model over the learners' out-of-fold probabilities.
 
     `form` pool keeps every weight at or above 0, logistic leaves them free; `shrink` pulls the weights towards equal
-    ones. `temperature` scales the verdict by one number fitted to held-out verdicts. `prior` starter takes the verdicts
-    of the judge inside the package as one more learner, the last, and leans on it where votes are few; there is no
-    temperature then, as that judge is calibrated and the pull towards it says how sure a verdict may be.
+    ones. `temperature` scales the verdict by one number fitted to held-out verdicts, near 1 where these are few.
+    `prior` starter takes the verdicts of the judge inside the package as one more learner, the last, and leans on it
+    where votes are few; there is no temperature then, as that judge is calibrated and the pull towards it says how sure
+    a verdict may be.
     """
 
     form: Literal["pool", "logistic"] = "pool"
-    shrink: float = Field(20.0, ge=0, le=1e12)
+    shrink: float = Field(5.0, ge=0, le=1e12)
     temperature: bool = True
     prior: Literal["starter"] | None = None
 
@@ -34,7 +39,7 @@ def fit_stack(params: StackParams, probabilities: Floats, fit: Fit, folds: Ints)
     pool = _fit_pool(params, probabilities, fit)
     if params.temperature and params.prior is None and len(np.unique(folds)) > 1:
         held = cross_fitted(params.model_copy(update={"temperature": False}), probabilities, fit, folds)
-        pool.temperature_ = fit_temperature(held, fit.outcome, fit.weight)
+        pool.scale(fit_temperature(held, fit.outcome, fit.weight, pool.level_, SPREAD))
     return pool
 
 

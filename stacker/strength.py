@@ -22,15 +22,14 @@ class Strengths:
         Log-odds for one unit of each control.
     covariance : (count + k, count + k) float
         Of the strengths, measured from their mean, and of the coefficients behind them.
+    pulls : (count + k,) float
+        Weights of the squared strengths and coefficients that they were fitted with.
     """
 
     values: Floats
     coefficients: Floats
     covariance: Floats
-
-    def errors(self) -> Floats:
-        """Return the (count + k,) standard errors of strengths and coefficients."""
-        return np.sqrt(np.clip(np.diag(self.covariance), 0.0, None))
+    pulls: Floats
 
 
 def fit_strengths(
@@ -84,7 +83,9 @@ def fit_strengths(
         models = np.bincount(first, pull, count) - np.bincount(second, pull, count)
         return float(value), np.concatenate([models, extra.T @ pull]) + pulls * theta
 
-    found = optimize.minimize(objective, np.zeros(count + k), jac=True, method="L-BFGS-B")
+    found = optimize.minimize(
+        objective, np.zeros(count + k), jac=True, method="L-BFGS-B", options={"ftol": 1e-15, "gtol": 1e-9}
+    )
     theta = np.asarray(found.x, dtype=np.float64)
     expected = 1.0 / (1.0 + np.exp(-gaps(theta)))
     design = np.zeros((len(score), count + k))
@@ -96,7 +97,7 @@ def fit_strengths(
     from_mean = np.eye(count + k)
     from_mean[:count, :count] -= 1.0 / max(count, 1)
     covariance = from_mean @ linalg.solve(hessian, from_mean.T, assume_a="pos")
-    return Strengths(theta[:count] - theta[:count].mean(), theta[count:], covariance)
+    return Strengths(theta[:count] - theta[:count].mean(), theta[count:], covariance, pulls)
 
 
 def strengths(first: Ints, second: Ints, score: Floats, count: int, ridge: float = 0.1) -> Floats:

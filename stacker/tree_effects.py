@@ -8,6 +8,7 @@ import numpy as np
 
 from features.pairs import PairMatrix
 from pipelines.errors import UserError
+from stacker.learners.bags import starts
 from stacker.learners.base import Floats, LearnerData
 from stacker.learners.boosting import Boosting
 from stacker.pool import Pool, margins_and_ties, probabilities_of
@@ -121,7 +122,7 @@ def _contributions(learner: Boosting, pairs: PairMatrix) -> tuple[Floats, Floats
     total /= len(learner.boosters_)
     if not np.isfinite(total).all():
         raise UserError(f"{learner.name}: its trees hold counts of rows that cannot be, so there is no explanation.")
-    base = total[0, p] if len(total) else np.zeros(3)
+    base = (total[0, p] if len(total) else np.zeros(3)) + starts(learner.start_, 1)[0]
     return total[:, :p], base
 
 

@@ -22,7 +22,7 @@ SMALL: dict[str, Any] = {
     },
     "transformer": {"enabled": False},
     "report": {"enabled": False},
-    "run": {"threads": 1, "bootstrap_draws": 100},
+    "run": {"threads": 1},
 }
 
 

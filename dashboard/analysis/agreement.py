@@ -1,4 +1,7 @@
-"""How often the judge and the voters agree: rates with Wilson intervals, confusion, and Cohen's kappa."""
+"""How often the judge and the voters agree: rates with their intervals, confusion, and Cohen's kappa.
+
+Votes on one question are not independent, so that the intervals let them move together.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,16 +10,23 @@ import numpy as np
 import pandas as pd
 
 from dashboard.analysis.votes import Floats, Ints
-from stacker.reporting.intervals import wilson
+from stacker.intervals import Groups, resampled_interval, share_interval
 
 PERIODS = (("1min", 60.0), ("1h", 3_600.0), ("1D", 86_400.0), ("7D", 604_800.0), ("28D", 2_419_200.0))
 """Lengths of time that votes are put together in, from the shortest, with their seconds."""
 MOST_PERIODS = 20
+RATED = ("votes", "agreed", "rate", "low", "high")
+SO_FAR = ("votes", "rate", "low", "high")
+UNSEEN = 1 / 9
+"""Votes thought of besides in each cell of the confusion, one in all (Perks, 1947)."""
 
 
 @dataclass(frozen=True)
 class Kappa:
-    """Cohen's kappa with its interval; None where one of the two never varies or there are no votes."""
+    """Cohen's kappa with its interval.
+
+    None where one of the two never varies or there are no votes; no interval where there are too few questions.
+    """
 
     value: float | None
     low: float | None
@@ -25,14 +35,14 @@ class Kappa:
 
 def agreement(votes: pd.DataFrame) -> dict[str, float | int | None]:
     """Return `votes`, `agreed`, `rate` (None without votes), `low` and `high` over all judged votes."""
-    agreed, n = int(votes["agrees"].sum()), len(votes)
-    low, high = wilson(agreed, n)
+    hits = votes["agrees"].to_numpy(dtype=np.float64)
+    low, high = share_interval(hits, votes["question"].to_numpy())
     return {
-        "votes": n,
-        "agreed": agreed,
-        "rate": agreed / n if n else None,
-        "low": float(low),
-        "high": float(high),
+        "votes": len(hits),
+        "agreed": int(hits.sum()),
+        "rate": float(hits.mean()) if len(hits) else None,
+        "low": low,
+        "high": high,
     }
 
 
@@ -45,8 +55,9 @@ def agreement_by(votes: pd.DataFrame, column: str) -> pd.DataFrame:
         `value`, `votes`, `agreed`, `rate`, `low`, `high`; rows with an empty value are left out.
     """
     named = votes[votes[column].fillna("").astype(str) != ""]
-    grouped = named.groupby(column, sort=True)["agrees"].agg(votes="size", agreed="sum").reset_index()
-    return _rated(grouped.rename(columns={column: "value"}).sort_values("votes", ascending=False, kind="stable"))
+    rows = [{"value": value, **agreement(part)} for value, part in named.groupby(column, sort=True)]
+    found = pd.DataFrame(rows, columns=["value", *RATED])
+    return found.sort_values("votes", ascending=False, kind="stable", ignore_index=True)
 
 
 def agreement_by_style(votes: pd.DataFrame) -> pd.DataFrame:
@@ -78,16 +89,13 @@ def agreement_over_time(votes: pd.DataFrame, period: str | None = None) -> pd.Da
         `start` (UTC), `votes`, `agreed`, `rate`, `low`, `high` of the stretch; `votes_so_far`, `rate_so_far`,
         `low_so_far`, `high_so_far`.
     """
-    if votes.empty:
-        names = ["start", "votes", "agreed", "rate", "low", "high"]
-        return pd.DataFrame({name: [] for name in [*names, *(f"{name}_so_far" for name in (names[1], *names[3:]))]})
     period = period or period_of(votes["voted_at"])
     start = votes["voted_at"].dt.floor(period)
-    grouped = votes.groupby(start.rename("start"), sort=True)["agrees"].agg(votes="size", agreed="sum").reset_index()
-    found = _rated(grouped)
-    n, k = found["votes"].cumsum(), found["agreed"].cumsum()
-    low, high = wilson(k, n)
-    return found.assign(votes_so_far=n, rate_so_far=k / n, low_so_far=low, high_so_far=high)
+    rows = []
+    for begin, part in votes.groupby(start.rename("start"), sort=True):
+        so_far = agreement(votes[start <= begin])
+        rows.append({"start": begin, **agreement(part), **{f"{name}_so_far": so_far[name] for name in SO_FAR}})
+    return pd.DataFrame(rows, columns=["start", *RATED, *(f"{name}_so_far" for name in SO_FAR)])
 
 
 def confusion(votes: pd.DataFrame) -> Ints:
@@ -97,38 +105,21 @@ def confusion(votes: pd.DataFrame) -> Ints:
     return table
 
 
-def kappa(table: Ints, level: float = 0.95, draws: int = 2_000, seed: int = 0) -> Kappa:
-    """Return Cohen's kappa (Cohen, 1960) of a table of counts with a bootstrap interval.
-
-    Parameters
-    ----------
-    table : (k, k) int
-        Counts by what was voted (rows) and called (columns).
-    level : float
-        Coverage of the percentile interval.
-    draws, seed : int
-        Tables drawn anew from the shares of this one; draws without a kappa are left out.
-    """
-    n = int(table.sum())
-    value = float(_kappas(table[None].astype(np.float64))[0]) if n else np.nan
+def kappa(votes: pd.DataFrame, level: float = 0.95, draws: int = 2_000, seed: int = 0) -> Kappa:
+    """Return Cohen's kappa (Cohen, 1960) of judged votes with its interval, drawn by question."""
+    questions = Groups.of(votes["question"].to_numpy())
+    cell = votes["outcome"].to_numpy(dtype=np.int64) * 3 + votes["called"].to_numpy(dtype=np.int64)
+    counts = np.zeros((len(questions.size), 9))
+    np.add.at(counts, (questions.place, cell), 1.0)
+    value = float(_kappas(counts.sum(axis=0, keepdims=True))[0]) if len(votes) else np.nan
     if not np.isfinite(value):
         return Kappa(None, None, None)
-    drawn = np.random.default_rng(seed).multinomial(n, (table / n).ravel(), size=draws)
-    several = _kappas(drawn.reshape(draws, *table.shape).astype(np.float64))
-    low, high = np.nanquantile(several, [(1 - level) / 2, (1 + level) / 2])
-    return Kappa(value, float(low), float(high))
+    return Kappa(value, *resampled_interval(_kappas, counts, np.full(9, UNSEEN), draws, seed, level))
 
 
-def _kappas(tables: Floats) -> Floats:
-    """Return the kappa of each of (m, k, k) tables; NaN where chance alone agrees always."""
-    shares = tables / tables.sum(axis=(1, 2), keepdims=True)
+def _kappas(counts: Floats) -> Floats:
+    """Return the kappa of each of (m, 9) tables of votes by calls; NaN where chance alone agrees always."""
+    shares = (counts / counts.sum(axis=1, keepdims=True)).reshape(-1, 3, 3)
     seen = np.einsum("mii->m", shares)
     chance = np.einsum("mi,mi->m", shares.sum(axis=2), shares.sum(axis=1))
-    return np.divide(seen - chance, 1 - chance, out=np.full(len(tables), np.nan), where=chance < 1 - 1e-12)
-
-
-def _rated(grouped: pd.DataFrame) -> pd.DataFrame:
-    agreed = grouped["agreed"].astype("int64")
-    low, high = wilson(agreed, grouped["votes"])
-    rate = (agreed / grouped["votes"]).astype("float64")
-    return grouped.assign(agreed=agreed, rate=rate, low=low, high=high).reset_index(drop=True)
+    return np.divide(seen - chance, 1 - chance, out=np.full(len(shares), np.nan), where=chance < 1 - 1e-12)

@@ -8,8 +8,8 @@ import pandas as pd
 from dashboard.analysis.votes import Floats, Ints
 from pipelines.battles import OUTCOMES
 from stacker import metrics
+from stacker.intervals import share_interval
 from stacker.reporting.calibration import curve
-from stacker.reporting.intervals import wilson
 
 LEAST = 20
 """Battles below which a language is put together with others."""
@@ -26,8 +26,17 @@ def probabilities_of(table: pd.DataFrame, predictor: str) -> Floats:
     return table[[f"{predictor}: {outcome}" for outcome in OUTCOMES]].to_numpy(dtype=np.float64)
 
 
-def calibration(probabilities: Floats, outcome: Ints) -> pd.DataFrame:
+def prompts_of(table: pd.DataFrame) -> Ints:
+    """Return the (n,) numbers of the prompts of a run's table; one a battle where an earlier version wrote it."""
+    if "prompt" not in table.columns:
+        return np.arange(len(table))
+    return table["prompt"].to_numpy(dtype=np.int64)
+
+
+def calibration(probabilities: Floats, outcome: Ints, group: Ints) -> pd.DataFrame:
     """Compare (n, 3) out-of-fold probabilities with how often the outcome came, for A, B and tie.
+
+    `outcome` and `group`, (n,) each, are the votes and the numbers of the prompts.
 
     Returns
     -------
@@ -37,19 +46,19 @@ def calibration(probabilities: Floats, outcome: Ints) -> pd.DataFrame:
     rows = []
     if len(outcome):
         for place in range(3):
-            rows += [{"outcome": place, **each} for each in curve(probabilities[:, place], outcome == place)]
+            rows += [{"outcome": place, **each} for each in curve(probabilities[:, place], outcome == place, group)]
     return pd.DataFrame(rows, columns=["outcome", "predicted", "seen", "low", "high", "battles"])
 
 
 def scores_by(
-    probabilities: Floats, outcome: Ints, labels: Sequence[str], order: Sequence[str] | None = None
+    probabilities: Floats, outcome: Ints, group: Ints, labels: Sequence[str], order: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """Return accuracy with its interval, log loss and that of the class shares alone, for each label.
 
     Parameters
     ----------
-    probabilities, outcome : (n, 3) and (n,)
-        Out-of-fold probabilities and votes.
+    probabilities, outcome, group : (n, 3), (n,) and (n,)
+        Out-of-fold probabilities, votes, and the numbers of the prompts.
     labels : sequence of n str
         What parts the battles.
     order : sequence of str, optional
@@ -69,17 +78,17 @@ def scores_by(
         n = int(inside.sum())
         if n == 0:
             continue
-        right = int(np.sum(probabilities[inside].argmax(axis=1) == outcome[inside]))
-        low, high = wilson(right, n)
+        right = metrics.hits(probabilities[inside], outcome[inside])
+        low, high = share_interval(right, group[inside])
         shares = np.bincount(outcome[inside], minlength=3) / n
         some = shares[shares > 0]
         rows.append(
             {
                 "label": name,
                 "battles": n,
-                "accuracy": right / n,
-                "low": float(low),
-                "high": float(high),
+                "accuracy": float(right.mean()),
+                "low": low,
+                "high": high,
                 "log_loss": metrics.log_loss(probabilities[inside], outcome[inside]),
                 "prior_log_loss": float(-(some * np.log(some)).sum()),
             }

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.stats import norm
 
 from dashboard.analysis.votes import Floats
 from pipelines.battles import text_of
 from stacker.strength import fit_strengths
+from stacker.strength_intervals import strength_intervals
 
 CONTROLS = ("length", "headings", "list items", "bold", "code blocks")
 """What is held equal: the features of Chatbot Arena's style control, and code blocks."""
@@ -60,7 +60,7 @@ def rank(
     controls : (n, k) float, optional
         `style_differences` of the same rows, to rank with length and style held equal.
     level : float
-        Coverage of the intervals, which come from the curvature of the likelihood.
+        Coverage of the intervals, those of `strength_intervals`; votes on one question move together.
     ridge : float
         Pull of strengths and effects towards 0, as `fit_strengths` takes it.
     """
@@ -73,9 +73,11 @@ def rank(
     first, second = np.split(places.astype(np.int64), 2)
     count, n = len(names), int(kept.sum())
     scaled = None if controls is None else _scaled(controls[kept])
-    fitted = fit_strengths(first, second, SCORE_OF_A[outcome], count, scaled, ridge)
-    half = norm.ppf((1 + level) / 2) * fitted.errors()
-    low, high = fitted.values - half[:count], fitted.values + half[:count]
+    score, question = SCORE_OF_A[outcome], votes["question"].to_numpy()[kept]
+    fitted = fit_strengths(first, second, score, count, scaled, ridge)
+    extra = np.zeros((n, 0)) if scaled is None else scaled
+    ends = strength_intervals(fitted, first, second, score, extra, question, level)
+    low, high = (end[:count] for end in ends)
     won = np.bincount(first[outcome == 0], minlength=count) + np.bincount(second[outcome == 1], minlength=count)
     lost = np.bincount(second[outcome == 0], minlength=count) + np.bincount(first[outcome == 1], minlength=count)
     voted = np.bincount(first, minlength=count) + np.bincount(second, minlength=count)
@@ -96,10 +98,8 @@ def rank(
     ).sort_values(["strength", "name"], ascending=[False, True], ignore_index=True)
     effects = _empty_effects()
     if controls is not None:
-        value, width = fitted.coefficients, half[count:]
-        effects = pd.DataFrame(
-            {"control": list(CONTROLS), "effect": value, "low": value - width, "high": value + width}
-        )
+        least, most = (end[count:] for end in ends)
+        effects = pd.DataFrame({"control": list(CONTROLS), "effect": fitted.coefficients, "low": least, "high": most})
     return Ranking(rows, effects, n)
 
 

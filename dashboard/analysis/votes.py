@@ -6,28 +6,19 @@ from numpy.typing import NDArray
 
 from dashboard.records import Choice
 from pipelines.battles import UNLABELLED
+from pipelines.folds import prompt_groups
+from stacker.verdict import most_probable
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 OUTCOME_OF: dict[Choice, int] = {"a": 0, "b": 1, "tie": 2, "both_bad": 2}
 """A choice as the place of its outcome; "both bad" is a tie, as on Kaggle and in the Arena's exports."""
 VERDICT = ["p_a", "p_b", "p_tie"]
-TIE = 2
 
 
 def outcomes(choices: pd.Series) -> Ints:
     """Return the outcomes of n choices, (n,) int64."""
     return np.asarray(choices.map(OUTCOME_OF), dtype=np.int64)
-
-
-def called(probabilities: Floats) -> Ints:
-    """Return the outcome that each of (n, 3) verdicts calls, by the rule of `stacker.verdict.Verdict.preferred`.
-
-    Equal chances of A and B are a tie, and so is a tie that is as likely as the better side: the plain argmax would
-    call those A, and swapping the sides would then not swap the call.
-    """
-    a, b, tie = probabilities[:, 0], probabilities[:, 1], probabilities[:, 2]
-    return np.where((a == b) | (tie >= np.maximum(a, b)), TIE, np.where(a > b, 0, 1)).astype(np.int64)
 
 
 def with_outcomes(votes: pd.DataFrame) -> pd.DataFrame:
@@ -41,17 +32,18 @@ def with_outcomes(votes: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The same rows with `outcome` (0, 1, 2), `called` (0, 1, 2, or -1 without a verdict) and `agrees` (True, False,
-        or missing without a verdict).
+        The same rows with `outcome` (0, 1, 2), `called` (what `stacker.verdict.most_probable` says, -1 without a
+        verdict), `agrees` (True, False, or missing without a verdict) and `question` (its number; votes on one question
+        are not independent).
     """
     probabilities = votes[VERDICT].to_numpy(dtype=np.float64).reshape(-1, 3)
     judged = np.isfinite(probabilities).all(axis=1)
     outcome = outcomes(votes["choice"])
     call = np.full(len(votes), UNLABELLED, dtype=np.int64)
-    call[judged] = called(probabilities[judged])
+    call[judged] = most_probable(probabilities[judged])
     agrees = pd.array(call == outcome, dtype="boolean")
     agrees[~judged] = pd.NA
-    return votes.assign(outcome=outcome, called=call, agrees=agrees)
+    return votes.assign(outcome=outcome, called=call, agrees=agrees, question=prompt_groups(votes["prompt"]))
 
 
 def neutral_only(votes: pd.DataFrame) -> pd.DataFrame:

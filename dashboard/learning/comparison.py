@@ -2,9 +2,8 @@
 
 from typing import Any, Literal
 
-import numpy as np
-
 from stacker import metrics
+from stacker.intervals import difference_interval
 from stacker.learners.base import Floats, Ints
 
 Word = Literal["better", "alike", "worse", "untold"]
@@ -12,7 +11,7 @@ LEAST = 50
 """Votes below which nothing is said about two judges: an interval of so few tells nothing."""
 
 
-def compared(new: Floats, old: Floats, outcome: Ints, group: Ints, draws: int, seed: int) -> dict[str, Any]:
+def compared(new: Floats, old: Floats, outcome: Ints, group: Ints) -> dict[str, Any]:
     """Return both judges' log loss and accuracy on n votes, and the differences with their 95 % intervals.
 
     Parameters
@@ -20,25 +19,26 @@ def compared(new: Floats, old: Floats, outcome: Ints, group: Ints, draws: int, s
     new, old : (n, 3) float
         Probabilities, of votes that the judge in question did not learn from.
     outcome, group : (n,) int
-        What was voted, and the number of the question; the paired bootstrap draws whole questions.
-    draws, seed : int
-        Of the bootstrap.
+        What was voted, and the number of the question; the intervals let votes on one question move together.
 
     Returns
     -------
     dict
         `votes`, `new` and `old` (each `log_loss`, `accuracy`), `log_loss` and `accuracy` (each `difference`, `low`,
-        `high`: new less old), and `word`: by the interval of the log loss, "untold" for fewer than `LEAST` votes.
+        `high`: new less old), and `word`: by the interval of the log loss, "untold" for fewer than
+        `LEAST` votes, or votes on too few questions.
     """
     found: dict[str, Any] = {"votes": len(outcome), "new": None, "old": None, "log_loss": None, "accuracy": None}
     if len(outcome) < LEAST:
         return found | {"word": "untold"}
     losses = [metrics.losses(each, outcome) for each in (new, old)]
-    right = [(each.argmax(axis=1) == outcome).astype(np.float64) for each in (new, old)]
+    right = [metrics.hits(each, outcome) for each in (new, old)]
     for name, place in (("new", 0), ("old", 1)):
         found[name] = {"log_loss": float(losses[place].mean()), "accuracy": float(right[place].mean())}
     for name, (first, second) in (("log_loss", losses), ("accuracy", right)):
-        found[name] = metrics.bootstrap_difference(first, second, group, draws, seed)
+        found[name] = difference_interval(first, second, group)
     gap = found["log_loss"]
+    if gap["low"] is None:
+        return found | {"word": "untold"}
     word: Word = "better" if gap["high"] < 0 else "worse" if gap["low"] > 0 else "alike"
     return found | {"word": word}

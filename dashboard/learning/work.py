@@ -126,20 +126,20 @@ def _compared(folder: Path, params: Params, job: dict[str, Any]) -> dict[str, An
     battles = battles.set_index("id", drop=False).loc[table["id"]].reset_index(drop=True)
     outcome, group = table["outcome"].to_numpy(dtype=np.int64), prompt_groups(battles["prompt"])
     new, starter = probabilities_of(table, results.STACK), probabilities_of(table, STARTER)
-    old, draws, seed = job["old"], params.run.bootstrap_draws, params.run.seed
+    old = job["old"]
     fair = ~table["id"].isin(job["seen"]).to_numpy(dtype=bool)
     found = {
         "votes": len(table),
         "people": job["people"],
         "battles": table["id"].tolist(),
         "old": {**old, "seen": int((~fair).sum())},
-        "against_starter": compared(new, starter, outcome, group, draws, seed),
+        "against_starter": compared(new, starter, outcome, group),
     }
     said = starter[fair]
     if not old["starter"] and fair.any():
         cache = BlockCache(params.run.cache / "blocks")
         said = Judge.load(Path(old["judge"])).predict_proba(battles[fair], cache=cache, threads=params.run.threads)
-    found["against_old"] = compared(new[fair], said, outcome[fair], group[fair], draws, seed)
+    found["against_old"] = compared(new[fair], said, outcome[fair], group[fair])
     return found
 
 

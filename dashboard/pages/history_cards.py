@@ -23,7 +23,7 @@ FEW = 10
 def figures(votes: pd.DataFrame, judged: pd.DataFrame, say: Say) -> str:
     """Return the key figures: votes, agreement and kappa with their intervals."""
     rate = agreements.agreement(judged)
-    kappa = agreements.kappa(agreements.confusion(judged))
+    kappa = agreements.kappa(judged)
     cells = [(say("history.votes"), f"{len(votes):,}", say("history.judged", count=f"{len(judged):,}"))]
     shown = "–" if rate["rate"] is None else percent(rate["rate"])
     interval = "" if rate["rate"] is None else span(percent(rate["low"]), percent(rate["high"]))

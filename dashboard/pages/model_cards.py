@@ -13,17 +13,20 @@ from dashboard.analysis.calibration import (
     length_bands,
     predictors,
     probabilities_of,
+    prompts_of,
     scores_by,
 )
 from dashboard.pages.history_cards import percent, span
 from dashboard.texts import Say, Texts
 from pipelines.battles import UNLABELLED
+from stacker import metrics
 from stacker.charts.axis import Axis, fitting, shares
 from stacker.charts.controls import plain
 from stacker.charts.plane import Dot, Series, plane
 from stacker.charts.rows import Row, bars, interval_rows
 from stacker.groups import PROMPT
 from stacker.importances import by_group
+from stacker.reporting.numbers import written
 from stacker.results import COLUMNS, STACK
 from stacker.wording import name_of
 
@@ -84,7 +87,8 @@ def calibration_chart(table: pd.DataFrame, say: Say, predictor: str = STACK) -> 
     known = _labelled(table)
     if predictor not in predictors(table) or known.empty:
         return _nothing(say("model.no_out_of_fold"))
-    curve = calibration(probabilities_of(known, predictor), known["outcome"].to_numpy(dtype=np.int64))
+    outcomes = known["outcome"].to_numpy(dtype=np.int64)
+    curve = calibration(probabilities_of(known, predictor), outcomes, prompts_of(known))
     ends = fitting([0.0, float(curve["predicted"].max()), float(curve["high"].max())], inside=(0.0, 1.0))
     axis = shares(0.0, ends.high)
     series = [Series(say("model.perfect"), "grey", [(axis.low, axis.low), (axis.high, axis.high)])]
@@ -144,7 +148,7 @@ def _accuracies(
     if predictor not in predictors(known) or known.empty:
         return _nothing(say("model.no_out_of_fold"))
     outcome = known["outcome"].to_numpy(dtype=np.int64)
-    table = scores_by(probabilities_of(known, predictor), outcome, labels, order)
+    table = scores_by(probabilities_of(known, predictor), outcome, prompts_of(known), labels, order)
     rows = [
         Row(
             row["label"],
@@ -161,7 +165,7 @@ def _accuracies(
         )
         for row in table.to_dict("records")
     ]
-    whole = float(np.mean(probabilities_of(known, predictor).argmax(axis=1) == outcome))
+    whole = metrics.accuracy(probabilities_of(known, predictor), outcome)
     axis: Axis = shares(0.0, 1.0)
     return interval_rows(rows, axis, label, reference=whole)
 
@@ -171,8 +175,8 @@ def _intervals(results: Mapping[str, Any], say: Say) -> str:
         say(
             "model.interval",
             rival=gap.get("against", ""),
-            gap=f"{gap['difference']:+.4f}".replace("-", "\u2212"),
-            interval=span(*(f"{gap[end]:+.4f}".replace("-", "\u2212") for end in ("low", "high"))),
+            gap=written(gap["difference"], "+.4f"),
+            interval=span(*(written(gap[end], "+.4f") for end in ("low", "high"))),
         )
         for gap in results.get("intervals", {}).values()
     ]

@@ -24,7 +24,7 @@ def shares(low: float = 0.0, high: float = 1.0) -> Axis:
 
 
 def fitting(
-    values: Sequence[float],
+    values: Sequence[float | None],
     label: Callable[[float], str] | None = None,
     most: int = 6,
     inside: tuple[float, float] = (-math.inf, math.inf),
@@ -33,8 +33,8 @@ def fitting(
 
     Parameters
     ----------
-    values : sequence of float
-        Finite; none gives 0 to 1.
+    values : sequence of float or None
+        Finite; None, such as an end that an interval has not, is left out. No value gives 0 to 1.
     label : function, optional
         Writes a tick; by default with as many decimals as the step needs.
     most : int
@@ -42,7 +42,8 @@ def fitting(
     inside : two floats
         The ends do not go beyond these.
     """
-    low, high = (min(values), max(values)) if len(values) else (0.0, 1.0)
+    known = [value for value in values if value is not None]
+    low, high = (min(known), max(known)) if known else (0.0, 1.0)
     if high - low < 1e-9:
         low, high = low - 0.5, high + 0.5
     step = _step((high - low) / max(most - 1, 1))

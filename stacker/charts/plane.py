@@ -9,12 +9,12 @@ from stacker.charts.axis import Axis
 
 @dataclass(frozen=True)
 class Dot:
-    """A point with an upright interval; its text shows when the pointer rests on it."""
+    """A point with or without an upright interval; its text shows when the pointer rests on it."""
 
     x: float
     y: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     text: str
 
 
@@ -79,9 +79,12 @@ def _points(points: Sequence[tuple[float, float]], x: Axis, y: Axis) -> str:
 def _dots(series: Series, x: Axis, y: Axis) -> str:
     marks = []
     for dot in series.dots:
-        left, low, high = x.place(dot.x), y.place(dot.low), y.place(dot.high)
+        left = x.place(dot.x)
+        if dot.low is not None and dot.high is not None:
+            low, high = y.place(dot.low), y.place(dot.high)
+            style = f"left:{left:.2f}%;bottom:{low:.2f}%;height:{high - low:.2f}%"
+            marks.append(f'<i class="whisker {series.kind}" style="{style}"></i>')
         marks.append(
-            f'<i class="whisker {series.kind}" style="left:{left:.2f}%;bottom:{low:.2f}%;height:{high - low:.2f}%"></i>'
             f'<i class="dot {series.kind}" style="left:{left:.2f}%;bottom:{y.place(dot.y):.2f}%" '
             f'title="{escape(dot.text)}"></i>'
         )

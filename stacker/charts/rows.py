@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from stacker.charts.axis import Axis
@@ -63,16 +63,16 @@ def bars(rows: Sequence[Row], label: str) -> str:
 
 
 def confusion_table(
-    counts: NDArray[np.int64], rows: Sequence[str], columns: Sequence[str], row_title: str, column_title: str
+    counts: NDArray[Any], rows: Sequence[str], columns: Sequence[str], row_title: str, column_title: str
 ) -> str:
-    """Return a table of counts, each cell shaded by its share of the row; the diagonal is framed."""
+    """Return a table of counts, whole or in parts, each cell shaded by its share of the row; the diagonal is framed."""
     head = "".join(f"<th scope='col'>{escape(name)}</th>" for name in columns)
     body = []
     for place, name in enumerate(rows):
-        total = max(int(counts[place].sum()), 1)
+        total = counts[place].sum() or 1
         cells = "".join(
             f'<td class="{"same" if place == other else ""}" style="--share:{count / total:.3f}">'
-            f"<b>{int(count):,}</b><small>{100 * count / total:.0f} %</small></td>"
+            f"<b>{_counted(count)}</b><small>{100 * count / total:.0f} %</small></td>"
             for other, count in enumerate(counts[place])
         )
         body.append(f"<tr><th scope='row'>{escape(name)}</th>{cells}</tr>")
@@ -102,6 +102,10 @@ def _mark(axis: Axis, value: float, low: float | None, high: float | None, kind:
         left, right = axis.place(low), axis.place(high)
         mark = f'<i class="range {kind}" style="left:{left:.2f}%;width:{max(right - left, 0.5):.2f}%"></i>{mark}'
     return mark
+
+
+def _counted(count: float) -> str:
+    return f"{count:,.1f}".removesuffix(".0")
 
 
 def _ticks(axis: Axis) -> str:

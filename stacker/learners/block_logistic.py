@@ -72,25 +72,31 @@ def fit_logistic(
     label: NDArray[np.bool_],
     weight: Floats,
     strength: float,
-    constant: bool,
+    unseen: tuple[float, float] | None = None,
     start: Floats | None = None,
 ) -> Floats:
-    """Return (p + 1,) coefficients, the constant last (0 where there is none).
+    """Return (p + 1,) coefficients, the constant last.
 
     Minimises the weighted mean of log(1 + exp(-margin)) plus |coefficients|^2 / (2 C sum of weights), as
-    `LogisticRegression(C=strength, solver="lbfgs")` does.
+    `LogisticRegression(C=strength, solver="lbfgs")` does. With `unseen` there is a constant, and two more rows that are
+    0 in every column, with these weights, of the labels true and false; without, the constant stays 0.
     """
     from scipy.optimize import minimize
 
     sign = np.where(label, 1.0, -1.0)
-    total = weight.sum()
+    constant = unseen is not None
+    with_label, without = unseen or (0.0, 0.0)
+    total = weight.sum() + with_label + without
     penalty = 1 / (strength * total)
 
     def loss(x: Floats) -> tuple[float, Floats]:
         margin = sign * (rows.margins(x[:-1]) + x[-1])
         residual = -sign * weight / total * np.exp(-np.logaddexp(0.0, margin))
-        gradient = np.append(rows.gradient(residual) + penalty * x[:-1], residual.sum() if constant else 0.0)
-        value = weight @ np.logaddexp(0.0, -margin) / total + 0.5 * penalty * (x[:-1] @ x[:-1])
+        rate = float(np.exp(-np.logaddexp(0.0, -x[-1])))
+        pull = (without * rate - with_label * (1 - rate)) / total
+        gradient = np.append(rows.gradient(residual) + penalty * x[:-1], residual.sum() + pull if constant else 0.0)
+        apart = with_label * np.logaddexp(0.0, -x[-1]) + without * np.logaddexp(0.0, x[-1])
+        value = (weight @ np.logaddexp(0.0, -margin) + apart) / total + 0.5 * penalty * (x[:-1] @ x[:-1])
         return float(value), gradient
 
     begin = np.zeros(rows.blocks[0].shape[1] + 1) if start is None else start
@@ -104,19 +110,19 @@ def chosen_logistic(
     weight: Floats,
     strengths: Sequence[float],
     inner: Ints,
-    constant: bool,
+    unseen: tuple[float, float] | None = None,
 ) -> tuple[float, Floats | None]:
     """Choose the strength on inner folds and fit with it on all rows; rows of weight 0 count for nothing.
 
     Returns
     -------
     tuple
-        The strength, and (p + 1,) coefficients; None where all rows have one label.
+        The strength, and (p + 1,) coefficients; None where all rows have one label and there are none `unseen`.
     """
 
     def of_one_label(seen: Floats) -> bool:
         there = label[seen > 0]
-        return len(there) == 0 or bool(there.all()) or not there.any()
+        return unseen is None and (len(there) == 0 or bool(there.all()) or not there.any())
 
     if of_one_label(weight):
         return strengths[0], None
@@ -130,9 +136,9 @@ def chosen_logistic(
                 continue
             found: Floats | None = None
             for place, strength in enumerate(strengths):
-                found = fit_logistic(rows, label, train, strength, constant, found)
+                found = fit_logistic(rows, label, train, strength, unseen, found)
                 odds = rows.margins(found[:-1]) + found[-1]
                 losses[place] += held @ np.logaddexp(0.0, np.where(label, -odds, odds))
             start = found
         best = strengths[int(losses.argmin())]
-    return best, fit_logistic(rows, label, weight, best, constant, start)
+    return best, fit_logistic(rows, label, weight, best, unseen, start)

@@ -3,7 +3,7 @@
 import json
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -16,7 +16,17 @@ from features.reduce import EmbeddingReducer, with_reduced
 from pipelines.folds import grouped_folds
 from pipelines.saved_files import checking, read_bytes, read_object
 from pipelines.section import MOST_FOLDS, Components, Section
-from stacker.balance import SYNTHETIC, BalanceParams, Correction, reweighted, tie_matched
+from stacker.balance import (
+    SYNTHETIC,
+    BalanceParams,
+    Correction,
+    focal_tie_log_odds,
+    followed_correction,
+    tie_log_odds,
+    tie_matched,
+    weighted,
+)
+from stacker.learners.bags import Bag, Rows, softmax
 from stacker.learners.base import FLIP, Fit, Floats, Ints, LearnerData
 from stacker.learners.pace import Pace
 from stacker.learners.saved_trees.learner_file import BoostingFile
@@ -57,64 +67,6 @@ class XGBoostParams(BoostingParams):
     """Settings of XGBoost."""
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Battles as a booster is given them, in one order; it sees them in both.
-
-    Attributes
-    ----------
-    pairs : PairMatrix, n rows
-    outcome : (n,) int64
-    weight : (n,) float64
-    """
-
-    pairs: PairMatrix
-    outcome: Ints
-    weight: Floats
-
-    def both_outcomes(self) -> Ints:
-        """Return the outcomes of the battles and then of the swapped battles, (2n,)."""
-        return both_orders(self.outcome)
-
-    def both_weights(self) -> Floats:
-        """Return the weights of the battles and then of the swapped battles, (2n,)."""
-        return np.tile(self.weight, 2)
-
-
-@dataclass(frozen=True)
-class Bag:
-    """What one booster is trained with besides its rows.
-
-    Attributes
-    ----------
-    held : Rows
-        Battles that decide when training stops; never resampled.
-    gamma : float or None
-        Power of the focal loss; None trains the library's own log loss.
-    correction : Correction
-        What brings the booster's probabilities back to the real prior.
-    pace : Pace
-        Learning rate, and how often the held battles are looked at.
-    seed, threads : int
-        For the library.
-    """
-
-    held: Rows
-    gamma: float | None
-    correction: Correction
-    pace: Pace
-    seed: int
-    threads: int
-
-    def loss(self, logs: Floats) -> float:
-        """Return the log loss of (2n, 3) log-odds of the held battles and their swaps, by corrected probabilities.
-
-        What is watched thus is the same whatever the balance: rebalanced training shall stop where it serves the real
-        battles best.
-        """
-        return symmetric_log_loss(logs, self.held.outcome, self.held.weight, self.correction)
-
-
 class Boosting(ABC):
     """A boosted-trees learner; subclasses train, apply and store one booster of their library."""
 
@@ -126,6 +78,7 @@ class Boosting(ABC):
         self.params = params
         self.balance = balance or BalanceParams()
         self.correction_ = Correction()
+        self.start_ = 0.0
 
     def fit(self, data: LearnerData, fit: Fit) -> Self:
         """Fit the reducer on all rows given, then one booster per inner fold, several at a time."""
@@ -141,26 +94,27 @@ class Boosting(ABC):
         at_once = min(fit.threads, pace.bags)
         threads = max(fit.threads // at_once, 1)
 
-        def bag(number: int) -> tuple[Any, Correction]:
+        def bag(number: int) -> tuple[Any, Correction, float]:
             held = inner == number
             train_rows, held_rows = np.flatnonzero(~held), np.flatnonzero(held)
             if len(train_rows) == 0 or len(held_rows) == 0:
                 train_rows = held_rows = np.arange(len(fit.outcome))
             seed = fit.seed + number
-            train, correction = self._balanced(_rows(pairs, fit, train_rows), seed)
+            train, correction, start = self._balanced(_rows(pairs, fit, train_rows), seed)
             gamma = self.balance.gamma if self.balance.method == "focal" else None
             held_part = _rows(pairs, fit, held_rows)
-            booster = self._train(train, Bag(held_part, gamma, correction, pace, seed, threads))
+            booster = self._train(train, Bag(held_part, start, gamma, correction, pace, seed, threads))
             if self.balance.method in SYNTHETIC:
-                correction = self._moved(booster, held_part)
-            return booster, correction
+                correction = self._moved(booster, held_part, start)
+            return booster, correction, start
 
         with ThreadPoolExecutor(at_once, thread_name_prefix=self.name) as pool:
             found = list(pool.map(bag, range(pace.bags)))
-        self.boosters_: list[Any] = [booster for booster, _ in found]
-        # The bags' log-odds are averaged, and so are the corrections of their log-odds.
+        self.boosters_: list[Any] = [booster for booster, _, _ in found]
+        # The bags' log-odds are averaged, and so are where they start from and the corrections.
+        self.start_ = float(np.mean([start for _, _, start in found]))
         if self.balance.prior_correction:
-            tie = float(np.mean([correction.tie for _, correction in found]))
+            tie = float(np.mean([correction.tie for _, correction, _ in found]))
             self.correction_ = Correction(tie, found[0][1].gamma)
         return self
 
@@ -182,6 +136,7 @@ class Boosting(ABC):
             "params": self.params.model_dump(),
             "balance": self.balance.model_dump(),
             "correction": self.correction_.to_dict(),
+            "start": self.start_,
             "names": list(self.names_),
             "boosters": len(self.boosters_),
         }
@@ -205,6 +160,7 @@ class Boosting(ABC):
             meta = BoostingFile.model_validate(read_object(path))
             learner = cls(cls.settings(**meta.params), meta.balance)
             learner.correction_ = Correction.from_dict(meta.correction)
+        learner.start_ = meta.start
         learner.names_ = meta.names
         reducer = folder / "reducer.safetensors"
         learner.reducer_ = EmbeddingReducer.load(reducer) if reducer.exists() else None
@@ -220,41 +176,38 @@ class Boosting(ABC):
         """Return the features that the boosters learnt from, by name: those of blocks, and reduced embeddings."""
         return with_reduced(data.pairs, data.embeddings, self.reducer_).select(self.names_)
 
-    def _balanced(self, train: Rows, seed: int) -> tuple[Rows, Correction]:
-        """Return the rows to train on, and the correction of what is then learnt where it follows from the weights."""
-        method = self.balance.method
-        if method == "none":
-            return train, Correction()
-        if method == "focal":
-            return train, Correction(gamma=self.balance.gamma)
-        if method == "weights":
-            weight, moved = reweighted(train.outcome, train.weight)
-            return replace(train, weight=weight), moved
-        made, outcome = synthetic_battles(train.pairs, train.outcome, method, self.balance.neighbours, seed)
-        if len(outcome) == 0:
-            return train, Correction()
-        weight = np.full(len(outcome), _mean_weight(train, outcome[0]))
-        balanced = Rows(
-            replace(train.pairs, values=np.concatenate([train.pairs.values, made.values])),
-            np.concatenate([train.outcome, outcome]),
-            np.concatenate([train.weight, weight]),
-        )
-        return balanced, Correction()
+    def _balanced(self, train: Rows, seed: int) -> tuple[Rows, Correction, float]:
+        """Return the rows to train on, the correction that follows from their weights, and their tie log-odds."""
+        # What is watched in training is corrected, whether the learner's own probabilities are to be or not.
+        balance = self.balance.model_copy(update={"prior_correction": True})
+        weights = weighted(balance, train.outcome, train.weight)
+        correction = followed_correction(balance, train.outcome, train.weight)
+        rows = replace(train, weight=weights.rows)
+        if self.balance.method in SYNTHETIC:
+            method, neighbours = self.balance.method, self.balance.neighbours
+            made, outcome = synthetic_battles(train.pairs, train.outcome, method, neighbours, seed)
+            if len(outcome):
+                rows = rows.joined(made, outcome, np.full(len(outcome), _mean_weight(train, outcome[0])))
+        start = 0.0 if self.balance.method == "weights" else tie_log_odds(rows.outcome, rows.weight)
+        if self.balance.method == "focal":
+            start = focal_tie_log_odds(start, self.balance.gamma)
+        return rows.with_unseen(weights.unseen), correction, start
 
-    def _moved(self, booster: Any, held: Rows) -> Correction:
+    def _moved(self, booster: Any, held: Rows, start: float) -> Correction:
         """Return the correction that gives the held battles as many ties as they have.
 
         Synthetic battles move the prior by less than their number: trees tell them from real ones. So it is not
         reckoned from their number but read off real battles that the booster did not learn from.
         """
         logs = self._apply(booster, held.pairs.values) + self._apply(booster, held.pairs.flip().values)[:, FLIP]
-        return tie_matched(softmax(logs / 2), held.outcome, held.weight)
+        return tie_matched(softmax(logs / 2 + [0.0, 0.0, start]), held.outcome, held.weight)
 
     def _log_odds(self, pairs: PairMatrix) -> Floats:
         total = np.zeros((len(pairs), 3))
         for booster in self.boosters_:
             total += self._apply(booster, pairs.values)
         total /= len(self.boosters_)
+        total[:, 2] += self.start_
         return total - total.mean(axis=1, keepdims=True)
 
     @abstractmethod
@@ -279,33 +232,3 @@ def _mean_weight(train: Rows, outcome: int) -> float:
     """Return the mean weight of the battles of an outcome; A and B are one class, as both orders make them."""
     alike = train.outcome == 2 if outcome == 2 else train.outcome != 2
     return float(train.weight[alike].mean())
-
-
-def both_orders(outcome: Ints) -> Ints:
-    """Return the outcomes of n battles followed by those of the same battles with the sides swapped, (2n,)."""
-    return np.concatenate([outcome, np.array(FLIP)[outcome]])
-
-
-def symmetric_log_loss(logs: Floats, outcome: Ints, weight: Floats, correction: Correction | None = None) -> float:
-    """Return the log loss of the prediction averaged over both orders.
-
-    Parameters
-    ----------
-    logs : (2n, 3)
-        Log-odds or log probabilities of n battles followed by those of the swapped battles.
-    outcome, weight : (n,)
-        Votes and weights of the battles in their own order.
-    correction : Correction or None
-        Applied to the prediction first.
-    """
-    n = len(outcome)
-    p = softmax((logs[:n] + logs[n:][:, FLIP]) / 2)
-    if correction:
-        p = correction.apply(p)
-    return float(np.average(-np.log(p[np.arange(n), outcome]), weights=weight))
-
-
-def softmax(logs: Floats) -> Floats:
-    """Return the softmax of each row of (n, 3) log-odds; swapping the first two swaps the result to the last bit."""
-    e = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return e / ((e[:, 0] + e[:, 1]) + e[:, 2])[:, None]

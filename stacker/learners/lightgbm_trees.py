@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.blocks import Floats as Floats32
+from stacker.learners.bags import Bag, Rows, starts
 from stacker.learners.base import Floats
-from stacker.learners.boosting import Bag, Boosting, LightGBMParams, Rows
+from stacker.learners.boosting import Boosting, LightGBMParams
 from stacker.learners.focal import focal_objective
 from stacker.learners.saved_trees.lightgbm_text import canonical_text
 
@@ -33,15 +34,18 @@ class LightGBMLearner(Boosting):
         import lightgbm
 
         p = self.params
-        focal = bag.gamma is not None
+        # Where no feature varies there is nothing to split, and the library refuses an objective of one's own.
+        focal = bag.gamma is not None and _varies(train)
         settings = {
-            "objective": self._focal(train, bag.gamma) if bag.gamma is not None else "multiclass",
+            "objective": focal_objective(train.both_outcomes(), train.both_weights(), bag.gamma, HESSIAN_SCALE)
+            if focal and bag.gamma is not None
+            else "multiclass",
             "num_class": 3,
             "metric": "None",
             "learning_rate": bag.pace.learning_rate,
             "num_leaves": p.leaves,
             "max_depth": p.depth,
-            "min_data_in_leaf": max(int(2 * p.least_rows), 1),
+            "min_data_in_leaf": max(int(2 * p.least_rows), 1) + 2 * train.unseen,
             # The library refuses a share of the rows that is less than one row.
             "bagging_fraction": min(max(p.row_share, 1 / len(train.outcome)), 1.0),
             "bagging_freq": 1 if p.row_share < 1 else 0,
@@ -56,11 +60,14 @@ class LightGBMLearner(Boosting):
             "verbosity": -1,
         }
         binning = {"verbosity": -1, "num_threads": bag.threads, "bin_construct_sample_cnt": ROWS_FOR_BINS}
+        if focal:
+            binning["feature_pre_filter"] = False  # with few battles it would leave no feature
         names = [f"f{number}" for number in range(len(train.pairs.names))]
         train_set = lightgbm.Dataset(
             [train.pairs.values, train.pairs.flip().values],
             train.both_outcomes(),
             weight=train.both_weights(),
+            init_score=starts(bag.start, 2 * len(train.outcome)),
             feature_name=names,
             params=binning,
         )
@@ -68,6 +75,7 @@ class LightGBMLearner(Boosting):
             [bag.held.pairs.values, bag.held.pairs.flip().values],
             bag.held.both_outcomes(),
             weight=bag.held.both_weights(),
+            init_score=starts(bag.start, 2 * len(bag.held.outcome)),
             reference=train_set,
             params=binning,
         )
@@ -85,9 +93,6 @@ class LightGBMLearner(Boosting):
             callbacks=[lightgbm.early_stopping(p.stop_after, verbose=False)],
         )
 
-    def _focal(self, train: Rows, gamma: float) -> Any:
-        return focal_objective(train.both_outcomes(), train.both_weights(), gamma, HESSIAN_SCALE)
-
     def _apply(self, booster: Any, values: Floats32) -> Floats:
         # Threads that wait for one another take longer than a few rows do, most of all on busy cores.
         few = {"num_threads": 1} if len(values) <= FEW_ROWS else {}
@@ -101,3 +106,12 @@ class LightGBMLearner(Boosting):
         import lightgbm
 
         return lightgbm.Booster(model_str=text)
+
+
+def _varies(rows: Rows) -> bool:
+    """Return whether any feature has two values among the rows and their swaps."""
+    first = rows.pairs.values[:1]
+    for values in (rows.pairs.values, rows.pairs.flip().values[:1]):
+        if np.any((values != first) & ~(np.isnan(values) & np.isnan(first))):
+            return True
+    return False

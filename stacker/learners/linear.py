@@ -60,11 +60,11 @@ class LinearLearner:
         self.spread_ = np.where(np.isfinite(spread) & (spread > 1e-9), spread, np.inf)
         inner = grouped_folds(fit.group, fit.outcome, self.params.inner_folds, fit.seed)
         scaled = self._scaled(pairs)
-        weight, correction = weighted(self.balance, fit.outcome, fit.weight)
+        weights = weighted(self.balance, fit.outcome, fit.weight)
         self.model_ = OddEvenLogistic(self.params.strengths).fit(
-            scaled[:, self.odd_], scaled[:, self.even_], fit.outcome, weight, inner
+            scaled[:, self.odd_], scaled[:, self.even_], fit.outcome, weights.rows, inner, weights.unseen
         )
-        self.model_.offset_ += correction.tie
+        self.model_.offset_ += weights.correction.tie
         return self
 
     def predict_proba(self, data: LearnerData) -> Floats:

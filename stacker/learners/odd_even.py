@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stacker.balance import UNSEEN
 from stacker.learners.base import Floats, Ints
 
 Rows = Any
@@ -31,7 +32,9 @@ class OddEvenLogistic:
         self.strengths = tuple(strengths)
         self.max_iter = max_iter
 
-    def fit(self, odd: Rows, even: Rows, outcome: Ints, weight: Floats, inner: Ints) -> "OddEvenLogistic":
+    def fit(
+        self, odd: Rows, even: Rows, outcome: Ints, weight: Floats, inner: Ints, unseen: Floats = UNSEEN
+    ) -> "OddEvenLogistic":
         """Fit both regressions.
 
         Parameters
@@ -44,20 +47,19 @@ class OddEvenLogistic:
             Votes and weights.
         inner : (n,) int
             Inner fold of each row, for the choice of the strengths.
+        unseen : (3,) float
+            Weight of the battles that A, B and tie are counted with besides, at 0 of every even feature: the tie
+            log-odds have bounds however rare ties are.
         """
         decided = np.flatnonzero(outcome < 2)
         # Every other battle is turned round, so that both classes occur whatever the votes; the loss is the same.
         turn = np.where(np.arange(len(decided)) % 2 == 0, 1.0, -1.0)
         turned = _scale_rows(odd[decided], turn)
         won = (outcome[decided] == 0) == (turn > 0)
-        self.margin_strength_, margin = self._fit_one(turned, won, weight[decided], inner[decided], False)
-        self.tie_strength_, tie = self._fit_one(even, outcome == 2, weight, inner, True)
-        p, q = odd.shape[1], even.shape[1]
-        self.margin_ = np.zeros(p) if margin is None else margin.coef_[0].astype(np.float64)
-        self.tie_ = np.zeros(q) if tie is None else tie.coef_[0].astype(np.float64)
-        share = float(np.average(outcome == 2, weights=weight))
-        constant = np.log(max(share, 1e-3) / max(1 - share, 1e-3))
-        self.offset_ = float(constant if tie is None else tie.intercept_[0])
+        self.margin_strength_, margin = self._fit_one(turned, won, weight[decided], inner[decided])
+        self.margin_ = np.zeros(odd.shape[1]) if margin is None else margin.coef_[0].astype(np.float64)
+        self.tie_strength_, tie = self._fit_one(even, outcome == 2, weight, inner, unseen)
+        self.tie_, self.offset_ = tie.coef_[0].astype(np.float64), float(tie.intercept_[0])
         return self
 
     def margins_and_ties(self, odd: Rows, even: Rows) -> tuple[Floats, Floats]:
@@ -72,23 +74,31 @@ class OddEvenLogistic:
         return np.stack([decided * _logistic(margin), decided * _logistic(-margin), p_tie], axis=1)
 
     def _fit_one(
-        self, rows: Rows, label: NDArray[np.bool_], weight: Floats, inner: Ints, constant: bool
+        self, rows: Rows, label: NDArray[np.bool_], weight: Floats, inner: Ints, unseen: Floats | None = None
     ) -> tuple[float, Any]:
+        """Choose the strength and fit with it; with a constant where there are `unseen` battles of both labels."""
         from sklearn.linear_model import LogisticRegression
 
-        if len(label) == 0 or label.all() or not label.any():
+        if unseen is None and (len(label) == 0 or label.all() or not label.any()):
             return self.strengths[0], None
 
         def fitted(strength: float, chosen: NDArray[np.bool_]) -> Any:
-            model = LogisticRegression(C=strength, fit_intercept=constant, max_iter=self.max_iter, solver="lbfgs")
-            return model.fit(rows[chosen], label[chosen], sample_weight=weight[chosen])
+            model = LogisticRegression(
+                C=strength, fit_intercept=unseen is not None, max_iter=self.max_iter, solver="lbfgs"
+            )
+            seen, of, how_much = rows[chosen], label[chosen], weight[chosen]
+            if unseen is not None:
+                seen = _with_zeros(seen, 2)
+                of = np.append(of, [True, False])
+                how_much = np.append(how_much, [unseen[2], unseen[0] + unseen[1]])
+            return model.fit(seen, of, sample_weight=how_much)
 
         best = self.strengths[len(self.strengths) // 2]
         if len(self.strengths) > 1:
             loss = np.zeros(len(self.strengths))
             for fold in np.unique(inner):
                 train = inner != fold
-                if label[train].all() or not label[train].any():
+                if unseen is None and (label[train].all() or not label[train].any()):
                     continue
                 for place, strength in enumerate(self.strengths):
                     odds = fitted(strength, train).decision_function(rows[~train])
@@ -107,6 +117,15 @@ def _scale_rows(rows: Rows, factor: Floats) -> Rows:
     from scipy import sparse
 
     return sparse.diags_array(factor.astype(rows.dtype)).tocsr() @ rows
+
+
+def _with_zeros(rows: Rows, count: int) -> Rows:
+    zeros = np.zeros((count, rows.shape[1]), dtype=rows.dtype)
+    if isinstance(rows, np.ndarray):
+        return np.concatenate([rows, zeros])
+    from scipy import sparse
+
+    return sparse.vstack([rows, sparse.csr_array(zeros)], format="csr")
 
 
 def _product(rows: Rows, coefficients: Floats) -> Floats:

@@ -16,7 +16,7 @@ from pipelines.battles import text_of
 from pipelines.folds import grouped_folds
 from pipelines.saved_files import Names, Number, Saved, Tensors, checking, read_object
 from pipelines.section import InnerFolds, Section, Strengths
-from stacker.balance import BalanceParams, weighted
+from stacker.balance import BalanceParams, Weights, weighted
 from stacker.learners.base import Fit, Floats, Ints, LearnerData
 from stacker.learners.block_logistic import Blocks, blocks_of, chosen_logistic
 from stacker.learners.char_tfidf import LONGEST, MOST_LETTERS, CharTfidf
@@ -86,37 +86,36 @@ class SparseLearner:
             with suppress(ValueError):  # the word for: no term is in enough answers
                 self.vectorisers_[name] = vectoriser.fit([*a, *b])
         inner = grouped_folds(fit.group, fit.outcome, self.params.inner_folds, fit.seed)
-        weight, correction = weighted(self.balance, fit.outcome, fit.weight)
+        weights = weighted(self.balance, fit.outcome, fit.weight)
         self.model_ = OddEvenLogistic(self.params.strengths)
         with blocks_of(list(self._differences(data, fit.threads)), fit.threads) as rows:
             won, tied = fit.outcome == 0, fit.outcome == 2
-            decided = np.where(tied, 0.0, weight)
+            decided = np.where(tied, 0.0, weights.rows)
             self._take_margin(rows, won, decided, inner)
             rows.absolute()
-            self._take_tie(rows, tied, weight, inner)
-        self.model_.offset_ += correction.tie
+            self._take_tie(rows, tied, weights, inner)
+        self.model_.offset_ += weights.correction.tie
         return self
 
     def _take_margin(self, rows: Blocks, won: Any, decided: Floats, inner: Ints) -> None:
         # Turned round, a row with the other label is the same to this loss. So that both labels occur whatever the
         # votes, every other row counts as turned; only where all have one label does it matter.
-        strength, found = chosen_logistic(rows, won, decided, self.params.strengths, inner, constant=False)
+        strength, found = chosen_logistic(rows, won, decided, self.params.strengths, inner)
         if found is None and decided.any():
             turned = np.arange(len(won)) % 2 == 1
             both = [_turned(block, part) for block, part in zip(rows.blocks, _parted(turned, rows), strict=True)]
             strength, found = chosen_logistic(
-                Blocks(both, rows.apply), won != turned, decided, self.params.strengths, inner, constant=False
+                Blocks(both, rows.apply), won != turned, decided, self.params.strengths, inner
             )
         self.model_.margin_strength_ = strength
         self.model_.margin_ = np.zeros(rows.blocks[0].shape[1]) if found is None else found[:-1]
 
-    def _take_tie(self, rows: Blocks, tied: Any, weight: Floats, inner: Ints) -> None:
-        strength, found = chosen_logistic(rows, tied, weight, self.params.strengths, inner, constant=True)
-        share = float(np.average(tied, weights=weight))
-        constant = float(np.log(max(share, 1e-3) / max(1 - share, 1e-3)))
+    def _take_tie(self, rows: Blocks, tied: Any, weights: Weights, inner: Ints) -> None:
+        unseen = (float(weights.unseen[2]), float(weights.unseen[0] + weights.unseen[1]))
+        strength, found = chosen_logistic(rows, tied, weights.rows, self.params.strengths, inner, unseen)
         self.model_.tie_strength_ = strength
-        self.model_.tie_ = np.zeros(rows.blocks[0].shape[1]) if found is None else found[:-1]
-        self.model_.offset_ = constant if found is None else float(found[-1])
+        assert found is not None  # with unseen battles there are both labels
+        self.model_.tie_, self.model_.offset_ = found[:-1], float(found[-1])
 
     def predict_proba(self, data: LearnerData) -> Floats:
         """Return (n, 3) probabilities; the swap is exact by form."""

@@ -1,7 +1,5 @@
 """Battles that SMOTE makes between real ones, in the space of pair features, each with its swapped twin."""
 
-from typing import Literal
-
 import numpy as np
 
 from features.pairs import PairMatrix
@@ -14,7 +12,7 @@ COMPARED = 10
 
 
 def synthetic_battles(
-    pairs: PairMatrix, outcome: Ints, kind: Literal["smote", "borderline_smote"], neighbours: int, seed: int
+    pairs: PairMatrix, outcome: Ints, kind: str, neighbours: int, seed: int
 ) -> tuple[PairMatrix, Ints]:
     """Return battles that make the classes equal: ties where they are the rarer ones, else decided battles.
 
@@ -27,7 +25,7 @@ def synthetic_battles(
         Training rows alone: nothing that is held out may be among them.
     outcome : (n,) int64
         Votes.
-    kind : {"smote", "borderline_smote"}
+    kind : "smote" or "borderline_smote"
         Which of imbalanced-learn's methods draws them.
     neighbours : int
         Nearest neighbours of the same class to draw from; fewer where the class is smaller.

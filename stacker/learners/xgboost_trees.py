@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from features.blocks import Floats as Floats32
+from stacker.learners.bags import Bag, Rows, starts
 from stacker.learners.base import FLIP, Floats
-from stacker.learners.boosting import Bag, Boosting, Rows, XGBoostParams
+from stacker.learners.boosting import Boosting, XGBoostParams
 from stacker.learners.focal import focal_objective
 from stacker.learners.saved_trees.xgboost_model import check_model
 
@@ -45,13 +46,15 @@ class XGBoostLearner(Boosting):
             "seed": bag.seed,
             "nthread": bag.threads,
             "verbosity": 0,
+            # The rows start from the margins that come with them; this is a constant of all three outcomes.
+            "base_score": 0.5,
         }
         focal = None
         if bag.gamma is not None:
             focal = focal_objective(train.both_outcomes(), train.both_weights(), bag.gamma, HESSIAN_SCALE)
 
-        train_set = xgboost.QuantileDMatrix(_both_orders_iterator(train))
-        held_set = xgboost.QuantileDMatrix(_both_orders_iterator(bag.held), ref=train_set)
+        train_set = xgboost.QuantileDMatrix(_both_orders_iterator(train, bag.start))
+        held_set = xgboost.QuantileDMatrix(_both_orders_iterator(bag.held, bag.start), ref=train_set)
         # Both sets named here, so that a look at the held battles adds the trees since the last one only.
         booster = xgboost.Booster(settings, [train_set, held_set])
         best, least = 0, float("inf")
@@ -86,8 +89,10 @@ class XGBoostLearner(Boosting):
         return booster
 
 
-def _both_orders_iterator(rows: Rows) -> Any:
+def _both_orders_iterator(rows: Rows, start: float) -> Any:
     import xgboost
+
+    margin = starts(start, len(rows.outcome))
 
     class BothOrders(xgboost.DataIter):
         """Hands XGBoost one order at a time, so that both are never in memory together."""
@@ -104,6 +109,7 @@ def _both_orders_iterator(rows: Rows) -> Any:
                 data=rows.pairs.flip().values if flipped else rows.pairs.values,
                 label=np.array(FLIP)[rows.outcome] if flipped else rows.outcome,
                 weight=rows.weight,
+                base_margin=margin,
             )
             return True
 

@@ -9,8 +9,8 @@ from features.build import FeatureParams
 from features.progress import Progress
 from stacker import metrics
 from stacker.groups import parsed
+from stacker.intervals import difference_interval, mean_interval
 from stacker.learners.base import Fit, Floats, Ints, Learner, LearnerData
-from stacker.reporting.intervals import clustered
 from stacker.reporting.refits import held_out_losses, stepped
 from stacker.stack import StackParams, cross_fitted
 
@@ -51,7 +51,7 @@ def learner_ablation(
         # Without the learner that the stack leans on where data are few, it leans on none.
         left = plain.model_copy(update={"prior": None}) if name == plain.prior else plain
         without = metrics.losses(cross_fitted(left, rest, fit, folds), fit.outcome)
-        found.append({"name": name, **_difference(without - whole, fit.group)})
+        found.append({"name": name, **difference_interval(without, whole, fit.group)})
     return found
 
 
@@ -89,13 +89,13 @@ def block_ablation(
         step()
         alone = held_out_losses(make, only(data, owner == block, block == "embedding"), fit, folds)
         step()
-        gain = clustered(prior - alone, fit.group)
+        gain = mean_interval(prior - alone, fit.group)
         found.append(
             {
                 "name": block,
                 "library": LIBRARIES.get(block),
                 "features": int((owner == block).sum()),
-                **_difference(without - whole, fit.group),
+                **difference_interval(without, whole, fit.group),
                 "alone": gain["mean"],
                 "alone_low": gain["low"],
                 "alone_high": gain["high"],
@@ -114,8 +114,3 @@ def only(data: LearnerData, columns: np.ndarray, embeddings: bool) -> LearnerDat
     """Return the battles with the chosen columns, (p,) bool, and with or without their embeddings."""
     keep = np.flatnonzero(columns).tolist()
     return LearnerData(data.texts, data.pairs.columns(keep), data.embeddings if embeddings else None)
-
-
-def _difference(values: Floats, group: Ints) -> dict[str, float]:
-    interval = clustered(values, group)
-    return {"difference": interval["mean"], "low": interval["low"], "high": interval["high"]}

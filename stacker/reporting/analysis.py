@@ -3,10 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from features.progress import Progress
 from stacker import metrics
+from stacker.intervals import mean_interval
 from stacker.judge import Judge
 from stacker.learners.base import Floats
 from stacker.level0 import Level0
@@ -15,7 +14,6 @@ from stacker.prepare import Prepared
 from stacker.reporting.ablation import block_ablation, learner_ablation
 from stacker.reporting.calibration import calibration
 from stacker.reporting.importance import importance
-from stacker.reporting.intervals import clustered
 from stacker.reporting.learning_curve import learning_curve
 from stacker.reporting.length_control import length_control
 from stacker.reporting.refits import refit_learner, sampled
@@ -64,20 +62,11 @@ def analyse(
         plain = params.stack.model_copy(update={"temperature": False})
         before = cross_fitted(plain, level.probabilities, fit, folds)
     found: dict[str, Any] = {
-        "log_loss": {name: clustered(each, fit.group) for name, each in losses.items()},
-        "calibration": calibration(before, stack, fit.outcome, judge.pool.temperature_),
-        "confusion": confusion(stack, fit.outcome).tolist(),
+        "log_loss": {name: mean_interval(each, fit.group) for name, each in losses.items()},
+        "calibration": calibration(before, stack, fit.outcome, fit.group, judge.pool.temperature_),
+        "confusion": metrics.confusion(stack, fit.outcome).tolist(),
         "slices": slices(battles, stack, prior, fit.outcome, fit.group),
-        "length_control": length_control(
-            battles,
-            stack,
-            predictions["length only"],
-            prior,
-            fit.outcome,
-            fit.group,
-            params.run.bootstrap_draws,
-            params.run.seed,
-        ),
+        "length_control": length_control(battles, stack, predictions["length only"], prior, fit.outcome, fit.group),
         "importance": importance(judge, prepared.data, level.probabilities),
         **worst_and_surprising(battles, stack, level.probabilities, fit.outcome, params.report.listed),
     }
@@ -97,10 +86,3 @@ def analyse(
         if curve is not None:
             found["learning_curve"] = {"refit": params.report.refit, **curve}
     return found
-
-
-def confusion(probabilities: Floats, outcome: np.ndarray) -> np.ndarray:
-    """Return (3, 3) counts: rows are votes, columns the most probable outcome, both in the order A, B, tie."""
-    counts = np.zeros((3, 3), dtype=np.int64)
-    np.add.at(counts, (outcome, probabilities.argmax(axis=1)), 1)
-    return counts

@@ -7,8 +7,8 @@ import numpy as np
 from scipy import optimize
 
 from features.progress import Progress
+from stacker.intervals import mean_interval
 from stacker.learners.base import Fit, Floats, Ints, Learner, LearnerData
-from stacker.reporting.intervals import NORMAL_95, clustered
 from stacker.reporting.refits import held_out_losses, stepped
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
@@ -16,6 +16,8 @@ LEAST = 25
 """Battles that a fit gets at least; smaller shares are left out."""
 AHEAD = (2, 4, 10)
 EXPONENTS = np.linspace(0.1, 1.0, 19)
+NORMAL_95 = 1.96
+"""Standard errors on each side of a 95 % interval."""
 WORSE = 3.84
 """Exponents whose fit is worse by up to this much in chi-square are thought possible (95 %, one degree of freedom)."""
 
@@ -36,8 +38,8 @@ def learning_curve(
     -------
     dict or None
         `points`: `battles` (to fit on, on average), `log_loss`, `low`, `high`; `power_law` and `ahead` as
-        `extrapolation` gives them, None and empty where there are fewer than three points. None where there are fewer
-        than two.
+        `extrapolation` gives them, None and empty where there are fewer than three points or these have no interval.
+        None where there are fewer than two.
     """
     numbers = np.unique(folds)
     others = [np.flatnonzero(folds != fold) for fold in numbers]
@@ -47,18 +49,19 @@ def learning_curve(
     if len(shares) < 2:
         return None
     step = stepped(progress, "report: learning curve", len(shares))
-    points = []
+    points: list[dict[str, Any]] = []
     for share in shares:
         train = [_first(rows, ranks[rows], share) for rows in others]
-        interval = clustered(held_out_losses(make, data, fit, folds, train), fit.group)
+        interval = mean_interval(held_out_losses(make, data, fit, folds, train), fit.group)
         size = float(np.mean([len(rows) for rows in train]))
         points.append({"battles": size, "log_loss": interval["mean"], "low": interval["low"], "high": interval["high"]})
         step()
-    law = extrapolation(points) if len(points) > 2 else None
+    known = all(point["low"] is not None for point in points)
+    law = extrapolation(points) if known and len(points) > 2 else None
     return {"points": points, **(law or {"power_law": None, "ahead": []})}
 
 
-def extrapolation(points: list[dict[str, float]]) -> dict[str, Any]:
+def extrapolation(points: list[dict[str, Any]]) -> dict[str, Any]:
     """Fit loss = floor + scale * battles ** -exponent, floor and scale not below 0, by weighted least squares.
 
     Parameters

@@ -19,7 +19,7 @@ def slices(found: dict[str, Any]) -> Part:
     bounds = [
         bound for rows in of.values() for row in rows for bound in (row["low"], row["high"], row["prior_log_loss"])
     ]
-    axis = fitting([min(max(bound, 0.0), 3.0) for bound in bounds])
+    axis = fitting([min(max(bound, 0.0), 3.0) for bound in bounds if bound is not None])
     charts = []
     for way, parts in of.items():
         rows = [_slice(part) for part in parts]

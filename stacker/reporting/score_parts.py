@@ -14,6 +14,7 @@ from stacker.results import COLUMNS, STACK
 SCORES = "scores"
 REPORT = "report"
 CHOICES = ("A", "B", "tie")
+MAY_BE_CHANCE = " This may be chance: the interval holds 0."
 
 
 def headline(found: dict[str, Any]) -> str:
@@ -23,7 +24,7 @@ def headline(found: dict[str, Any]) -> str:
     if gap is not None:
         keys = ("intervals", "length only")
         word = "below" if gap["difference"] < 0 else "above"
-        sure = "" if gap["low"] > 0 or gap["high"] < 0 else " This may be chance: the interval holds 0."
+        sure = "" if gap["low"] is None or gap["low"] > 0 or gap["high"] < 0 else MAY_BE_CHANCE
         against = (
             f" {written(abs(gap['difference']))} {word} what"
             f" the lengths of the answers give alone (difference {figure(found, *keys, 'difference', form='+.4f')},"
@@ -93,14 +94,14 @@ def scores(found: dict[str, Any]) -> Part:
     ]
     body = (
         "<p>Every battle was predicted by learners that had not seen its prompt. Log loss in nats, lower is better;"
-        f" the bars are 95 % intervals, prompts moving as a whole.{line}</p>{chart}"
+        f" the bars are 95 % intervals, battles of one prompt together.{line}</p>{chart}"
         + table(["", *COLUMNS.values()], cells, [names.index(STACK)], "Scores")
         + '<p class="hint">Baselines: uniform gives every outcome one third; class prior the shares of the votes;'
         " length only knows how long the texts are. BT loss: Bradley-Terry, on the votes for one side. Kendall tau"
         " compares the order of the models by strength, where they are named. ECE: expected calibration error,"
         " 15 bins.</p>"
         + "<h3>Paired differences in log loss</h3>"
-        + table(["", "difference", "95 % interval (bootstrap by prompt)"], gaps, label="Paired differences")
+        + table(["", "difference", "95 % interval (paired, by prompt)"], gaps, label="Paired differences")
         + "<h3>Swap error</h3><p class='hint'>The largest change of a probability when A and B change places; anything"
         " above rounding would mean that a position was learnt.</p>"
         + table(["", "largest change"], swaps, label="Swap errors")
@@ -131,8 +132,8 @@ def calibration(found: dict[str, Any]) -> Part:
         + holder(plane(both, shares(), shares(), "Calibration curves", "probability given", "share that came"))
         + "</div><div><h3>Each kind of outcome, after the temperature</h3>"
         + holder(plane(events, shares(), shares(), "Calibration by outcome", "probability given", "share that came"))
-        + "</div></div><p class='hint'>Bins of about equal numbers of battles; the strokes are Wilson's 95 %"
-        " intervals.</p>"
+        + "</div></div><p class='hint'>Bins of about equal numbers of battles; the strokes are 95 %"
+        " intervals, battles of one prompt together.</p>"
     )
     return Part("calibration", "Calibration", body)
 
@@ -156,7 +157,7 @@ def _curves(curves: dict[str, list[dict[str, float]]]) -> list[Series]:
 
 def confusion(found: dict[str, Any]) -> Part:
     """Return votes against the most probable outcome."""
-    counts = np.array(found[REPORT]["confusion"], dtype=np.int64)
+    counts = np.array(found[REPORT]["confusion"], dtype=np.float64)
     chart = confusion_table(counts, CHOICES, CHOICES, "voted", "most probable under the stack")
     recall = figure(found, SCORES, STACK, "tie_recall", form=".1%")
     body = (

@@ -9,8 +9,8 @@ import pandas as pd
 from features.text import SCRIPTS, dominant_script
 from pipelines.battles import text_of
 from stacker import metrics
+from stacker.intervals import mean_interval
 from stacker.learners.base import Floats, Ints
-from stacker.reporting.intervals import clustered
 from stacker.reporting.prompt_kinds import KINDS, prompt_kind
 
 LEAST = 20
@@ -42,7 +42,7 @@ def slices(battles: pd.DataFrame, probabilities: Floats, prior: Floats, outcome:
         `accuracy`. A way that has one part only is left out, but not that by vote.
     """
     own, other = metrics.losses(probabilities, outcome), metrics.losses(prior, outcome)
-    right = (probabilities.argmax(axis=1) == outcome).astype(np.float64)
+    right = metrics.hits(probabilities, outcome)
     found: dict[str, Any] = {}
     for name, (labels, order) in _ways(battles, outcome).items():
         rows = []
@@ -50,7 +50,7 @@ def slices(battles: pd.DataFrame, probabilities: Floats, prior: Floats, outcome:
             inside = np.flatnonzero(labels == label)
             if len(inside) == 0:
                 continue
-            interval = clustered(own[inside], group[inside])
+            interval = mean_interval(own[inside], group[inside])
             rows.append(
                 {
                     "label": label,

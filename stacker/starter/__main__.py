@@ -60,8 +60,10 @@ def make_starter(
         The judge's folder, replaced.
     screen : Screen
         Shows how far the work has come, and the judge's hash.
-    settings, sets, cache, threads
+    settings, cache, threads
         See `stacker.starter.fitting.fit_starter`; `cache` is a folder as `run.cache` of a run.
+    sets : sequence of StarterSet
+        Those to learn from.
 
     Returns
     -------
@@ -78,11 +80,13 @@ def make_starter(
     votes = read_votes(data, sets)
     screen.note(f"Votes: {len(votes):,} rows of {votes['source'].nunique()} sets.")
     with screen.working(), tempfile.TemporaryDirectory(prefix="starter-judge-") as temporary:
-        fitted = fit_starter(votes, settings, sets=sets, cache=kept, threads=threads, progress=screen.progress)
+        fitted = fit_starter(votes, settings, cache=kept, threads=threads, progress=screen.progress)
         judge = Path(temporary) / "judge"
         fitted.judge.save(judge)
         digest = judge_hash(judge)
-        unseen = score_unseen(fitted.judge, data, cache=kept, threads=threads, progress=screen.progress)
+        unseen = score_unseen(
+            fitted.judge, data, votes["prompt"], cache=kept, threads=threads, progress=screen.progress
+        )
         with whole_folder(out, JUDGE) as part:
             shutil.copytree(judge, part, dirs_exist_ok=True)
             (part / CARD).write_text(model_card(fitted, settings, unseen, digest), encoding="utf-8")

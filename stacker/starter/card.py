@@ -1,6 +1,6 @@
 """The starter judge's model card: what it was made from, how it does, what it must not be used for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -88,6 +88,7 @@ def _training(fitted: FittedStarter, settings: StarterSettings) -> str:
     pool = fitted.judge.pool
     factors = ", ".join(f"{name} {factor:g}" for name, factor in settings.factors.items())
     trees = settings.lightgbm
+    bags = min(trees.bags, len(np.unique(fitted.rows.family)))
     names = len(fitted.judge.members[0].learner.names_)  # type: ignore[attr-defined]
     return f"""## How it was trained
 
@@ -95,32 +96,32 @@ def _training(fitted: FittedStarter, settings: StarterSettings) -> str:
 - A set's say is its number of pairs to the power {settings.power:g}, times a factor ({factors}; 1 for others).
 - Ties are weighed to {PRIOR[2]:.3f} in every set, and in every language of a set, so that a habit of voting ties is not
   taken for what the texts say. Where there are none, each vote is given one beside it, at that share.
-- LightGBM ({trees.bags} bags of up to {trees.rounds} rounds at {trees.learning_rate:g}, {trees.leaves} leaves) and two
-  logistic regressions. Trees stop, and penalties are chosen, on a kin of sets that was left out.
-- Level 1: the mean of the learners' log-odds (weights fitted to the kins left out did worse on further ones), with a
-  temperature of {pool.temperature_:.3f}, the best one for the kins left out.
+- LightGBM ({bags} bags of up to {trees.rounds} rounds at {trees.learning_rate:g}, {trees.leaves} leaves) and two
+  logistic regressions. Trees stop, and penalties are chosen, on a family of sets that was left out: sets that have
+  prompts in common are one family, and no prompt is in two ({fitted.left_out} rows that were are left out).
+- Level 1: the mean of the learners' log-odds (weights fitted to the families left out did worse on further ones), with
+  a temperature of {pool.temperature_:.3f}, the best one for the families left out.
 - Assumed prior: A {PRIOR[0]:.3f}, B {PRIOR[1]:.3f}, tie {PRIOR[2]:.3f}, the shares that Kaggle publishes of its
-  Chatbot Arena battles. The tie log-odds are shifted so that ties have this share of what it says of unseen kins. Where
-  your voters tie more or less often, it is off by that much: learn from your own votes.
-- Settings were chosen by leaving out one kin of sets at a time, none by a score on the battles below. Two changes came
-  after these had been scored: ties are weighed by language too, because of the Chinese battles, and the temperature is
-  fitted, as above, where it had been set to 0.9."""
+  Chatbot Arena battles. The tie log-odds are shifted so that ties have this share of what it says of unseen families.
+  Where your voters tie more or less often, it is off by that much: learn from your own votes.
+- Settings were chosen by leaving out one set at a time, some of which shared prompts, none by a score on the battles
+  below. Changes that came after these had been scored: ties are weighed by language too, because of the Chinese
+  battles; the temperature is fitted, as above, where it had been set to 0.9; families are made of the sets that share
+  prompts."""
 
 
 def _held_out(fitted: FittedStarter) -> str:
-    rows, kins = fitted.rows, list(dict.fromkeys(each.kin for each in SETS))
+    rows, source = fitted.rows, fitted.battles["source"].to_numpy(dtype=str)
     lines = []
-    for number, kin in enumerate(kins):
-        inside = rows.kin == number
-        if not inside.any():
-            continue
+    for number in np.unique(rows.family):
+        inside = rows.family == number
         decided = inside & (rows.outcome < 2)
         said, outcome, weight = fitted.held_out[decided, :2], rows.outcome[decided], rows.weight[decided]
-        right = np.average(said.argmax(axis=1) == outcome, weights=weight)
+        right = np.average(metrics.hits(said, outcome), weights=weight)
         loss = metrics.log_loss(said / said.sum(axis=1, keepdims=True), outcome, weight)
-        sets = ", ".join(each.name for each in SETS if each.kin == kin)
+        sets = ", ".join(np.unique(source[rows.battle[inside]]))
         lines.append([sets, f"{len(np.unique(rows.battle[inside])):,}", f"{right:.3f}", f"{loss:.4f}"])
-    return f"""## On its own sets, each kin left out
+    return f"""## On its own sets, each family of sets left out
 
 {table(["sets left out", "rows", "winner found, ties aside", "two-class log loss (chance 0.6931)"], lines)}"""
 
@@ -129,20 +130,30 @@ def _unseen(unseen: Sequence[Scored]) -> str:
     rows = []
     for each in unseen:
         if not each.battles:
-            rows.append([each.name, "not there", *[""] * 6])
+            rows.append([each.name, *(["0", f"{each.known:,}"] if each.known else ["not there", ""]), *[""] * 6])
             continue
         s = each.scores
-        loss = f"{s['log_loss']:.4f} ({s['low']:.4f} to {s['high']:.4f})"
+        loss = _with_ends(s, 4)
         numbers = (s["accuracy"], s["win_rate"], s["ece"])
         cells = ["-" if number is None else f"{number:.3f}" for number in numbers]
-        rows.append([each.name, f"{each.battles:,}", loss, f"{each.prior_log_loss:.4f}", *cells])
-    head = ["battles", "rows", "log loss (95 %)", "their own class shares", "accuracy", "winner found", "ECE"]
+        rows.append([each.name, f"{each.battles:,}", f"{each.known:,}", loss, f"{each.prior_log_loss:.4f}", *cells])
+    head = [
+        "battles",
+        "rows",
+        "left out",
+        "log loss (95 %)",
+        "their own class shares",
+        "accuracy",
+        "winner found",
+        "ECE",
+    ]
     return f"""## On battles it never saw
 
 {table(head, rows)}
 
-Log loss in nats, three classes, every vote alike; uniform is 1.0986. Their own class shares are a rival that knows what
-nobody knows before the votes. ECE: expected calibration error of the most probable outcome, 15 bins."""
+Left out: rows whose prompt is among those learnt from. Log loss in nats, three classes, every vote alike; uniform is
+1.0986. Their own class shares are a rival that knows what nobody knows before the votes. ECE: expected calibration
+error of the most probable outcome, 15 bins."""
 
 
 def _by_parts(scored: Scored) -> str:
@@ -152,7 +163,7 @@ def _by_parts(scored: Scored) -> str:
             [
                 row["label"].replace("|", "/"),
                 f"{row['battles']:,}",
-                f"{row['log_loss']:.3f} ({row['low']:.3f} to {row['high']:.3f})",
+                _with_ends(row, 3),
                 f"{row['prior_log_loss']:.3f}",
                 f"{row['accuracy']:.3f}",
             ]
@@ -160,6 +171,12 @@ def _by_parts(scored: Scored) -> str:
         ]
         blocks.append(table([way, "rows", "log loss (95 %)", "class shares", "accuracy"], lines))
     return "\n\n".join(blocks)
+
+
+def _with_ends(scored: Mapping[str, float | None], decimals: int) -> str:
+    """Return a log loss with its interval, where there is one."""
+    loss, *ends = (scored[name] for name in ("log_loss", "low", "high"))
+    return f"{loss:.{decimals}f}" + ("" if None in ends else " ({:.{d}f} to {:.{d}f})".format(*ends, d=decimals))
 
 
 def _limits() -> str:

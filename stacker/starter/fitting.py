@@ -11,7 +11,9 @@ from features.build import FeatureParams
 from features.cache import BlockCache
 from features.progress import Progress, silent
 from pipelines.errors import UserError
-from pipelines.starter import PRIOR, SETS, StarterSet
+from pipelines.families import LEFT_OUT, families
+from pipelines.folds import prompt_groups
+from pipelines.starter import PRIOR
 from stacker.calibration import fit_temperature
 from stacker.explain import baseline
 from stacker.judge import Judge
@@ -31,15 +33,15 @@ FEATURES = FeatureParams(embedding=False)
 
 @dataclass(frozen=True)
 class StarterSettings:
-    """How the starter judge is fitted; the values were chosen by leaving out one kin of sets at a time.
+    """How the starter judge is fitted; the values were chosen by leaving out one set at a time.
 
     Attributes
     ----------
     power, factors
         See `stacker.starter.rows.weighted_rows`.
     lightgbm, linear
-        Settings of the learners. Their bags and inner folds part the battles by kin of set, so that trees stop, and
-        penalties are chosen, where a kin that was not learnt from is predicted best.
+        Settings of the learners. Their bags and inner folds split the battles by families of sets that share prompts,
+        so that trees stop, and penalties are chosen, where a family that was not learnt from is predicted best.
     seed : int
         For everything random.
     """
@@ -77,20 +79,22 @@ class FittedStarter:
     rows : Rows, n rows
         How these were weighed.
     held_out : (n, 3) float
-        What a judge made without a row's kin of sets says of the row.
+        What a judge made without a row's family of sets says of the row.
+    left_out : int
+        Battles that were not learnt from, because their prompt is also in a set of another family.
     """
 
     judge: Judge
     battles: pd.DataFrame
     rows: Rows
     held_out: Floats
+    left_out: int
 
 
 def fit_starter(
     votes: pd.DataFrame,
     settings: StarterSettings | None = None,
     *,
-    sets: Sequence[StarterSet] = SETS,
     cache: BlockCache | None = None,
     threads: int = 1,
     progress: Progress = silent,
@@ -103,8 +107,6 @@ def fit_starter(
         A battles table of `pipelines.starter.read_votes`.
     settings : StarterSettings or None
         None is those that the judge inside the package was made with.
-    sets : sequence of StarterSet
-        Where the votes are from; at least three kins.
     cache : BlockCache or None
         Where numbers of texts are kept.
     threads : int
@@ -115,20 +117,26 @@ def fit_starter(
     Raises
     ------
     UserError
-        When the sets are of fewer than three kins: one is held out, and of the others one stops the trees.
+        When the sets are of fewer than three families: one is held out, and of the others one stops the trees.
     """
     settings = settings or StarterSettings()
     battles = votes.iloc[canonical_order(votes)].reset_index(drop=True)
-    rows = weighted_rows(battles, sets, settings.factors, settings.power, PRIOR[2])
-    kins = np.unique(rows.kin)
-    if len(kins) < 3:
-        raise UserError(f"the starter judge: has votes of {len(kins)} kins of sets, it needs 3; give more of the sets.")
+    family = families(battles["source"], prompt_groups(battles["prompt"]))
+    kept = family != LEFT_OUT
+    battles, family = battles[kept].reset_index(drop=True), family[kept]
+    rows = weighted_rows(battles, family, settings.factors, settings.power, PRIOR[2])
+    count = len(np.unique(family))
+    if count < 3:
+        raise UserError(
+            f"the starter judge: has votes of {count} families of sets without a prompt in common, it needs 3; "
+            "give more of the sets."
+        )
     data = learner_data(battles, FEATURES, None, cache, threads, progress)
     from threadpoolctl import threadpool_limits
 
     # A sum over more than one thread adds up in another order, and no longer gives the same bits.
     with threadpool_limits(1):
-        held = kins_held_out(settings, data, rows, threads, progress)
+        held = families_held_out(settings, data, rows, threads, progress)
         progress("all sets", 0, 1)
         learners = _learners(settings, data, rows, threads)
         progress("all sets", 1, 1)
@@ -143,31 +151,31 @@ def fit_starter(
         "starter": True,
     }
     judge = Judge(FEATURES, None, members, pool, about, baseline(members, data, held[first]))
-    return FittedStarter(judge, battles, rows, pool.predict_proba(held))
+    return FittedStarter(judge, battles, rows, pool.predict_proba(held), int(np.sum(~kept)))
 
 
-def kins_held_out(
+def families_held_out(
     settings: StarterSettings, data: LearnerData, rows: Rows, threads: int = 1, progress: Progress = silent
 ) -> Floats:
-    """Return (n, K, 3): what K learners fitted without a row's kin of sets say of the row."""
+    """Return (n, K, 3): what K learners fitted without a row's family of sets say of the row."""
     held = np.zeros((len(rows.battle), 2, 3))
-    kins = np.unique(rows.kin)
-    for done, kin in enumerate(kins):
-        progress("kins held out", done, len(kins))
-        outside, inside = np.flatnonzero(rows.kin != kin), np.flatnonzero(rows.kin == kin)
+    numbers = np.unique(rows.family)
+    for done, number in enumerate(numbers):
+        progress("families held out", done, len(numbers))
+        outside, inside = np.flatnonzero(rows.family != number), np.flatnonzero(rows.family == number)
         learners = _learners(settings, data, rows.take(outside), threads)
         asked, back = np.unique(rows.battle[inside], return_inverse=True)
         held[inside] = _said(learners, data.take(asked))[back]
-    progress("kins held out", len(kins), len(kins))
+    progress("families held out", len(numbers), len(numbers))
     return held
 
 
 def _learners(settings: StarterSettings, data: LearnerData, rows: Rows, threads: int) -> list[Learner]:
-    """Fit each learner to the rows, its inner folds by kin."""
+    """Fit each learner to the rows, its inner folds by family."""
     taken = data.take(rows.battle)
-    bags = min(settings.lightgbm.bags, len(np.unique(rows.kin)))
+    bags = min(settings.lightgbm.bags, len(np.unique(rows.family)))
     # One thread a bag at most: more would make the bits depend on how many there are.
-    fit = Fit(rows.outcome, rows.weight, rows.kin, settings.seed, min(threads, bags))
+    fit = Fit(rows.outcome, rows.weight, rows.family, settings.seed, min(threads, bags))
     made = {"lightgbm": settings.lightgbm.model_copy(update={"bags": bags}), "linear": settings.linear}
     return [KINDS[kind](params).fit(taken, fit) for kind, params in made.items()]
 
@@ -179,12 +187,12 @@ def _said(learners: Sequence[Learner], data: LearnerData) -> Floats:
 def equal_pool(held: Floats, rows: Rows, ties: float) -> Pool:
     """Return a level-1 model that gives every learner the same weight, with a temperature and a shift of its ties.
 
-    Weights fitted to the kins held out did worse on further kins than equal ones: five kins are too few to fit to.
+    Weights fitted to the families held out did worse on further ones than equal ones: so few are too few to fit to.
 
     Parameters
     ----------
     held : (n, K, 3) float
-        What the learners say of rows of kins that they had not seen; the temperature is the best one for these.
+        What the learners say of rows of families that they had not seen; the temperature is the best one for these.
     rows : Rows, n rows
         Their outcomes and weights.
     ties : float

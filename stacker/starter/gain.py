@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
 from features.cache import BlockCache
 from features.embedding import usable_cores
@@ -18,8 +17,9 @@ from pipelines.errors import UserError
 from pipelines.folds import grouped_folds, prompt_groups
 from pipelines.reading import read_battles
 from stacker import metrics
-from stacker.baselines import class_prior
+from stacker.balance import class_shares
 from stacker.console import Screen
+from stacker.intervals import Interval, draws_interval
 from stacker.learner_data import learner_data
 from stacker.learners.base import Fit, Floats, Ints, Learner, LearnerData
 from stacker.learners.boosting import LightGBMParams
@@ -51,21 +51,20 @@ class Gain:
     ----------
     size : int
         Own votes of a draw.
-    losses : dict of (d,) float
-        Log loss on all other battles, by kind of judge, for each of d draws.
+    group : (n,) int64
+        Prompt of each battle.
+    losses : dict of (d, n) float
+        By kind of judge: log loss of each battle, for each of d draws; NaN for battles whose prompt was drawn.
     """
 
     size: int
+    group: Ints
     losses: dict[str, Floats]
 
-    def interval(self, kind: str, against: str | None = None) -> tuple[float, float, float]:
-        """Return mean, low and high (95 %, Student's t over the draws) of a log loss, or of a difference of two."""
+    def interval(self, kind: str, against: str | None = None) -> Interval:
+        """Return `mean`, `low` and `high` (95 %, `draws_interval`) of a log loss, or of a difference of two."""
         values = self.losses[kind] - (0.0 if against is None else self.losses[against])
-        mean = float(values.mean())
-        if len(values) < 2:
-            return mean, mean, mean
-        half = float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
-        return mean, mean - half, mean + half
+        return draws_interval(values, self.size, self.group)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -87,7 +86,7 @@ def _command(votes: Path, table: Path, picture: Path, cache: Path | None) -> Non
         found = measure(votes, cache=cache, threads=usable_cores(), progress=screen.progress)
     with whole_file(table) as part:
         part.write_text(as_table(found), encoding="utf-8")
-    draw(picture, {gain.size: {kind: gain.interval(kind) for kind in KINDS_OF_RESULT} for gain in found})
+    draw(picture, {gain.size: {kind: gain.interval(kind, PRIOR) for kind in KINDS_OF_RESULT[1:]} for gain in found})
     screen.note(as_table(found))
 
 
@@ -131,15 +130,15 @@ def measure(
     starter: Floats = KINDS["starter"]().predict_proba(data)
     found = []
     for size in sizes:
-        losses: dict[str, list[float]] = {kind: [] for kind in KINDS_OF_RESULT}
+        losses = {kind: np.full((draws, len(battles)), np.nan) for kind in KINDS_OF_RESULT}
         for number in range(draws):
             progress(f"{size} votes", number, draws)
             rows, rest = _draw(group, size, seed=number)
             said = _judged(data, outcome, group, starter, rows, rest, number, threads)
             for kind, probabilities in said:
-                losses[kind].append(metrics.log_loss(probabilities, outcome[rest]))
+                losses[kind][number, rest] = metrics.losses(probabilities, outcome[rest])
         progress(f"{size} votes", draws, draws)
-        found.append(Gain(size, {kind: np.array(values) for kind, values in losses.items()}))
+        found.append(Gain(size, group, losses))
     return found
 
 
@@ -156,7 +155,7 @@ def _judged(
 ) -> Iterator[tuple[str, Floats]]:
     """Yield what each kind of judge says of the rest."""
     weight = np.ones(len(rows))
-    yield PRIOR, np.tile(class_prior(outcome[rows], weight), (len(rest), 1))
+    yield PRIOR, np.tile(class_shares(outcome[rows], weight), (len(rest), 1))
     yield ALONE, starter[rest]
     folds = grouped_folds(group[rows], outcome[rows], FOLDS, seed)
     own = data.take(rows)
@@ -178,17 +177,20 @@ def _learners() -> list[Learner]:
 
 
 def as_table(found: Sequence[Gain]) -> str:
-    """Return the table in Markdown: log losses with their intervals, and the difference that the starter makes."""
-    lines = [
-        "| own votes | " + " | ".join(KINDS_OF_RESULT) + " | gain |",
-        "|---:|" + "---:|" * (len(KINDS_OF_RESULT) + 1),
-    ]
+    """Return the table in Markdown: log losses, and the differences that the starter makes with their intervals."""
+    columns = ["own votes", *KINDS_OF_RESULT, "both less own votes alone", "both less starter alone"]
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---:|" * len(columns)]
     for gain in found:
-        cells = [f"{mean:.4f} ({low:.4f} to {high:.4f})" for mean, low, high in map(gain.interval, KINDS_OF_RESULT)]
-        mean, low, high = gain.interval(WITH, WITHOUT)
-        cells.append(f"{mean:+.4f} ({low:+.4f} to {high:+.4f})")
+        cells = [f"{gain.interval(kind)['mean']:.4f}" for kind in KINDS_OF_RESULT]
+        cells += [_with_ends(gain.interval(WITH, against)) for against in (WITHOUT, ALONE)]
         lines.append(f"| {gain.size:,} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _with_ends(interval: Interval) -> str:
+    if interval["low"] is None:
+        return f"{interval['mean']:+.4f}"
+    return f"{interval['mean']:+.4f} [{interval['low']:+.4f}, {interval['high']:+.4f}]"
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
 """What the starter judge's learners are given: battles of several sets, weighed as an arena might send them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipelines.starter import StarterSet
 from stacker.learners.base import Floats, Ints
 
 TIE = 2
@@ -27,32 +26,30 @@ class Rows:
         0 A preferred, 1 B preferred, 2 tie.
     weight : (n,) float64
         Mean 1.
-    kin : (n,) int64
-        Number of the kind of set; rows of one kin are held out together.
+    family : (n,) int64
+        Number of the family of sets that share prompts; rows of one family are held out together.
     """
 
     battle: Ints
     outcome: Ints
     weight: Floats
-    kin: Ints
+    family: Ints
 
     def take(self, rows: Ints) -> "Rows":
         """Return the chosen rows, with weights of mean 1 again."""
         weight = self.weight[rows]
-        return Rows(self.battle[rows], self.outcome[rows], weight / weight.mean(), self.kin[rows])
+        return Rows(self.battle[rows], self.outcome[rows], weight / weight.mean(), self.family[rows])
 
 
-def weighted_rows(
-    votes: pd.DataFrame, sets: Sequence[StarterSet], factors: Mapping[str, float], power: float, ties: float
-) -> Rows:
+def weighted_rows(votes: pd.DataFrame, family: Ints, factors: Mapping[str, float], power: float, ties: float) -> Rows:
     """Weigh battles of several sets.
 
     Parameters
     ----------
     votes : DataFrame, m rows
         A battles table of `pipelines.starter.read_votes`; the weights of a pair of answers add up to 1.
-    sets : sequence of StarterSet
-        Where the battles are from.
+    family : (m,) int64
+        Of each battle, by `pipelines.families.families`.
     factors : mapping of float by set
         How much a set counts besides; 1 where it is not named.
     power : float
@@ -65,19 +62,18 @@ def weighted_rows(
     """
     outcome, own = votes["outcome"].to_numpy(dtype=np.int64), votes["weight"].to_numpy(dtype=np.float64)
     source, lang = votes["source"].to_numpy(dtype=str), votes["lang"].to_numpy(dtype=str)
-    kinds = list(dict.fromkeys(each.kin for each in sets))
     parts = []
-    for each in sets:
-        inside = source == each.name
+    for name in np.unique(source):
+        inside = source == name
         total = own[inside].sum()
         for place in _languages(inside, lang, own):
             battle, voted, share = _with_ties(place, outcome[place], own[place], ties)
-            weight = share * own[place].sum() / total * total**power * factors.get(each.name, 1.0)
-            parts.append((battle, voted, weight, np.full(len(battle), kinds.index(each.kin))))
-    battle, voted, weight, kin = (np.concatenate(column) for column in zip(*parts, strict=True))
+            weight = share * own[place].sum() / total * total**power * factors.get(name, 1.0)
+            parts.append((battle, voted, weight, family[battle]))
+    battle, voted, weight, families = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((voted, battle))
     weight = weight[order]
-    return Rows(battle[order], voted[order].astype(np.int64), weight / weight.mean(), kin[order].astype(np.int64))
+    return Rows(battle[order], voted[order].astype(np.int64), weight / weight.mean(), families[order].astype(np.int64))
 
 
 def _languages(inside: NDArray[np.bool_], lang: NDArray[np.str_], own: Floats) -> list[Ints]:

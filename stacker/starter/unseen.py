@@ -1,6 +1,6 @@
 """How the starter judge does on battles that it never saw, whole and by parts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,12 @@ import numpy as np
 
 from features.cache import BlockCache
 from features.progress import Progress, silent
-from pipelines.folds import prompt_groups
+from pipelines.folds import normalised, prompt_groups
 from pipelines.reading import read_battles
 from pipelines.starter import UNSEEN
 from stacker import metrics
+from stacker.intervals import mean_interval
 from stacker.judge import Judge
-from stacker.reporting.intervals import clustered
 from stacker.reporting.slices import slices
 
 PARTS = ("language, as the data name it", "script of the prompt", "characters of both answers", "turns")
@@ -31,6 +31,8 @@ class Scored:
         What the card calls the battles.
     battles : int
         0 where the file is not there.
+    known : int
+        Further ones that are left out, because the judge learnt from battles with their prompt.
     scores : dict
         `stacker.metrics.scores`, and `low` and `high` of the log loss (95 %, prompts move together).
     prior_log_loss : float
@@ -41,6 +43,7 @@ class Scored:
 
     name: str
     battles: int
+    known: int
     scores: dict[str, float | None]
     prior_log_loss: float
     parts: dict[str, list[dict[str, Any]]]
@@ -49,26 +52,36 @@ class Scored:
 def score_unseen(
     judge: Judge,
     folder: Path,
+    learnt: Iterable[tuple[str, ...]],
     files: Sequence[tuple[str, Path]] = UNSEEN,
     *,
     cache: BlockCache | None = None,
     threads: int = 1,
     progress: Progress = silent,
 ) -> list[Scored]:
-    """Score a judge on files of battles that it did not learn from; a file that is missing has no battles."""
+    """Score a judge on files of battles that it did not learn from; a file that is missing has no battles.
+
+    `learnt` are the prompts of those that it learnt from: battles with one of these are left out.
+    """
+    known = {normalised(turns) for turns in learnt}
     found = []
     for name, path in files:
         if not (folder / path).is_file():
-            found.append(Scored(name, 0, {}, float("nan"), {}))
+            found.append(Scored(name, 0, 0, {}, float("nan"), {}))
             continue
         battles, _ = read_battles(folder / path, labelled=True)
+        new = np.array([normalised(turns) not in known for turns in battles["prompt"]], dtype=bool)
+        battles, left_out = battles[new].reset_index(drop=True), int(np.sum(~new))
+        if battles.empty:
+            found.append(Scored(name, 0, left_out, {}, float("nan"), {}))
+            continue
         outcome, group = battles["outcome"].to_numpy(dtype=np.int64), prompt_groups(battles["prompt"])
         said = judge.predict_proba(battles, cache=cache, threads=threads, progress=progress)
         shares = np.bincount(outcome, minlength=3) / len(outcome)
         prior = np.tile(np.maximum(shares, 1e-9), (len(outcome), 1))
-        interval = clustered(metrics.losses(said, outcome), group)
+        interval = mean_interval(metrics.losses(said, outcome), group)
         scores = {**metrics.scores(said, outcome), "low": interval["low"], "high": interval["high"]}
         parts = slices(battles, said, prior, outcome, group)
         kept = {way: parts[way] for way in PARTS if way in parts}
-        found.append(Scored(name, len(battles), scores, metrics.log_loss(prior, outcome), kept))
+        found.append(Scored(name, len(battles), left_out, scores, metrics.log_loss(prior, outcome), kept))
     return found

@@ -1,13 +1,14 @@
 """Default against tuned on battles that the tuning never saw: each outer fold has a study of its own."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from pipelines.folds import grouped_folds
 from stacker import metrics
+from stacker.intervals import difference_interval, in_words
 from stacker.learners.base import Fit, Floats, Ints
 from stacker.params import Params
 from stacker.tuning.objective import CrossFitted
@@ -35,7 +36,8 @@ class Comparison:
     default, tuned : float
         Mean log losses over all.
     difference, low, high : float
-        Tuned less default with its 95 % interval, by a paired bootstrap of prompts.
+        Tuned less default with its paired 95 % interval, battles of one prompt together; `low` and `high` are None
+        where there are too few prompts.
     """
 
     rows: list[dict[str, Any]]
@@ -43,8 +45,8 @@ class Comparison:
     default: float
     tuned: float
     difference: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
     def table(self) -> list[list[str]]:
         """Return heading and rows as text."""
@@ -58,10 +60,7 @@ class Comparison:
 
     def sentence(self) -> str:
         """Return what the comparison says, in one line."""
-        return (
-            f"Tuned against default on battles that no tuning saw: log loss {self.difference:+.4f}, 95 % interval "
-            f"{self.low:+.4f} to {self.high:+.4f} (paired bootstrap by prompt)."
-        )
+        return f"Tuned against default on battles that no tuning saw: log loss {in_words(asdict(self))}."
 
 
 def outer_folds(fit: Fit, count: int, seed: int) -> list[Outer]:
@@ -81,8 +80,6 @@ def compare(
     default: Params,
     tuned: Sequence[Params],
     inner: Sequence[float],
-    draws: int,
-    seed: int,
 ) -> Comparison:
     """Fit default and tuned parameters to each outer fold's training battles and score both on the battles held out.
 
@@ -98,8 +95,6 @@ def compare(
         What each fold's own study found.
     inner : sequence of K float
         The cross-fitted log loss that it found them by.
-    draws, seed : int
-        Of the bootstrap.
     """
     fit = whole.prepared(default).fit
     rows, losses, held = [], {"default": [], "tuned": []}, []  # type: ignore[var-annotated]
@@ -116,7 +111,6 @@ def compare(
         for name, each in found.items():
             losses[name].append(each)
     one, other = (np.concatenate(losses[name]) for name in ("tuned", "default"))
-    gap = metrics.bootstrap_difference(one, other, fit.group[np.concatenate(held)], draws, seed)
-    return Comparison(
-        rows, len(one), float(other.mean()), float(one.mean()), gap["difference"], gap["low"], gap["high"]
-    )
+    gap = difference_interval(one, other, fit.group[np.concatenate(held)])
+    default_loss, tuned_loss = float(other.mean()), float(one.mean())
+    return Comparison(rows, len(one), default_loss, tuned_loss, float(np.mean(one - other)), gap["low"], gap["high"])

@@ -102,8 +102,6 @@ def _compare(tuning: Tuning, screen: Screen) -> Comparison | None:
         params,
         [tuning.space.params(trial.params) for trial in best],
         [float(trial.user_attrs[SCORES]["log_loss"]) for trial in best],
-        params.run.bootstrap_draws,
-        params.run.seed,
     )
 
 

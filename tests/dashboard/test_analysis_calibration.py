@@ -8,6 +8,7 @@ from dashboard.analysis.calibration import (
     length_bands,
     predictors,
     probabilities_of,
+    prompts_of,
     scores_by,
 )
 
@@ -20,34 +21,53 @@ def drawn(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def test_true_probabilities_lie_inside_their_intervals() -> None:
     p, outcome = drawn(3_000)
-    found = calibration(p, outcome)
+    found = calibration(p, outcome, np.arange(len(p)))
     assert len(found) == 30
     inside = (found["low"] <= found["predicted"]) & (found["predicted"] <= found["high"])
     assert inside.mean() > 0.85
     assert found["battles"].between(299, 301).all()
     too_sure = np.clip(p**4, 1e-9, None)
     too_sure /= too_sure.sum(axis=1, keepdims=True)
-    worse = calibration(too_sure, outcome)
+    worse = calibration(too_sure, outcome, np.arange(len(p)))
     assert ((worse["low"] <= worse["predicted"]) & (worse["predicted"] <= worse["high"])).mean() < 0.4
 
 
 def test_few_battles_make_few_bins() -> None:
     p, outcome = drawn(45)
-    assert calibration(p, outcome).groupby("outcome").size().tolist() == [2, 2, 2]
-    assert calibration(p[:1], outcome[:1])["battles"].tolist() == [1, 1, 1]
-    assert calibration(p[:0], outcome[:0]).empty
+    assert calibration(p, outcome, np.arange(len(p))).groupby("outcome").size().tolist() == [2, 2, 2]
+    assert calibration(p[:1], outcome[:1], np.zeros(1))["battles"].tolist() == [1, 1, 1]
+    assert calibration(p[:0], outcome[:0], np.zeros(0)).empty
 
 
 def test_scores_of_each_label() -> None:
     p = np.array([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.5, 0.3, 0.2]])
-    found = scores_by(p, np.array([0, 0, 2]), ["zh", "en", "zh"]).set_index("label")
+    found = scores_by(p, np.array([0, 0, 2]), np.arange(3), ["zh", "en", "zh"]).set_index("label")
     assert found.index.tolist() == ["zh", "en"]
     assert found.loc["zh", "accuracy"] == 0.5
     assert found.loc["zh", "log_loss"] == pytest.approx(-(np.log(0.6) + np.log(0.2)) / 2)
     assert found.loc["zh", "prior_log_loss"] == pytest.approx(np.log(2))
     assert found.loc["en", "prior_log_loss"] == 0.0
-    assert scores_by(p, np.array([0, 0, 2]), ["zh", "en", "zh"], ["en", "ja"])["label"].tolist() == ["en"]
-    assert scores_by(p[:0], np.array([], dtype=int), []).empty
+    assert scores_by(p, np.array([0, 0, 2]), np.arange(3), ["zh", "en", "zh"], ["en", "ja"])["label"].tolist() == ["en"]
+    assert scores_by(p[:0], np.array([], dtype=int), np.zeros(0), []).empty
+
+
+def test_a_label_of_even_battles_has_the_same_accuracy_whichever_answer_is_called_a() -> None:
+    p, outcome = np.array([[0.4, 0.4, 0.2], [0.3, 0.3, 0.4], [1 / 3, 1 / 3, 1 / 3]]), np.array([0, 2, 1])
+    straight = scores_by(p, outcome, np.arange(3), ["x"] * 3)
+    assert straight["accuracy"].tolist() == pytest.approx([(1 / 2 + 1 + 1 / 3) / 3])
+    pd.testing.assert_frame_equal(straight, scores_by(p[:, [1, 0, 2]], np.array([1, 2, 0]), np.arange(3), ["x"] * 3))
+
+
+def test_battles_of_one_prompt_are_one_and_equal_probabilities_share_a_bin() -> None:
+    p, outcome = drawn(400)
+    apart, few = (calibration(p, outcome, group) for group in (np.arange(400), np.arange(400) // 100))
+    assert (few["high"] - few["low"]).mean() > 1.3 * (apart["high"] - apart["low"]).mean()
+    coarse = p.round(1)
+    order = np.random.default_rng(1).permutation(400)
+    straight, shuffled = calibration(coarse, outcome, np.arange(400)), calibration(coarse[order], outcome[order], order)
+    pd.testing.assert_frame_equal(straight, shuffled)
+    table = pd.DataFrame({"outcome": [0, 1], "prompt": [7, 7]})
+    assert prompts_of(table).tolist() == [7, 7] and prompts_of(table.drop(columns="prompt")).tolist() == [0, 1]
 
 
 def test_bands_hold_about_the_same_number() -> None:

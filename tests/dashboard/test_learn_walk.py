@@ -60,8 +60,7 @@ def walk(request: pytest.FixtureRequest, tmp_path: Path, browser: Browser) -> It
     locale, width, scheme, decision = request.param
     section = {"judges": str(tmp_path / "runs"), "starter": True}
     with RunningDashboard(section, tmp_path) as dashboard:
-        small = {"folds": {"count": 3}, "features": {"embedding": False}, "run": {"bootstrap_draws": 200}}
-        small["run"]["cache"] = str(tmp_path / "cache")
+        small = {"folds": {"count": 3}, "features": {"embedding": False}, "run": {"cache": str(tmp_path / "cache")}}
         dashboard.services.learning.params = parse_params(small)
         give_votes(dashboard.services.store, LEAST - 10)
         context = browser.new_context(locale=locale, viewport={"width": width, "height": 850}, color_scheme=scheme)

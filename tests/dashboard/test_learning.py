@@ -45,7 +45,6 @@ from stacker.starter import starter_folder
 SMALL = {
     "folds": {"count": 3},
     "features": {"embedding": False},
-    "run": {"bootstrap_draws": 200},
 }
 PATIENCE_S = 240.0
 
@@ -59,7 +58,7 @@ def store(tmp_path: Path) -> Iterator[VoteStore]:
 
 
 def params(folder: Path) -> Params:
-    return parse_params({**SMALL, "run": {**SMALL["run"], "cache": str(folder / "cache")}})
+    return parse_params({**SMALL, "run": {"cache": str(folder / "cache")}})
 
 
 @pytest.fixture
@@ -172,14 +171,14 @@ def test_before_and_after_by_hand() -> None:
     n = LEAST_COMPARED
     outcome, group = np.zeros(n, dtype=np.int64), np.arange(n)
     sure, unsure = np.tile([0.5, 0.3, 0.2], (n, 1)), np.tile([0.25, 0.5, 0.25], (n, 1))
-    found = compared(sure, unsure, outcome, group, 100, 0)
+    found = compared(sure, unsure, outcome, group)
     assert found["word"] == "better" and found["votes"] == n
     assert found["log_loss"]["difference"] == pytest.approx(np.log(0.25 / 0.5))
     assert found["new"] == {"log_loss": pytest.approx(np.log(2)), "accuracy": 1.0} and found["old"]["accuracy"] == 0.0
     assert found["accuracy"] == {"difference": 1.0, "low": 1.0, "high": 1.0}
-    assert compared(unsure, sure, outcome, group, 100, 0)["word"] == "worse"
-    assert compared(sure, sure, outcome, group, 100, 0)["word"] == "alike"
-    told = compared(sure[1:], unsure[1:], outcome[1:], group[1:], 100, 0)
+    assert compared(unsure, sure, outcome, group)["word"] == "worse"
+    assert compared(sure, sure, outcome, group)["word"] == "alike"
+    told = compared(sure[1:], unsure[1:], outcome[1:], group[1:])
     assert (told["word"], told["new"], told["votes"]) == ("untold", None, n - 1)
     json.dumps(found, allow_nan=False)
 

@@ -9,7 +9,7 @@ from pipelines import starter
 from pipelines.errors import UserError
 from pipelines.starter import SETS, UNSEEN, StarterSet, read_votes
 
-ONE = StarterSet("one", "kin", "a project", "MIT", "made up")
+ONE = StarterSet("one", "a project", "MIT", "made up")
 
 
 def write(folder, rows, name="one", drop=()):

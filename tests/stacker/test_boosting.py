@@ -5,8 +5,9 @@ from small_judges import SMALL_TREES, battles
 from features.build import FeatureParams, build_features
 from features.pairs import join, shared
 from stacker.balance import BalanceParams, Correction
+from stacker.learners.bags import symmetric_log_loss
 from stacker.learners.base import FLIP, Fit, LearnerData
-from stacker.learners.boosting import LightGBMParams, XGBoostParams, symmetric_log_loss
+from stacker.learners.boosting import LightGBMParams, XGBoostParams
 from stacker.learners.focal import focal_objective
 from stacker.learners.lightgbm_trees import LightGBMLearner
 from stacker.learners.linear import LinearLearner, LinearParams

@@ -53,6 +53,7 @@ def test_the_line_stands_where_the_numbers_are() -> None:
 
 
 def test_a_confusion_table_says_shares_of_its_rows() -> None:
+    assert "<b>2.5</b>" in confusion_table(np.array([[2.5, 0.5], [0, 1]]), "AB", "ab", "voted", "called")
     html = confusion_table(np.array([[3, 1, 0], [0, 0, 0], [0, 0, 5]]), "ABT", "abt", "voted", "called")
     assert re.findall(r"<b>(\d+)</b><small>(\d+) %", html)[:3] == [("3", "75"), ("1", "25"), ("0", "0")]
     assert html.count('class="same"') == 3

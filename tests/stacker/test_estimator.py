@@ -44,9 +44,9 @@ class NumbersAsBattles(PreferenceStacker):
         del self.feature_names_in_
         return self
 
-    def predict_proba(self, X):  # noqa: N803
+    def _battles(self, X):  # noqa: N803
         check_is_fitted(self, "judge_")
-        return super().predict_proba(_texts(validate_data(self, X, reset=False)))
+        return super()._battles(_texts(validate_data(self, X, reset=False)))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -191,6 +191,17 @@ def test_answers_that_are_alike_are_a_tie():
     found = stacker.predict_proba(twins)
     np.testing.assert_array_equal(found[:, 0], found[:, 1])
     assert (found[:, 0] > found[:, 2]).any() and set(stacker.predict(twins)) == {2}
+
+
+def test_without_ties_the_label_of_even_answers_swaps_with_the_sides():
+    class Even:
+        def predict_proba(self, battles, **_):
+            return np.tile([0.45, 0.45, 0.1], (len(battles), 1))
+
+    found = PreferenceStacker()
+    found.judge_, found._vocabulary, found.classes_ = Even(), VOCABULARIES[1], np.array(["A", "B"])
+    rows = pd.DataFrame({"prompt": ["q", "q"], "response_a": ["one", "two"], "response_b": ["two", "one"]})
+    assert found.predict(rows).tolist() == ["A", "B"]
 
 
 def test_clone_cross_validation_and_search():

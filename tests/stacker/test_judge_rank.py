@@ -4,6 +4,7 @@ from small_judges import small_judge
 
 from pipelines.errors import UserError
 from stacker.ranking import RIDGE, every_pair, ranking
+from stacker.strength import strengths
 
 
 def test_two_answers_by_hand():
@@ -12,10 +13,14 @@ def test_two_answers_by_hand():
     s = found[0].strength
     assert [answer.place for answer in found] == [0, 1] and found[1].strength == pytest.approx(-s)
     assert 1 / (1 + np.exp(-2 * s)) - 0.75 + RIDGE * s == pytest.approx(0, abs=1e-5)
-    # Delta method: ds/dscore = 1 / (2 sigma' + ridge), and a vote varies by .6 + .3 / 4 - .75 ** 2.
+    # One vote is a win, a tie or a loss, of which a tenth comes to: the interval ends at the strengths of win and loss.
+    loss, win = (strengths(np.array([0]), np.array([1]), np.array([score]), 2, RIDGE)[0] for score in (0.0, 1.0))
+    assert (found[0].low, found[0].high) == (pytest.approx(loss, abs=1e-5), pytest.approx(win, abs=1e-5))
+    # Many votes, delta method: ds/dscore = 1 / (2 sigma' + ridge), and a vote varies by .6 + .3 / 4 - .75 ** 2.
+    many = ranking(np.array([0]), np.array([1]), np.array([[0.6, 0.1, 0.3]]), 2, votes=400)
     expected = 1 / (1 + np.exp(-2 * s))
-    spread = np.sqrt(0.6 + 0.075 - 0.5625) / (2 * expected * (1 - expected) + RIDGE)
-    assert found[0].high - s == pytest.approx(1.959964 * spread, rel=1e-4)
+    spread = np.sqrt((0.6 + 0.075 - 0.5625) / 400) / (2 * expected * (1 - expected) + RIDGE)
+    assert many[0].high - s == pytest.approx(1.959964 * spread, rel=1e-4)
     assert (found[0].expected_score, found[1].expected_score) == pytest.approx((0.75, 0.25))
 
 
@@ -26,8 +31,6 @@ def test_the_interval_is_that_of_drawn_votes():
     p = 1 / (1 + np.exp(-(gap[first] - gap[second])))
     probabilities = np.stack([0.7 * p, 0.7 * (1 - p), np.full(len(p), 0.3)], axis=1)
     found = ranking(first, second, probabilities, 4, votes=25)
-    from stacker.strength import strengths
-
     drawn = []
     for _ in range(300):
         votes = np.array([random.multinomial(25, row) / 25 for row in probabilities])
@@ -36,6 +39,39 @@ def test_the_interval_is_that_of_drawn_votes():
     for answer in found:
         assert answer.low == pytest.approx(low[answer.place], abs=0.12)
         assert answer.high == pytest.approx(high[answer.place], abs=0.12)
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+@pytest.mark.parametrize(
+    "votes", [1, 3, pytest.param(10, marks=pytest.mark.slow), pytest.param(60, marks=pytest.mark.slow)]
+)
+@pytest.mark.parametrize("spread", [0.0, 1.0, 2.5])
+def test_drawn_votes_stay_inside_from_one_vote_on(count, votes, spread):
+    random = np.random.default_rng(count)
+    first, second = every_pair(count)
+    gap = np.linspace(-1, 1, count) * spread
+    p = 1 / (1 + np.exp(gap[second] - gap[first]))
+    probabilities = np.stack([0.7 * p, 0.7 * (1 - p), np.full(len(p), 0.3)], axis=1)
+    found = sorted(ranking(first, second, probabilities, count, votes=votes), key=lambda answer: answer.place)
+    low, high = (np.array([getattr(answer, end) for answer in found]) for end in ("low", "high"))
+    inside = []
+    for _ in range(150 if votes < 10 else 600):
+        drawn = np.array([random.multinomial(votes, row) / votes for row in probabilities])
+        fitted = strengths(first, second, drawn[:, 0] + drawn[:, 2] / 2, count, RIDGE)
+        inside.append((low - 1e-4 <= fitted) & (fitted <= high + 1e-4))
+    assert np.mean(inside, axis=0).min() > 0.9
+
+
+def test_the_same_answer_twice_has_the_same_interval_wherever_it_stands():
+    first, second = every_pair(4)
+    p = np.array([[0.3, 0.3, 0.4], [0.6, 0.2, 0.2], [0.5, 0.4, 0.1], [0.6, 0.2, 0.2], [0.5, 0.4, 0.1], [0.4, 0.5, 0.1]])
+    here = {answer.place: answer for answer in ranking(first, second, p, 4)}  # 0 and 1 are alike
+    assert (here[0].low, here[0].high) == (here[1].low, here[1].high)
+    order = np.array([2, 0, 3, 1])  # the answer at place i stands at order[i]
+    there = {answer.place: answer for answer in ranking(order[first], order[second], p, 4)}
+    for place, answer in here.items():
+        other = there[int(order[place])]
+        assert (answer.low, answer.high) == (pytest.approx(other.low, abs=1e-9), pytest.approx(other.high, abs=1e-9))
 
 
 def test_ranks_follow_the_intervals():

@@ -2,9 +2,9 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import f1_score
+from sklearn.metrics import confusion_matrix, f1_score
 from sklearn.metrics import log_loss as sklearn_log_loss
 
 from stacker import metrics
@@ -60,46 +60,61 @@ def test_a_certain_mistake_costs_what_kaggle_charges():
     assert metrics.log_loss(np.array([[1.0, 0.0, 0.0]]), np.array([1])) == pytest.approx(-math.log(1e-15))
 
 
+@settings(deadline=None)
 @given(predictions())
 def test_agrees_with_scikit_learn(case):
     p, y = case
     assert metrics.log_loss(p, y) == pytest.approx(sklearn_log_loss(y, p, labels=[0, 1, 2]))
-    predicted = p.argmax(axis=1)
-    expected = f1_score(y, predicted, labels=[0, 1, 2], average="macro", zero_division=0)
+    predicted, there = p.argmax(axis=1), np.unique(y)
+    expected = f1_score(y, predicted, labels=there, average="macro", zero_division=0)
     assert metrics.macro_f1(p, y) == pytest.approx(expected)
+    assert metrics.accuracy(p, y) == pytest.approx(np.mean(predicted == y))
+    assert metrics.balanced_accuracy(p, y) == pytest.approx(np.mean([np.mean(predicted[y == k] == k) for k in there]))
+    np.testing.assert_allclose(metrics.confusion(p, y), confusion_matrix(y, predicted, labels=[0, 1, 2]))
 
 
-@given(predictions())
-def test_swapping_the_sides_changes_no_score(case):
+@settings(deadline=None)
+@given(predictions(), st.sampled_from([0, 1, 15]))
+def test_swapping_the_sides_changes_no_score_however_many_battles_are_even(case, decimals):
     p, y = case
+    # Rounded, many rows have equal probabilities for two outcomes or for all three.
+    p = np.maximum(p.round(decimals), 0.1)
+    p = p / ((p[:, 0] + p[:, 1]) + p[:, 2])[:, None]
     flip = np.array([1, 0, 2])
     straight, swapped = metrics.scores(p, y), metrics.scores(p[:, flip], flip[y])
-    for name in ("log_loss", "bradley_terry_loss", "win_rate", "brier", "tie_recall", "log_loss_tie"):
-        assert straight[name] == pytest.approx(swapped[name])
-    assert straight["log_loss_a"] == pytest.approx(swapped["log_loss_b"])
+    swapped |= {"log_loss_a": swapped["log_loss_b"], "log_loss_b": swapped["log_loss_a"]}
+    assert straight == pytest.approx(swapped, abs=1e-12)
+    table = metrics.confusion(p, y)
+    np.testing.assert_allclose(metrics.confusion(p[:, flip], flip[y])[flip][:, flip], table, atol=1e-12)
+    np.testing.assert_allclose(table.sum(axis=1), np.bincount(y, minlength=3))
 
 
+def test_equally_probable_outcomes_share_the_credit():
+    p = np.array([[0.4, 0.4, 0.2], [0.4, 0.2, 0.4], [1 / 3, 1 / 3, 1 / 3], [0.2, 0.5, 0.3]])
+    y = np.array([1, 2, 0, 1])
+    assert metrics.hits(p, y).tolist() == pytest.approx([1 / 2, 1 / 2, 1 / 3, 1])
+    assert metrics.accuracy(p, y) == pytest.approx((1 / 2 + 1 / 2 + 1 / 3 + 1) / 4)
+    rows = [[1 / 3, 1 / 3, 1 / 3], [1 / 2, 3 / 2, 0], [1 / 2, 0, 1 / 2]]
+    np.testing.assert_allclose(metrics.confusion(p, y), rows)
+    assert metrics.balanced_accuracy(p, y) == pytest.approx((1 / 3 + 3 / 4 + 1 / 2) / 3)
+    called = [4 / 3, 11 / 6, 5 / 6]
+    f1 = [2 / 3 / (1 + called[0]), 3 / (2 + called[1]), 1 / (1 + called[2])]
+    assert metrics.macro_f1(p, y) == pytest.approx(sum(f1) / 3)
+    assert metrics.tie_recall(p, y) == 0.5
+
+
+def test_a_class_that_does_not_occur_is_no_part_of_macro_f1():
+    p = np.array([[0.6, 0.3, 0.1], [0.3, 0.6, 0.1], [0.1, 0.2, 0.7], [0.2, 0.7, 0.1]])
+    y = np.array([0, 1, 0, 1])
+    # A: one of two found, none called wrongly, 2/3; B: all found, 1. A tie that nobody voted is no third class.
+    assert metrics.macro_f1(p, y) == pytest.approx((2 / 3 + 1) / 2)
+    assert metrics.balanced_accuracy(p, y) == pytest.approx((1 / 2 + 1) / 2)
+
+
+@settings(deadline=None)
 @given(predictions(least=2), st.integers(0, 100))
 def test_the_order_of_rows_changes_no_score(case, seed):
     p, y = case
     order = np.random.default_rng(seed).permutation(len(y))
     straight, shuffled = metrics.scores(p, y), metrics.scores(p[order], y[order])
     assert straight == pytest.approx(shuffled)
-
-
-def test_bootstrap_draws_whole_groups():
-    # Two groups whose differences are +1 and -1: every draw's mean is -1, 0 or 1, and one group alone has no spread.
-    first, second = np.array([1.0, 1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0, 1.0])
-    found = metrics.bootstrap_difference(first, second, np.array([0, 0, 1, 1]), draws=500)
-    assert (found["difference"], found["low"], found["high"]) == (0.0, -1.0, 1.0)
-    alone = metrics.bootstrap_difference(first, second, np.zeros(4, dtype=int), draws=100)
-    assert alone == {"difference": 0.0, "low": 0.0, "high": 0.0}
-
-
-def test_bootstrap_interval_is_about_that_of_the_normal_distribution():
-    rng = np.random.default_rng(1)
-    gap = rng.normal(0.1, 1.0, size=2000)
-    found = metrics.bootstrap_difference(gap, np.zeros(2000), np.arange(2000))
-    half = 1.96 * gap.std() / math.sqrt(2000)
-    assert found["high"] - found["difference"] == pytest.approx(half, rel=0.1)
-    assert found["difference"] - found["low"] == pytest.approx(half, rel=0.1)

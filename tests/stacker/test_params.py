@@ -39,6 +39,10 @@ def test_a_section_left_out_has_its_defaults(tmp_path):
     assert read_params(written(tmp_path, "")) == Params()
 
 
+def test_a_file_of_a_version_that_drew_its_intervals_is_still_read(tmp_path):
+    assert read_params(written(tmp_path, "run:\n  bootstrap_draws: 500\n  seed: 7\n")).run.seed == 7
+
+
 def test_what_is_dumped_reads_back_to_the_same(tmp_path):
     params = parse_params({"run": {"seed": 3}, "learners": {"sparse": {"word_ngrams": [1, 3]}}})
     assert read_params(written(tmp_path, dump_params(params))) == params

@@ -95,7 +95,7 @@ def test_the_page_holds_all_its_parts(done):
     for text in ("vaderSentiment", "textstat", "readability (textstat)", "Swap error", "lightgbm", "Longer answer"):
         assert text in page.shown
     assert found["versions"]["lightgbm"] in page.shown
-    assert "bootstrap_draws: 100" in page.shown
+    assert "threads: 1" in page.shown
 
 
 def test_the_page_needs_nothing_else(done):

@@ -60,20 +60,24 @@ def _rows(n: int, p: int, seed: int = 0) -> tuple[sparse.csr_array, np.ndarray, 
     return sparse.csr_array(rows), label, random.random(n) + 0.5
 
 
-@pytest.mark.parametrize("constant", [True, False])
+@pytest.mark.parametrize("unseen", [None, (2.0, 0.5)])
 @pytest.mark.parametrize("strength", [0.1, 1.0, 10.0])
-def test_coefficients_are_those_of_scikit_learn(constant: bool, strength: float, monkeypatch):
+def test_coefficients_are_those_of_scikit_learn(unseen: tuple[float, float] | None, strength: float, monkeypatch):
     monkeypatch.setattr("stacker.learners.block_logistic.TOLERANCE", 1e-6)
     rows, label, weight = _rows(400, 30)
     weight[::7] = 0
-    expected = LogisticRegression(C=strength, fit_intercept=constant, tol=1e-8, max_iter=2000)
-    expected.fit(rows[weight > 0].astype(np.float64), label[weight > 0], sample_weight=weight[weight > 0])
+    there = [rows[weight > 0].astype(np.float64)], [label[weight > 0]], [weight[weight > 0]]
+    if unseen:
+        for part, more in zip(there, (sparse.csr_array((2, 30)), [True, False], unseen), strict=True):
+            part.append(more)
+    expected = LogisticRegression(C=strength, fit_intercept=unseen is not None, tol=1e-8, max_iter=2000)
+    expected.fit(sparse.vstack(there[0]), np.concatenate(there[1]), sample_weight=np.concatenate(there[2]))
     cut = [rows[start : start + 100] for start in range(0, 400, 100)]
     for threads in (1, 2):
         with blocks_of(cut, threads) as blocks:
-            found = fit_logistic(blocks, label, weight, strength, constant)
+            found = fit_logistic(blocks, label, weight, strength, unseen)
         np.testing.assert_allclose(found[:-1], expected.coef_[0], atol=0.02)
-        assert found[-1] == pytest.approx(expected.intercept_[0] if constant else 0, abs=0.02)
+        assert found[-1] == pytest.approx(expected.intercept_[0] if unseen else 0, abs=0.02)
 
 
 def test_the_strength_is_chosen_by_the_loss_of_held_out_rows():
@@ -81,14 +85,18 @@ def test_the_strength_is_chosen_by_the_loss_of_held_out_rows():
     noise = sparse.csr_array(random.normal(size=(200, 50)).astype(np.float32))
     label = random.random(200) < 0.5
     inner = np.arange(200) % 2
-    strength, _ = chosen_logistic(Blocks([noise]), label, np.ones(200), (1e-4, 100.0), inner, constant=True)
+    strength, _ = chosen_logistic(Blocks([noise]), label, np.ones(200), (1e-4, 100.0), inner, (0.5, 0.5))
     assert strength == 1e-4  # noise says nothing: the heaviest penalty is best
     rows, label, weight = _rows(200, 10)
-    strength, found = chosen_logistic(Blocks([rows]), label, weight, (1e-4, 10.0), inner, constant=True)
+    strength, found = chosen_logistic(Blocks([rows]), label, weight, (1e-4, 10.0), inner, (0.5, 0.5))
     assert strength == 10.0 and found is not None
 
 
-def test_one_label_alone_has_no_coefficients():
+def test_one_label_alone_has_no_coefficients_unless_others_are_counted_with_it():
     rows, label, weight = _rows(20, 3)
-    assert chosen_logistic(Blocks([rows]), np.ones(20, dtype=bool), weight, (1.0,), np.zeros(20), False)[1] is None
-    assert chosen_logistic(Blocks([rows]), label, np.zeros(20), (1.0,), np.zeros(20), False)[1] is None
+    alike = np.ones(20, dtype=bool)
+    assert chosen_logistic(Blocks([rows]), alike, weight, (1.0,), np.zeros(20))[1] is None
+    assert chosen_logistic(Blocks([rows]), label, np.zeros(20), (1.0,), np.zeros(20))[1] is None
+    _, found = chosen_logistic(Blocks([rows]), alike, weight, (0.001,), np.zeros(20), (0.5, 0.5))
+    assert found is not None
+    assert found[-1] == pytest.approx(np.log((weight.sum() + 0.5) / 0.5), abs=0.05)

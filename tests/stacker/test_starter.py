@@ -24,7 +24,7 @@ from stacker.learners.boosting import LightGBMParams
 from stacker.learners.configured import configured_prior
 from stacker.learners.linear import LinearParams
 from stacker.learners.starter import StarterLearner
-from stacker.pool import Pool
+from stacker.pool import ALIKE, Pool
 from stacker.stack import StackParams, fit_stack
 from stacker.starter import CARD, judge_hash, starter_folder
 from stacker.starter.__main__ import make_starter
@@ -32,8 +32,9 @@ from stacker.starter.fitting import StarterSettings, equal_pool
 from stacker.starter.gain import WITH, WITHOUT, _draw, as_table, measure
 from stacker.starter.gain_picture import draw
 from stacker.starter.rows import weighted_rows
+from stacker.starter.unseen import score_unseen
 
-SETS = tuple(StarterSet(name, name, "the project", "Apache-2.0", "built in") for name in ("one", "two", "none_tied"))
+SETS = tuple(StarterSet(name, "the project", "Apache-2.0", "built in") for name in ("one", "two", "none_tied"))
 SMALL = StarterSettings(
     factors={"two": 0.5},
     lightgbm=LightGBMParams(rounds=12, stop_after=6, bags=3, leaves=4, least_rows=5),
@@ -59,6 +60,7 @@ def write_sets(folder, backwards=False):
     for number, each in enumerate(SETS):
         part = battles.iloc[number * 80 : number * 80 + 80]
         part = part[part["outcome"] < 2] if each.name == "none_tied" else part
+        part = part.assign(prompt=[(f"{each.name}: {turns[0]}", *turns[1:]) for turns in part["prompt"]])
         frame = raw(part, each.name)
         (frame[::-1] if backwards else frame).to_parquet(folder / "battles" / f"{each.name}.parquet", index=False)
     (folder / "kaggle").mkdir()
@@ -79,7 +81,7 @@ def test_made_twice_from_shuffled_rows_it_has_the_same_bits(tmp_path):
     assert made == again == judge_hash(tmp_path / "one") == judge_hash(tmp_path / "two")
     assert (tmp_path / "one" / CARD).read_bytes() == (tmp_path / "two" / CARD).read_bytes()
     card = (tmp_path / "one" / CARD).read_text(encoding="utf-8")
-    assert f"`{made}`" in card and "| Kaggle's rows (Chatbot Arena) | 40 |" in card and "not there" in card
+    assert f"`{made}`" in card and "| Kaggle's rows (Chatbot Arena) | 40 | 0 |" in card and "not there" in card
     judge = Judge.load(tmp_path / "one")
     asked = sample_battles(30, 9).battles
     said = judge.predict_proba(asked)
@@ -88,9 +90,9 @@ def test_made_twice_from_shuffled_rows_it_has_the_same_bits(tmp_path):
     assert judge.explain("Why?", "So it is.", "No.").groups
 
 
-def test_too_few_kins_are_refused(tmp_path):
+def test_too_few_families_are_refused(tmp_path):
     write_sets(tmp_path / "a")
-    with pytest.raises(UserError, match="2 kins of sets, it needs 3"):
+    with pytest.raises(UserError, match="2 families of sets without a prompt in common, it needs 3"):
         make_starter(tmp_path / "a", tmp_path / "one", quiet(), settings=SMALL, sets=SETS[:2])
 
 
@@ -103,14 +105,14 @@ def test_sets_are_weighed_by_pairs_and_brought_to_one_share_of_ties():
             "lang": "en",
         }
     )
-    rows = weighted_rows(votes, SETS, {"none_tied": 0.5}, 0.5, 0.3)
-    kin = {name: rows.kin == place for place, name in enumerate(("one", "two", "none_tied"))}
-    total = {name: rows.weight[inside].sum() for name, inside in kin.items()}
+    rows = weighted_rows(votes, np.repeat([4, 7], [9, 4]), {"none_tied": 0.5}, 0.5, 0.3)
+    of = {"one": rows.family == 4, "two": rows.family == 5, "none_tied": rows.family == 7}
+    total = {name: rows.weight[inside].sum() for name, inside in of.items()}
     assert total["one"] / total["none_tied"] == pytest.approx(9**0.5 / (0.5 * 4**0.5)) and total["two"] == 0
     for name in ("one", "none_tied"):
-        inside = kin[name]
+        inside = of[name]
         assert rows.weight[inside & (rows.outcome == 2)].sum() / total[name] == pytest.approx(0.3)
-    made_up = kin["none_tied"] & (rows.outcome == 2)
+    made_up = of["none_tied"] & (rows.outcome == 2)
     assert sorted(rows.battle[made_up]) == [9, 10, 11, 12] and rows.weight.mean() == pytest.approx(1)
     assert len(set(rows.battle)) == 13 and rows.take(np.arange(5)).weight.mean() == pytest.approx(1)
 
@@ -120,7 +122,7 @@ def test_a_language_of_a_set_is_not_taken_for_its_voters_habit():
     outcome = [0] * 55 + [2] * 5 + [1, 2] * 40 + [2] * 6
     lang = ["zh"] * 60 + ["en"] * 80 + ["eo"] * 6
     votes = pd.DataFrame({"source": "one", "outcome": outcome, "weight": 1.0, "lang": lang})
-    rows = weighted_rows(votes, SETS, {}, 1.0, 0.3)
+    rows = weighted_rows(votes, np.zeros(len(votes), dtype=int), {}, 1.0, 0.3)
     of = np.array(lang)[rows.battle]
     for name in ("zh", "en"):
         assert np.average(rows.outcome[of == name] == 2, weights=rows.weight[of == name]) == pytest.approx(0.3)
@@ -133,7 +135,7 @@ def test_the_equal_pool_says_ties_as_often_as_assumed():
     held = rng.dirichlet([2, 2, 1], size=(60, 2)).reshape(60, 2, 3)
     votes = pd.DataFrame({"source": "one", "outcome": rng.integers(0, 3, 60), "weight": rng.uniform(0.1, 1, 60)})
     votes["lang"] = ""
-    rows = weighted_rows(votes, SETS, {}, 0.5, 0.3)
+    rows = weighted_rows(votes, np.zeros(len(votes), dtype=int), {}, 0.5, 0.3)
     held = held[rows.battle]
     pool = equal_pool(held, rows, PRIOR[2])
     assert np.average(pool.predict_proba(held)[:, 2], weights=rows.weight) == pytest.approx(PRIOR[2], abs=1e-9)
@@ -157,6 +159,18 @@ def test_the_judge_in_the_package_is_the_default_and_matches_its_card():
         verdict.swapped().probabilities, abs=1e-9
     )
     assert sum(part.margin for part in judge.explain("Why?", answer, "no idea").groups) > 0
+
+
+def test_battles_whose_prompts_it_learnt_from_are_not_battles_it_never_saw(tmp_path):
+    battles = sample_battles(30, 2).battles
+    raw(battles, "x").drop(columns=["pair_id", "annotator"]).to_csv(tmp_path / "x.csv", index=False)
+    learnt, other = battles["prompt"].iloc[:4], battles["prompt"].iloc[4:]
+    left_out = sum(turns in set(learnt) for turns in battles["prompt"])
+    upper = [tuple(turn.upper() + "  " for turn in turns) for turns in learnt]
+    (scored,) = score_unseen(Judge.load(), tmp_path, upper, [("x", Path("x.csv"))])
+    assert (scored.known, scored.battles) == (left_out, 30 - left_out)
+    (none,) = score_unseen(Judge.load(), tmp_path, [*learnt, *other], [("x", Path("x.csv"))])
+    assert (none.known, none.battles) == (30, 0)
 
 
 def test_it_is_less_sure_of_chinese():
@@ -238,8 +252,9 @@ def test_where_votes_are_few_the_stack_leans_on_the_starter():
     fit, folds = Fit(outcome, np.ones(300), np.arange(300), 0), np.arange(300) % 4
     plain, leaning = (fit_stack(StackParams(shrink=1e6, prior=prior), said, fit, folds) for prior in (None, "starter"))
     np.testing.assert_allclose(plain.margin_weights_, 1 / 3, atol=1e-3)
-    np.testing.assert_allclose(leaning.tie_weights_, [1 / 6, 1 / 6, 2 / 3], atol=1e-3)  # half way
-    np.testing.assert_allclose(leaning.margin_weights_, [1 / 6, 1 / 6, 2 / 3], atol=1e-3)
+    own = 300 / (300 + ALIKE)
+    for weights in (leaning.tie_weights_, leaning.margin_weights_):
+        np.testing.assert_allclose(weights, [own / 3, own / 3, own / 3 + 1 - own], atol=1e-3)
 
 
 def test_a_prior_holds_the_weights_harder_and_brings_no_temperature_and_ties_stay_free(monkeypatch):
@@ -249,9 +264,10 @@ def test_a_prior_holds_the_weights_harder_and_brings_no_temperature_and_ties_sta
     free, held = (fit_stack(StackParams(prior=prior), said, fit, folds) for prior in (None, "starter"))
     assert free.temperature_ != 1.0 and held.temperature_ == 1.0
     assert held.tie_offset_ > 1  # who voted here ties far more often than any learner says
-    towards = Pool(shrink=1e9, prior=-1).fit(said, outcome, np.ones(400))
+    few, votes = said[:60], outcome[:60]
+    held, towards = (Pool(shrink=shrink, prior=-1).fit(few, votes, np.ones(60)) for shrink in (5.0, 1e9))
     monkeypatch.setattr("stacker.pool.HOLD", 1.0)
-    looser = Pool(prior=-1).fit(said, outcome, np.ones(400))
+    looser = Pool(prior=-1).fit(few, votes, np.ones(60))
     for weights in ("margin_weights_", "tie_weights_"):
         near, far = (np.abs(getattr(pool, weights) - getattr(towards, weights)).max() for pool in (held, looser))
         assert near < 0.9 * far
@@ -266,10 +282,13 @@ def test_the_gain_is_measured_on_other_prompts_and_drawn(tmp_path):
     battles = sample_battles(260, 4).battles
     raw(battles, "x").to_csv(tmp_path / "votes.csv", index=False)
     found = measure(tmp_path / "votes.csv", sizes=(30,), draws=2)
-    assert [gain.size for gain in found] == [30] and len(found[0].losses[WITH]) == 2
+    assert [gain.size for gain in found] == [30] and found[0].losses[WITH].shape == (2, 260)
     difference = found[0].losses[WITH] - found[0].losses[WITHOUT]
-    mean, low, high = found[0].interval(WITH, WITHOUT)
-    assert low < mean < high and mean == pytest.approx(difference.mean())
+    learnt = np.isnan(difference)
+    assert (learnt.sum(axis=1) >= 30).all() and (learnt[0] != learnt[1]).any()
+    gain = found[0].interval(WITH, WITHOUT)
+    assert gain["low"] < gain["mean"] < gain["high"]
+    assert gain["mean"] == pytest.approx(np.mean([row[~np.isnan(row)].mean() for row in difference]))
     assert as_table(found).count("\n| 30 | ") == 1
     interval = {kind: found[0].interval(kind) for kind in (WITH, WITHOUT)}
     draw(tmp_path / "gain.svg", {30: interval, 300: interval})

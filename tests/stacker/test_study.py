@@ -375,7 +375,7 @@ def test_the_comparison_never_sees_the_battles_that_it_is_scored_on(small, tmp_p
         assert not set(fit.group[outer.train]) & set(fit.group[outer.held])
         with pytest.raises(ValueError, match="cannot be held out"):
             objective.part(outer.train).verdicts(small, outer.train[:3])
-    same = compare(objective, folds, small, [small, small], [1.0, 1.0], 100, 0)
+    same = compare(objective, folds, small, [small, small], [1.0, 1.0])
     assert same.difference == same.low == same.high == 0.0
     assert same.battles == len(fit.outcome)
     assert same.table()[-1][0] == "all"
@@ -390,7 +390,6 @@ def test_the_command_from_params_to_params_that_run(tmp_path):
         "run": {
             "cache": str(tmp_path / "cache"),
             "folder": str(tmp_path / "run"),
-            "bootstrap_draws": 100,
             "threads": 1,
         },
         "study": {"folder": str(tmp_path / "study"), "outer_folds": 2, "space": SMALL_SPACE},

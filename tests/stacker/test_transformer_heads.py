@@ -137,3 +137,20 @@ def test_first_fit_learns_nothing_from_rows_that_are_left_out():
         )
         found.append(head.score.weight.detach().clone())
     assert torch.equal(found[0], found[1])
+
+
+@pytest.mark.parametrize("kind", ["pairwise", "joint"])
+@pytest.mark.parametrize("missing", ["ties", "decided"])
+def test_first_fit_takes_an_outcome_that_nobody_voted_yet_for_rare_and_not_impossible(kind, missing):
+    draw = np.random.default_rng(2)
+    head = make_head(kind, WIDTH, False, 0.0)
+    parts = len(head.parts)
+    sequences = 60 if kind == "joint" else 120
+    inputs = head.inputs(torch.from_numpy(draw.normal(size=(sequences, parts, WIDTH))), torch.zeros(sequences, 0))
+    inputs, places = inputs.detach(), np.arange(sequences).reshape(60, -1)
+    outcome = draw.integers(0, 2, 60) if missing == "ties" else np.full(60, 2)
+    loss = BattleLoss(LossParams(), torch.ones(3))
+    fit_head(head, inputs, places, Votes(outcome, np.ones(60)), np.arange(60) % 3, loss, (0.001,))
+    said = torch.softmax(head.logits(head(inputs.float())[places]), dim=1).mean(dim=0).tolist()
+    absent = said[2] if missing == "ties" else said[0] + said[1]
+    assert absent == pytest.approx(0.5 / 61, rel=0.5)

@@ -17,6 +17,7 @@ from stacker.learners.transformer.chosen import choose_transformers, configured_
 from stacker.learners.transformer.learner import TransformerLearner
 from stacker.learners.transformer.params import TransformersParams
 from stacker.learners.transformer.trees import logit_pairs
+from stacker.metrics import log_loss
 
 TREES = LightGBMParams(rounds=10, bags=2, least_rows=3, components=2, learning_rate=0.3, column_share=1.0)
 SMALL = {"tuning": "frozen", "strengths": (0.01,), "prompt_tokens": 16, "answer_tokens": 24}
@@ -24,8 +25,9 @@ SMALL = {"tuning": "frozen", "strengths": (0.01,), "prompt_tokens": 16, "answer_
 
 @pytest.fixture
 def configured(tiny_checkpoint):
-    def of(seen):
-        params = TransformersParams(models=(str(tiny_checkpoint("bert")),), trees=seen, **SMALL)
+    def of(seen, tuning="frozen"):
+        settings = {**SMALL, "tuning": tuning}
+        params = TransformersParams(models=(str(tiny_checkpoint("bert")),), trees=seen, **settings)
         chosen = choose_transformers(params, EncoderParams())
         return configured_transformers(chosen, trees=params.trees, lightgbm=TREES)
 
@@ -65,10 +67,12 @@ def test_trees_fit_swap_save_and_load(configured, tmp_path, seen):
         load_learner("transformer_trees", folder)
 
 
-def test_logits_of_the_training_battles_come_from_fits_blind_to_them(configured, monkeypatch):
-    """Each battle's logits are asked of a fit that had not seen its prompt."""
+@pytest.mark.parametrize(("seen_by_trees", "tuning"), [("logits", "frozen"), ("embeddings", "top_k")])
+def test_what_the_trees_learn_from_comes_from_fits_blind_to_the_battles(configured, monkeypatch, seen_by_trees, tuning):
+    """Each battle's logits, or embeddings that learnt, are asked of a fit that had not seen its prompt."""
     data, outcome = battles()
-    seen, original_fit, original_logits = {}, TransformerLearner.fit, TransformerLearner.logits
+    asks = "logits" if seen_by_trees == "logits" else "embed"
+    seen, original_fit, original_ask = {}, TransformerLearner.fit, getattr(TransformerLearner, asks)
 
     def fit(self, some, told):
         seen[id(self)] = (self, set(some.texts["prompt"]))
@@ -76,15 +80,43 @@ def test_logits_of_the_training_battles_come_from_fits_blind_to_them(configured,
 
     asked = []
 
-    def logits(self, some):
+    def ask(self, some):
         asked.append(seen[id(self)][1] & set(some.texts["prompt"]))
-        return original_logits(self, some)
+        return original_ask(self, some)
 
     monkeypatch.setattr(TransformerLearner, "fit", fit)
-    monkeypatch.setattr(TransformerLearner, "logits", logits)
-    configured("logits")[1].make().fit(data, fit_of(outcome))
+    monkeypatch.setattr(TransformerLearner, asks, ask)
+    configured(seen_by_trees, tuning)[1].make().fit(data, fit_of(outcome))
     assert asked == [set()] * 3
     assert len(seen) == 4
+
+
+def test_trees_do_not_trust_embeddings_that_know_the_votes_they_were_fitted_to(configured, monkeypatch):
+    """A planted leak: what a fit embeds of its own battles is their outcome, of others noise."""
+    data, outcome = battles(300)
+    known = {}
+
+    def fit(self, some, told):
+        names = [row.tobytes() for row in some.pairs.values]
+        known[id(self)] = (self, dict(zip(names, told.outcome.tolist(), strict=True)))
+        return self
+
+    def embed(self, some):
+        draw = np.random.default_rng(len(some))
+        rows = draw.normal(size=(len(some), 4))
+        for row, values in enumerate(some.pairs.values):
+            outcome_then = known[id(self)][1].get(values.tobytes())
+            rows[row, 0] += {0: 5.0, 1: -5.0}.get(outcome_then, 0.0)
+        unit = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+        return Embeddings(np.full_like(unit, 0.5), unit, -unit)
+
+    monkeypatch.setattr(TransformerLearner, "fit", fit)
+    monkeypatch.setattr(TransformerLearner, "embed", embed)
+    train, held = np.arange(200), np.arange(200, 300)
+    learner = configured("embeddings", "top_k")[1].make()
+    learner.fit(data.take(train), fit_of(outcome[train]))
+    unknown = learner.predict_proba(data.take(held))
+    assert log_loss(unknown, outcome[held]) < log_loss(np.full((100, 3), 1 / 3), outcome[held]) + 0.05
 
 
 def test_one_prompt_alone_can_be_fitted(configured):

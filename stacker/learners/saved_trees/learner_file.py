@@ -5,14 +5,18 @@ from typing import Any
 from pydantic import Field
 
 from pipelines.saved_files import Names, Number, Saved
-from stacker.balance import BalanceParams
+from stacker.balance import FARTHEST, BalanceParams
 
 
 class BoostingFile(Saved):
-    """Settings of the fit, and how many boosters lie beside; `names` are those of their features, in their order."""
+    """Settings of the fit, and how many boosters lie beside; `names` are those of their features, in their order.
+
+    `start` is the log-odds of a tie that the boosters begin from; those of earlier versions hold it themselves.
+    """
 
     params: dict[str, Any]
     balance: BalanceParams = BalanceParams()
     correction: dict[str, Number] | None = None
+    start: float = Field(0.0, ge=-FARTHEST, le=FARTHEST)
     names: Names
     boosters: int = Field(ge=1, le=1000)

@@ -52,8 +52,10 @@ def check_model(data: bytes, features: int) -> None:
 
 
 def _check_params(params: Any, features: int) -> None:
-    known = {"boost_from_average": "1", "num_class": str(CLASSES), "num_feature": str(features), "num_target": "1"}
-    _keys(params, {*known, "base_score"}, "learner_model_param")
+    known = {"num_class": str(CLASSES), "num_feature": str(features), "num_target": "1"}
+    _keys(params, {*known, "base_score", "boost_from_average"}, "learner_model_param")
+    if params["boost_from_average"] not in ("0", "1"):  # whether base_score came from the battles; read when trained
+        raise ValueError("boost_from_average is neither '0' nor '1'")
     for name, value in known.items():
         _same(params[name], value, name)
     score = params["base_score"]

@@ -97,7 +97,7 @@ class TransformerLearner:
 
     def predict_proba(self, data: LearnerData) -> Floats:
         """Return (n, 3) probabilities of A, B and tie, their prior corrected; exact under swapping of the sides."""
-        from stacker.learners.boosting import softmax
+        from stacker.learners.bags import softmax
 
         return self.correction_.apply(softmax(self.logits(data)))
 

@@ -118,8 +118,8 @@ class TransformersParams(TransformerSettings):
     Each model is a Hub name, a local folder, or a mapping of `model` and the settings in which it differs, for example
     `{model: roberta-base, head: joint}`. Several make an ensemble: each is a learner of the stack. Where a model is not
     on this disk, the encoder section's `fallback` takes its place. `trees` adds a LightGBM for each transformer, which
-    sees its logits beside the other features, or its embeddings in the place of the frozen ones; with logits each of
-    its fits fits the transformer three times more.
+    sees its logits beside the other features, or its embeddings in the place of the frozen ones; with logits, and with
+    embeddings that are fine-tuned, each of its fits fits the transformer three times more.
     """
 
     enabled: bool = True

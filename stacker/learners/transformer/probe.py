@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from stacker.balance import UNSEEN, class_shares
 from stacker.learners.base import Floats, Ints
 from stacker.learners.transformer.heads import Head
 from stacker.learners.transformer.losses import BattleLoss
@@ -85,7 +86,7 @@ def fit_head(
 
 
 def _start(head: Head, votes: Votes) -> None:
-    head.start_at(np.bincount(votes.outcome, weights=votes.weight, minlength=3).astype(np.float64))
+    head.start_at(class_shares(votes.outcome, votes.weight))
 
 
 def _log_loss(head: Head, inputs: Tensor, places: Ints, votes: Votes) -> float:
@@ -102,8 +103,11 @@ def _minimise(
 ) -> None:
     used, inverse = np.unique(places, return_inverse=True)
     inputs, places = inputs[used], inverse.reshape(places.shape)
-    outcome = torch.from_numpy(votes.outcome)
-    weight = torch.from_numpy(votes.weight / votes.weight.sum())
+    outcome, unseen = torch.from_numpy(votes.outcome), torch.arange(3)
+    total_weight = votes.weight.sum() + UNSEEN.sum()
+    weight = torch.from_numpy(votes.weight / total_weight)
+    # Of a battle that the head sees nothing of, each outcome comes besides: the constants have bounds.
+    nothing, weight_unseen = torch.zeros((2, inputs.shape[1]), dtype=inputs.dtype), torch.from_numpy(UNSEEN)
     optimiser = torch.optim.LBFGS(
         head.parameters(), max_iter=steps, tolerance_grad=1e-6, tolerance_change=1e-7, line_search_fn="strong_wolfe"
     )
@@ -111,7 +115,8 @@ def _minimise(
     def closure() -> Tensor:
         optimiser.zero_grad()
         fitted = (weight * loss(head.logits(head(inputs)[places]), outcome)).sum()
-        total = fitted + head.penalty() / (2 * strength * len(outcome))
+        apart = (weight_unseen * loss(head.logits(head(nothing)[None]).expand(3, 3), unseen)).sum() / total_weight
+        total = fitted + apart + head.penalty() / (2 * strength * len(outcome))
         total.backward()
         return total
 

@@ -1,17 +1,19 @@
 """Trees over the pair features that also see a fine-tuned transformer: its logits, or its embeddings.
 
 A learner of its own: inside each fold it fits the transformer on that fold's training battles alone, so that nothing
-of the held-out battles reaches the trees.
+of the held-out battles reaches the trees. What the trees learn from is what fits say that are blind to the battle, as
+they will be to the battles that are asked about: a transformer knows the votes that it was fitted to, and trees that
+saw this would trust it far too much.
 """
 
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
-from features.pairs import PairMatrix, join, shared
+from features.pairs import Embeddings, PairMatrix, join, shared
 from features.progress import Progress, silent
 from pipelines.errors import UserError
 from pipelines.folds import grouped_folds
@@ -23,7 +25,7 @@ from stacker.learners.transformer.learner import TransformerLearner
 from stacker.learners.xgboost_trees import XGBoostLearner
 
 INNER_FOLDS = 3
-"""The logits of the training battles come from so many fits, each blind to the battles it speaks of."""
+"""What the trees see of the training battles comes from so many fits, each blind to the battles it speaks of."""
 TREES: dict[str, type[Boosting]] = {"lightgbm": LightGBMLearner, "xgboost": XGBoostLearner}
 Seen = Literal["logits", "embeddings"]
 
@@ -53,18 +55,12 @@ class TransformerTreesLearner:
 
     def fit(self, data: LearnerData, fit: Fit) -> Self:
         """Fit the transformer, then the trees; each fit of the transformer goes on after a kill."""
-        inner = None
-        if self.seen == "logits":
-            inner = np.zeros((len(data), 3))
-            folds = grouped_folds(fit.group, fit.outcome, INNER_FOLDS, fit.seed)
-            for fold in np.unique(folds):
-                rows, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-                if not len(rows):  # one prompt alone: there is nothing to hold out
-                    rows = held
-                part = self._part(fit, rows, str(fold))
-                inner[held] = self._new().fit(data.take(rows), part).logits(data.take(held))
+        # The embeddings of a frozen encoder know no vote.
+        blind = None
+        if self.seen == "logits" or self.transformer.params.tuning != "frozen":
+            blind = self._blind(data, fit)
         self.transformer = self._new().fit(data, self._part(fit, np.arange(len(data)), "all"))
-        self.trees.fit(self._with(data, inner), fit)
+        self.trees.fit(self._with(data, blind), fit)
         return self
 
     def predict_proba(self, data: LearnerData) -> Floats:
@@ -105,6 +101,25 @@ class TransformerTreesLearner:
             raise UserError(f"{folder}: the saved learner cannot be read ({fault}); make the judge again.") from fault
         return cls(TransformerLearner.load(folder / "transformer"), trees.load(folder / "trees"), seen)
 
+    def _blind(self, data: LearnerData, fit: Fit) -> Any:
+        """Return what transformers say of the battles that they were not fitted to: (n, 3) logits, or embeddings."""
+        folds = grouped_folds(fit.group, fit.outcome, INNER_FOLDS, fit.seed)
+        parts: list[Any] = []
+        order = []
+        for fold in np.unique(folds):
+            rows, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+            if not len(rows):  # one prompt alone: there is nothing to hold out
+                rows = held
+            fitted = self._new().fit(data.take(rows), self._part(fit, rows, str(fold)))
+            asked = data.take(held)
+            parts.append(fitted.logits(asked) if self.seen == "logits" else fitted.embed(asked))
+            order.append(held)
+        back = np.argsort(np.concatenate(order))
+        if self.seen == "logits":
+            return np.concatenate(parts)[back]
+        sides = ("prompt", "a", "b")
+        return Embeddings(*(np.concatenate([getattr(part, side) for part in parts])[back] for side in sides))
+
     def _new(self) -> TransformerLearner:
         old = self.transformer
         return TransformerLearner(
@@ -115,10 +130,11 @@ class TransformerTreesLearner:
         workdir = None if fit.workdir is None else fit.workdir / name
         return replace(fit, outcome=fit.outcome[rows], weight=fit.weight[rows], group=fit.group[rows], workdir=workdir)
 
-    def _with(self, data: LearnerData, logits: Floats | None = None) -> LearnerData:
+    def _with(self, data: LearnerData, blind: Any = None) -> LearnerData:
+        """Return the battles as the trees see them: by what `_blind` found, or by the transformer fitted to all."""
         if self.seen == "embeddings":
-            return LearnerData(data.texts, data.pairs, self.transformer.embed(data))
-        found = self.transformer.logits(data) if logits is None else logits
+            return LearnerData(data.texts, data.pairs, self.transformer.embed(data) if blind is None else blind)
+        found = self.transformer.logits(data) if blind is None else blind
         return LearnerData(data.texts, join([data.pairs, logit_pairs(found)]), data.embeddings)
 
 
