@@ -23,7 +23,7 @@ from dashboard.store import VoteFilter, VoteStore
 from dashboard.texts import Texts
 from pipelines.sources import read_battles
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 START_SECONDS, WAIT_MS = 90, 60_000
 SCREENS = [("en-US", 1280, "light"), ("zh-TW", 1280, "dark"), ("zh-TW", 390, "light")]
 
