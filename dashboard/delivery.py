@@ -1,27 +1,40 @@
-"""Panel's delivery of changes to the browser, mended: the last change is sent too, however busy the server is."""
+"""Panel's delivery of changes to the browser, mended: each change is sent, and in their order."""
 
-from functools import lru_cache
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
+from tornado.websocket import WebSocketClosedError
 
-@lru_cache(maxsize=1)
+
 def mend_delivery() -> None:
-    """Make Panel send what it has queued for a browser; to be called before the first page.
+    """Give Panel another way to send what cannot be written at once; to be called before the first page.
 
-    Changes that come while a socket is being written to are queued by `panel.io.document`. Its `_dispatch_msgs` takes
-    the queue, awaits the writing, and then declares the queue empty, also when more was queued meanwhile; the task
-    that should send that more finds the declaration and gives up (Panel 1.9.4). What was left lies there until
-    something else changes: on a busy server, votes were stored while their pages went on saying "storing your vote".
-    With 20 people voting for 20 seconds 7 of them waited for ever.
+    While a socket is being written to, Panel 1.9.4 lays further messages into a queue of its own, looks every ten
+    milliseconds whether the socket is free, and declares the queue empty after writing, also when more was laid there
+    meanwhile. Messages of Bokeh wait for the socket's lock instead, and so overtake those in the queue. One that names
+    a model which an overtaken message brings is refused by the browser ("reference isn't known") and lost, and what was
+    left in the queue lies there until something else changes: on a busy server the table of the history page never
+    came, and votes were stored while their pages went on saying so. Here each message takes its turn at the lock as
+    it is written.
     """
     from panel.io import document
 
-    send: Any = document._dispatch_msgs
+    document.schedule_write_events = _send_in_turn
 
-    async def send_all(doc: Any) -> None:
-        await send(doc)
-        if doc in document._WRITE_MSGS and doc not in document._WRITE_BLOCK:
-            document._WRITE_BLOCK[doc] = True
-            document._dispatch_write_task(doc, send_all, doc)
 
-    document._dispatch_msgs = send_all
+def _send_in_turn(doc: Any, connections: Sequence[Any], events: list[Any]) -> None:
+    from panel.io import document
+
+    for connection in connections:
+        message = connection.protocol.create("PATCH-DOC", events)
+        turn = connection._socket.write_lock.acquire()
+        document._dispatch_write_task(doc, _send, connection, turn, message)
+
+
+async def _send(connection: Any, turn: Any, message: Any) -> None:
+    from panel.io.document import dispatch_tornado
+
+    with await turn, suppress(WebSocketClosedError):
+        for written in dispatch_tornado(connection, msg=message):
+            await written

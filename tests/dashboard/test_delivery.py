@@ -1,56 +1,85 @@
+"""Changes reach the browser all, and in the order in which they were written: a later one may name an earlier one."""
+
 import asyncio
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from bokeh.document import Document
+from bokeh.protocol.message import Message
 from panel.io import document
+from tornado.locks import Lock
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from dashboard.delivery import mend_delivery
 
 
-class Socket:
-    """Takes a message, and has written it when told so."""
+class Socket(WebSocketHandler):
+    """Takes what is written, slowly."""
+
+    def __init__(self) -> None:
+        self.write_lock = Lock()
+        self.ws_connection = SimpleNamespace(is_closing=lambda: False)
+        self.sent: list[str] = []
+        self.closed = False
+
+    def write_message(self, message: Any, binary: bool = False, locked: bool = False) -> Any:
+        self.sent.append(message)
+        return asyncio.ensure_future(self._written())
+
+    async def _written(self) -> None:
+        await asyncio.sleep(0.002)
+        if self.closed:
+            raise WebSocketClosedError
 
 
-def test_what_is_queued_while_something_is_written_is_sent_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Panel's own way leaves the second message lying until there is a third."""
-    sent: list[Any] = []
+class Connection:
+    def __init__(self, socket: Socket) -> None:
+        self._socket = socket
+        self.protocol = SimpleNamespace(create=lambda kind, events: message_of(events[0]))
+
+
+def message_of(content: str) -> Message:
+    return Message({"msgid": content, "msgtype": "test"}, {}, {"content": content})
+
+
+@pytest.fixture
+def socket(monkeypatch: pytest.MonkeyPatch) -> Socket:
+    made = Socket()
+    monkeypatch.setattr(WebSocketHandler, "write_message", lambda socket, *given, **named: socket.write_message(*given))
+    mend_delivery()
+    return made
+
+
+def contents(socket: Socket) -> list[str]:
+    return [each.partition('"content":"')[2].partition('"')[0] for each in socket.sent if '"content":"' in each]
+
+
+def test_messages_are_sent_in_the_order_in_which_they_were_written(socket: Socket) -> None:
+    """In Panel's own way those of Bokeh overtake what is queued, and the last of the queue is never sent."""
 
     async def steps() -> None:
-        loop = asyncio.get_running_loop()
-        written = loop.create_future()
+        doc, connection = Document(), Connection(socket)
+        tasks = []
+        for number in range(12):
+            if number % 3 == 0:  # as Bokeh sends
+                tasks.append(asyncio.ensure_future(message_of(f"{number}").send(socket)))
+                await asyncio.sleep(0)
+            else:
+                document.schedule_write_events(doc, [connection], [f"{number}"])
+        while len(contents(socket)) < 12:
+            await asyncio.sleep(0.001)
+        await asyncio.gather(*tasks)
 
-        def write(connection: Any, events: Any = None, msg: Any = None) -> list[Any]:
-            sent.append(msg)
-            return [written]
-
-        monkeypatch.setitem(document.extra_socket_handlers, Socket, write)
-        create = SimpleNamespace(create=lambda kind, events: events[0])
-        connection: Any = SimpleNamespace(_socket=Socket(), protocol=create)
-        connections = [_Hashable(connection)]
-        doc = Document()
-        document.schedule_write_events(doc, connections, ["one"])
-        while not sent:
-            await asyncio.sleep(0)
-        document.schedule_write_events(doc, connections, ["two"])
-        written.set_result(None)
-        for _ in range(50):
-            await asyncio.sleep(0)
-        assert sent == ["one", "two"]
-        assert doc not in document._WRITE_MSGS and doc not in document._WRITE_BLOCK
-
-    mend_delivery()
     asyncio.run(asyncio.wait_for(steps(), 20))
+    assert contents(socket) == [f"{number}" for number in range(12)]
 
 
-def test_it_is_mended_once() -> None:
-    mend_delivery()
-    first = document._dispatch_msgs
-    mend_delivery()
-    assert document._dispatch_msgs is first
+def test_a_closed_socket_holds_up_nothing(socket: Socket) -> None:
+    async def steps() -> None:
+        socket.closed = True
+        document.schedule_write_events(Document(), [Connection(socket)], ["lost"])
+        with await socket.write_lock.acquire():
+            pass
 
-
-class _Hashable:
-    def __init__(self, content: Any) -> None:
-        self.__dict__.update(vars(content))
+    asyncio.run(asyncio.wait_for(steps(), 20))
