@@ -1,5 +1,6 @@
 """The database behind the vote store: its address, and connections that write through to the disk."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -48,7 +49,7 @@ def check_is_there(address: URL) -> None:
     reason = "" if path.is_file() else "there is no such file"
     if not reason:
         try:
-            with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            with closing(sqlite3.connect(f"{Path(os.path.realpath(path)).as_uri()}?mode=ro", uri=True)) as connection:
                 connection.execute("SELECT version FROM schema_steps").close()
         except sqlite3.DatabaseError as fault:
             reason = f"is no vote store ({fault})"
@@ -70,7 +71,7 @@ def engine_of(address: URL) -> Engine:
     """
     if address.get_backend_name() == "postgresql":
         return create_engine(address, pool_size=10, max_overflow=20, pool_pre_ping=True)
-    folder = Path(str(address.database)).resolve().parent
+    folder = Path(os.path.realpath(str(address.database))).parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as fault:

@@ -1,14 +1,16 @@
 """Which judge is used from the start: the one named, the one last chosen, the newest on votes, or the starter."""
 
-import json
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 from dashboard.saved_runs import JUDGE_FILE, SavedRun, saved_runs
 from pipelines.artefacts import write_json
 from pipelines.errors import UserError
+from pipelines.saved_files import read_object
+from stacker.provenance import Kind
 
 CHOSEN = ".chosen.json"
 """In the folder of the judges: which of them a person last chose on the page, and when."""
@@ -51,15 +53,17 @@ def first_choices(folder: Path, starter: Path | None) -> list[SavedRun]:
 
     What happened last decides: that a judge was trained on votes of people, or that a person chose one on the page. A
     judge of built-in battles knows nothing about real answers, and one that is only offered waits for a decision, so
-    neither comes in by itself. The starter comes last. Reads folders: call it from a thread.
+    neither comes in by itself. Then comes the starter, and last what was trained on nobody knows what. Reads folders:
+    call it from a thread.
     """
     runs = saved_runs(folder)
     starters = [] if starter is None else saved_runs(starter)
-    dated = [(run.written, run) for run in runs if not run.offered and run.provenance().kind != "built-in"]
+    own = {kind: [run for run in runs if not run.offered and run.provenance().kind == kind] for kind in get_args(Kind)}
+    dated = [(run.written, run) for run in own["votes"]]
     chosen = _last_chosen(folder, [*runs, *starters])
     dated += [] if chosen is None else [chosen]
     dated.sort(key=lambda each: (each[0], each[1].name), reverse=True)
-    return list(dict.fromkeys([*(run for _, run in dated), *starters]))
+    return list(dict.fromkeys([*(run for _, run in dated), *starters, *own["unknown"]]))
 
 
 def remember_choice(folder: Path, run: SavedRun) -> None:
@@ -74,10 +78,10 @@ def remember_choice(folder: Path, run: SavedRun) -> None:
 
 def _last_chosen(folder: Path, runs: Sequence[SavedRun]) -> tuple[datetime, SavedRun] | None:
     try:
-        content = json.loads((folder / CHOSEN).read_text(encoding="utf-8"))
+        content = read_object(folder / CHOSEN)
         judge, at = Path(content["judge"]), datetime.fromisoformat(content["at"])
         at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, UserError, ValueError, KeyError, TypeError):
         return None  # nobody has chosen, or the file was edited: the newest judge is as good a choice
     found = next((run for run in runs if run.judge.resolve() == judge), None)
     return None if found is None else (at, found)

@@ -156,6 +156,15 @@ class JudgeService:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _start(self) -> None:
+        try:
+            self._load_first()
+        except Exception as fault:
+            # whatever it is: the people who wait are told, and the pages go on without a judge
+            _log.exception("no judge could be loaded")
+            self.state, self.fault = "failed", f"{self.folder}: no judge could be loaded ({type(fault).__name__})."
+            self._tell()
+
+    def _load_first(self) -> None:
         runs = first_choices(self.folder, self.starter) if self._named is None else [self._named]
         if not runs:
             self.state = "none"

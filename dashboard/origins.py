@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import idna
+
 if TYPE_CHECKING:
     from panel.io.server import Server
 
 LOCAL = ("localhost", "127.0.0.1")
 EVERYWHERE = {"0.0.0.0", "::"}
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+"""A last label of this form makes browsers read a name as an IPv4 address."""
 _SCHEME = re.compile(r"(https?|wss?)://", re.IGNORECASE)
 _LEFT_OUT = {"80", "443"}
 """Ports that browsers leave out, each where it is the scheme's own."""
@@ -35,10 +39,12 @@ def host_of(text: str) -> str:
     except ValueError:
         pass
     try:
-        name = bare.encode("idna").decode("ascii").lower()
+        # As browsers do; Python's own codec follows an older standard, by which straße.de would be strasse.de.
+        name = bare.lower() if bare.isascii() else idna.encode(bare, uts46=True).decode("ascii")
     except UnicodeError:
         name = ""
-    if not name or len(name) > 253 or not all(map(_LABEL.fullmatch, name.removesuffix(".").split("."))):
+    labels = name.removesuffix(".").split(".")
+    if not name or len(name) > 253 or not all(map(_LABEL.fullmatch, labels)):
         raise ValueError("must be a host's name or IP address, such as 127.0.0.1, without http:// and without a port")
     return name
 
@@ -57,13 +63,16 @@ def origin_of(text: str) -> str:
     if bare == "*":
         return bare
     found = re.fullmatch(r"(?P<host>\[[^\[\]]*\]|[^:\[\]/?#@\s]*)(:(?P<port>[0-9]{1,5}|\*))?", bare)
-    if found is None or not found["host"]:
+    if found is None or not found["host"] or bare == "null":  # as browsers name pages without an origin
         raise ValueError(f"must be an origin; {_RIGHT}")
-    port = found["port"]
+    port = found["port"] if found["port"] in (None, "*") else str(int(found["port"]))
     if port not in (None, "*") and not 0 < int(port) < 65_536:
         raise ValueError(f"must have a port from 1 to 65535; {_RIGHT}")
     try:
-        host = bracketed(".".join("*" if part == "*" else part for part in _pattern(found["host"])))
+        labels = _pattern(found["host"])
+        if _NUMBER.fullmatch(labels[-1].rpartition(".")[2]) and not _is_address(labels):
+            raise ValueError
+        host = bracketed(".".join(labels))
     except ValueError:
         raise ValueError(f"must be an origin; {_RIGHT}") from None
     left_out = _LEFT_OUT if not text.strip().lower().startswith("http:") else _LEFT_OUT - {"443"}
@@ -75,6 +84,14 @@ def _pattern(host: str) -> list[str]:
     if "*" not in host:
         return [host_of(host)]
     return [part if part == "*" else host_of(part) for part in host.split(".")]
+
+
+def _is_address(labels: Sequence[str]) -> bool:
+    try:
+        ipaddress.ip_address(".".join(labels))
+    except ValueError:
+        return False
+    return True
 
 
 def bracketed(host: str) -> str:

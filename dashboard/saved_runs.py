@@ -1,5 +1,6 @@
 """Saved judges and what the runs that made them wrote beside: found, and read defensively."""
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ MOST_CARD = 1 << 20
 """Bytes of a model card."""
 DEEPEST = 4
 """Folders below the given one that are looked into."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -133,19 +135,26 @@ class SavedRun:
 def saved_runs(folder: Path) -> list[SavedRun]:
     """Return the judges saved below a folder, the newest first; none where there is no such folder.
 
-    Folders whose name begins with a full stop are passed over: they may be half written.
+    Folders whose name begins with a full stop are passed over: they may be half written. So are those that cannot be
+    read; the log names them.
     """
     found: list[SavedRun] = []
     waiting = [(folder, 0)]
     while waiting:
         place, depth = waiting.pop()
-        if (place / JUDGE_FILE).is_file():
+        try:
+            inside = [each for each in place.iterdir() if each.is_dir() and not each.name.startswith(".")]
+            described = place / JUDGE_FILE
+            written = datetime.fromtimestamp(described.stat().st_mtime, UTC) if described.is_file() else None
+        except OSError as fault:
+            if place != folder or folder.is_dir():  # no folder yet is no fault
+                _log.warning("%s: cannot be looked into (%s); it is passed over", place, fault.strerror)
+            continue
+        if written is not None:
             below = place.parent if place.name == "judge" and place != folder else place
             name = below.relative_to(folder).as_posix() if below != folder else folder.resolve().name
-            written = datetime.fromtimestamp((place / JUDGE_FILE).stat().st_mtime, UTC)
             found.append(SavedRun(name, place, written))
-        elif depth < DEEPEST and place.is_dir():
-            inside = (each for each in place.iterdir() if each.is_dir() and not each.name.startswith("."))
+        elif depth < DEEPEST:
             waiting.extend((each, depth + 1) for each in inside)
     return sorted(found, key=lambda run: (run.written, run.name), reverse=True)
 

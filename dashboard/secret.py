@@ -6,8 +6,11 @@ from pathlib import Path
 
 from dashboard.params import ServerParams
 from pipelines.errors import UserError
+from pipelines.saved_files import DamagedError, read_bytes
 
 SHORTEST = 32
+MOST = 1 << 16
+"""Bytes of a file with a secret."""
 
 
 def kept_secret(server: ServerParams) -> bytes:
@@ -38,9 +41,12 @@ def kept_secret(server: ServerParams) -> bytes:
                 made.write(secrets.token_hex(32))
         except FileExistsError:
             pass
-        value = path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as fault:
+        value = read_bytes(path, MOST).decode("ascii").strip()
+    except (OSError, UnicodeDecodeError, DamagedError) as fault:
         raise UserError(f"{path}: cannot be read or made ({fault}); correct dashboard.server.secret_file.") from fault
     if len(value) < SHORTEST:
-        raise UserError(f"{path}: holds {len(value)} characters, too few for a secret; delete it to have one made.")
+        raise UserError(
+            f"{path}: holds {len(value)} characters, too few for a secret; name another by "
+            "dashboard.server.secret_file, or delete it to have one made."
+        )
     return value.encode()

@@ -2,7 +2,6 @@
 
 import ast
 import errno
-import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from dashboard.params import DashboardParams
 from dashboard.server_params import ServerParams
 from dashboard.services import Services
 from pipelines.errors import UserError
+from pipelines.saved_files import DamagedError, read_object
 from pipelines.section import shown
 
 if TYPE_CHECKING:
@@ -190,10 +190,12 @@ def checked_accounts(path: Path) -> list[str]:
         When it is missing, is no JSON object of texts, or has an empty or short password.
     """
     try:
-        accounts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as fault:
-        raise UserError(f'{path}: is no readable JSON ({shown(str(fault))}); write {{"user": "password"}}.') from fault
-    if not isinstance(accounts, dict) or not accounts:
+        accounts = read_object(path)
+    except DamagedError as fault:
+        raise UserError(
+            f'{path}: is no readable JSON ({shown(fault.what)}); accounts are {{"user": "password"}}.'
+        ) from fault
+    if not accounts:
         raise UserError(f'{path}: holds no accounts; write {{"user": "password"}}.')
     for user, password in accounts.items():
         if not user.strip():

@@ -6,6 +6,7 @@ from os import environ
 from pathlib import Path
 from threading import Lock, Thread
 
+from dashboard.database import KEY
 from dashboard.judge_service import JudgeService
 from dashboard.learning.service import LearningService
 from dashboard.limits import AnswerSlots, Limits
@@ -14,6 +15,7 @@ from dashboard.params import DashboardParams, parse_dashboard
 from dashboard.rendering.drawings import drawings
 from dashboard.secret import kept_secret
 from dashboard.store import VoteStore
+from dashboard.store_faults import StoreFault
 from pipelines.errors import UserError
 from stacker.params import Params, read_params
 from stacker.starter import starter_folder
@@ -44,7 +46,11 @@ class Services:
             _check_folder(f"dashboard.{key}", getattr(params, key), needed=key == "files")
         self.judges = JudgeService(Path(params.judges), starter_folder() if params.starter else None, params.judge)
         store = params.store
-        self.store = VoteStore.open(store.url, password=store.password, undo_seconds=store.undo_seconds)
+        try:
+            self.store = VoteStore.open(store.url, password=store.password, undo_seconds=store.undo_seconds)
+        except StoreFault as fault:
+            said = str(fault)
+            raise UserError(said if KEY in said else f"{KEY}: {said[:1].lower()}{said[1:]}") from fault
         self.learning = LearningService(whole or Params(), self.store, self.judges, params.leave_out_named)
         self.slots = AnswerSlots(params.limits.answers_at_once)
         self.offers = Offers()

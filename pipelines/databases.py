@@ -44,6 +44,7 @@ def database_address(url: str, key: str) -> URL:
         return address.set(drivername=f"{kind}+{DRIVERS[kind]}")
     if not address.database or address.database == ":memory:":
         raise wrong("must be a file, as memory forgets; write sqlite:///FILE")
-    if address.host or address.query or address.database.startswith("file:") or "\0" in address.database:
+    odd = address.database.startswith("file:") or any(sign in address.database for sign in "?\0")
+    if address.host or address.query or odd:
         raise wrong("must be a plain file, without host and options; write sqlite:///FILE")
     return address.set(database=str(Path(address.database).expanduser()))

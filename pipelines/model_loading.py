@@ -80,6 +80,36 @@ def load_backbone(folder: Path, name: str, **settings: Any) -> Any:
     return _whole(model, info, f"encoder {name}", folder)
 
 
+def check_encoder(folder: Path, name: str) -> None:
+    """Check by its configuration that a model is an encoder, whose every token sees all others.
+
+    Raises
+    ------
+    UserError
+        When it is a decoder, or an encoder and a decoder.
+    """
+    from transformers import AutoConfig
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+    )
+
+    with _explained(f"encoder {name} ({folder})", _architecture(folder)), quiet():
+        config = AutoConfig.from_pretrained(folder, **OWN_FILES)
+    kind = config.model_type
+    writes = kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    if writes or config.is_encoder_decoder or getattr(config, "is_decoder", False):
+        raise no_encoder(name, kind)
+
+
+def no_encoder(name: str, kind: str) -> UserError:
+    """Return the error for a model that is no encoder."""
+    return UserError(
+        f"transformer {name}: is a {kind} model, a decoder, which cannot be trained here; name an encoder such as "
+        f"distilbert-base-uncased."
+    )
+
+
 def load_generator(folder: Path) -> tuple[Any, Any]:
     """Load the tokenizer and the weights of a causal language model.
 

@@ -87,6 +87,16 @@ def _check_footer(path: Path) -> None:
         end = file.read(8)
     if end[4:] != b"PAR1" or int.from_bytes(end[:4], "little") > min(_MOST_FOOTER, size):
         raise ValueError("no footer")
+    _check_plain(path, int.from_bytes(end[:4], "little"))
+
+
+def _check_plain(path: Path, length: int) -> None:
+    """Refuse a file with encrypted columns: pyarrow ends the process when it looks at one without a key."""
+    from pyarrow import parquet
+
+    # The description of such a file can be read, and is followed by a signature.
+    if parquet.read_metadata(path).serialized_size != length:
+        raise UserError(f"{path}: has encrypted columns; write it again without encryption.")
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,10 @@ def joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0] if tables else empty_table()
 
 
+FEW = 10
+"""Fewer rows that cannot be used are told one by one, and do not end a command, whatever their share."""
+
+
 def iter_battles(
     path: Path,
     rows_at_once: int = 4096,
@@ -99,14 +103,24 @@ def iter_battles(
         The next battles of the file; fewer where they are long.
     bad : list of BadRow
         The bad rows met since the last yield.
+
+    Raises
+    ------
+    UserError
+        As `read_battles`; after the last rows, where most of them cannot be used.
     """
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     bad: list[BadRow] = []
-    held = 0
+    first: BadRow | None = None
+    held = kept = lost = 0
     for record, row, size in battle_rows(path, rows_at_once, labelled=labelled, rescue=rescue):
         if row is not None:
             bad.append(row)
-        if record is not None:
+        if record is None:
+            lost += 1
+            first = first or row
+        else:
+            kept += 1
             _append(columns, record, source or path.stem, weight)
         held += size
         if len(columns["id"]) >= rows_at_once or len(bad) >= rows_at_once or held >= _HELD:
@@ -114,6 +128,11 @@ def iter_battles(
             columns, bad, held = {name: [] for name in COLUMNS}, [], 0
     if columns["id"] or bad:
         yield check(battles_table(columns)), bad
+    if first is not None and lost > kept and lost >= FEW:
+        raise UserError(
+            f"{path}: {lost:,} of {lost + kept:,} rows cannot be used, too many to go on; correct them, or take them "
+            f"out. {first.sentence()}"
+        )
 
 
 def _append(columns: dict[str, list[Any]], record: Record, source: str, weight: float) -> None:

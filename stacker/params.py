@@ -156,6 +156,8 @@ def _override(content: dict[str, Any], override: str) -> None:
     except yaml.YAMLError as fault:
         raise UserError(f"--set {override}: the value is not valid YAML; put it in quotes.") from fault
     *sections, key = name.strip().split(".")
+    if not all((*sections, key)):
+        raise UserError(f"--set {override}: names a key with an empty part; write --set section.key=value.")
     place: Any = content
     for depth, section in enumerate(sections):
         if isinstance(place, list):

@@ -178,6 +178,10 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
                 f"{out}: going on from {len(list(parts.folder.glob('part-*' + suffix))):,} parts that are done."
             )
         numbers = _predict_parts(work, inputs, parts, screen)
+        if numbers.bad and not numbers.battles:
+            raise UserError(
+                f"{', '.join(map(str, inputs))}: none of {numbers.bad:,} rows can be used; name a file of battles."
+            )
         with whole_file(aside) as told, whole_file(out) as part:  # both are filled before the first has its place
             bad = _join_bad(told, [parts.beside(number, _BAD) for number in range(numbers.parts)])
             join_parts(part, map(parts.path, range(numbers.parts)), options.columns, suffix)

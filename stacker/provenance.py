@@ -1,17 +1,24 @@
 """What a judge was trained on: votes of which sources, how many and when, or battles that were made up."""
 
-import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pipelines.errors import UserError
 from pipelines.sample import SOURCE
+from pipelines.saved_files import read_object
+from stacker.charts.controls import show_controls
 
 Kind = Literal["votes", "built-in", "unknown"]
 KEY = "trained_on"
 """In `about` of judge.json, which also has `battles` and `sources`."""
 _NAMED = 2
+_LONGEST = 60
+"""Characters of a name that are shown."""
+_MOST = 10**12
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True)
@@ -60,18 +67,24 @@ def read_provenance(judge: Path) -> Provenance:
     """Return what a saved judge was trained on, as far as its folder, or results.json beside it, says so.
 
     Folders of before it was written down are told by their sources, and by whether the best possible loss was known,
-    as it is of built-in battles alone. What cannot be read is unknown.
+    as it is of built-in battles alone. What cannot be read is unknown. Anybody may have written these files, and what
+    is returned stands on every page: it is short, and has no control characters.
     """
     about = _mapping(_read(judge / "judge.json").get("about"))
     results = _read(judge.parent / "results.json")
-    counts = {str(name): count for name, count in _mapping(about.get("sources")).items() if _is_count(count)}
+    counts = {_named(name): count for name, count in _mapping(about.get("sources")).items() if _is_count(count)}
     sources = dict(sorted(counts.items(), key=lambda each: (-each[1], each[0])))
     battles = next((each for each in (about.get("battles"), results.get("battles")) if _is_count(each)), None)
     written = _mapping(about.get(KEY))
     known: dict[Any, Kind] = {"votes": "votes", "built-in": "built-in"}
     kind, date = written.get("kind"), written.get("date")
     told = known[kind] if isinstance(kind, str) and kind in known else _told(sources, results)
-    return Provenance(told, battles, sources, date if isinstance(date, str) else "")
+    return Provenance(told, battles, sources, date if isinstance(date, str) and _DAY.fullmatch(date) else "")
+
+
+def _named(name: Any) -> str:
+    text = " ".join(str(name)[: _LONGEST + 1].split())
+    return show_controls(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
 
 
 def _told(sources: Mapping[str, int], results: Mapping[str, Any]) -> Kind:
@@ -85,8 +98,8 @@ def _told(sources: Mapping[str, int], results: Mapping[str, Any]) -> Kind:
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        return _mapping(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, RecursionError):
+        return read_object(path)
+    except (OSError, UserError):
         return {}
 
 
@@ -95,4 +108,4 @@ def _mapping(content: Any) -> Mapping[str, Any]:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST

@@ -159,7 +159,7 @@ def test_the_line_names_sources_number_and_day_and_warns_of_made_up_battles(
         for part in ("mine", "200", "kaggle", "arena", "2026-03-01"):
             assert part in lines["mine"][0], part
         assert say("judge.beware") in lines["latest"][0] and "200" in lines["latest"][0]
-        assert "17,374" in lines["starter_judge"][0] and say("judge.starter") in lines["starter_judge"][0]
+        assert "17,363" in lines["starter_judge"][0] and say("judge.starter") in lines["starter_judge"][0]
         assert say("judge.unknown", count=200) in lines["found"][0]
         assert say("judge.saved_on_day", date="2026-03-01") in lines["found"][0]
         assert {name for name, (_, warns) in lines.items() if warns} == {"latest"}
@@ -217,3 +217,28 @@ def test_every_page_says_which_judge_is_in_use_and_follows_a_change(
                 expect(line).to_contain_text(say("judge.beware"), timeout=PATIENCE)
                 expect(line).to_have_class("judge warns")
             assert person.faults == []
+
+
+def test_what_cannot_be_read_is_passed_over_and_any_fault_is_said(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make("mine", 1, sources={"kaggle": 200}, **{KEY: trained_on(False, "2026-03-01")}).parent
+    (folder / CHOSEN).write_text("[" * 100_000, encoding="utf-8")
+    assert [run.name for run in first_choices(folder, None)] == ["mine"]
+
+    def breaks(*_: Any) -> Any:
+        raise RuntimeError("of any library")
+
+    monkeypatch.setattr("dashboard.judge_service.first_choices", breaks)
+    service = JudgeService(folder)
+    try:
+        service.start()
+        assert not asyncio.run(service.ready())
+        assert service.state == "failed" and "RuntimeError" in service.fault
+    finally:
+        service.close()
+
+
+def test_a_judge_of_unknown_origin_comes_after_the_starter(make: Make) -> None:
+    folder = make("unknown", 9).parent
+    assert [run.name for run in first_choices(folder, starter_folder())] == ["starter_judge", "unknown"]

@@ -10,7 +10,7 @@ from dashboards import RunningDashboard
 from playwright.sync_api import Browser, Page, expect
 from rewriting_proxy import RewritingProxy
 
-from dashboard.origins import allowed_origins
+from dashboard.origins import allowed_origins, origin_of
 from dashboard.texts import Language, Texts
 
 HANDSHAKE = {
@@ -107,3 +107,17 @@ def test_a_connection_that_is_cut_before_the_first_word_is_told_too(browser: Bro
         page.goto(running.url)
         expect(page.locator("#unreachable")).to_be_visible(timeout=60_000)
         page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("straße.de", "xn--strae-oqa.de"), ("Bücher.Example", "xn--bcher-kva.example"), ("localhost:00080", "localhost")],
+)
+def test_an_origin_is_the_one_that_browsers_make_of_it(written: str, meant: str) -> None:
+    assert origin_of(written) == meant
+
+
+@pytest.mark.parametrize("written", ["127.1", "0x7f.1", "null", "judge.7", "1.2.3.4.5"])
+def test_what_no_browser_gives_as_an_origin_is_refused(written: str) -> None:
+    with pytest.raises(ValueError, match="must be an origin"):
+        origin_of(written)

@@ -1,5 +1,6 @@
 """Files of strangers cost no more than what they hold: rows are bounded, work is linear, memory follows the rows."""
 
+import base64
 import json
 import os
 import tracemalloc
@@ -13,7 +14,7 @@ from pyarrow import parquet
 from pipelines import csv_rows, json_rows, parquet_rows
 from pipelines.errors import UserError
 from pipelines.raw_rows import TOO_LONG, open_rows
-from pipelines.reading import battle_rows, iter_battles, read_battles
+from pipelines.reading import battle_rows, iter_battles
 
 HEAD = "id,prompt,response_a,response_b\n"
 GOOD = '{},"[""p""]","[""a""]","[""b""]"\n'
@@ -35,8 +36,8 @@ def written(path, text):
 
 
 def read(path, **how):
-    table, bad = read_battles(path, labelled=False, **how)
-    return table["id"].tolist(), bad
+    rows = list(battle_rows(path, labelled=False, **how))
+    return [record.id for record, _, _ in rows if record], [bad for _, bad, _ in rows if bad]
 
 
 class Counted(csv_rows._Lines):
@@ -318,3 +319,30 @@ def test_a_table_that_can_unfold_to_more_than_may_be_is_not_read(tmp_path):
     assert len(parquet_rows.read_table(tmp_path / "a.parquet", 10_000_000)) == 500
     with pytest.raises(UserError, match=r"a.parquet: can unfold to 5,[0-9,]+ bytes, and 1,000,000 are the most"):
         parquet_rows.read_table(tmp_path / "a.parquet", 1_000_000)
+
+
+def test_encrypted_columns_are_refused_before_they_are_looked_at(tmp_path):
+    """Without a key pyarrow ends the process at the first look."""
+    import pyarrow
+    from pyarrow import parquet
+    from pyarrow.parquet import encryption
+
+    class Keys(encryption.KmsClient):
+        def __init__(self, _):
+            super().__init__()
+
+        def wrap_key(self, key, name):
+            return base64.b64encode(key)
+
+        def unwrap_key(self, key, name):
+            return base64.b64decode(key)
+
+    factory = encryption.CryptoFactory(Keys)
+    how = encryption.EncryptionConfiguration(footer_key="f", column_keys={"c": ["prompt"]}, plaintext_footer=True)
+    properties = factory.file_encryption_properties(encryption.KmsConnectionConfig(), how)
+    table = pyarrow.table({name: ["x"] for name in ("id", "prompt", "response_a", "response_b")})
+    path = tmp_path / "a.parquet"
+    with parquet.ParquetWriter(path, table.schema, encryption_properties=properties) as writer:
+        writer.write_table(table)
+    with pytest.raises(UserError, match="has encrypted columns"):
+        read(path)

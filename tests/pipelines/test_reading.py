@@ -345,3 +345,13 @@ def test_on_bad_row_error_stops_at_the_first(tmp_path):
         f"{path}, line 3 (id 2): prompt is not JSON (Expecting value at character 1); mend the row, or set "
         f"data.on_bad_row to quarantine."
     )
+
+
+def test_a_file_of_which_most_is_lost_is_refused(tmp_path):
+    path = tmp_path / "battles.csv"
+    rows = list(kaggle_rows([(["q"], ["one"], ["two"], "m", 0)] * 12))
+    write_csv(path, rows + [["x", "a"]] * 12)
+    assert len(read_battles(path, labelled=True)[0]) == 12
+    write_csv(path, rows + [["x", "a"]] * 13)
+    with pytest.raises(UserError, match=r"13 of 25 rows cannot be used, too many to go on; .* line 14"):
+        read_battles(path, labelled=True)

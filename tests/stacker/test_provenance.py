@@ -50,8 +50,20 @@ def test_a_folder_without_a_judge_is_unknown(tmp_path):
 
 def test_the_sentence_names_number_and_sources(tmp_path):
     starter = read_provenance(starter_folder())
-    assert str(starter).startswith("trained on 17,374 votes (hh_rlhf_test, ")
+    assert str(starter).startswith("trained on 17,363 votes (hh_rlhf_test, ")
     assert "4 more" in str(starter)
     made_up = read_provenance(judge(tmp_path / "run", WRITTEN))
     assert "1,500 built-in battles" in str(made_up) and "nothing about real answers" in str(made_up)
     assert made_up.date == "2026-03-01"
+
+
+def test_what_a_stranger_wrote_is_short_and_hides_nothing(tmp_path):
+    about = {
+        "battles": 10**30,
+        "sources": {"\u202eevil": 5, "x" * 100_000: 4},
+        "trained_on": {"kind": "votes", "date": "<b>\u202e" + "D" * 5000},
+    }
+    (tmp_path / "judge.json").write_text(json.dumps({"about": about}), encoding="utf-8")
+    found = read_provenance(tmp_path)
+    assert found.battles is None and found.date == "" and len(str(found)) < 200
+    assert [name[:12] for name in found.sources] == ["⟦U+202E⟧evil", "x" * 12]

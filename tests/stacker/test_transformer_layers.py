@@ -1,17 +1,21 @@
 """An encoder in two halves gives what the whole one gives; what frozen layers gave is kept for the next fold."""
 
+import shutil
+
 import pytest
 import torch
 from checkpoints import ARCHITECTURES
 from transformer_battles import learner_data
 from transformers import AutoConfig, AutoModel
 
+from features.encoders import EncoderParams
 from pipelines.errors import UserError
 from stacker.learners.transformer.checkpoint import open_checkpoint
+from stacker.learners.transformer.chosen import choose_transformers
 from stacker.learners.transformer.fitting import make_runner
 from stacker.learners.transformer.layers import SplitEncoder, layer_count, linear_names
 from stacker.learners.transformer.memory import TokenBudget
-from stacker.learners.transformer.params import TransformerParams
+from stacker.learners.transformer.params import TransformerParams, TransformersParams
 from stacker.learners.transformer.states import Room, Shelf
 from stacker.learners.transformer.stored import build_network
 from stacker.learners.transformer.structure import Structure
@@ -65,21 +69,44 @@ def test_shared_layers_cannot_be_trained_apart(tiny_checkpoint):
         SplitEncoder(model, 1)
 
 
-DECODER = {"num_key_value_heads": 2, "head_dim": 16}
-UNSPLITTABLE = [("llama", DECODER), ("qwen2", DECODER), ("gemma", DECODER), ("electra", {"embedding_size": 16})]
-"""Their embeddings are looked up under another name, or pass through a map of their own before the first layer."""
+SIZE = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64}
 
 
-@pytest.mark.parametrize(("kind", "more"), UNSPLITTABLE)
-def test_a_model_whose_halves_are_not_the_whole_is_refused_by_name(kind, more):
-    size = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64}
-    model = AutoModel.from_config(AutoConfig.for_model(kind, vocab_size=50, pad_token_id=0, **size, **more))
-    with pytest.raises(UserError, match=rf"the layers of a {kind} model cannot be trained apart \(those of bert, "):
+def test_a_model_whose_halves_are_not_the_whole_is_refused_by_name():
+    """Its embeddings pass through a map of their own before the first layer."""
+    model = AutoModel.from_config(AutoConfig.for_model("electra", vocab_size=50, embedding_size=16, **SIZE))
+    with pytest.raises(UserError, match=r"the layers of a electra model cannot be trained apart \(those of bert, "):
         SplitEncoder(model, 1)
     batch = {"ids": torch.arange(8).reshape(2, 4), "mask": torch.ones((2, 4), dtype=torch.long)}
     batch["types"] = torch.zeros_like(batch["ids"])
     for start in (0, 3):  # trained as a whole, or not at all, there is nothing to split
         assert SplitEncoder(model.eval(), start)(batch).shape == (2, 4, 32)
+
+
+DECODERS = [
+    ("llama", {"num_key_value_heads": 2, "head_dim": 16}),
+    ("qwen2", {"num_key_value_heads": 2, "head_dim": 16}),
+    ("gemma", {"num_key_value_heads": 2, "head_dim": 16}),
+    ("gpt2", {}),
+    ("opt", {"ffn_dim": 64, "word_embed_proj_dim": 32}),
+    ("bert", {"is_decoder": True}),
+]
+
+
+@pytest.mark.parametrize("start", [0, 1, 3])
+@pytest.mark.parametrize(("kind", "more"), DECODERS)
+def test_a_decoder_is_refused_by_name_whatever_is_trained(kind, more, start):
+    model = AutoModel.from_config(AutoConfig.for_model(kind, vocab_size=50, pad_token_id=0, **SIZE, **more))
+    with pytest.raises(UserError, match=rf"is a {kind} model, a decoder, which cannot be trained here"):
+        SplitEncoder(model, start)
+
+
+@pytest.mark.parametrize(("kind", "more"), [*DECODERS, ("bart", {"d_model": 32}), ("t5", {"d_model": 32})])
+def test_a_decoder_is_refused_before_any_work_begins(kind, more, tmp_path, tiny_checkpoint):
+    folder = shutil.copytree(tiny_checkpoint("bert"), tmp_path / "model")
+    AutoConfig.for_model(kind, vocab_size=50, pad_token_id=0, **SIZE, **more).save_pretrained(folder)
+    with pytest.raises(UserError, match=rf"is a {kind} model, a decoder, which cannot be trained here"):
+        choose_transformers(TransformersParams(models=(str(folder),)), EncoderParams())
 
 
 def test_trying_a_split_leaves_the_encoder_as_it_was(tiny_checkpoint):

@@ -8,6 +8,8 @@ from typing import Any, Literal
 from features.encoders import EncoderParams, ResolvedEncoder, resolve
 from features.progress import Progress, silent
 from pipelines.model_files import tokenizer_sha256
+from pipelines.model_loading import check_encoder
+from pipelines.model_store import BUILTIN_NAME
 from stacker.balance import BalanceParams
 from stacker.learners.boosting import LightGBMParams
 from stacker.learners.configured import Configured
@@ -73,7 +75,7 @@ def choose_transformers(params: TransformersParams, encoder: EncoderParams) -> l
     Raises
     ------
     UserError
-        When a model is neither here nor has a fallback, or its folder is not whole.
+        When a model is neither here nor has a fallback, its folder is not whole, or it is a decoder.
     """
     if not params.enabled:
         return []
@@ -81,6 +83,8 @@ def choose_transformers(params: TransformersParams, encoder: EncoderParams) -> l
     names: set[str] = set()
     for each in params.each():
         resolved = resolve(each.model, encoder.fallback, encoder.models_dir)
+        if resolved.name != BUILTIN_NAME:
+            check_encoder(resolved.folder, resolved.name)
         chosen = ChosenTransformer(_name(resolved, each, names), each, resolved)
         if chosen.identity not in found:
             found[chosen.identity] = chosen

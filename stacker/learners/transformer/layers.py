@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.errors import UserError
+from pipelines.model_loading import no_encoder
 
 SPLITTABLE = ("bert", "distilbert", "roberta", "deberta-v2", "modernbert")
 """Architectures whose layers can be trained apart, for errors; others are tried when they come."""
@@ -31,8 +32,8 @@ class SplitEncoder(nn.Module):
     Raises
     ------
     UserError
-        When the model's layers cannot be told apart (ALBERT shares one layer, some DeBERTa mix in a convolution), or
-        both halves together are not the whole: decoders take their embeddings in another way.
+        When it is a decoder, whose tokens do not see those behind them; when its layers cannot be told apart (ALBERT
+        shares one layer, some DeBERTa mix in a convolution), or both halves together are not the whole.
     """
 
     def __init__(self, model: Any, start: int) -> None:
@@ -41,6 +42,7 @@ class SplitEncoder(nn.Module):
         self.start = start
         self.width = int(model.config.hidden_size)
         self.takes_types = "token_type_ids" in _arguments(model)
+        self._check_sees_all()
         path = layer_path(model)
         whole = start in (0, layer_count(model))
         # Kept out of nn.Module's registry: they are the same weights under a second name.
@@ -108,13 +110,36 @@ class SplitEncoder(nn.Module):
                 _get(self._halves[1], layer_path(self._halves[1]) or "").train(mode)
         return self
 
-    def _halves_are_the_whole(self) -> bool:
-        """Run two short sequences through both halves and through the whole model, and compare."""
+    def _check_sees_all(self) -> None:
+        """Raise where the first token's hidden state does not depend on the last token."""
+        batch = self._probe()
+        batch["mask"] = torch.ones_like(batch["mask"])
+        batch["ids"][1] = batch["ids"][0]
+        batch["ids"][1, -1] = batch["ids"][0, -2]
+        training = self.model.training
+        self.model.eval()
+        try:
+            with torch.no_grad():
+                first = self._run(self.model, batch)[:, 0]
+        except (RuntimeError, TypeError, ValueError, AttributeError, LookupError) as fault:
+            raise no_encoder(self.model.config.name_or_path, self.model.config.model_type) from fault
+        finally:
+            self.model.train(training)
+        if torch.equal(first[0], first[1]):
+            raise no_encoder(self.model.config.name_or_path, self.model.config.model_type)
+
+    def _probe(self) -> dict[str, Tensor]:
+        """Return a batch of two short sequences, the second one half as long."""
         embeddings = self.model.get_input_embeddings()
         ids = torch.arange(2 * _PROBED, device=embeddings.weight.device).reshape(2, _PROBED) % embeddings.num_embeddings
         mask = torch.ones_like(ids)
         mask[1, _PROBED // 2 :] = 0
-        batch = {"ids": ids, "mask": mask, "types": torch.zeros_like(ids)}
+        return {"ids": ids, "mask": mask, "types": torch.zeros_like(ids)}
+
+    def _halves_are_the_whole(self) -> bool:
+        """Run two short sequences through both halves and through the whole model, and compare."""
+        batch = self._probe()
+        mask = batch["mask"]
         training = self.training
         self.eval()
         try:
