@@ -19,8 +19,8 @@ class LimitReached(Exception):  # noqa: N818 - no fault, a stated bound
     Attributes
     ----------
     code : str
-        `questions`, `votes` or `length`, or `address_questions`, `address_votes`: a key of the page's texts
-        (`limit.<code>`).
+        `questions_minute`, `questions_hour`, `votes` or `length`, or the first three after `address_`: a key of the
+        page's texts (`limit.<code>`).
     details : dict
         Fields of the sentence: `most`, and `seconds` until there is room again or `length` of what was sent.
     """
@@ -70,8 +70,8 @@ class Counts:
     def __init__(self, params: LimitParams, people: int, prefix: str, clock: Clock) -> None:
         minute, hour, votes = params.questions_per_minute, params.questions_per_hour, params.votes_per_minute
         self.questions = (
-            RecentCount(f"{prefix}questions", people * minute, MINUTE, clock),
-            RecentCount(f"{prefix}questions", people * hour, HOUR, clock),
+            RecentCount(f"{prefix}questions_minute", people * minute, MINUTE, clock),
+            RecentCount(f"{prefix}questions_hour", people * hour, HOUR, clock),
         )
         self.votes = (RecentCount(f"{prefix}votes", people * votes, MINUTE, clock),)
         self.seen = clock()
@@ -152,7 +152,7 @@ class SessionLimits:
         self._session, self._address = session, address
 
     def question(self, text: str) -> None:
-        """Count a question, or raise `LimitReached` (`length`, `questions`) and count nothing."""
+        """Count a question, or raise `LimitReached` (`length`, `questions_...`) and count nothing."""
         if len(text) > self.params.question_characters:
             raise LimitReached("length", most=self.params.question_characters, length=len(text))
         self.again()

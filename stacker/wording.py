@@ -5,6 +5,7 @@ and, where it has them, sentences of its own; `sentences.yaml` has those that ev
 """
 
 import math
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,15 @@ MEANING = "meaning"
 _LOG, _NAMELESS = "log ", "nameless"
 _EVERY = "*"
 """In a block's file: sentences that hold for every column of the block."""
+_BY = "by"
+"""In a column's entry: which answer's number, the `lowest` or the `highest`, says whether both are spoken of as
+`negative` or `positive`. Sentences may then be given for either: `more negative`, `same positive`."""
+TONE = 0.05
+"""From where on a tone is called positive, or, negated, negative: as `features.sentiment` counts sentences."""
+_DIGITS = {KIND_SHARE: (0, 4), KIND_SCORE: (2, 6)}
+"""Decimals of a number (of a share: of its per cent), and how many are given where two would look the same."""
+_SEAM = re.compile(r"(?<=[\u4e00-\u9fff])(?=[A-Za-z0-9])|(?<=[A-Za-z0-9%])(?=[\u4e00-\u9fff])")
+"""Where a Chinese sentence has a space: between Chinese characters and Latin letters or digits."""
 
 
 def has_words(block: str, column: str) -> bool:
@@ -63,13 +73,15 @@ def compared(block: str, column: str, a: float, b: float, language: Language = "
         if (a > 0) == (b > 0):
             return told("each" if a > 0 else "neither")
         return told("only", side="A" if a > 0 else "B")
-    if a == b:
-        return told("same", value=_number(a, kind))
+    of_a, of_b = _numbers(kind, a, b)
+    tone = _tone(block, column, a, b)
+    if of_a == of_b:
+        return told("same", tone, value=of_a)
     side, other = ("A", "B") if a > b else ("B", "A")
     gap = abs(round(_plain(a, kind)) - round(_plain(b, kind))) if "many" in own else 0
     unit = own.get("one" if gap == 1 else "many", "")
-    values = told("values", a=_number(a, kind), b=_number(b, kind))
-    return told("more", side=side, other=other, values=values, gap=f"{gap:,} {unit}")
+    values = told("values", a=of_a, b=of_b)
+    return told("more", tone, side=side, other=other, values=values, gap=f"{gap:,} {unit}")
 
 
 def of_prompt(block: str, column: str, value: float, language: Language = "en") -> str:
@@ -79,8 +91,8 @@ def of_prompt(block: str, column: str, value: float, language: Language = "en") 
     if math.isnan(value):
         return told("missing")
     if kind == KIND_FLAG:
-        return told("prompt flag", value=told("yes" if value > 0 else "no"))
-    return told("prompt", value=_number(value, kind))
+        return told("prompt yes" if value > 0 else "prompt no")
+    return told("prompt", _tone(block, column, value, value), value=_numbers(kind, value)[0])
 
 
 def of_both(block: str, column: str, value: float, language: Language = "en") -> str:
@@ -89,7 +101,7 @@ def of_both(block: str, column: str, value: float, language: Language = "en") ->
     told = _Sentences(language, kind, _own(block, column, language), name_of(block, column, language))
     if math.isnan(value):
         return told("missing")
-    return told("both" if value > 0 or kind != KIND_FLAG else "not", value=_number(value, kind))
+    return told("both" if value > 0 or kind != KIND_FLAG else "not", value=_numbers(kind, value)[0])
 
 
 def is_nameless(block: str, column: str) -> bool:
@@ -137,11 +149,15 @@ class _Sentences:
 
     def __init__(self, language: Language, kind: str, own: Mapping[str, str], name: str) -> None:
         shared = _shared()[language]
-        self._found = {**shared["any"], **shared[kind], **own}
-        self._name = name
+        self._found = {**shared["any"], **shared[kind], **own, "name": name}
 
-    def __call__(self, key: str, **fields: str) -> str:
-        return self._found[key].format(name=self._name, **fields)
+    def __call__(self, key: str, tone: str = "", **fields: str) -> str:
+        """Fill in a sentence: the one for a tone (`positive`, `negative`) where there is one."""
+        found = self._found
+        whole = found.get(f"{key} {tone}", found[key]).format(
+            name=found["name"], base=found.get("base", found["name"]), measure=found["measure"], **fields
+        )
+        return _SEAM.sub(" ", whole)
 
 
 def _own(block: str, column: str, language: Language) -> Mapping[str, str]:
@@ -177,7 +193,29 @@ def _plain(value: float, kind: str) -> float:
     return math.expm1(value) if kind == KIND_LOG else value
 
 
-def _number(value: float, kind: str) -> str:
+def _tone(block: str, column: str, a: float, b: float) -> str:
+    """Return whether two numbers of a tone are spoken of as positive or negative; "" where as neither."""
+    by = (_entry(block, column) or {}).get(_BY)
+    if by is None:
+        return ""
+    decides = min(a, b) if by == "lowest" else max(a, b)
+    return "positive" if decides >= TONE else "negative" if decides <= -TONE else ""
+
+
+def _numbers(kind: str, *values: float) -> list[str]:
+    """Write numbers beside each other, with as many digits as it takes to tell them from each other and from nothing.
+
+    Two that cannot be told from each other by the most digits of `_DIGITS` are written alike.
+    """
     if kind in (KIND_COUNT, KIND_LOG):
-        return f"{round(_plain(value, kind)):,}"
-    return f"{100 * value:.0f} %" if kind == KIND_SHARE else f"{value:.2f}"
+        return [f"{round(_plain(value, kind)):,}" for value in values]
+    least, most = _DIGITS.get(kind, _DIGITS[KIND_SCORE])
+    factor, unit = (100, " %") if kind == KIND_SHARE else (1, "")
+    ends = (0.0, 1.0) if kind == KIND_SHARE else (0.0,)
+    for apart in ((*values, *ends), values):
+        for digits in range(least, most + 1):
+            # Adding 0 turns a minus zero into zero.
+            texts = [f"{round(factor * value, digits) + 0.0:.{digits}f}{unit}" for value in apart]
+            if len(set(texts)) == len(set(apart)):
+                return texts[: len(values)]
+    return [f"{round(factor * value, least) + 0.0:.{least}f}{unit}" for value in values]

@@ -43,9 +43,10 @@ def facts(about: Mapping[str, Any], trained: str, written: str, say: Texts) -> s
     pool = about.get("pool", {})
     names = [str(learner.get("name", "")) for learner in about.get("learners", [])]
     weights = zip(names, pool.get("margin_weights", []), pool.get("tie_weights", []), strict=False)
-    learners = ", ".join(f"{name} ({margin:.2f} / {tie:.2f})" for name, margin, tie in weights)
-    blocks = ", ".join(say.group_name(str(name)) for name, on in about.get("features", {}).items() if on is True)
-    sources = ", ".join(f"{name} ({count:,})" for name, count in inner.get("sources", {}).items())
+    listed = say("judge.between").join
+    learners = listed(_marked(name, f"{margin:.2f} / {tie:.2f}", say) for name, margin, tie in weights)
+    blocks = listed(say.group_name(str(name)) for name, on in about.get("features", {}).items() if on is True)
+    sources = listed(_marked(name, f"{count:,}", say) for name, count in inner.get("sources", {}).items())
     rows = [
         (say("model.written"), written),
         (say("model.training"), trained),
@@ -54,10 +55,14 @@ def facts(about: Mapping[str, Any], trained: str, written: str, say: Texts) -> s
         (say("model.features"), blocks),
         (say("model.learners"), learners),
         (say("model.seed"), str(inner.get("seed", ""))),
-        (say("model.versions"), ", ".join(f"{name} {value}" for name, value in inner.get("versions", {}).items())),
+        (say("model.versions"), listed(f"{name} {value}" for name, value in inner.get("versions", {}).items())),
     ]
     cells = "".join(f"<dt>{escape(name)}</dt><dd>{plain(value, 600)}</dd>" for name, value in rows if value)
     return f'<dl class="facts">{cells}</dl>'
+
+
+def _marked(name: str, marks: str, say: Say) -> str:
+    return say("model.marked", name=name, marks=marks)
 
 
 def results_table(results: Mapping[str, Any], say: Say) -> str:

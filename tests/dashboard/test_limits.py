@@ -1,11 +1,13 @@
 import asyncio
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.limits import AnswerSlots, LimitReached, Limits, SessionLimits
+from dashboard.limits import HOUR, MINUTE, AnswerSlots, Counts, LimitReached, Limits, SessionLimits
 from dashboard.params import LimitParams
+from dashboard.texts import LANGUAGES, Language, Texts
 
 
 class Clock:
@@ -23,13 +25,13 @@ def test_questions_are_counted_over_the_last_minute_and_hour() -> None:
     limits.question("b")
     with pytest.raises(LimitReached) as reached:
         limits.question("c")
-    assert (reached.value.code, reached.value.details) == ("questions", {"most": 2, "seconds": 2})
+    assert (reached.value.code, reached.value.details) == ("questions_minute", {"most": 2, "seconds": 2})
     clock.now = 61
     limits.question("c")
     clock.now = 200
     with pytest.raises(LimitReached) as reached:
         limits.again()
-    assert reached.value.details == {"most": 3, "seconds": 3401}
+    assert (reached.value.code, reached.value.details) == ("questions_hour", {"most": 3, "seconds": 3401})
     clock.now = 3600
     limits.question("d")
 
@@ -83,7 +85,7 @@ def test_a_new_cookie_brings_no_new_questions_beyond_what_an_address_may_ask() -
         limits.of(f"cookie {number}", "198.51.100.1").question("why?")
     with pytest.raises(LimitReached) as reached:
         limits.of("another cookie", "198.51.100.1").question("why?")
-    assert (reached.value.code, reached.value.details["most"]) == ("address_questions", 6)
+    assert (reached.value.code, reached.value.details["most"]) == ("address_questions_minute", 6)
     limits.of("another cookie", "198.51.100.2").question("why?")
     clock.now = 61
     limits.of("another cookie", "198.51.100.1").question("why?")
@@ -124,3 +126,12 @@ def test_counts_take_no_more_room_the_longer_the_server_runs(monkeypatch: pytest
         limits.of("cookie", "address").vote()
     (counts,) = limits._persons.values()
     assert len(counts.votes[0]._times) <= 13
+
+
+@pytest.mark.parametrize("language", list(LANGUAGES))
+@pytest.mark.parametrize("prefix", ["", "address_"])
+def test_every_limit_has_a_sentence_that_says_over_what_it_is_counted(language: Language, prefix: str) -> None:
+    counts = Counts(LimitParams(), 1, prefix, Clock())
+    spans = {MINUTE: "minute|分鐘", HOUR: "hour|小時"}
+    for count in (*counts.questions, *counts.votes):
+        assert re.search(spans[count.seconds], Texts(language)(f"limit.{count.code}", most=6, seconds=9)), count.code

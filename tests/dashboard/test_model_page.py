@@ -10,7 +10,8 @@ from page_contexts import Judges, context, on_a_loop, opened, settled
 from dashboard.learning.service import LearningService
 from dashboard.learning.usable import LEAST
 from dashboard.pages.model import ModelPage
-from dashboard.texts import LANGUAGES
+from dashboard.pages.model_cards import facts
+from dashboard.texts import LANGUAGES, Texts
 from stacker.params import Params
 
 
@@ -51,3 +52,17 @@ def test_the_guard_sees_a_file_that_is_read_on_the_loop(tmp_path: Path) -> None:
 
     with pytest.raises(AssertionError):
         on_a_loop(careless(), tmp_path)
+
+
+def test_lists_are_joined_as_each_language_does() -> None:
+    about = {
+        "learners": [{"name": "one"}, {"name": "two"}],
+        "pool": {"margin_weights": [0.5, 0.5], "tie_weights": [0.4, 0.6]},
+        "features": {"surface": True, "style": True, "overlap": False},
+        "about": {"sources": {"mine": 1200, "yours": 3}, "versions": {"python": "3.11", "numpy": "2"}},
+    }
+    english, chinese = (facts(about, "", "", Texts(code)) for code in ("en", "zh-Hant"))
+    assert "one (0.50 / 0.40), two (0.50 / 0.60)" in english and "mine (1,200), yours (3)" in english
+    assert "one（0.50 / 0.40）、two（0.50 / 0.60）" in chinese and "mine（1,200）、yours（3）" in chinese
+    assert "符號與用字、排版與用語" in chinese and "python 3.11、numpy 2" in chinese
+    assert ", " not in chinese

@@ -1,5 +1,6 @@
 import re
 import string
+from pathlib import Path
 
 import pytest
 
@@ -8,10 +9,11 @@ from dashboard.generators.recorded import entries
 from dashboard.languages import language_of
 from dashboard.records import CHOICES
 from dashboard.shell import PAGES
-from dashboard.texts import LANGUAGES, Texts, best_language
+from dashboard.texts import LANGUAGES, Language, Texts, best_language
 from stacker.groups import GROUPS
 
 HAN = re.compile("[\u4e00-\u9fff]")
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
 def fields(text: str) -> set[str]:
@@ -96,3 +98,19 @@ def test_names_of_languages_and_styles() -> None:
     assert Texts("en").language_name("tlh") == "tlh"
     assert Texts("zh-Hant").style_name("brief") == "簡短"
     assert Texts("en").style_name("my own") == "my own"
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_what_is_promised_of_more_votes_is_no_more_than_the_readme_measured(code: Language) -> None:
+    rows = re.findall(r"^\|\s*([\d,]+) \|.*\| ([+-]\d\.\d+) \[([+-][\d.]+), ([+-][\d.]+)\] \|$", README, re.MULTILINE)
+    assert [votes for votes, *_ in rows] == ["100", "300", "1,000"]
+    said = Texts(code)("model.learn.expect")
+    assert all(votes in said for votes, *_ in rows)
+    told_apart = [float(low) > 0 or float(high) < 0 for *_, low, high in rows]
+    chance = {"en": "could be chance", "zh-Hant": "可能只是巧合"}[code]
+    assert any(told_apart) or (chance in said and "clear" not in said and "明顯" not in said)
+    assert f"{abs(float(rows[-1][1])):.3f}" in said
+
+
+def test_made_up_battles_are_called_so_in_chinese_too() -> None:
+    assert not [key for key, text in Texts("zh-Hant").entries.items() if "人造" in text]
