@@ -241,4 +241,5 @@ def test_what_cannot_be_read_is_passed_over_and_any_fault_is_said(
 
 def test_a_judge_of_unknown_origin_comes_after_the_starter(make: Make) -> None:
     folder = make("unknown", 9).parent
+    (folder / "unknown" / "results.json").unlink()
     assert [run.name for run in first_choices(folder, starter_folder())] == ["starter_judge", "unknown"]
