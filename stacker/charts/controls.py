@@ -86,8 +86,8 @@ def show_controls(text: str) -> str:
 
 
 def percent_encoded(address: str) -> str:
-    """Return an address with the characters that `show_controls` would show in the encoding of addresses."""
-    return _PARTS.sub(lambda found: found["meant"] or quote(found[0].encode("utf-8", "replace")), address)
+    """Return an address with line breaks, and characters that `show_controls` would show, in its own encoding."""
+    return re.sub("[\t\n\r]", _encoded, _PARTS.sub(_encoded, address))
 
 
 def options_of(things: Iterable[tuple[str, Named]]) -> dict[str, Named]:
@@ -129,3 +129,7 @@ def _counted(pile: re.Match[str]) -> str:
     most = _MOST_ACCENTS if _ACCENTS.fullmatch(pile[0]) else _MOST_MARKS
     most = _MOST_STACKED if _STACKED.fullmatch(pile[0]) else most
     return pile[0] if len(marks) <= most else f"{pile[0][: marks[most]]}⟦+{len(marks) - most}⟧"
+
+
+def _encoded(found: re.Match[str]) -> str:
+    return found.groupdict().get("meant") or quote(found[0].encode("utf-8", "replace"))
