@@ -16,7 +16,7 @@ from dashboard.pages.cards_look import WIDGET, boxed, card_pane, in_line
 from dashboard.pages.upload import Upload
 from pipelines.apart import Stopped
 from pipelines.errors import UserError
-from stacker.charts.controls import plain
+from stacker.charts.controls import options_of, plain
 
 NOTHING: tuple[str, Any] | tuple[()] = ()
 
@@ -99,15 +99,15 @@ class FileChooser:
             self._chosen(found)
 
     def _offers(self) -> dict[str, tuple[str, Any]]:
-        names: dict[str, tuple[str, Any]] = {}
+        names: list[tuple[str, tuple[str, Any]]] = []
         if self.folder is not None:
-            names |= {name: ("file", name) for name in battle_files.open_files(self.folder)}
-        names |= {
-            self.say("file.test_set", name=run.name): ("run", run)
+            names += [(name, ("file", name)) for name in battle_files.open_files(self.folder)]
+        names += [
+            (self.say("file.test_set", name=run.name), ("run", run))
             for run in self.judges.runs()
             if (run.run / "params.yaml").is_file()
-        }
-        return names
+        ]
+        return options_of(names)
 
     def _open(self) -> None:
         chosen = self.choice.value

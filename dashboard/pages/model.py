@@ -19,7 +19,7 @@ from dashboard.pages.show import draw
 from dashboard.rendering.rendered import Rendered
 from dashboard.saved_runs import SavedRun
 from pipelines.errors import UserError
-from stacker.charts.controls import plain
+from stacker.charts.controls import options_of, plain
 from stacker.importances import tree_gains
 
 CARDS = ("facts", "results", "calibration", "importances", "length", "language")
@@ -77,7 +77,7 @@ class ModelPage:
     async def _find(self) -> None:
         runs, self._made_up = await in_thread(self._saved)
         used = self._used()
-        options = {self._label(run, used): run for run in runs}
+        options = options_of((self._label(run, used), run) for run in runs)
         self.empty.visible = not options
         self.head.visible = self.body.visible = bool(options)
         if self.learn is not None:

@@ -20,8 +20,9 @@ from dashboard.rendering.completeness import shows_all, visible
 from dashboard.rendering.maths import maths
 from dashboard.rendering.rendered import AsWritten, source_html
 from dashboard.rendering.sanitiser import LINK_SCHEMES, clean
-from dashboard.rendering.shown_whole import show_whole
-from stacker.charts.controls import show_controls
+from dashboard.rendering.shown_whole import LOSES, show_whole
+from dashboard.rendering.soft_breaks import with_soft_breaks
+from stacker.charts.controls import percent_encoded, show_controls
 
 if TYPE_CHECKING:
     from markdown_it.renderer import RendererHTML
@@ -65,7 +66,7 @@ def drawn(text: str, marks: bool = True) -> tuple[str, AsWritten]:
     found = "".join(block for block, _ in blocks)
     if not _can_be_drawn(found):
         return source_html(text), "all"
-    return found, "" if all(whole for _, whole in blocks) else "parts"
+    return with_soft_breaks(found), "" if all(whole for _, whole in blocks) else "parts"
 
 
 def _blocks(source: str, parser: MarkdownIt) -> Iterator[tuple[str, bool]]:
@@ -79,7 +80,8 @@ def _blocks(source: str, parser: MarkdownIt) -> Iterator[tuple[str, bool]]:
             yield source_html(dropped), False
         written = "\n".join(lines[first:last])
         block = clean(parser.renderer.render(tokens, parser.options, env))
-        whole = max(token.level for token in tokens) < MOST_NESTED - 1 and shows_all(written, block)
+        kept = max(token.level for token in tokens) < MOST_NESTED - 1 and not any(LOSES in each.meta for each in tokens)
+        whole = kept and shows_all(written, block)
         yield (block if whole else source_html(written)), whole
         done = last
     if visible(dropped := "\n".join(lines[done:])):
@@ -112,7 +114,8 @@ def _parser(marks: bool) -> MarkdownIt:
     parser.add_render_rule("fence", _fence)
     parser.options["highlight"] = highlighted if marks else lambda code, _: html.escape(code)
     parser.validateLink = _is_link  # type: ignore[method-assign]
-    parser.normalizeLink = parser.normalizeLinkText = str  # type: ignore[method-assign, assignment]
+    parser.normalizeLink = percent_encoded  # type: ignore[method-assign, assignment]
+    parser.normalizeLinkText = str  # type: ignore[method-assign, assignment]
     return parser
 
 

@@ -7,53 +7,37 @@ source in a `<code>`.
 
 import html
 import re
-import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from xml.etree.ElementTree import Element, tostring
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 from markdown_it import MarkdownIt
 
-from dashboard.rendering.completeness import visible
+from dashboard.rendering.completeness import formula_holds, text_of_formula
+from dashboard.rendering.mathml_elements import MATHML_ATTRIBUTES, MATHML_LENGTHS, MATHML_TAGS, PHANTOM, TOKENS
+from dashboard.rendering.sanitiser import clean
 
 if TYPE_CHECKING:
     from markdown_it.rules_block import StateBlock
     from markdown_it.rules_inline import StateInline
+    from markdown_it.token import Token
 
 LONGEST = 2_000
 """Characters of one formula; longer ones stay source. latex2mathml recurses, and a page of formula is a mistake."""
 MOST_LINES = 60
 MOST_NESTED = 60
 """Elements inside each other."""
-MOST_SHRUNK = 4
-"""Scripts and fractions inside each other: each is drawn at .71 of the size around it."""
+MOST_SHRUNK = 3
+"""Scripts and fractions inside each other: each is drawn at .71 of the size around it, the last at 6 pixels."""
 WIDEST = 10.0
 """Longest space and thickest line, in its unit."""
-_PHANTOM = "mphantom"
-MATHML_TAGS = frozenset(
-    "math mrow mi mn mo ms mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mmultiscripts "
-    f"mprescripts mtable mtr mtd mstyle mpadded menclose {_PHANTOM}".split()
-)
-_LENGTHS = frozenset("width height depth linethickness minsize maxsize lspace rspace columnspacing rowspacing".split())
-MATHML_ATTRIBUTES = _LENGTHS | frozenset(
-    "display displaystyle scriptlevel mathvariant stretchy fence form separator largeop movablelimits accent "
-    "accentunder columnalign rowalign columnlines rowlines symmetric notation".split()
-)
 _LENGTH = re.compile(r"(\d*\.?\d+)(?:em|ex|pt|px|mu)?|(?:thin|medium|thick)mathspace")
 _SCRIPTS = frozenset("mroot msub msup msubsup munder mover munderover mmultiscripts".split())
 _REFUSED = re.compile(
     r"\\(?:(?:re|provide)?newcommand|renewcommand|providecommand|newenvironment|DeclareMathOperator|def|let|gdef|edef|"
     r"href|url|style|class|id|cssId|includegraphics|input|require)(?![A-Za-z])"
 )
-_UNWRITTEN = re.compile(
-    r"\\(?:begin|end)\s*\{(?:array|align|split|cases|substack|displaylines|eqalign|smallmatrix|[pbBvV]?matrix)\*?\}"
-    r"(?:\s*\{[lcr| ]*\})?"
-    r"|\\[hm]?(?:space|skip|kern)\*?\s*\{?\s*\d*\.?\d+\s*(?:em|ex|pt|px|mu)\s*\}?"
-    r"|\\[A-Za-z]+"
-)
-"""What of a formula's source its drawing need not hold: a known command is drawn, an unknown one written."""
 _ALIGNED = re.compile(r"\\(begin|end)\s*\{aligned\}")
 """An environment that latex2mathml does not know, though it knows another that looks the same."""
 _CLOSING = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}
@@ -64,7 +48,12 @@ def maths(md: MarkdownIt, drawn: bool = True) -> None:
     md.block.ruler.before("fence", "maths_block", _block, {"alt": ["paragraph", "blockquote", "list"]})
     md.inline.ruler.before("escape", "maths_inline", _inline)
     draw = mathml if drawn else lambda source, _: _source(source)
-    md.add_render_rule("maths", lambda _, tokens, at, __, ___: draw(tokens[at].content, bool(tokens[at].info)))
+
+    def shown(_: object, tokens: Sequence["Token"], at: int, *__: object) -> str:
+        behind = html.escape(str(tokens[at].meta.get("behind", "")))
+        return draw(tokens[at].content, bool(tokens[at].info)) + (f"<p>{behind}</p>" if behind else "")
+
+    md.add_render_rule("maths", shown)
 
 
 @lru_cache(maxsize=512)
@@ -98,7 +87,11 @@ def _drawn(source: str, display: bool) -> str:
     known = _ALIGNED.sub(r"\\\1{align*}", source)
     drawn = convert_to_element(known, display="block" if display else "inline")
     _make_harmless(drawn)
-    if _shrunk(drawn) > MOST_SHRUNK or Counter(_signs(_UNWRITTEN.sub(" ", known))) - Counter(_signs(_written(drawn))):
+    seen = text_of_formula(clean(tostring(drawn, encoding="unicode")))
+    # what the sanitiser drops may be a sign that the source writes as a command
+    if seen.split() != "".join(_written(drawn)).split() or not formula_holds(source, seen):
+        return ""
+    if _shrunk(drawn) > MOST_SHRUNK or ("phantom" in source and any(_hidden(drawn))):
         return ""
     drawn.set("alttext", source)
     return tostring(drawn, encoding="unicode")
@@ -112,11 +105,34 @@ def _make_harmless(element: Element, depth: int = 0) -> None:
         element.tag = "mrow"
     for name, value in list(element.attrib.items()):
         # what `mpadded` can do is to move its content over what stands beside it
-        if element.tag == "mpadded" or name not in MATHML_ATTRIBUTES or (name in _LENGTHS and not _is_length(value)):
+        if (
+            element.tag == "mpadded"
+            or name not in MATHML_ATTRIBUTES
+            or (name in MATHML_LENGTHS and not _is_length(value))
+        ):
             del element.attrib[name]
     element.text = html.unescape(element.text) if element.text else element.text
     for child in element:
         _make_harmless(child, depth + 1)
+    if element.tag in TOKENS and len(element):
+        element.tag = "mrow"
+    if element.tag not in TOKENS:
+        _into_tokens(element)
+
+
+def _into_tokens(element: Element) -> None:
+    """Put texts that stand beside elements, where they are not drawn, into elements of their own."""
+    texts = [element.text, *(child.tail for child in element)]
+    children = list(element)
+    for place, text in reversed(list(enumerate(texts))):
+        if text and text.strip():
+            token = SubElement(element, "mtext")
+            token.text = text
+            element.remove(token)
+            element.insert(place, token)
+    element.text = None
+    for child in children:
+        child.tail = None
 
 
 def _is_length(value: str) -> bool:
@@ -135,15 +151,16 @@ def _shrunk(element: Element, level: int = 0) -> int:
 
 def _written(element: Element) -> Iterator[str]:
     """Yield the texts of a formula that can be seen."""
-    if element.tag != _PHANTOM:
+    if element.tag != PHANTOM:
         yield element.text or ""
         for child in element:
             yield from _written(child)
 
 
-def _signs(texts: Iterable[str]) -> str:
-    """Return letters, digits and signs beyond ASCII, in whatever alphabet of mathematics: 𝐱 and ℝ count as x and R."""
-    return visible(unicodedata.normalize("NFKC", "".join(texts)))
+def _hidden(element: Element) -> Iterator[bool]:
+    """Yield for each phantom whether there is anything in it."""
+    for phantom in element.iter(PHANTOM):
+        yield any((each.text or "").strip() for each in phantom.iter())
 
 
 def _inline(state: "StateInline", silent: bool) -> bool:
@@ -193,7 +210,8 @@ def _block(state: "StateBlock", first: int, last: int, silent: bool) -> bool:
         if end < 0:
             lines.append(text)
             continue
-        if text[end + 2 :].strip(" .,;。，；"):
+        behind = text[end + 2 :].strip()
+        if behind.strip(" .,;。，；"):
             return False  # words follow on the same line: the inline rule's business
         content = "\n".join([*lines, text[:end]]).strip()
         if not content:
@@ -201,6 +219,7 @@ def _block(state: "StateBlock", first: int, last: int, silent: bool) -> bool:
         if not silent:
             token = state.push("maths", "math", 0)
             token.block, token.content, token.info, token.map = True, content, "block", [first, line + 1]
+            token.meta["behind"] = behind
         state.line = line + 1
         return True
     return False

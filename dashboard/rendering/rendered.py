@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from dashboard.rendering.soft_breaks import with_soft_breaks
 from stacker.charts.controls import show_controls
 
 LONGEST_SHOWN = 60_000
@@ -39,7 +40,8 @@ class Rendered:
 
 def source_html(text: str) -> str:
     """Return a text as it was written, escaped, invisible characters shown (see `stacker.charts.controls`)."""
-    return f'<pre class="source" dir="auto"><code>{html.escape(show_controls(text))}</code></pre>'
+    shown = with_soft_breaks(html.escape(show_controls(text)))
+    return f'<pre class="source" dir="auto"><code>{shown}</code></pre>'
 
 
 def cut(turns: Sequence[str], longest: int = LONGEST_SHOWN) -> tuple[list[str], int]:

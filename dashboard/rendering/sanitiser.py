@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dashboard.rendering.code_marks import CLASSES
-from dashboard.rendering.maths import MATHML_ATTRIBUTES, MATHML_TAGS
+from dashboard.rendering.mathml_elements import MATHML_ATTRIBUTES, MATHML_TAGS
 
 if TYPE_CHECKING:
     from nh3 import Cleaner

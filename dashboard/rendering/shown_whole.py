@@ -1,5 +1,7 @@
 """Rules by which a Markdown parser draws what it would drop: titles, numbers, links without a text, hidden characters.
 
+What has no place in the drawing at all, a row's cells beyond the table's head, is marked (`LOSES`).
+
 A markdown-it-py plugin. Raw HTML, its comments too, is no business of it: with HTML off that is text already.
 """
 
@@ -8,8 +10,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock, heading, table
 from markdown_it.token import Token
 
+from dashboard.rendering.addresses import leads_elsewhere
 from stacker.charts.controls import show_controls
 
 if TYPE_CHECKING:
@@ -17,14 +21,55 @@ if TYPE_CHECKING:
     from markdown_it.rules_core import StateCore
 
 PICTURE = "🖼"
+LOSES = "loses"
+"""Key of a token's `meta`: something of the source has no place in what is drawn of this block."""
 
 
 def show_whole(md: MarkdownIt) -> None:
     """Teach a parser to draw what it would drop."""
+    md.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
+    md.block.ruler.at("heading", _heading, {"alt": ["paragraph", "reference", "blockquote"]})
     md.core.ruler.push("numbers_as_written", _numbers)
     md.core.ruler.push("links_whole", _links)
     md.core.ruler.push("hidden_characters", _hidden)
     md.add_render_rule("image", _image)
+
+
+def _table(state: StateBlock, first: int, last: int, silent: bool) -> bool:
+    """Parse a table, and mark it when a row has more cells than its head: Markdown drops them, whatever they hold."""
+    before = len(state.tokens)
+    if not table(state, first, last, silent):
+        return False
+    if not silent:
+        tokens = state.tokens[before:]
+        columns = sum(token.type == "th_open" for token in tokens)
+        rows = [token.map[0] for token in tokens if token.type == "tr_open" and token.map]
+        if any(_cells(state.getLines(row, row + 1, state.blkIndent, False)) > columns for row in rows):
+            tokens[0].meta[LOSES] = True
+    return True
+
+
+def _cells(row: str) -> int:
+    """Return how many cells a row has; a bar at its beginning or its end parts nothing."""
+    return row.strip().removeprefix("|").replace("\\|", "").removesuffix("|").count("|") + 1
+
+
+def _heading(state: StateBlock, first: int, last: int, silent: bool) -> bool:
+    """Parse a heading, and keep the signs at its end but where they are plainly a mark: as many as before it, and two.
+
+    Of "# C #", nobody can tell whether the last sign is one.
+    """
+    before = len(state.tokens)
+    if not heading(state, first, last, silent):
+        return False
+    if not silent:
+        opened, inside = state.tokens[before : before + 2]
+        start = state.bMarks[first] + state.tShift[first] + len(opened.markup)
+        whole = state.src[start : state.eMarks[first]].strip(" \t")
+        closing = whole[len(inside.content) :].strip()
+        if not inside.content or len(closing) < 2 or closing != opened.markup:
+            inside.content = whole
+    return True
 
 
 def _numbers(state: "StateCore") -> None:
@@ -47,7 +92,7 @@ def _numbers(state: "StateCore") -> None:
 
 
 def _links(state: "StateCore") -> None:
-    """Write a link's title behind it, and where it leads where it has no text."""
+    """Write a link's title behind it, and where it leads where it has no text or looks like another address."""
     for token in state.tokens:
         if token.children and any(child.type == "link_open" for child in token.children):
             token.children = _with_titles(token.children)
@@ -65,11 +110,16 @@ def _with_titles(children: Sequence[Token]) -> list[Token]:
             if not any(each.content.strip() or each.type == "image" for each in found[start + 1 :]):
                 found.append(_text(str(opened.attrs["href"])))
             title = opened.attrs.pop("title", "")
-            found += [child, _text(f" ({title})")] if title else [child]
+            shown = "".join(each.content for each in found[start + 1 :])
+            found += [child, *_behind(leads_elsewhere(shown, str(opened.attrs["href"]))), *_behind(str(title))]
             opened = None
         else:
             found.append(child)
     return found
+
+
+def _behind(said: str) -> list[Token]:
+    return [_text(f" ({said})")] if said else []
 
 
 def _text(content: str) -> Token:
@@ -88,8 +138,8 @@ def _image(_: "RendererHTML", tokens: Sequence[Token], at: int, __: Any, ___: An
     """Draw a picture's description as a link to it, with its title: nothing is fetched from elsewhere."""
     image = tokens[at]
     source, title = str(image.attrs.get("src", "")), str(image.attrs.get("title", ""))
-    label, source = html.escape(image.content or PICTURE), html.escape(source)
-    behind = html.escape(show_controls(f" ({title})")) if title else ""
+    said = "".join(f" ({each})" for each in (leads_elsewhere(image.content, source), title) if each)
+    label, source, behind = html.escape(image.content or PICTURE), html.escape(source), html.escape(show_controls(said))
     if image.meta.get("in_link"):
         return f"{PICTURE} {label} ({source}){behind}"
     return f'{PICTURE} <a href="{source}">{label}</a>{behind}'

@@ -17,7 +17,7 @@ from stacker.charts.controls import plain
 KNOWN = set(
     "p br hr h1 h2 h3 h4 h5 h6 strong em s code pre blockquote ul ol li table thead tbody tr th td a span math mrow "
     "mi mn mo ms mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mmultiscripts mprescripts "
-    "mtable mtr mtd mstyle mpadded mphantom menclose".split()
+    "mtable mtr mtd mstyle mpadded mphantom menclose wbr".split()
 )
 
 

@@ -2,12 +2,14 @@
 
 import re
 from collections import Counter
+from html import escape, unescape
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from visible_text import Reader, missing, read, words
 
+from dashboard.rendering.completeness import shows_all
 from dashboard.rendering.markdown import MOST_NESTED, drawn
 
 FENCE = "`" * 3
@@ -124,3 +126,90 @@ PIECES = st.one_of(
 def test_every_letter_and_digit_of_any_text_is_seen_in_its_order(text: str) -> None:
     html, _ = drawn(text)
     assert missing(text, html) == [], html
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a|b\n-|-\n1|2|!!|??",
+        "| a | b |\n|---|---|\n| < | > | != | == |",
+        "> a|b\n> -|-\n> 1|2|*",
+        "- a|b\n  -|-\n  1|2|#",
+        "a|b\n-|-\n1|2||",
+        "a|b\n-|-\n1|2\\||-",
+    ],
+)
+def test_a_row_with_more_cells_than_the_head_is_shown_as_it_was_written(text: str) -> None:
+    html, as_written = drawn(text)
+    assert as_written == "parts"
+    assert text in unescape(html)
+
+
+def test_a_row_with_as_many_cells_as_the_head_or_fewer_is_drawn() -> None:
+    for row in ("1|2", "|1|2|", "1", "|1", "1|2\\|3", "|!|?|"):
+        assert drawn(f"a|b\n-|-\n{row}")[1] == "", row
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("# C #", "C #"), ("## F# #", "F# #"), ("# #", "#"), ("## ##", "##"), ("# a ###", "a ###"), ("> # C #", "C #"),
+        ("## a ##", "a"), ("### a ###  ", "a"), ("# a#", "a#"), ("#", ""), ("- # C #", "C #"),
+    ],
+)  # fmt: skip
+def test_signs_behind_a_heading_are_kept_unless_they_repeat_those_before_it(text: str, seen: str) -> None:
+    html, as_written = drawn(text)
+    assert as_written == ""
+    assert re.findall(r"<h\d[^>]*>(.*)</h\d>", html) == [seen]
+
+
+def test_signs_of_ascii_that_are_no_marks_are_missed() -> None:
+    for sign in "?%,/@{};^&+=:!":
+        assert not shows_all(f"a {sign} b", "<p>a b</p>"), sign
+        assert shows_all(f"a {sign} b", f"<p>a {escape(sign)} b</p>")
+        assert drawn(f"- a {sign} b\n\n\\{sign}[x](http://a.test)\n{sign}")[1] == ""
+    for text in ("a\n===", "a\n---", "+ a\n+ b", "> + a", "a|b\n:-:|--:\n1|2", "![a](http://b.test)", "1. + a"):
+        assert drawn(text)[1] == "", text
+
+
+@pytest.mark.parametrize("form", ["[x]({})", "![x]({})", "[x](<{}>)", "[![x]({})](http://a.test)"])
+@pytest.mark.parametrize("hidden", ["&#x202e;", "&#8203;", "&#x3164;", "&#xe0041;", "\u202e"])
+def test_no_address_holds_what_cannot_be_seen(form: str, hidden: str) -> None:
+    html, as_written = drawn(form.format(f"http://a.test/{hidden}b"))
+    assert as_written == ""
+    assert not set("\u202e\u200b\u3164\U000e0041") & set(unescape(html))
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("[https://bank.example](https://evil.example/bank.example)", "evil.example"),
+        ("[bank.example](http://bank.example@evil.example)", "evil.example"),
+        (r"[bank.example](https:\\\evil.example\\@bank.example)", "evil.example"),
+        ("[go to **bank**.example](https://evil.example 'title')", "evil.example"),
+        ("[`https://bank.example`](https://evil.example)", "evil.example"),
+        ("[bank。example](https://evil.example)", "evil.example"),
+        ("[http://localhost](https://evil.example)", "evil.example"),
+        ("[10.0.0.1](https://evil.example)", "evil.example"),
+        ("[me@bank.example](mailto:me@evil.example)", "me@evil.example"),
+        ("![https://bank.example](https://evil.example)", "evil.example"),
+        ("[![bank.example](http://bank.example)](https://evil.example)", "evil.example"),
+        ("[a.example and b.example](https://a.example)", "a.example"),
+    ],
+)
+def test_a_link_that_looks_like_another_address_says_where_it_leads(text: str, host: str) -> None:
+    html, as_written = drawn(text)
+    assert as_written == ""
+    assert f"</a> ({host})" in html
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[https://bank.example/a](https://bank.example/b)", "[bank.example](https://www.bank.example)",
+        "<https://bank.example>", "[Bank.Example:80](http://bank.example)", "[me@a.example](mailto:me@a.example)",
+        "[version 3.11, e.g.](https://a.example)", "[a / b](https://a.example)", "[例.test](https://例.test/路)",
+    ],
+)  # fmt: skip
+def test_a_link_that_leads_where_it_says_needs_no_more(text: str) -> None:
+    assert drawn(text)[0].endswith("</a></p>\n")

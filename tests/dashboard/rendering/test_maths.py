@@ -8,8 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.rendering import maths
+from dashboard.rendering.completeness import shows_all
 from dashboard.rendering.markdown import drawn
-from dashboard.rendering.maths import LONGEST, MATHML_ATTRIBUTES, MATHML_TAGS, mathml
+from dashboard.rendering.mathml_elements import MATHML_ATTRIBUTES, MATHML_TAGS
+from dashboard.rendering.maths import LONGEST, mathml
+from dashboard.rendering.sanitiser import clean
 
 
 @pytest.mark.parametrize(
@@ -92,7 +96,8 @@ def test_any_source_gives_known_elements_only(source: str, display: bool) -> Non
         r"\phantom{secret}x", r"\hphantom{secret}x", r"\color{white}x", r"\textcolor{white}{x}", r"x % a comment",
         r"\hspace{-3em}x", r"\kern-3em x", r"\rule{3em}{900em}x", r"\genfrac{}{}{90em}{0}{a}{b}",
         r"\raise 90em x", r"\mathchoice{a}{b}{c}{d}", r"\begin{nothing}x\end{nothing}", r"\unicode{x200b}x",
-        r"\text{&zwnj;x}", "x^{a^{b^{c^{d^{e}}}}}", "{" * 70 + "x" + "}" * 70, r"\leftroot{5}x",
+        r"\text{&zwnj;x}", "x^{a^{b^{c^{d^{e}}}}}", "x^{x^{x^{x^{secret}}}}", r"5 \phantom{-} 3", r"a\phantom{\ne}b",
+        r"a\hphantom{,}b", r"a\vphantom{\pm}b", "50%", "x%!", "{" * 70 + "x" + "}" * 70, r"\leftroot{5}x",
     ],
 )  # fmt: skip
 def test_a_formula_in_which_something_could_not_be_seen_stays_its_source(source: str) -> None:
@@ -124,3 +129,49 @@ def test_every_letter_outside_of_commands_is_written_where_it_can_be_seen(source
         commands = r"\\(?:begin|end)\{[a-z]+\}(\{[lcr| ]*\})?|\\[A-Za-z]+"
         needed = Counter(re.findall("[a-z0-9]", re.sub(commands, "", source)))
         assert needed - Counter(unicodedata.normalize("NFKC", seen)) == Counter()
+
+
+CLASSES = r"\mathop \mathbin \mathrel \mathord \mathopen \mathclose \mathpunct".split()
+
+
+@pytest.mark.parametrize("command", CLASSES)
+@pytest.mark.parametrize(
+    ("form", "seen"),
+    [
+        (r"{}{{\text{{NOT}}}}", "NOT"), ("{}{{NOT}}", "NOT"), ("{} N", "N"), (r"{}\ne", "≠"), (r"{}{{\ne}}", "≠"),
+        (r"{}{{\frac{{a}}{{b}}}}", "ab"), (r"x_{}{{\text{{NOT}}}}^y", "xNOTy"), (r"{}{{{}{{N}}}}", "N"),
+    ],
+)  # fmt: skip
+def test_what_a_class_of_signs_holds_is_seen(command: str, form: str, seen: str) -> None:
+    html, as_written = drawn(f"is ${form.format(command, command)}$ safe")
+    assert as_written == ""
+    formula = re.search("<math.*</math>|<code>.*</code>", html)
+    assert formula is not None
+    assert seen in re.sub("<[^>]*>", "", formula[0])
+
+
+def test_what_the_sanitiser_drops_of_a_formula_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lossy(html: str) -> str:
+        return clean(html).replace("±", "")
+
+    assert mathml(r"a\pm b", False).startswith("<math")
+    mathml.cache_clear()
+    monkeypatch.setattr(maths, "clean", lossy)
+    try:
+        assert mathml(r"a\pm b", False) == r"<code>a\pm b</code>"
+    finally:
+        mathml.cache_clear()
+
+
+def test_what_is_dropped_of_a_drawn_formula_is_missed_though_an_attribute_holds_it() -> None:
+    whole = mathml("a+b", False)
+    assert shows_all("$a+b$", whole)
+    assert not shows_all("$a+b$", whole.replace("<mi>b</mi>", "<mi></mi>"))
+    assert not shows_all("$a+b$", whole.replace("<mo>+</mo>", ""))
+
+
+@pytest.mark.parametrize("behind", [".", ",", ";", " .", "。", "，"])
+def test_a_sign_behind_a_block_of_formula_is_kept(behind: str) -> None:
+    html, as_written = drawn(f"$$x$${behind}\n")
+    assert as_written == "" and "<math" in html
+    assert re.sub("<[^>]*>", "", html).strip() == f"x{behind.strip()}"
