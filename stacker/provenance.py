@@ -1,12 +1,13 @@
 """What a judge was trained on: votes of which sources, how many and when, or battles that were made up."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pipelines.errors import UserError
 from pipelines.sample import SOURCE
+from pipelines.saved_files import MOST_JSON, MOST_WORDS_JSON, read_object
 
 Kind = Literal["votes", "built-in", "unknown"]
 KEY = "trained_on"
@@ -62,8 +63,8 @@ def read_provenance(judge: Path) -> Provenance:
     Folders of before it was written down are told by their sources, and by whether the best possible loss was known,
     as it is of built-in battles alone. What cannot be read is unknown.
     """
-    about = _mapping(_read(judge / "judge.json").get("about"))
-    results = _read(judge.parent / "results.json")
+    about = _mapping(_read(judge / "judge.json", MOST_JSON).get("about"))
+    results = _read(judge.parent / "results.json", MOST_WORDS_JSON)
     counts = {str(name): count for name, count in _mapping(about.get("sources")).items() if _is_count(count)}
     sources = dict(sorted(counts.items(), key=lambda each: (-each[1], each[0])))
     battles = next((each for each in (about.get("battles"), results.get("battles")) if _is_count(each)), None)
@@ -83,10 +84,10 @@ def _told(sources: Mapping[str, int], results: Mapping[str, Any]) -> Kind:
     return "votes"
 
 
-def _read(path: Path) -> Mapping[str, Any]:
+def _read(path: Path, most: int) -> Mapping[str, Any]:
     try:
-        return _mapping(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, RecursionError):
+        return read_object(path, most)
+    except UserError:
         return {}
 
 
