@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipelines.errors import UserError
 from pipelines.parquet_rows import read_table
-from pipelines.saved_files import DamagedError, read_bytes, read_object
+from pipelines.saved_files import MOST_JSON, MOST_WORDS_JSON, DamagedError, read_bytes, read_object
 from stacker.learners.base import Learner
 from stacker.provenance import Provenance, read_provenance
 
@@ -61,7 +61,7 @@ class SavedRun:
 
     def about(self) -> dict[str, Any]:
         """Return `judge.json`: format, features, encoder, learners, pool, and `about`."""
-        return _json(self.judge / JUDGE_FILE) or {}
+        return _json(self.judge / JUDGE_FILE, MOST_JSON) or {}
 
     def provenance(self) -> Provenance:
         """Return what the judge was trained on, as far as its files say so."""
@@ -127,7 +127,10 @@ class SavedRun:
     def card(self) -> str | None:
         """Return the model card, Markdown; None where there is none."""
         for path in (self.judge / "MODEL_CARD.md", self.judge / "README.md", self.run / "model_card.md"):
-            if path.is_file():
+            # A link to elsewhere would show a stranger's choice of this machine's files.
+            if path.is_file() and any(
+                path.resolve().is_relative_to(place.resolve()) for place in (self.run, self.judge)
+            ):
                 return read_bytes(path, MOST_CARD).decode("utf-8", "replace")
         return None
 
@@ -159,10 +162,10 @@ def saved_runs(folder: Path) -> list[SavedRun]:
     return sorted(found, key=lambda run: (run.written, run.name), reverse=True)
 
 
-def _json(path: Path) -> dict[str, Any] | None:
+def _json(path: Path, most: int = MOST_WORDS_JSON) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        return read_object(path)
+        return read_object(path, most)
     except DamagedError as fault:
         raise UserError(f"{path}: cannot be read ({fault.what}); make it again by stacker.run.") from fault

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from features.blocks import Floats
 from pipelines.errors import UserError
+from pipelines.quarantine import shown
 
 
 class LackingFeaturesError(UserError):
@@ -22,7 +23,7 @@ class LackingFeaturesError(UserError):
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        self.shown = f"{', '.join(name[:80] for name in names[:3])}{more}"
+        self.shown = f"{', '.join(shown(name, 80) for name in names[:3])}{more}"
         super().__init__(f"the features {self.shown} are needed and not computed; switch on the blocks that give them.")
 
 

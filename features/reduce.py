@@ -94,7 +94,7 @@ class EmbeddingReducer:
         DamagedError
             When the file is missing or damaged.
         """
-        stored = Tensors(path)
+        stored = Tensors(path, "difference|prompt|centre")
         difference = stored.floats("difference", None, None)
         count, width = difference.shape
         reducer = cls(count, 0)

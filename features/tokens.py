@@ -7,9 +7,11 @@ from typing import Any, Protocol
 
 from features.engines.base import Ids
 from pipelines.errors import UserError
-from pipelines.saved_files import MOST_JSON, DamagedError, read_bytes
+from pipelines.saved_files import DamagedError, read_bytes
 
 SAVED = "tokenizer.json"
+MOST_TOKENIZER = 64 << 20
+"""Bytes of it; the largest vocabularies take 35 MB."""
 
 
 class Tokens(Protocol):
@@ -80,7 +82,7 @@ class SavedTokens:
         from tokenizers import Tokenizer
 
         self.path = folder / SAVED
-        data = read_bytes(self.path, MOST_JSON)
+        data = read_bytes(self.path, MOST_TOKENIZER)
         try:
             self.tokenizer = Tokenizer.from_buffer(data)
         except Exception as fault:  # the library raises nothing narrower

@@ -155,6 +155,6 @@ def _row(lines: _Lines, place: int, values: dict[str, str], fault: str) -> RawRo
     if not fault and not all(line.isascii() or is_utf8(line) for line in taken):
         fault = NOT_UTF8
     most = _SHOWN if fault == TOO_LONG else None
-    return RawRow(
-        "line", place, values, fault, lambda: "".join(taken)[:most].rstrip("\r\n"), ROW_SIZE + sum(map(len, taken))
-    )
+    size = ROW_SIZE + sum(map(len, taken))
+    lost = sum(bool(line.strip()) for line in taken) if fault and fault != NOT_UTF8 else 1
+    return RawRow("line", place, values, fault, lambda: "".join(taken)[:most].rstrip("\r\n"), size, max(lost, 1))

@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ _NUMBER, _IN_NUMBERS = 40, ".eE+-0123456789"
 """Characters that the rest of a number takes at most, and those that can be among them."""
 _SHOWN = 1000
 """Characters of a row that is too long which are kept for the file of rows set aside."""
+_NO_BLANK = re.compile(r"[^ \t\r\n]")
 _DECODER = json.JSONDecoder(strict=False)
 
 
@@ -124,10 +126,10 @@ class _Text:
     def next(self) -> str:
         """Return the next character that is no blank, without taking it; "" at the end of the file."""
         while True:
-            while self._at < len(self._text) and self._text[self._at] in " \t\r\n":
-                self._at += 1
-            if self._at < len(self._text):
-                return self._text[self._at]
+            found = _NO_BLANK.search(self._text, self._at)
+            self._at = found.start() if found else len(self._text)
+            if found:
+                return found[0]
             if self._ended:
                 return ""
             self._more(_PIECE)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import re
 import struct
@@ -11,6 +12,7 @@ from typing import Any
 
 from pipelines.artefacts import sha256_of
 from pipelines.errors import UserError
+from pipelines.quarantine import shown
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -26,7 +28,7 @@ TOKENIZERS = (
 )
 """Files of a tokenizer; any one of these groups is enough."""
 PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "model.ckpt")
-_LAYERS = re.compile(r"(?:^|_)(?:n|num)_(?:.*_)?layers?$")
+_LAYERS = re.compile(r"(?:^|_)(?:layers?|blocks?|hidden_groups|depth)$")
 _FEW_LAYERS = 256
 """So many are built in a moment; some architectures share the tensors of one layer among all."""
 _MOST_HEADER = 100_000_000
@@ -80,8 +82,13 @@ def check_folder(folder: Path) -> list[Path]:
     for inside in folder.glob("*/"):  # further modules, as sentence-transformers has them
         if inside.is_dir() and not (inside / WEIGHTS).is_file():
             _refuse_pickle(inside)
-    _check_layers(folder, config, sum(_check_weights(path) for path in weights))
+    _check_layers(folder, config, sum(len(_tensors(path)) for path in weights))
     return weights
+
+
+def numbers_in(folder: Path) -> int:
+    """Return how many numbers the weights of a folder that `check_folder` passed are, by their headers alone."""
+    return sum(count for path in weight_files(folder) for count in _tensors(path))
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -140,12 +147,14 @@ def _check_layers(folder: Path, config: dict[str, Any], tensors: int) -> None:
     for key, value in config.items():
         if isinstance(value, dict):
             _check_layers(folder, value, tensors)
-        elif _LAYERS.search(key) and isinstance(value, int) and value > max(tensors, _FEW_LAYERS):
-            raise UserError(f"{folder / CONFIG}: {key} is {value}, and the weights are {tensors} tensors; correct it.")
+        elif _LAYERS.search(key) and isinstance(value, int | float) and value > max(tensors, _FEW_LAYERS):
+            raise UserError(
+                f"{folder / CONFIG}: {shown(key)} is {value}, and the weights are {tensors} tensors; correct it."
+            )
 
 
-def _check_weights(path: Path) -> int:
-    """Check that the weights are not cut short, and return how many tensors they are."""
+def _tensors(path: Path) -> list[int]:
+    """Check that the weights are not cut short, and return how many numbers each of their tensors has."""
     # The header says where the last tensor ends: a download that broke off is found without reading the rest.
     # Format: https://huggingface.co/docs/safetensors (8 bytes little-endian header length, JSON header, data).
     size = os.path.getsize(path)
@@ -158,13 +167,16 @@ def _check_weights(path: Path) -> int:
             header = json.loads(file.read(length))
             ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
             whole = 8 + length + max(ends, default=0)
+            counts = [math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__"]
+            if not all(isinstance(count, int) and 0 <= count <= 2 * size for count in counts):  # of half a byte each
+                raise ValueError("a shape that its bytes do not hold")
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as fault:
             raise _broken(path, "its safetensors header cannot be read") from fault
     if not ends:
         raise _broken(path, "it holds no tensor")
     if size != whole:
         raise _broken(path, f"it has {size:,} bytes but its header announces {whole:,}")
-    return len(ends)
+    return counts
 
 
 def _broken(path: Path, found: str) -> UserError:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import UserError
-from pipelines.model_files import CONFIG, read_config
+from pipelines.model_files import CONFIG, WEIGHTS, WEIGHTS_INDEX, check_folder, numbers_in, read_config
 
 _OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer")
 """Architectures that number positions from the padding id on, and so have that many fewer to use."""
@@ -16,6 +16,10 @@ SAFE_WEIGHTS: dict[str, Any] = {**OWN_FILES, "use_safetensors": True}
 """How weights are loaded: a pickle could run any code."""
 _UNUSED = ("pooler.", "position_ids")
 """Weights that no embedding needs, and that checkpoints made for another task lack."""
+
+_TIMES, _FEW_NUMBERS = 2, 20_000_000
+"""How many times the numbers of its weights, and how many besides, a network may have: poolers and tables of positions
+are made anew."""
 
 
 def load_tokenizer(folder: Path, name: str) -> Any:
@@ -72,7 +76,9 @@ def load_backbone(folder: Path, name: str, **settings: Any) -> Any:
     """
     import torch
     from transformers import AutoModel
+    from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
+    _check_size(folder, f"encoder {name}", MODEL_MAPPING)
     with _explained(f"encoder {name} ({folder})", _architecture(folder)), quiet():
         model, info = AutoModel.from_pretrained(
             folder, **SAFE_WEIGHTS, output_loading_info=True, **({"dtype": torch.float32} | settings)
@@ -119,15 +125,39 @@ def load_generator(folder: Path) -> tuple[Any, Any]:
         When the folder holds none, or one that cannot be read.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
     if not (folder / CONFIG).is_file():
         raise UserError(f"{folder}: holds no model ({CONFIG} is missing); get one by pipelines.models fetch.")
+    _check_size(folder, f"model {folder}", MODEL_FOR_CAUSAL_LM_MAPPING)
     with _explained(f"model {folder}", "it is no causal language model that can be read"), quiet():
         tokenizer = AutoTokenizer.from_pretrained(folder, **OWN_FILES)
         # transformers' annotations know no loading info here
         found: Any = AutoModelForCausalLM.from_pretrained(folder, **SAFE_WEIGHTS, output_loading_info=True)
     model, info = found
     return tokenizer, _whole(model, info, f"model {folder}", folder)
+
+
+def _check_size(folder: Path, named: str, classes: Any) -> None:
+    """Refuse a configuration of a far larger network than the weights are: what they lack would be allocated first."""
+    import torch
+    from transformers import AutoConfig
+    from transformers.models.auto.auto_factory import _get_model_class
+
+    if not any((folder / name).is_file() for name in (WEIGHTS, WEIGHTS_INDEX)):
+        return  # transformers refuses any other form
+    check_folder(folder)
+    # Where no memory is behind its tensors, a network of any size is made in the time of its layers.
+    with _explained(named, _architecture(folder)), quiet(), torch.device("meta"):
+        config = AutoConfig.from_pretrained(folder, **OWN_FILES)
+        model = _get_model_class(config, classes)(config)
+    needed = sum(tensor.numel() for tensor in (*model.parameters(), *model.buffers()))
+    found = numbers_in(folder)
+    if needed > _TIMES * found + _FEW_NUMBERS:
+        raise UserError(
+            f"{named}: its configuration describes a network of {needed:,} numbers, and its weights are {found:,}; "
+            f"correct {folder / CONFIG} or get the model again."
+        )
 
 
 def _whole(model: Any, info: dict[str, Any], named: str, folder: Path) -> Any:

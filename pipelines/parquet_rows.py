@@ -39,7 +39,8 @@ def parquet_file(path: Path, rows_at_once: int, columns: tuple[str, ...] | None)
         _check_footer(path)
         file = _File(path, columns)
     with file:
-        yield RawFile(file.names, _rows(file, rows_at_once), sum(group.size for group in file.groups))
+        size = sum(group.size for group in file.groups)
+        yield RawFile(file.names, _rows(file, rows_at_once), size, file.unread)
 
 
 def read_table(path: Path, most: int) -> pd.DataFrame:
@@ -120,6 +121,7 @@ class _File:
         metadata, schema = self.plain.metadata, self.plain.schema
         self.names = tuple(self.plain.schema_arrow.names)
         self.chosen = [name for name in self.names if columns is None or name in columns]
+        self.unread = {each.name: str(each.type) for each in self.plain.schema_arrow if not _is_readable(each.type)}
         leaves = [schema.column(place) for place in range(len(schema))]
         # Arrow keeps no other kind of value as a dictionary.
         self.texts = {
@@ -244,6 +246,12 @@ def _readable(column: Any) -> Any:
     if isinstance(column.type, pyarrow.BaseExtensionType):
         column = column.storage
     return column if _is_known(column.type) else None
+
+
+def _is_readable(kind: Any) -> bool:
+    import pyarrow
+
+    return _is_known(kind.storage_type if isinstance(kind, pyarrow.BaseExtensionType) else kind)
 
 
 def _is_known(kind: Any) -> bool:

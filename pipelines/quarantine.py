@@ -31,6 +31,8 @@ class BadRow:
         The row as it was read, of what JSON can hold.
     rescued : bool
         Whether the row is used all the same, with what could be read of it.
+    lines : int
+        Rows that are lost with it, itself among them: the lines of a text file that a quote swallowed.
     """
 
     file: str
@@ -40,6 +42,7 @@ class BadRow:
     reason: str
     raw: Any
     rescued: bool = False
+    lines: int = 1
 
     def sentence(self) -> str:
         """Name the file, the place and what is wrong."""
@@ -104,12 +107,12 @@ def _told(path: Path) -> Iterator[None]:
         ) from fault
 
 
-def shown(value: Any) -> str:
-    """Return a value as it may stand in a sentence: short, on one line, printable everywhere."""
+def shown(value: Any, most: int = 60) -> str:
+    """Return a value as it may stand in a sentence: at most `most` characters, on one line, printable everywhere."""
     try:
         text = value if isinstance(value, str) else json.dumps(value, default=str)
     except (RecursionError, ValueError):
         text = f"a nested {type(value).__name__}"
     text = text[:10_000].encode("utf-8", "backslashreplace").decode("utf-8")
     text = "".join(character if character.isprintable() else " " for character in text)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -1,8 +1,9 @@
 """Rows of CSV, JSON, JSON Lines and parquet files as they stand, in a stream, each with its place in the file."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,36 @@ ROW_SIZE = 64
 """Characters that count for a row besides its texts, so that a billion empty rows are not taken for nothing."""
 TOO_LONG = f"is longer than {MOST_ROW:,} characters"
 NOT_UTF8 = "holds bytes that are not UTF-8; save the file as UTF-8"
-_ARCHIVES = {b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "a gzip archive", b"\x28\xb5\x2f\xfd": "a zstandard archive"}
+_PACKED, _TEXT, _OTHER = (
+    "unpack it and name the file inside",
+    "save it as UTF-8",
+    "name a CSV, JSON, JSON Lines or parquet file",
+)
+_MAGIC: tuple[tuple[str, str, str], ...] = (
+    (r"PK(\x03\x04|\x05\x06|\x07\x08)", "a zip archive (or an Excel workbook)", _PACKED),
+    (r"\x1f\x8b", "a gzip archive", _PACKED),
+    (r"\x1f[\x9d\xa0]", "a compress archive", _PACKED),
+    (r"\x28\xb5\x2f\xfd", "a zstandard archive", _PACKED),
+    (r"\xfd7zXZ\x00", "an xz archive", _PACKED),
+    (r"\x5d\x00\x00[\x00-\xff]{2}(\xff{8}|[\x00-\xff]{5}\x00{3})", "an lzma archive", _PACKED),
+    (r"BZh[1-9](1AY&SY|\x17rE8P\x90)", "a bzip2 archive", _PACKED),
+    (r"7z\xbc\xaf\x27\x1c", "a 7z archive", _PACKED),
+    (r"Rar!\x1a\x07", "a rar archive", _PACKED),
+    (r"\x04\x22\x4d\x18", "an lz4 archive", _PACKED),
+    (r"LZIP\x01", "an lzip archive", _PACKED),
+    (r"[\x00-\xff]{257}ustar", "a tar archive", _PACKED),
+    (r"\x00\x00\xfe\xff|\xff\xfe\x00\x00|(\x00{3}[\x01-\xff]){4}|([\x01-\xff]\x00{3}){4}", "UTF-32 text", _TEXT),
+    (r"\xff\xfe|\xfe\xff|(\x00[\x01-\xff]){8}|([\x01-\xff]\x00){8}", "UTF-16 text", _TEXT),
+    (r"\x89PNG\r?\n|\xff\xd8\xff|GIF8[79]a|RIFF[\x00-\xff]{4}WEBP|II\*\x00|MM\x00\*", "a picture", _OTHER),
+    (r"%PDF-", "a PDF", _OTHER),
+    (r"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file", _OTHER),
+    (r"SQLite format 3\x00", "an SQLite database", _OTHER),
+    (r"ARROW1\x00\x00", "an Arrow file", _OTHER),
+    (r"\x89HDF\r\n", "an HDF5 file", _OTHER),
+    (r"\x80[\x02-\x05][\x80-\x95\x28-\x7d]", "a pickle", _OTHER),
+    (r"\x7fELF|MZ[\x00-\xff]{2}\x00", "a program", _OTHER),
+)
+"""How files begin that hold no rows to be read: pattern, what the file is, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +73,8 @@ class RawRow:
         Gives the row as it is to be set aside.
     size : int
         Characters that the row unfolds to, about.
+    lines : int
+        Lines of the file that are lost with it: each may have been meant as a row where a quote was not closed.
     """
 
     unit: str
@@ -51,6 +83,7 @@ class RawRow:
     fault: str
     raw: Callable[[], Any]
     size: int
+    lines: int = 1
 
 
 @dataclass(frozen=True)
@@ -65,11 +98,14 @@ class RawFile:
         The rows.
     unfolds : int
         Characters that it unfolds to at least, as far as its head says so.
+    unread : mapping of str to str
+        Columns of a kind that no battle has, which are not read, and their kinds.
     """
 
     columns: tuple[str, ...] | None
     rows: Iterator[RawRow]
     unfolds: int = 0
+    unread: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -123,11 +159,9 @@ def format_of(path: Path) -> str:
         start = file.read(4096)
     if not start.strip(b"\xef\xbb\xbf \t\r\n"):
         raise UserError(f"{path}: is empty; name a file with battles.")
-    for magic, kind in _ARCHIVES.items():
-        if start.startswith(magic):
-            raise UserError(f"{path}: is {kind}; unpack it and name the file inside.")
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise UserError(f"{path}: is UTF-16 text; save it as UTF-8.")
+    for magic, kind, advice in _MAGIC:
+        if re.match(magic.encode("ascii"), start, re.DOTALL):
+            raise UserError(f"{path}: is {kind}; {advice}.")
     known = SUFFIXES.get(path.suffix.lower())
     begins = start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if start.startswith(b"PAR1"):

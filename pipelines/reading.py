@@ -172,7 +172,11 @@ def battle_rows(
     total = 0
     with open_rows(path, rows_at_once, READ) as opened:
         if opened.columns is not None:
-            lacking = missing_columns(opened.columns, labelled)
+            lacking = missing_columns(tuple(name for name in opened.columns if name not in opened.unread), labelled)
+            if lacking and not missing_columns(opened.columns, labelled):
+                odd = {name: kind for name, kind in opened.unread.items() if name in READ}
+                told = ", ".join(f"{name} as {shown(kind)}" for name, kind in odd.items())
+                raise UserError(f"{path}: has {told}, which cannot be read; write texts, lists of texts or numbers.")
             if lacking:
                 raise UserError(
                     f"{path}: lacks {lacking}; it has {shown(', '.join(opened.columns)) or 'none'}; "
@@ -205,4 +209,6 @@ def battle_rows(
 
 
 def _bad(path: Path, row: RawRow, reason: str, rescued: bool = False) -> BadRow:
-    return BadRow(str(path), row.unit, row.place, id_shown(row.values), reason, row.raw(), rescued)
+    if row.lines > 1:
+        reason += f"; {row.lines:,} lines are lost with it"
+    return BadRow(str(path), row.unit, row.place, id_shown(row.values), reason, row.raw(), rescued, row.lines)

@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,18 +11,31 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from pipelines.errors import UserError
+from pipelines.quarantine import shown
 
-MOST_JSON = 64 << 20
-"""Bytes of a JSON file; the words of the largest sparse learner take 2 MB."""
+MOST_JSON = 4 << 20
+"""Bytes of a JSON file that names what a judge has and learnt; a real one takes 30 kB."""
+MOST_WORDS_JSON = 16 << 20
+"""Bytes of a JSON file with a vocabulary, of which a real one takes 2 MB, or with what a run found out."""
+MOST_ITEMS = 1_000_000
+"""Values in a JSON file: what Python makes of one takes up to a hundred times the two bytes that it has there."""
+MOST_TENSORS = 128 << 20
+"""Bytes of the numbers of a learner; those of the sparse learner take 3 MB."""
+MOST_HEADER = 1 << 20
+"""Bytes of what a file of numbers says of them."""
+MOST_SAID = 300
+"""Characters of what is wrong with a file, and of its name, in a sentence."""
 MOST_BYTES = 512 << 20
 """Bytes of any other file that is read at once; the trees of a run on 57,477 battles take 4 MB."""
 LARGEST = 1e9
 """No learned number is as large; sums of larger ones could overflow, and give no verdict."""
-Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
+Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST, strict=True)]
 """A learned number in a JSON file."""
+Name = Annotated[str, StringConstraints(pattern=r"^[\w.+-][\w.+ -]{0,99}$")]
+"""What stands in tables and sentences, or is a folder's name."""
 
 
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -51,8 +66,8 @@ class DamagedError(UserError):
     """
 
     def __init__(self, path: Path, what: str) -> None:
-        super().__init__(f"{path}: {what}; get it or make it again.")
-        self.path, self.what = path, what
+        self.path, self.what = path, shown(what, MOST_SAID)
+        super().__init__(f"{shown(str(path), MOST_SAID)}: {self.what}; get it or make it again.")
 
 
 @contextmanager
@@ -73,7 +88,10 @@ def checking(path: Path) -> Iterator[None]:
 def _told(fault: Exception) -> str:
     if isinstance(fault, ValidationError):
         first = fault.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg'][:160]}"
+        where = shown(".".join(map(str, first["loc"])))
+        return f"{where}: {first['msg'][:160]}" if where else first["msg"].removeprefix("Value error, ")[:160]
+    if isinstance(fault, OSError):  # whose text holds the path
+        return f"cannot be read ({fault.strerror or type(fault).__name__})"
     said = str(fault).strip().partition("\n")[0][:160].rstrip(".") or type(fault).__name__
     return f"has no {said}" if isinstance(fault, KeyError) else said
 
@@ -95,24 +113,37 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
         return path.read_bytes()
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """Return the object that a JSON file holds; its numbers are finite.
+def read_object(path: Path, most: int = MOST_JSON) -> dict[str, Any]:
+    """Return the object that a JSON file of at most `most` bytes holds; its numbers are finite, its keys distinct.
 
     Raises
     ------
     DamagedError
         When it cannot be read, or holds something else.
     """
-    data = read_bytes(path, MOST_JSON)
+    data = read_bytes(path, most)
     with checking(path):
+        items = sum(map(data.count, (b",", b"[", b"{")))
+        if items > MOST_ITEMS:
+            raise DamagedError(path, f"holds {items:,} values, and such a file may hold {MOST_ITEMS:,}")
         try:
-            found = json.loads(data.decode("utf-8"), parse_float=_finite, parse_constant=_finite)
+            found = json.loads(
+                data.decode("utf-8"), parse_float=_finite, parse_constant=_finite, object_pairs_hook=_distinct_keys
+            )
         except (ValueError, RecursionError) as fault:
             told = "nested too deeply" if isinstance(fault, RecursionError) else fault
             raise DamagedError(path, f"is not JSON that can be read ({told})") from fault
         if not isinstance(found, dict):
             raise DamagedError(path, f"holds {type(found).__name__}, not an object")
         return found
+
+
+def _distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"the key {shown(twice)} stands there twice")
+    return found
 
 
 def _finite(text: str) -> float:
@@ -122,6 +153,30 @@ def _finite(text: str) -> float:
     return number
 
 
+def check_names(path: Path, known: str) -> None:
+    """Refuse a safetensors file with a tensor whose name is not of a pattern; only its header is read.
+
+    Raises
+    ------
+    DamagedError
+        When there is one, or the header cannot be read.
+    """
+    with checking(path):
+        if not path.is_file():
+            raise DamagedError(path, "is no file" if path.exists() else "is missing")
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if length > MOST_HEADER:
+                raise DamagedError(path, f"has a header of {length:,} bytes, and it may have {MOST_HEADER:,}")
+            try:
+                names = set(json.loads(file.read(length), object_pairs_hook=_distinct_keys)) - {"__metadata__"}
+            except (ValueError, TypeError, RecursionError) as fault:
+                raise DamagedError(path, "does not begin with a safetensors header") from fault
+        unknown = sorted(name for name in names if not re.fullmatch(known, name))
+        if unknown:
+            raise DamagedError(path, f"holds {shown(unknown[0])}, which no such file has")
+
+
 class Tensors:
     """The tensors of a safetensors file, each taken for what it must be.
 
@@ -129,18 +184,22 @@ class Tensors:
     ----------
     path : Path
         The file.
+    known : str
+        Pattern of the names that its tensors can have.
 
     Raises
     ------
     DamagedError
-        When the file cannot be read; when a tensor that is taken is missing, or of another shape or kind.
+        When the file cannot be read or holds an unknown tensor; when a tensor that is taken is missing, or of another
+        shape or kind.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, known: str) -> None:
         from safetensors.numpy import load
 
         self.path = path
-        data = read_bytes(path)
+        check_names(path, known)
+        data = read_bytes(path, MOST_TENSORS)
         with checking(path):
             self._found: Mapping[str, NDArray[Any]] = load(data)
 

@@ -164,7 +164,7 @@ class _Faults:
             if row.rescued:
                 self.count_rescued += 1
             else:
-                self.count_lost += 1
+                self.count_lost += row.lines
                 self._aside(row)
             few = self.rescued if row.rescued else self.lost
             few.extend([row][: _TOLD - len(few)])
@@ -213,8 +213,8 @@ def _kept(names: list[str], most: int | None) -> np.ndarray:
 
 def _told_faults(bad: _Faults) -> list[str]:
     notes = [row.sentence() for row in bad.lost]
-    if bad.count_lost > _TOLD:
-        notes.append(f"And {bad.count_lost - _TOLD:,} more rows that cannot be used.")
+    if more := bad.count_lost - sum(row.lines for row in bad.lost):
+        notes.append(f"And {more:,} more rows that cannot be used.")
     return notes
 
 
@@ -224,8 +224,8 @@ def _told_rescues(bad: _Faults, with_sample: bool) -> list[str]:
         notes.append(f"And {bad.count_rescued - _TOLD:,} more rows to predict from what can be read.")
     left = "its id, if the sample has it, gets the class shares" if with_sample else "it is not predicted"
     notes += [f"{row.sentence()[:-1]}; {left}." for row in bad.lost]
-    if bad.count_lost > _TOLD:
-        notes.append(f"And {bad.count_lost - _TOLD:,} more rows that cannot be predicted.")
+    if more := bad.count_lost - sum(row.lines for row in bad.lost):
+        notes.append(f"And {more:,} more rows that cannot be predicted.")
     return notes
 
 

@@ -93,7 +93,7 @@ class Baseline:
         DamagedError
             When the file is missing or damaged.
         """
-        stored = Tensors(path)
+        stored = Tensors(path, "(row|tie) .*")
         rows = {
             name.removeprefix("row "): stored.floats(name, None, unknown=True)
             for name in stored

@@ -15,7 +15,8 @@ from pipelines.artefacts import whole_folder, write_json
 from pipelines.battles import TURN_COLUMNS
 from pipelines.errors import UserError
 from pipelines.file_hashes import hashes_of
-from pipelines.saved_files import DamagedError, checking
+from pipelines.quarantine import shown
+from pipelines.saved_files import MOST_SAID, DamagedError, checking
 from stacker.encoder import Encoder, open_encoder
 from stacker.explain import Baseline, PairLearner
 from stacker.judge_record import FILE, FORMAT, EncoderRecord, read_record
@@ -109,13 +110,24 @@ def _said(folder: Path) -> Iterator[None]:
     except DamagedError as fault:
         inside = fault.path.relative_to(folder) if fault.path.is_relative_to(folder) else fault.path
         raise UserError(
-            f"{folder}: the judge is not whole ({inside}: {fault.what}); make it again by stacker.run."
+            f"{folder}: the judge is not whole ({shown(str(inside), 200)}: {fault.what}); make it again by stacker.run."
         ) from fault
     except LackingFeaturesError as fault:
         raise UserError(
             f"{folder}: needs features that this version does not compute ({fault.shown}); install the version that "
             f"made the judge, or make it again by stacker.run."
         ) from fault
+    except OSError as fault:
+        raise UserError(
+            f"{folder}: the judge cannot be read ({fault.strerror or type(fault).__name__}); make it again by "
+            f"stacker.run."
+        ) from fault
+    except UserError as fault:
+        # What quotes a stranger's file quotes little of it.
+        said = str(fault)
+        if said.isprintable() and len(said) <= MOST_SAID + 300 + len(str(folder)):
+            raise
+        raise UserError(shown(said[:-1], MOST_SAID + 300 + len(str(folder))) + ".") from fault
 
 
 def _check_features(folder: Path, parts: JudgeParts) -> None:
@@ -142,9 +154,9 @@ def _encoder(folder: Path, record: EncoderRecord, device: str | None) -> Encoder
     encoder = open_encoder(settings, saved=folder / ENCODER)
     if encoder.sha256 != record.sha256:
         raise UserError(
-            f"{folder}: was made with the encoder {record.name} (weights {record.sha256[:12]}), but "
+            f"{folder}: was made with the encoder {shown(record.name)} (weights {shown(record.sha256[:12])}), but "
             f"{encoder.name} ({encoder.sha256[:12]}) is here; get it by `python -m pipelines.models fetch "
-            f"{settings.model}`."
+            f"{shown(str(settings.model))}`."
         )
     return encoder
 

@@ -1,53 +1,74 @@
 """What judge.json says of a saved judge, checked before anything else of the folder is read."""
 
+import re
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, StrictBool, model_validator
 
 from features.build import FeatureParams
 from features.pairs import LackingFeaturesError
 from pipelines.artefacts import put_back
 from pipelines.errors import UserError
-from pipelines.file_hashes import StoredFile, first_difference
-from pipelines.saved_files import DamagedError, Number, Saved, checking, read_object
+from pipelines.file_hashes import StoredFile, first_difference, is_canonical, sizes_of
+from pipelines.quarantine import shown
+from pipelines.saved_files import LARGEST, DamagedError, Name, Number, Saved, checking, read_object
 
 FILE = "judge.json"
 FORMAT = 1
 """Raised when the folder's layout changes; an older judge is refused by name."""
+MOST_LEARNERS = 64
+MOST_FILES = 2000
+"""Files that a judge lists."""
+MOST_BYTES = 256 << 20
+"""Bytes of a judge without the weights of an encoder; one of 57,477 battles takes 12 MB."""
+MOST_BYTES_WITH_ENCODER = 4 << 30
+"""Bytes of a judge with them, which a transformer keeps whole; those of a large one take 1.7 GB."""
+MOST_OF_KIND = {
+    "trees": (("booster_*.txt", "booster_*.ubj"), 64_000_000, 500),
+    "settings": (("learner.json",), 64_000_000, 200),
+}
+"""Files of all learners together by their names, and how many bytes and files they may be: libraries take a second of
+the processor for 10 MB or 100 files of them. The trees of a run on 57,477 battles take 4 MB."""
+Weight = Annotated[float, Field(ge=-1e6, le=1e6, strict=True)]
 
 
-def _inside(folder: str) -> str:
-    place = PurePosixPath(folder)
-    if place.is_absolute() or ".." in place.parts or not place.parts:
-        raise ValueError("must be a folder inside the judge's")
-    return folder
+def _folder(name: str) -> str:
+    if not re.fullmatch(r"[\w.+-][\w.+ -]{0,119}", name) or not name.strip("."):
+        raise ValueError("must be the name of a folder in learners")
+    return name
 
 
 class LearnerRecord(Saved):
     """One learner: its name in the results, its kind, and its folder below `learners`."""
 
-    name: str = Field(min_length=1)
+    name: Name
     kind: str
-    folder: Annotated[str, AfterValidator(_inside)]
+    folder: Annotated[str, AfterValidator(_folder)]
 
 
 class PoolRecord(Saved):
     """The fitted level-1 model."""
 
     form: Literal["pool", "logistic"]
-    shrink: float
-    margin_weights: tuple[Number, ...]
-    tie_weights: tuple[Number, ...]
+    shrink: float = Field(ge=0, le=LARGEST, strict=True)
+    margin_weights: tuple[Weight, ...]
+    tie_weights: tuple[Weight, ...]
     tie_offset: Number
-    temperature: float = Field(ge=1e-3, le=1e3)
+    temperature: float = Field(ge=1e-3, le=1e3, strict=True)
+
+    @model_validator(mode="after")
+    def _not_below_0(self) -> Self:
+        if self.form == "pool" and min((*self.margin_weights, *self.tie_weights), default=0.0) < 0:
+            raise ValueError("a weight is below 0, which the form pool does not have")
+        return self
 
 
 class EncoderRecord(BaseModel):
     """The frozen encoder that the judge was made with."""
 
-    name: str
-    sha256: str
+    name: str = Field(max_length=4096)
+    sha256: str = Field(max_length=100)
     params: dict[str, Any]
 
 
@@ -62,12 +83,34 @@ class JudgeRecord(BaseModel):
         Which blocks were on. A block that is not named is one that did not exist, and is off.
     """
 
-    files: dict[str, StoredFile] | None = None
-    features: dict[str, bool]
+    files: dict[str, StoredFile] | None = Field(None, max_length=MOST_FILES)
+    features: dict[str, StrictBool]
     encoder: EncoderRecord | None
-    learners: tuple[LearnerRecord, ...] = Field(min_length=1)
+    learners: tuple[LearnerRecord, ...] = Field(min_length=1, max_length=MOST_LEARNERS)
     pool: PoolRecord
     about: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        for key in ("name", "folder"):
+            named = [getattr(each, key).casefold() for each in self.learners]
+            if len(set(named)) < len(named):
+                raise ValueError(f"learners: two have one {key}")
+        count = len(self.learners)
+        for weights in (self.pool.margin_weights, self.pool.tie_weights):
+            if len(weights) != count:
+                raise ValueError(f"has {count} learners and {len(weights)} weights")
+        if self.features.get("embedding") and self.encoder is None:
+            raise ValueError("features.embedding is on, and there is no encoder")
+        for name in self.files or ():
+            if not is_canonical(name):
+                raise ValueError(f"files: {shown(name)} is no path of a file in this folder")
+        return self
+
+    def most_bytes(self) -> int:
+        """Return how many bytes such a judge may have."""
+        heavy = self.encoder is not None or any(each.kind.startswith("transformer") for each in self.learners)
+        return MOST_BYTES_WITH_ENCODER if heavy else MOST_BYTES
 
     def feature_params(self) -> FeatureParams:
         """Return which blocks are on.
@@ -99,18 +142,31 @@ def read_record(folder: Path) -> JudgeRecord:
     try:
         found = read_object(path)
         if found.get("format") != FORMAT:
-            said = str(found.get("format"))[:40]
-            raise UserError(f"{path}: has format {said}, this version reads {FORMAT}; make the judge again.")
+            raise UserError(
+                f"{path}: has format {shown(found.get('format'))}, this version reads {FORMAT}; make the judge again."
+            )
         with checking(path):
             record = JudgeRecord.model_validate(found)
-            if len(record.learners) != len(record.pool.margin_weights):
-                raise ValueError(f"has {len(record.learners)} learners and {len(record.pool.margin_weights)} weights")
-            if len(record.learners) != len(record.pool.tie_weights):
-                raise ValueError(f"has {len(record.learners)} learners and {len(record.pool.tie_weights)} weights")
     except DamagedError as fault:
         raise UserError(f"{path}: cannot be read ({fault.what}); make the judge again by stacker.run.") from fault
-    if record.files is not None:
-        changed = first_difference(folder, record.files)
-        if changed is not None:
-            raise DamagedError(*changed)
+    with checking(folder):
+        _check_sizes(folder, record)
+        if record.files is not None:
+            changed = first_difference(folder, record.files)
+            if changed is not None:
+                raise DamagedError(*changed)
     return record
+
+
+def _check_sizes(folder: Path, record: JudgeRecord) -> None:
+    """Refuse a judge that is larger than any is, before a file of it is read."""
+    sizes = sizes_of(folder)
+    total = sum(sizes.values())
+    most = record.most_bytes()
+    if total > most:
+        raise DamagedError(folder, f"has {total:,} bytes, and such a judge may have {most:,}")
+    for kind, (names, most, most_files) in MOST_OF_KIND.items():
+        found = [size for name, size in sizes.items() if any(PurePosixPath(name).match(each) for each in names)]
+        if sum(found) > most or len(found) > most_files:
+            told = f"{sum(found):,} bytes of {kind} in {len(found):,} files"
+            raise DamagedError(folder, f"has {told}, and {most:,} in {most_files:,} are the most")

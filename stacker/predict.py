@@ -183,11 +183,11 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
                 f"{', '.join(map(str, inputs))}: none of {numbers.bad:,} rows can be used; name a file of battles."
             )
         with whole_file(aside) as told, whole_file(out) as part:  # both are filled before the first has its place
-            bad = _join_bad(told, [parts.beside(number, _BAD) for number in range(numbers.parts)])
+            _join_bad(told, [parts.beside(number, _BAD) for number in range(numbers.parts)])
             join_parts(part, map(parts.path, range(numbers.parts)), options.columns, suffix)
-        if not bad:
+        if not numbers.told:
             aside.unlink()
-    return Predicted(numbers.battles, bad, aside)
+    return Predicted(numbers.battles, numbers.told, aside)
 
 
 @dataclass(frozen=True)
@@ -204,6 +204,7 @@ class _Numbers:
     parts: int = 0
     battles: int = 0
     bad: int = 0
+    told: int = 0
 
 
 def _predict_parts(work: _Work, inputs: Sequence[Path], parts: Parts, screen: Screen) -> _Numbers:
@@ -217,6 +218,7 @@ def _predict_parts(work: _Work, inputs: Sequence[Path], parts: Parts, screen: Sc
         done.parts += 1
         done.battles += len(battles)
         done.bad += sum(not row.rescued for row in bad)
+        done.told += sum(row.lines for row in bad)
         seen = done.battles + done.bad
         screen.progress(_STAGE, seen, max(work.total, seen))
     return done
@@ -238,15 +240,11 @@ def _chunks(inputs: Sequence[Path], options: Options) -> Iterator[tuple[pd.DataF
         yield from iter_battles(path, options.rows_at_once, labelled=False, rescue=options.rescue)
 
 
-def _join_bad(aside: Path, parts: Sequence[Path]) -> int:
-    """Join the rows set aside to one file, and count them."""
-    count = 0
+def _join_bad(aside: Path, parts: Sequence[Path]) -> None:
+    """Join the rows set aside to one file."""
     with aside.open("wb") as file:
         for part in parts:
-            lines = part.read_bytes()
-            count += lines.count(b"\n")
-            file.write(lines)
-    return count
+            file.write(part.read_bytes())
 
 
 def _rows_of(path: Path) -> int:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pipelines.errors import UserError
 from pipelines.sample import SOURCE
-from pipelines.saved_files import read_object
+from pipelines.saved_files import MOST_JSON, MOST_WORDS_JSON, read_object
 from stacker.charts.controls import show_controls
 
 Kind = Literal["votes", "built-in", "unknown"]
@@ -70,8 +70,8 @@ def read_provenance(judge: Path) -> Provenance:
     as it is of built-in battles alone. What cannot be read is unknown. Anybody may have written these files, and what
     is returned stands on every page: it is short, and has no control characters.
     """
-    about = _mapping(_read(judge / "judge.json").get("about"))
-    results = _read(judge.parent / "results.json")
+    about = _mapping(_read(judge / "judge.json", MOST_JSON).get("about"))
+    results = _read(judge.parent / "results.json", MOST_WORDS_JSON)
     counts = {_named(name): count for name, count in _mapping(about.get("sources")).items() if _is_count(count)}
     sources = dict(sorted(counts.items(), key=lambda each: (-each[1], each[0])))
     battles = next((each for each in (about.get("battles"), results.get("battles")) if _is_count(each)), None)
@@ -96,9 +96,9 @@ def _told(sources: Mapping[str, int], results: Mapping[str, Any]) -> Kind:
     return "votes"
 
 
-def _read(path: Path) -> Mapping[str, Any]:
+def _read(path: Path, most: int) -> Mapping[str, Any]:
     try:
-        return read_object(path)
+        return read_object(path, most)
     except (OSError, UserError):
         return {}
 

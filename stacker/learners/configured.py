@@ -8,6 +8,7 @@ from typing import Any
 from features.build import FeatureParams
 from pipelines.code_version import code_version
 from pipelines.errors import UserError
+from pipelines.quarantine import shown
 from pipelines.saved_files import checking
 from pipelines.section import Section
 from stacker.balance import BalanceParams
@@ -108,7 +109,9 @@ def load_learner(kind: str, folder: Path) -> Learner:
         When the kind is not known to this version, or a file of the folder is missing or damaged.
     """
     if kind not in KINDS:
-        raise UserError(f"{folder}: holds a learner of kind {kind!r}, which this version does not know; update it.")
+        raise UserError(
+            f"{folder}: holds a learner of kind {shown(kind)}, which this version does not know; update it."
+        )
     with checking(folder):
         learner: Learner = KINDS[kind].load(folder)
     return learner

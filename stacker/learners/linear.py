@@ -104,7 +104,7 @@ class LinearLearner:
         path = folder / "learner.json"
         with checking(path):
             meta = _Saved.model_validate(read_object(path))
-        stored = Tensors(folder / "linear.safetensors")
+        stored = Tensors(folder / "linear.safetensors", "odd|even|centre|spread|margin|tie")
         learner = cls(meta.params)
         learner.names_ = meta.names
         count = len(meta.names)

@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 
 from pipelines.battles import text_of
 from pipelines.folds import grouped_folds
-from pipelines.saved_files import Names, Number, Saved, Tensors, checking, read_object
+from pipelines.saved_files import MOST_WORDS_JSON, Names, Number, Saved, Tensors, checking, read_object
 from pipelines.section import InnerFolds, Section, Strengths
 from stacker.balance import BalanceParams, Weights, weighted
 from stacker.learners.base import Fit, Floats, Ints, LearnerData
@@ -30,9 +30,9 @@ class SparseParams(Section):
     """Settings of the sparse learner; `strengths` are scikit-learn's C, chosen on inner folds."""
 
     enabled: bool = True
-    words: int = Field(30000, ge=0)
+    words: int = Field(30000, ge=0, le=500_000)
     word_ngrams: tuple[int, int] = (1, 2)
-    characters: int = Field(50000, ge=0)
+    characters: int = Field(50000, ge=0, le=2_000_000)
     character_ngrams: tuple[int, int] = (2, 4)
     least_answers: int = Field(3, ge=1)
     most_characters: int = Field(8000, ge=1)
@@ -182,7 +182,7 @@ class SparseLearner:
         """
         path = folder / "learner.json"
         with checking(path):
-            meta = _Saved.model_validate(read_object(path))
+            meta = _Saved.model_validate(read_object(path, MOST_WORDS_JSON))
             learner = cls(meta.params)
             learner.vectorisers_ = {}
             if meta.words is not None:
@@ -190,7 +190,7 @@ class SparseLearner:
                 learner.vectorisers_["words"] = learner._vectoriser("words", vocabulary)
             if meta.letters is not None:
                 learner.vectorisers_["characters"] = learner._vectoriser("characters")
-        stored = Tensors(folder / "sparse.safetensors")
+        stored = Tensors(folder / "sparse.safetensors", "margin|tie|keys|idf_(words|characters)")
         with checking(stored.path):
             learner._restore(stored, meta)
         return learner

@@ -10,6 +10,7 @@ import numpy as np
 from features.build import FeatureParams
 from features.pairs import LackingFeaturesError, PairMatrix
 from pipelines.errors import UserError
+from pipelines.quarantine import shown
 from stacker.judge_record import JudgeRecord, read_record
 from stacker.learners.base import Fit, Floats, LearnerData
 from stacker.learners.lightgbm_trees import LightGBMLearner
@@ -121,6 +122,6 @@ def _read(folder: Path) -> tuple[tuple[Any, ...], Pool]:
     members = []
     for each in record.learners:
         if each.kind not in _MEMBERS:
-            raise UserError(f"{folder}: holds a learner of kind {each.kind!r}, which no starter judge has.")
+            raise UserError(f"{folder}: holds a learner of kind {shown(each.kind)}, which no starter judge has.")
         members.append(_MEMBERS[each.kind].load(folder / "learners" / each.folder))
     return tuple(members), Pool.from_dict(record.pool.model_dump())

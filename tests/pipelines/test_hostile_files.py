@@ -1,9 +1,16 @@
 """Files of strangers cost no more than what they hold: rows are bounded, work is linear, memory follows the rows."""
 
 import base64
+import bz2
+import gzip
+import io
 import json
+import lzma
 import os
+import tarfile
+import time
 import tracemalloc
+import zipfile
 
 import pyarrow
 import pytest
@@ -282,8 +289,12 @@ def test_kinds_of_columns_that_no_battle_has_cost_their_cells_alone(tmp_path):
         }
     )
     parquet.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(UserError, match=r"has prompt as timestamp\[us\], winner as map<"):
+        read(tmp_path / "a.parquet")
+    table = table.set_column(1, "prompt", pyarrow.array([["p"], ["p"]]))
+    parquet.write_table(table, tmp_path / "a.parquet")
     ids, bad = read(tmp_path / "a.parquet")
-    assert ids == [] and [row.reason for row in bad] == ["lacks the column prompt"] * 2
+    assert ids == ["1"] and [row.reason for row in bad] == ["response_b is empty"]
 
 
 def test_texts_in_lists_that_are_not_utf8_cost_their_row(tmp_path):
@@ -346,3 +357,93 @@ def test_encrypted_columns_are_refused_before_they_are_looked_at(tmp_path):
         writer.write_table(table)
     with pytest.raises(UserError, match="has encrypted columns"):
         read(path)
+
+
+def test_blanks_cost_next_to_nothing(tmp_path):
+    path = written(tmp_path / "a.json", "[" + " \t\r\n" * 7_500_000 + "]")
+    began = time.process_time()
+    assert read(path) == ([], [])
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize("stray", ['{},a"b,"c\n', '"{},x\n'])
+def test_lines_that_a_quote_swallowed_are_counted_as_lost(tmp_path, stray):
+    path = written(tmp_path / "a.csv", HEAD + "".join(stray.format(n) for n in range(6000)))
+    _, bad = read(path)
+    assert sum(row.lines for row in bad) == 6000
+    assert sum(row.lines for row in bad if "lines are lost with it" in row.reason) > 5000 or len(bad) > 5000
+
+
+def test_a_bad_row_of_lines_that_are_its_own_cell_is_one(tmp_path):
+    cell = '"[""a\nb\nc""]"'
+    _, bad = read(written(tmp_path / "a.csv", HEAD + f"1,{cell},{cell},no json\n"))
+    assert [row.lines for row in bad] == [1]
+
+
+@pytest.mark.parametrize("kind", ["map", "date", "list of maps", "duration"])
+def test_a_column_of_a_kind_that_is_not_read_is_said_to_be_there(tmp_path, kind):
+    made = {
+        "map": pyarrow.array([[("a", "b")]], pyarrow.map_(pyarrow.string(), pyarrow.string())),
+        "list of maps": pyarrow.array(
+            [[[("a", "b")]]], pyarrow.list_(pyarrow.map_(pyarrow.string(), pyarrow.string()))
+        ),
+        "date": pyarrow.array([1], pyarrow.date32()),
+        "duration": pyarrow.array([1], pyarrow.duration("s")),
+    }[kind]
+    table = pyarrow.table({"id": [1], "prompt": made, "response_a": ["[]"], "response_b": ["[]"]})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(UserError, match="has prompt as .*, which cannot be read"):
+        read(tmp_path / "a.parquet")
+    parquet.write_table(
+        table.set_column(1, "prompt", pyarrow.array(["[]"])).append_column("lang", made), tmp_path / "a.parquet"
+    )
+    assert read(tmp_path / "a.parquet") == (["1"], [])
+
+
+def packed(name):
+    data = (HEAD + GOOD.format(1)).encode()
+    with io.BytesIO() as file:
+        if name == "tar":
+            with tarfile.open(fileobj=file, mode="w") as archive:
+                archive.addfile(tarfile.TarInfo("a"))
+        elif name == "zip":
+            zipfile.ZipFile(file, "w").close()  # an empty one begins otherwise
+        else:
+            file.write(
+                {
+                    "xz": lambda: lzma.compress(data),
+                    "lzma": lambda: lzma.compress(data, lzma.FORMAT_ALONE),
+                    "bzip2": lambda: bz2.compress(data),
+                    "gzip": lambda: gzip.compress(data),
+                    "7z": lambda: b"7z\xbc\xaf\x27\x1c" + bytes(30),
+                    "rar": lambda: b"Rar!\x1a\x07\x01\x00",
+                    "picture": lambda: b"\x89PNG\r\n\x1a\n" + bytes(30),
+                    "PDF": lambda: b"%PDF-1.7\n",
+                    "pickle": lambda: pickle_like(),
+                    "UTF-16": lambda: data.decode().encode("utf-16"),
+                    "UTF-16-le": lambda: data.decode().encode("utf-16-le"),
+                    "UTF-16-be": lambda: data.decode().encode("utf-16-be"),
+                    "UTF-32": lambda: data.decode().encode("utf-32"),
+                    "UTF-32-le": lambda: data.decode().encode("utf-32-le"),
+                    "UTF-32-be": lambda: data.decode().encode("utf-32-be"),
+                }[name]()
+            )
+        return file.getvalue()
+
+
+def pickle_like():
+    return b"\x80\x04\x95\x0b\x00\x00\x00\x00\x00\x00\x00\x8c\x01a\x94."
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json", "jsonl", "parquet", "txt"])
+@pytest.mark.parametrize(
+    "name",
+    ["xz", "lzma", "bzip2", "gzip", "7z", "rar", "tar", "zip", "picture", "PDF", "pickle"]
+    + ["UTF-16", "UTF-16-le", "UTF-16-be", "UTF-32", "UTF-32-le", "UTF-32-be"],
+)
+def test_what_is_no_text_is_called_what_it_is(tmp_path, name, suffix):
+    path = tmp_path / f"a.{suffix}"
+    path.write_bytes(packed(name))
+    with pytest.raises(UserError) as fault:
+        read(path)
+    assert f" {name[:6] if name.startswith('UTF') else name}" in str(fault.value)

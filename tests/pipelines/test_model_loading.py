@@ -2,9 +2,13 @@
 
 import ast
 import json
+import resource
+import shutil
+import struct
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from pipelines.errors import UserError
 from pipelines.model_files import check_folder
@@ -29,7 +33,7 @@ def test_every_part_of_a_model_is_loaded_safely():
     for path, name, node in calls():
         given = {ast.unparse(keyword.value) for keyword in node.keywords if keyword.arg is None}
         if name.endswith((".from_pretrained", ".from_config", ".from_single_file")):
-            wanted = "OWN_FILES" if "Tokenizer" in name else "SAFE_WEIGHTS"
+            wanted = "OWN_FILES" if "Tokenizer" in name or "Config" in name else "SAFE_WEIGHTS"
             assert wanted in given, f"{path}: {name} without **{wanted}"
             met.add(name)
         if name == "SentenceTransformer" and "modules" not in {keyword.arg for keyword in node.keywords}:
@@ -37,7 +41,7 @@ def test_every_part_of_a_model_is_loaded_safely():
             met.add(name)
     assert met == {
         *("AutoModel.from_pretrained", "AutoModelForCausalLM.from_pretrained"),
-        *("AutoTokenizer.from_pretrained", "SentenceTransformer"),
+        *("AutoTokenizer.from_pretrained", "AutoConfig.from_pretrained", "SentenceTransformer"),
     }
 
 
@@ -103,3 +107,45 @@ def test_an_encoder_is_no_generator(tiny_checkpoint):
     with pytest.raises(UserError, match="no causal language model that can be read|its weights lack"):
         load_generator(tiny_checkpoint("bert"))
     assert load_tokenizer(tiny_checkpoint("bert"), "tiny").pad_token
+
+
+def with_config(checkpoint, folder, **changed):
+    shutil.copytree(checkpoint, folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps(config | changed), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "key", ["encoder_layers", "decoder_layers", "n_layer", "num_hidden_layers", "layers", "num_blocks", "n_layers"]
+)
+def test_layers_are_bounded_whatever_an_architecture_calls_them(tiny_checkpoint, tmp_path, key):
+    folder = with_config(tiny_checkpoint("bert"), tmp_path / "model", **{key: 100_000})
+    with pytest.raises(UserError, match=f"{key} is 100000, and the weights are"):
+        check_folder(folder)
+
+
+@pytest.mark.parametrize("lacking", [True, False])
+@pytest.mark.parametrize("key", ["vocab_size", "max_position_embeddings", "type_vocab_size", "intermediate_size"])
+def test_a_network_far_larger_than_its_weights_is_not_allocated(tiny_checkpoint, tmp_path, key, lacking):
+    folder = with_config(tiny_checkpoint("bert"), tmp_path / "model", **{key: 100_000_000})
+    if lacking:
+        tensors = load_file(folder / "model.safetensors")
+        kept = {name: tensor for name, tensor in tensors.items() if "embeddings" not in name}
+        save_file(kept, folder / "model.safetensors", {"format": "pt"})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UserError, match="its configuration describes a network of"):
+        load_backbone(folder, "large")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kB
+
+
+def test_a_header_of_shapes_that_its_bytes_do_not_hold_is_refused(tiny_checkpoint, tmp_path):
+    folder = with_config(tiny_checkpoint("bert"), tmp_path / "model")
+    data = (folder / "model.safetensors").read_bytes()
+    length = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8 : 8 + length])
+    next(tensor for name, tensor in header.items() if name != "__metadata__")["shape"] = [10**9, 10**9]
+    told = json.dumps(header).encode()
+    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(told)) + told + data[8 + length :])
+    with pytest.raises(UserError, match="its safetensors header cannot be read"):
+        check_folder(folder)

@@ -4,6 +4,8 @@ import json
 import os
 import re
 import shutil
+import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ import features.build
 import stacker.judge_record
 from features.build import FeatureParams
 from features.registry import text_blocks
+from pipelines import file_hashes
 from pipelines.errors import UserError
 from pipelines.file_hashes import hashes_of
 from stacker.judge import Judge
@@ -210,7 +213,7 @@ def put(key, value):
         ("pool.temperature", 0, "pool.temperature"),
         ("features", [], "features"),
         ("files", {"learners": 3}, "files.learners"),
-        ("files", {"../judge.json": {"bytes": 3, "sha256": "0" * 64}}, "is missing"),
+        ("files", {"../judge.json": {"bytes": 3, "sha256": "0" * 64}}, "../judge.json is no path of a file"),
         ("encoder", "distilbert", "encoder"),
         ("about", 3, "about"),
     ],
@@ -323,3 +326,220 @@ def test_trees_without_counts_give_verdicts_but_no_explanation_of_nothing(copy):
     assert np.isfinite(judge.predict_proba(TRIED)).all()
     with pytest.raises(UserError, match="lightgbm: its trees hold counts of rows that cannot be"):
         judge.explain(*TRIED.iloc[0])
+
+
+def described(folder, change):
+    """Change judge.json alone, as whoever edits it by hand would."""
+    found = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    change(found)
+    (folder / FILE).write_text(json.dumps(found), encoding="utf-8")
+
+
+def refused_soon(folder, seconds=1.0):
+    """Return the sentence by which a judge is refused, which costs next to nothing and is short."""
+    began = time.process_time()
+    said = refused(folder)
+    assert time.process_time() - began < seconds
+    assert said.isprintable() and len(said) < 700 + 2 * len(str(folder))
+    return said
+
+
+def with_learners(count, name="lightgbm", folder="0_lightgbm"):
+    def change(found):
+        each = {"name": name, "kind": "lightgbm", "folder": folder}
+        found["learners"] = [{key: value.format(n=number) for key, value in each.items()} for number in range(count)]
+        found["pool"].update(margin_weights=[0.1] * count, tie_weights=[0.1] * count)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (with_learners(2, name="{n}"), "two have one folder"),
+        (with_learners(2, folder="{n}"), "two have one name"),
+        (with_learners(2, name="{n}", folder="./0_lightgbm"), "learners.0.folder"),
+        (with_learners(500), "learners: "),
+        (with_learners(3000, "{n}", "{n}"), "learners: "),
+    ],
+)
+def test_no_learner_is_read_twice_and_there_are_few(copy, change, says):
+    described(copy, change)
+    assert says in refused_soon(copy)
+
+
+def test_boosters_are_few_and_their_bytes_bounded_together_whatever_is_linked(copy):
+    learner = copy / "learners" / "0_lightgbm"
+    for number in range(2, 400):
+        os.link(learner / "booster_0.txt", learner / f"booster_{number}.txt")
+    edit(learner / "learner.json", lambda found: found.update(boosters=400))
+    assert "boosters" in refused_soon(copy)
+    for number in range(100, 400):
+        (learner / f"booster_{number}.txt").unlink()
+    with (learner / "booster_0.txt").open("ab") as file:
+        file.truncate(1 << 20)  # and so all that are linked to it
+    edit(learner / "learner.json", lambda found: found.update(boosters=100))
+    assert "bytes of trees" in refused_soon(copy)
+
+
+def test_many_files_of_trees_are_refused_whatever_their_size(copy):
+    for number in range(600):
+        (copy / "learners" / "0_lightgbm" / f"booster_{number + 9}.txt").write_text("x")
+    assert "600 files" in refused_soon(copy).replace("604", "600")
+
+
+def listing(names, size=3):
+    return lambda found: found.update(files={name: {"bytes": size, "sha256": "0" * 64} for name in names})
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["./x"], [f"{'./' * n}x" for n in range(1, 1000)], ["a//b"], ["/x"], ["a/../b"], ["x/"], ["."], [""], ["a\nb"]],
+    ids=["dot", "dots", "double", "absolute", "up", "closed", "itself", "empty", "line break"],
+)
+def test_a_file_has_one_name_in_the_list(copy, names):
+    described(copy, listing(names))
+    assert "files: " in refused_soon(copy)
+
+
+def test_files_that_are_listed_are_few_and_their_names_short(copy):
+    described(copy, listing(["x" * 5000]))
+    assert "is no path of a file" in refused_soon(copy)
+    described(copy, listing(["x" * 300]))  # which no disk takes
+    assert "cannot be read (File name too long)" in refused_soon(copy)
+    described(copy, listing([f"{n}" for n in range(5000)]))
+    assert "files: " in refused_soon(copy)
+
+
+@pytest.mark.parametrize("size", [3, 8 << 30])
+def test_a_file_of_any_size_is_not_hashed_to_be_refused(copy, size):
+    with (copy / "large").open("wb") as file:
+        file.truncate(8 << 30)
+    described(copy, lambda found: found["files"].update(large={"bytes": size, "sha256": "0" * 64}))
+    assert "has 8,590," in refused_soon(copy)
+
+
+def test_a_file_that_has_many_names_is_hashed_once(copy, monkeypatch):
+    (copy / "f0").write_bytes(bytes(1 << 16))
+    for number in range(1, 900):
+        os.link(copy / "f0", copy / f"f{number}")
+    rehash(copy)
+    hashed = []
+    right = file_hashes.sha256_of
+    monkeypatch.setattr(file_hashes, "sha256_of", lambda path: hashed.append(path) or right(path))
+    assert Judge.load(copy)
+    assert len([path for path in hashed if path.parent == copy and path.name.startswith("f")]) == 1
+
+
+@pytest.mark.parametrize("put", ["file", "folder", "unlisted", "itself"])
+def test_a_link_that_leaves_the_folder_is_refused(copy, tmp_path, put):
+    outside = tmp_path / "outside"
+    place = copy / "learners" / "2_linear"
+    if put == "folder":
+        shutil.move(place, outside)
+        place.symlink_to(outside)
+    elif put == "unlisted":
+        outside.write_text("secret")
+        (copy / "MODEL_CARD.md").symlink_to(outside)
+    elif put == "itself":
+        (copy / "x").symlink_to(copy / "x")
+    else:
+        shutil.move(place / "learner.json", outside)
+        (place / "learner.json").symlink_to(outside)
+    assert "is a link that leads" in refused_soon(copy)
+
+
+def test_a_link_within_the_folder_is_a_file_like_any_other(copy):
+    path = copy / "learners" / "2_linear" / "learner.json"
+    path.rename(path.with_name("moved.json"))
+    path.symlink_to("moved.json")
+    rehash(copy)
+    assert Judge.load(copy)
+
+
+@pytest.mark.parametrize("name", [FILE, "learners/0_lightgbm/learner.json", "learners/3_sparse/learner.json"])
+@pytest.mark.parametrize("content", ['{"a": [' + "{}," * 5_300_000 + "1]}", '{"a": [' + "{}," * 1_300_000 + "1]}"])
+def test_json_takes_no_more_memory_than_a_real_file_could(copy, name, content):
+    (copy / name).write_text(content)
+    if name != FILE:
+        rehash(copy)
+    tracemalloc.start()
+    said = refused_soon(copy)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "and such a file may h" in said and most < 30e6
+
+
+def test_an_unknown_tensor_is_refused_by_the_header_alone(copy):
+    path = copy / "learners" / "2_linear" / "linear.safetensors"
+    save_file({**load_file(path), "unused": np.zeros(3_000_000)}, path)
+    rehash(copy)
+    tracemalloc.start()
+    assert "holds unused, which no such file has" in refused_soon(copy)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 10e6
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["a\nb" * 300, "x" * 5000, "\x1b[31mred", "\u202eabc", "a\x00b"],
+    ids=["lines", "long", "colour", "turned", "nul"],
+)
+@pytest.mark.parametrize(
+    "key",
+    [
+        "learners.0.kind",
+        "learners.0.name",
+        "learners.0.folder",
+        "format",
+        "features",
+        "pool.form",
+        "encoder",
+        "unknown",
+    ],
+)
+def test_what_a_sentence_quotes_is_short_and_on_one_line(copy, key, bad):
+    if key == "features":
+        described(copy, lambda found: found["features"].update({bad: True}))
+    elif key == "unknown":
+        described(copy, lambda found: found["pool"].update({bad: 1}))
+    elif key == "encoder":
+        params = {"model": bad, "fallback": None}
+        described(copy, put("encoder", {"name": bad, "sha256": "0" * 64, "params": params}))
+        with pytest.raises(UserError) as fault:
+            Judge.load(copy)
+        assert str(fault.value).isprintable() and len(str(fault.value)) < 700 + len(str(copy))
+        return
+    else:
+        described(copy, put(key, bad))
+    refused_soon(copy, 30)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("features.surface", "yes", "features.surface"),
+        ("features.surface", 1, "features.surface"),
+        ("features.embedding", True, "there is no encoder"),
+        ("pool.margin_weights", [-1e9, 1e9, 0.5, 0.5], "pool.margin_weights"),
+        ("pool.margin_weights", [-0.5, 1.0, 0.5, 0.5], "below 0"),
+        ("pool.tie_weights", [-0.5, 1.0, 0.5, 0.5], "below 0"),
+        ("pool.tie_weights", [True, 1.0, 0.5, 0.5], "pool.tie_weights.0"),
+        ("pool.shrink", "nan", "pool.shrink"),
+        ("pool.shrink", -1, "pool.shrink"),
+        ("pool.temperature", "1", "pool.temperature"),
+    ],
+)
+def test_a_judge_json_that_cannot_be_right_is_refused(copy, key, value, says):
+    described(copy, put(key, value))
+    assert says in refused_soon(copy)
+
+
+@pytest.mark.parametrize("key", ["pool", "format", "features"])
+def test_a_key_that_stands_in_a_file_twice_is_refused(copy, key):
+    text = (copy / FILE).read_text(encoding="utf-8")
+    (copy / FILE).write_text(f'{{"{key}": 1, {text.lstrip()[1:]}', encoding="utf-8")
+    assert f"the key {key} stands there twice" in refused_soon(copy)
+    (copy / FILE).write_text(text.replace('"surface"', '"turns": false, "surface"', 1), encoding="utf-8")
+    assert "the key turns stands there twice" in refused_soon(copy)

@@ -7,6 +7,8 @@ from pydantic import Field
 from pipelines.saved_files import Names, Number, Saved
 from stacker.balance import FARTHEST, BalanceParams
 
+MOST_BOOSTERS = 100
+
 
 class BoostingFile(Saved):
     """Settings of the fit, and how many boosters lie beside; `names` are those of their features, in their order.
@@ -19,4 +21,4 @@ class BoostingFile(Saved):
     correction: dict[str, Number] | None = None
     start: float = Field(0.0, ge=-FARTHEST, le=FARTHEST)
     names: Names
-    boosters: int = Field(ge=1, le=1000)
+    boosters: int = Field(ge=1, le=MOST_BOOSTERS, strict=True)

@@ -160,7 +160,8 @@ class Rising:
 
 def _name(encoder: ResolvedEncoder, params: TransformerParams, taken: set[str]) -> str:
     last = encoder.name.rstrip("/").rpartition("/")[2]
-    name = f"{re.sub(r'[^A-Za-z0-9._-]+', '-', last).strip('-.') or KIND}-{params.head}"
+    # A judge refuses names of more than 100 characters; trees that see the transformer add to it.
+    name = f"{re.sub(r'[^A-Za-z0-9._-]+', '-', last).strip('-.')[:60] or KIND}-{params.head}"
     number = 2
     unique = name
     while unique in taken:

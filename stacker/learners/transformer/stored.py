@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 from features.encoders import ResolvedEncoder, resolve
 from pipelines.errors import UserError
 from pipelines.model_store import BUILTIN_NAME, MODELS_DIR
-from pipelines.saved_files import DamagedError, checking, read_object
+from pipelines.quarantine import shown
+from pipelines.saved_files import DamagedError, check_names, checking, read_object
 from stacker.balance import Correction
 from stacker.learners.transformer.checkpoint import Checkpoint, open_checkpoint
 from stacker.learners.transformer.heads import make_head
@@ -100,13 +101,14 @@ def load_network(folder: Path) -> Stored:
         meta = read_object(folder / SETTINGS)
         if not (folder / WEIGHTS).is_file():
             raise DamagedError(folder / WEIGHTS, "is missing")
+        check_names(folder / WEIGHTS, r"(head|encoder)\..+")
         learned = load_file(folder / WEIGHTS)
     except (DamagedError, OSError, ValueError, SafetensorError) as fault:
         raise UserError(f"{folder}: the saved transformer cannot be read ({fault}); make the judge again.") from fault
     if meta.get("format") != FORMAT:
         raise UserError(
-            f"{folder}: the transformer has format {meta.get('format')!r}, this version reads {FORMAT}; make the judge "
-            f"again."
+            f"{folder}: the transformer has format {shown(meta.get('format'))}, this version reads {FORMAT}; make the "
+            f"judge again."
         )
     params = TransformerParams(**meta["params"])
     base = _base(meta["base"], folder)
@@ -121,7 +123,9 @@ def load_network(folder: Path) -> Stored:
             f"{folder}: {WEIGHTS} does not fit {base.name} and a {params.head} head; make the judge again."
         ) from fault
     if found.unexpected_keys:
-        raise UserError(f"{folder}: {found.unexpected_keys[0]} is no weight of {base.name}; make the judge again.")
+        raise UserError(
+            f"{folder}: {shown(found.unexpected_keys[0])} is no weight of {base.name}; make the judge again."
+        )
     network.eval()
     if meta["base"]["inside"]:
         _check_runs(network, folder)
