@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.blocks import AnswerBlock, Floats, TextBlock
+from features.blocks.interface import AnswerBlock, Floats, TextBlock
+from features.blocks.registry import answer_blocks, text_blocks
+from features.blocks.turns import ANSWER_COLUMNS, BATTLE_COLUMNS, answer_turns, battle_turns
 from features.cache import BlockCache, key_of
 from features.pairs import Embeddings, PairMatrix, answer_pairs, join, shared
 from features.parallel import Chunk, Runner, Texts, chunks, compute
-from features.progress import Progress, silent
-from features.registry import answer_blocks, text_blocks
-from features.turns import ANSWER_COLUMNS, BATTLE_COLUMNS, answer_turns, battle_turns
 from pipelines.battles import text_of
 from pipelines.section import Section
+from pipelines.terminal.progress import Progress, silent
 
 ENCODER_CHUNK = 1024
 """Texts the encoder is given at once; what it has done is kept after each chunk."""

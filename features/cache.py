@@ -12,7 +12,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from features.blocks import AnswerBlock, Floats, TextBlock
+from features.blocks.interface import AnswerBlock, Floats, TextBlock
 from pipelines.code_version import code_version
 from pipelines.errors import UserError
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.blocks import Floats
+from features.blocks.interface import Floats
 from pipelines.errors import UserError
 from pipelines.quarantine import shown
 

@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from features.blocks import AnswerBlock, Floats, TextBlock
+from features.blocks.interface import AnswerBlock, Floats, TextBlock
 from features.worker import request
 from pipelines.worker_process import WorkerProcess
 

@@ -6,7 +6,7 @@ A request is UTF-8 JSON `[block, [text, ...], ...]` with one or two lists of tex
 import json
 from collections.abc import Sequence
 
-from features.registry import answer_blocks, text_blocks
+from features.blocks.registry import answer_blocks, text_blocks
 from pipelines.worker_process import run_worker
 
 

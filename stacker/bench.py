@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import psutil
 
-from features.embedding import usable_cores
+from features.encoder.embedding import usable_cores
 from pipelines.artefacts import write_json
 from pipelines.command_line import run_command
 from pipelines.errors import UserError

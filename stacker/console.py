@@ -28,7 +28,7 @@ class Screen:
                 self._progress, self._tasks = None, {}
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """Move the bar of a stage; a `features.progress.Progress`."""
+        """Move the bar of a stage; a `pipelines.terminal.progress.Progress`."""
         if self._progress is None:
             return
         if stage not in self._tasks:

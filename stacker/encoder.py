@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from features.embedding import EmbeddingBlock
-from features.encoders import EncoderParams, ResolvedEncoder, resolve
+from features.encoder.choice import EncoderParams, ResolvedEncoder, resolve
+from features.encoder.embedding import EmbeddingBlock
 from pipelines.battles import text_of
 
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from features.blocks import Floats as Floats32
+from features.blocks.interface import Floats as Floats32
 from features.pairs import PairMatrix
 from pipelines.saved_files import Tensors
 from stacker.groups import group_of_feature, group_of_kind, shown_order

@@ -9,9 +9,9 @@ import pandas as pd
 
 from features.build import FeatureParams
 from features.cache import BlockCache
-from features.progress import Progress, silent
 from pipelines.battles import OUTCOMES
 from pipelines.errors import UserError
+from pipelines.terminal.progress import Progress, silent
 from stacker.encoder import Encoder
 from stacker.explain import Baseline, group_effects
 from stacker.judge_folder import JudgeParts, load_parts, save_parts

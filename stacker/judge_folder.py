@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from features.build import FeatureParams, feature_columns
-from features.encoders import EncoderParams
+from features.encoder.choice import EncoderParams
 from features.pairs import LackingFeaturesError
 from pipelines.artefacts import whole_folder, write_json
 from pipelines.battles import TURN_COLUMNS

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from features.progress import Progress, silent
 from pipelines.errors import UserError
+from pipelines.terminal.progress import Progress, silent
 from stacker.learners.base import Floats
 from stacker.learners.configured import Configured, configured_learners, configured_prior
 from stacker.learners.transformer.chosen import ChosenTransformer, configured_transformers

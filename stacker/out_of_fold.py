@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from features.memory import give_back
-from features.progress import Progress
+from pipelines.terminal.progress import Progress
 from stacker.fit_store import FitStore
 from stacker.learners.base import FLIP, Fit, Floats, Ints, Learner, LearnerData
 from stacker.learners.configured import Configured, load_learner

@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from features.build import FeatureParams
-from features.encoders import EncoderParams
+from features.encoder.choice import EncoderParams
 from pipelines.errors import UserError
 from pipelines.folds import FoldParams
 from pipelines.section import MOST_FOLDS, LocalPath, Section, fault_sentence, shown

@@ -156,7 +156,7 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
     UserError
         When the judge, a file or an option cannot be used; all files are looked at before the first is predicted.
     """
-    from features.embedding import usable_cores
+    from features.encoder.embedding import usable_cores
     from stacker.judge import Judge
 
     suffix = suffix_of(out)

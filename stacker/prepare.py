@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features.cache import BlockCache
-from features.embedding import usable_cores
+from features.encoder.embedding import usable_cores
 from pipelines.errors import UserError
 from pipelines.folds import grouped_folds, prompt_groups
 from pipelines.sources import Loaded, load

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("pipelines", "features", "stacker", "dashboard")
 CHILDREN = {
     "features.worker",
-    "features.engines.probing",
+    "features.encoder.engines.probing",
     "stacker.benchmarks.verdicts",
     "dashboard.file_worker",
     "dashboard.learning.work",

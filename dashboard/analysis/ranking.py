@@ -118,8 +118,8 @@ def style_differences(response_a: Sequence[tuple[str, ...]], response_b: Sequenc
 @lru_cache(maxsize=MOST_CACHED)
 def _counts(text: str) -> tuple[float, ...]:
     """Return the numbers of one answer, in the order of `CONTROLS`."""
-    from features.style import Style
-    from features.surface import Surface
+    from features.blocks.style import Style
+    from features.blocks.surface import Surface
 
     surface = dict(zip(Surface.columns, Surface().compute([text])[0].tolist(), strict=True))
     style = dict(zip(Style.columns, Style().compute([text])[0].tolist(), strict=True))

@@ -24,7 +24,7 @@ from dashboard.learning.seen import seen_by
 from dashboard.learning.usable import LEAST, Usable, usable_votes
 from dashboard.saved_runs import SavedRun, saved_runs
 from dashboard.store import VoteFilter, VoteStore
-from features.embedding import usable_cores
+from features.encoder.embedding import usable_cores
 from pipelines.artefacts import write_json
 from pipelines.errors import UserError
 from pipelines.folds import prompt_groups

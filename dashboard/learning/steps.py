@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from features.registry import answer_blocks, text_blocks
+from features.blocks.registry import answer_blocks, text_blocks
 from stacker.params import LearnersParams, Params
 
 Step = Literal["reading", "learning", "comparing"]

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.encoders import ResolvedEncoder
-from features.plain import plain_readability, plain_sentiment
+from features.encoder.choice import ResolvedEncoder
+from features.fast.oracle import plain_readability, plain_sentiment
 from pipelines.battles import text_of
 from pipelines.model_loading import OWN_FILES, SAFE_WEIGHTS, quiet
 from stacker.learners.base import FLIP, Fit, Floats, LearnerData

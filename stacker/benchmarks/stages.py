@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.blocks import Floats as Floats32
+from features.blocks.interface import Floats as Floats32
 from features.build import FeatureParams, build_features
-from features.counts import token_table
-from features.english import looks_english
-from features.text import remembered_sentences
-from features.vader import vader
+from features.fast.textstat_counts import token_table
+from features.fast.vader import vader
+from features.text.english import looks_english
+from features.text.words import remembered_sentences
 from pipelines.folds import grouped_folds, prompt_groups
 from stacker.benchmarks import plain
 from stacker.encoder import Encoder

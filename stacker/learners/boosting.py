@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from pydantic import Field
 
-from features.blocks import Floats as Floats32
+from features.blocks.interface import Floats as Floats32
+from features.encoder.reduction import EmbeddingReducer, with_reduced
 from features.pairs import PairMatrix
-from features.reduce import EmbeddingReducer, with_reduced
 from pipelines.folds import grouped_folds
 from pipelines.saved_files import checking, read_bytes, read_object
 from pipelines.section import MOST_FOLDS, Components, Section

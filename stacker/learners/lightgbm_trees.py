@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.blocks import Floats as Floats32
+from features.blocks.interface import Floats as Floats32
 from stacker.learners.bags import Bag, Rows, starts
 from stacker.learners.base import Floats
 from stacker.learners.boosting import Boosting, LightGBMParams

@@ -7,8 +7,8 @@ from typing import Self
 import numpy as np
 from safetensors.numpy import save_file
 
+from features.encoder.reduction import EmbeddingReducer, with_reduced
 from features.pairs import PairMatrix
-from features.reduce import EmbeddingReducer, with_reduced
 from pipelines.folds import grouped_folds
 from pipelines.saved_files import Names, Number, Saved, Tensors, checking, read_object
 from pipelines.section import Components, InnerFolds, Section, Strengths

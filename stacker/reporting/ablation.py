@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from features.build import FeatureParams
-from features.progress import Progress
+from pipelines.terminal.progress import Progress
 from stacker import metrics
 from stacker.groups import parsed
 from stacker.intervals import difference_interval, mean_interval

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from features.progress import Progress
+from pipelines.terminal.progress import Progress
 from stacker import metrics
 from stacker.intervals import mean_interval
 from stacker.judge import Judge

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
-from features.progress import Progress
+from pipelines.terminal.progress import Progress
 from stacker.intervals import mean_interval
 from stacker.learners.base import Fit, Floats, Ints, Learner, LearnerData
 from stacker.reporting.refits import held_out_losses, stepped

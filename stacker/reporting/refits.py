@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from features.progress import Progress
+from pipelines.terminal.progress import Progress
 from stacker import metrics
 from stacker.learners.base import Fit, Floats, Ints, Learner, LearnerData
 from stacker.learners.boosting import LightGBMParams

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from features.cache import BlockCache
-from features.embedding import usable_cores
+from features.encoder.embedding import usable_cores
 from pipelines.artefacts import whole_folder
 from pipelines.command_line import run_command
 from pipelines.starter import SETS, StarterSet, read_votes

@@ -9,11 +9,11 @@ from scipy import optimize
 
 from features.build import FeatureParams
 from features.cache import BlockCache
-from features.progress import Progress, silent
 from pipelines.errors import UserError
 from pipelines.families import LEFT_OUT, families
 from pipelines.folds import prompt_groups
 from pipelines.starter import PRIOR
+from pipelines.terminal.progress import Progress, silent
 from stacker.calibration import fit_temperature
 from stacker.explain import baseline
 from stacker.judge import Judge

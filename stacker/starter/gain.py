@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from features.cache import BlockCache
-from features.embedding import usable_cores
-from features.progress import Progress, silent
+from features.encoder.embedding import usable_cores
 from pipelines.artefacts import whole_file
 from pipelines.command_line import check_output, run_command
 from pipelines.errors import UserError
 from pipelines.folds import grouped_folds, prompt_groups
 from pipelines.reading import read_battles
+from pipelines.terminal.progress import Progress, silent
 from stacker import metrics
 from stacker.balance import class_shares
 from stacker.console import Screen

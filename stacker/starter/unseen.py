@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from features.cache import BlockCache
-from features.progress import Progress, silent
 from pipelines.folds import normalised, prompt_groups
 from pipelines.reading import read_battles
 from pipelines.starter import UNSEEN
+from pipelines.terminal.progress import Progress, silent
 from stacker import metrics
 from stacker.intervals import mean_interval
 from stacker.judge import Judge

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from features.build import FeatureParams
-from features.progress import Progress, silent
 from pipelines.errors import UserError
 from pipelines.folds import grouped_folds
+from pipelines.terminal.progress import Progress, silent
 from stacker import metrics
 from stacker.fit_store import FitStore
 from stacker.learner_data import features_version

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from features.embedding import usable_cores
+from features.encoder.embedding import usable_cores
 from stacker.console import Screen
 from stacker.params import Params
 from stacker.tuning.jobs import Tuning, open_tuning

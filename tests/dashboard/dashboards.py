@@ -15,9 +15,9 @@ from dashboard.params import parse_dashboard
 from dashboard.server import build_server
 from dashboard.services import Services
 from features.build import FeatureParams
-from features.progress import silent
 from pipelines.folds import prompt_groups
 from pipelines.sample import sample_battles
+from pipelines.terminal.progress import silent
 from stacker.explain import baseline
 from stacker.judge import Judge
 from stacker.learner_data import learner_data

@@ -10,10 +10,10 @@ import pandas as pd
 from dashboard.records import CHOICES, Battle, Side
 from dashboard.store import VoteStore
 from features.build import FeatureParams
-from features.progress import silent
 from pipelines.artefacts import write_json
 from pipelines.folds import prompt_groups
 from pipelines.sample import sample_battles
+from pipelines.terminal.progress import silent
 from stacker import results
 from stacker.judge import Judge
 from stacker.learner_data import learner_data

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.blocks import Floats
+from features.blocks.interface import Floats
 from features.build import BattleFeatures, FeatureParams, build_features
 from features.cache import BlockCache
 

@@ -6,9 +6,9 @@ from checkpoints import ARCHITECTURES, SENTENCES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.embedding import EmbeddingBlock
-from features.encoders import EncoderParams, resolve
-from features.tokens import head_and_tail
+from features.encoder.choice import EncoderParams, resolve
+from features.encoder.embedding import EmbeddingBlock
+from features.encoder.tokens import head_and_tail
 from pipelines.errors import UserError
 
 

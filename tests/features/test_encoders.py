@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from checkpoints import ARCHITECTURES
 
-from features.embedding import EmbeddingBlock
-from features.encoders import EncoderParams, resolve
+from features.encoder.choice import EncoderParams, resolve
+from features.encoder.embedding import EmbeddingBlock
 from pipelines.errors import UserError
 from pipelines.model_files import files_sha256, tokenizer_sha256, weight_files
 from pipelines.model_loading import load_backbone, load_tokenizer, most_tokens

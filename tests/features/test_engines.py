@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 import torch
 
-from features.embedding import EmbeddingBlock
-from features.encoders import EncoderParams, resolve
-from features.engines import copies
-from features.engines.conversion import LEAST_COSINE, _row_of, kind_of, openvino, read_report, undisturbed
-from features.engines.copies import CALIBRATION_TEXTS, FOLDER, calibration_texts
-from features.engines.filling import filled
-from features.engines.openvino_cpu import INPUT, MASK, OpenVino, inputs_of
-from features.engines.probing import probe
-from features.tokens import OwnTokens, SavedTokens
+from features.encoder.choice import EncoderParams, resolve
+from features.encoder.embedding import EmbeddingBlock
+from features.encoder.engines import copies
+from features.encoder.engines.conversion import LEAST_COSINE, _row_of, kind_of, openvino, read_report, undisturbed
+from features.encoder.engines.copies import CALIBRATION_TEXTS, FOLDER, calibration_texts
+from features.encoder.engines.openvino_cpu import INPUT, MASK, OpenVino, inputs_of
+from features.encoder.engines.padding import filled
+from features.encoder.engines.probing import probe
+from features.encoder.tokens import OwnTokens, SavedTokens
 from pipelines.errors import UserError
 from pipelines.model_files import vocabulary_of
 
@@ -196,8 +196,8 @@ def test_a_copy_is_made_once_and_without_torch_from_then_on(block, engine: str, 
     def never(*arguments: Any) -> None:
         raise AssertionError("something of transformers is loaded again")
 
-    monkeypatch.setattr("features.embedding.load_sentence_model", never)
-    monkeypatch.setattr("features.embedding.load_tokenizer", never)
+    monkeypatch.setattr("features.encoder.embedding.load_sentence_model", never)
+    monkeypatch.setattr("features.encoder.embedding.load_tokenizer", never)
     assert block(engine).compute(TEXTS).tobytes() == rows.tobytes()
     assert first.version == block(engine).version != block("torch").version
 
@@ -270,7 +270,7 @@ def test_int8_is_calibrated_checked_kept_and_brought_along(block, engine: str, t
 
 @pytest.mark.parametrize("engine", INT8)
 def test_int8_that_strays_is_refused_with_the_figure(block, engine: str, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("features.engines.conversion.LEAST_COSINE", 1.1)
+    monkeypatch.setattr("features.encoder.engines.conversion.LEAST_COSINE", 1.1)
     with pytest.raises(UserError, match=r"mean cosine to fp32 is [01]\.\d{4} \(lowest .*set encoder.precision"):
         block(engine, "int8").calibrate(TEXTS)
     assert not list((tmp_path / FOLDER).glob("*/int8*"))
@@ -278,7 +278,7 @@ def test_int8_that_strays_is_refused_with_the_figure(block, engine: str, tmp_pat
 
 @pytest.mark.parametrize("engine", KINDS)
 def test_a_model_that_does_not_convert_exactly_is_refused(block, engine: str, monkeypatch):
-    monkeypatch.setattr("features.engines.conversion.LEAST_CONVERTED_COSINE", 1.1)
+    monkeypatch.setattr("features.encoder.engines.conversion.LEAST_CONVERTED_COSINE", 1.1)
     with pytest.raises(UserError, match="does not convert exactly .*set encoder.engine to torch"):
         block(engine).compute(TEXTS[:1])
 
@@ -302,7 +302,7 @@ def test_a_missing_extra_is_named_with_the_command_that_gets_it(monkeypatch):
     def missing(package: str) -> str:
         raise PackageNotFoundError(package)
 
-    monkeypatch.setattr("features.engines.conversion.version_of", missing)
+    monkeypatch.setattr("features.encoder.engines.conversion.version_of", missing)
     kind_of.cache_clear()
     with pytest.raises(
         UserError, match=r'openvino is not installed; run `pip install "preference-stacker\[openvino\]"`'
@@ -332,7 +332,7 @@ def test_openvino_s_telemetry_stays_out():
     """In a process of its own: here another test's library may have imported it by itself."""
     code = (
         "import socket, sys\n"
-        "from features.engines.conversion import openvino\n"
+        "from features.encoder.engines.conversion import openvino\n"
         "socket.getaddrinfo = lambda *a, **k: sys.exit('asks for a host')\n"
         "assert openvino().convert_model\n"
         "assert sys.modules['openvino_telemetry'] is None\n"

@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from features.registry import answer_blocks, text_blocks
+from features.blocks.registry import answer_blocks, text_blocks
 
 MEGABYTE = 1 << 20
 _WORDS = np.random.default_rng(0).integers(0, 26, size=(400_000, 4), dtype=np.uint8) + ord("a")

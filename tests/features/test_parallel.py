@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.blocks.registry import answer_blocks, text_blocks
 from features.parallel import CHUNK_CHARACTERS, CHUNK_TEXTS, Chunk, Runner, chunks, compute
-from features.registry import answer_blocks, text_blocks
 from features.worker import answer, request
 from pipelines.worker_process import receive, send, serve
 

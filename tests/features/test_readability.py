@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from features.counts import TokenTable, easy_words, token_table
-from features.plain import pinned_textstat, plain_readability
-from features.readability import FORMULAS, Readability
-from features.text import pieces
+from features.blocks.readability import FORMULAS, Readability
+from features.fast.oracle import pinned_textstat, plain_readability
+from features.fast.textstat_counts import TokenTable, easy_words, token_table
+from features.text.words import pieces
 
 PIECES = [
     "the cat sat on the mat",
@@ -97,7 +97,7 @@ def test_other_texts_change_nothing():
 
 
 def test_memory_of_words_is_bounded(monkeypatch):
-    monkeypatch.setattr("features.counts._KNOWN_TOKENS", 20)
+    monkeypatch.setattr("features.fast.textstat_counts._KNOWN_TOKENS", 20)
     table = TokenTable()
     texts = [f"unusual{i} words{i} appear here; today." for i in range(60)]
     found = [table.count(text) for text in texts]
@@ -106,7 +106,7 @@ def test_memory_of_words_is_bounded(monkeypatch):
 
 
 def test_memory_of_kinds_of_words_is_bounded(monkeypatch):
-    monkeypatch.setattr("features.counts._KNOWN_ROWS", 5)
+    monkeypatch.setattr("features.fast.textstat_counts._KNOWN_ROWS", 5)
     table = TokenTable()
     texts = [f"{'x' * i} and {'word' * i}. Hm!" for i in range(1, 40)]
     found = [table.count(text) for text in texts]
@@ -118,8 +118,8 @@ def test_memory_of_kinds_of_words_is_bounded(monkeypatch):
 @settings(max_examples=100, deadline=None)
 def test_a_text_walked_in_parts_has_the_same_counts(text):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("features.counts._AT_ONCE", 0)
-        patch.setattr("features.counts.pieces", lambda text: pieces(text, size=7))
+        patch.setattr("features.fast.textstat_counts._AT_ONCE", 0)
+        patch.setattr("features.fast.textstat_counts.pieces", lambda text: pieces(text, size=7))
         in_parts = TokenTable.count(token_table(), text)
     assert in_parts == token_table().count(text)
 
@@ -142,7 +142,7 @@ def test_nothing_is_imported_that_could_download():
     code = (
         "import sys, socket\n"
         "socket.socket.connect = lambda *a: sys.exit('went to the network')\n"
-        "from features.readability import Readability\n"
+        "from features.blocks.readability import Readability\n"
         "Readability().compute(['A plain sentence of several words.'])\n"
         "assert 'nltk' not in sys.modules and 'textstat' not in sys.modules\n"
     )

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.counts import token_table
-from features.plain import plain_readability
-from features.readability import FORMULAS
-from features.text import sentences
-from features.vader import vader
+from features.blocks.readability import FORMULAS
+from features.fast.oracle import plain_readability
+from features.fast.textstat_counts import token_table
+from features.fast.vader import vader
+from features.text.words import sentences
 
 FOLDER = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "battles"
 TEXTS = 5000

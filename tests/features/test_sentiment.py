@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from features.sentiment import Sentiment
-from features.text import sentences
+from features.blocks.sentiment import Sentiment
+from features.text.words import sentences
 
 TEXT = "I love this. It is not good! The chair is by the door.\nWhat a terrible, terrible idea, but we won."
 

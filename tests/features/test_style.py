@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.phrases import KINDS, count_phrases, plain
-from features.style import Style
+from features.blocks.phrases import KINDS, count_phrases, plain
+from features.blocks.style import Style
 
 ANSWER = """I'm sorry, but as an AI language model I cannot do that.
 

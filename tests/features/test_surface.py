@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.surface import Surface
-from features.text import PIECE, SCRIPTS
+from features.blocks.surface import Surface
+from features.text.words import PIECE, SCRIPTS
 
 
 def of(text: str) -> dict[str, float]:

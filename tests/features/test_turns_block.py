@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.turns import ANSWER_COLUMNS, BATTLE_COLUMNS, answer_turns, battle_turns
+from features.blocks.turns import ANSWER_COLUMNS, BATTLE_COLUMNS, answer_turns, battle_turns
 
 TURNS = st.lists(st.text(st.characters(codec=None), max_size=30), max_size=4).map(tuple)
 

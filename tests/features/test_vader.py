@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from vaderSentiment.vaderSentiment import BOOSTER_DICT, NEGATE, SPECIAL_CASES, SentimentIntensityAnalyzer
 
-from features.vader import Vader, _rounded, vader
+from features.fast.vader import Vader, _rounded, vader
 
 LIBRARY = SentimentIntensityAnalyzer()
 # What the rules ask about: every booster, negation and idiom, and lexicon words of many kinds.
@@ -59,7 +59,7 @@ def test_what_is_remembered_changes_nothing(remember: bool):
 
 
 def test_memory_of_words_is_bounded(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("features.vader._KNOWN_WORDS", 10)
+    monkeypatch.setattr("features.fast.vader._KNOWN_WORDS", 10)
     fresh = Vader()
     for i in range(40):
         assert tuple(fresh.score(f"word{i} GOOD bad{i} not bad")) == the_library(f"word{i} GOOD bad{i} not bad")

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.build import FeatureParams, build_features
-from features.english import FUNCTION_WORDS
-from features.text import words
-from features.vader import vader
+from features.fast.vader import vader
+from features.text.english import FUNCTION_WORDS
+from features.text.words import words
 from pipelines import sample_texts as texts
 from pipelines.battles import check, text_of
 from pipelines.folds import grouped_folds, prompt_groups

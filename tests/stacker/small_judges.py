@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from features.blocks import Floats
+from features.blocks.interface import Floats
 from features.build import FeatureParams, build_features
 from stacker.explain import baseline
 from stacker.judge import SETTLED, Judge

@@ -16,8 +16,8 @@ from small_judges import (
 )
 
 from features.pairs import answer_pairs, join, shared
-from features.progress import silent
 from pipelines.errors import UserError
+from pipelines.terminal.progress import silent
 from stacker.balance import BalanceParams
 from stacker.explain import Baseline, PairLearner, baseline, group_effects, typical_row
 from stacker.groups import GROUPS, group_of_feature, group_of_kind, parsed, shown_order

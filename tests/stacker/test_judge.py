@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_judges import battles, small_judge
 
-from features.encoders import EncoderParams
+from features.encoder.choice import EncoderParams
 from pipelines.battles import OUTCOMES
 from pipelines.errors import UserError
 from stacker.encoder import open_encoder

@@ -17,8 +17,8 @@ from small_judges import battles, small_judge
 
 import features.build
 import stacker.judge_record
+from features.blocks.registry import text_blocks
 from features.build import FeatureParams
-from features.registry import text_blocks
 from pipelines import file_hashes
 from pipelines.errors import UserError
 from pipelines.file_hashes import hashes_of

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from features.build import FeatureParams, build_features
-from features.progress import silent
 from pipelines.errors import UserError
+from pipelines.terminal.progress import silent
 from stacker.fit_store import FitStore
 from stacker.learners.base import Fit, LearnerData
 from stacker.learners.configured import Configured, load_learner

@@ -8,9 +8,9 @@ from pydantic.fields import FieldInfo
 
 from features.build import FeatureParams
 from features.pairs import Embeddings
-from features.progress import silent
 from pipelines.folds import prompt_groups
 from pipelines.sample import sample_battles
+from pipelines.terminal.progress import silent
 from stacker.judge import learner_data
 from stacker.learners.base import Fit, LearnerData
 from stacker.learners.boosting import LightGBMParams, XGBoostParams

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from transformer_battles import fit_of, learner_data
 
-from features.encoders import EncoderParams, resolve
+from features.encoder.choice import EncoderParams, resolve
 from stacker.balance import BalanceParams
 from stacker.learners.base import FLIP
 from stacker.learners.transformer.chosen import choose_transformers, configured_transformers

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from transformer_battles import fit_of, learner_data
 
-from features.encoders import EncoderParams
+from features.encoder.choice import EncoderParams
 from pipelines.errors import UserError
 from stacker.fit_store import FitStore
 from stacker.learners.configured import load_learner

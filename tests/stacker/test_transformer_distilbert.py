@@ -9,8 +9,8 @@ from checkpoints import SENTENCES, make_distilbert_of_builtin
 from safetensors.torch import load_file, save_file
 from transformer_battles import fit_of, learner_data
 
-from features.embedding import EmbeddingBlock
-from features.encoders import EncoderParams, resolve
+from features.encoder.choice import EncoderParams, resolve
+from features.encoder.embedding import EmbeddingBlock
 from pipelines.model_store import builtin_folder
 from stacker.learners.transformer.learner import TransformerLearner
 from stacker.learners.transformer.params import TransformerParams

@@ -8,7 +8,7 @@ from checkpoints import ARCHITECTURES
 from transformer_battles import learner_data
 from transformers import AutoConfig, AutoModel
 
-from features.encoders import EncoderParams
+from features.encoder.choice import EncoderParams
 from pipelines.errors import UserError
 from stacker.learners.transformer.checkpoint import open_checkpoint
 from stacker.learners.transformer.chosen import choose_transformers

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformer_battles import fit_of, learner_data
 
-from features.encoders import resolve
+from features.encoder.choice import resolve
 from pipelines.errors import UserError
 from stacker.learners.base import FLIP
 from stacker.learners.transformer import training

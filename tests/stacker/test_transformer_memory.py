@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformer_battles import fit_of, learner_data
 
-from features.encoders import resolve
+from features.encoder.choice import resolve
 from pipelines.errors import UserError
 from stacker.learners.transformer import training
 from stacker.learners.transformer.inference import choose_device, choose_half

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from transformer_battles import fit_of, learner_data
 
-from features.encoders import EncoderParams
+from features.encoder.choice import EncoderParams
 from features.pairs import Embeddings, answer_pairs
 from pipelines.errors import UserError
 from stacker.explain import PairLearner

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import yaml
 
-from features import sentiment
+from features.blocks.interface import sentiment
+from features.blocks.overlap import Agreement, Overlap
+from features.blocks.registry import answer_blocks, text_blocks
+from features.blocks.turns import ANSWER_COLUMNS, BATTLE_COLUMNS
 from features.build import FeatureParams, build_features
-from features.overlap import Agreement, Overlap
+from features.encoder.reduction import EmbeddingReducer
 from features.pairs import Embeddings
-from features.reduce import EmbeddingReducer
-from features.registry import answer_blocks, text_blocks
-from features.turns import ANSWER_COLUMNS, BATTLE_COLUMNS
 from pipelines.sample import sample_battles
 from stacker import wording
 from stacker.explanation import _joined

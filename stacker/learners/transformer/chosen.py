@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from features.encoders import EncoderParams, ResolvedEncoder, resolve
-from features.progress import Progress, silent
+from features.encoder.choice import EncoderParams, ResolvedEncoder, resolve
 from pipelines.model_files import tokenizer_sha256
 from pipelines.model_loading import check_encoder
 from pipelines.model_store import BUILTIN_NAME
+from pipelines.terminal.progress import Progress, silent
 from stacker.balance import BalanceParams
 from stacker.learners.boosting import LightGBMParams
 from stacker.learners.configured import Configured

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from features.encoders import ResolvedEncoder
-from features.progress import Progress
+from features.encoder.choice import ResolvedEncoder
 from pipelines.folds import grouped_folds
+from pipelines.terminal.progress import Progress
 from stacker.balance import Correction, class_weights
 from stacker.learners.base import Fit, Ints
 from stacker.learners.transformer.adapters import add_adapters, merge_adapters

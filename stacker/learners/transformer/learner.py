@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 
-from features.encoders import ResolvedEncoder
+from features.encoder.choice import ResolvedEncoder
 from features.pairs import Embeddings
-from features.progress import Progress, silent
 from pipelines.artefacts import whole_folder
 from pipelines.code_version import code_version
+from pipelines.terminal.progress import Progress, silent
 from stacker.balance import BalanceParams, Correction, followed_correction
 from stacker.learners.base import Fit, Floats, LearnerData
 from stacker.learners.transformer.params import TransformerParams

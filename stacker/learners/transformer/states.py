@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from features.progress import Progress, silent
+from pipelines.terminal.progress import Progress, silent
 from stacker.learners.base import Floats
 from stacker.learners.transformer.memory import TokenBudget, free_bytes, length_batches, with_halving
 from stacker.learners.transformer.network import PreferenceNetwork

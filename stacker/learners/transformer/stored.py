@@ -8,7 +8,7 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from features.encoders import ResolvedEncoder, resolve
+from features.encoder.choice import ResolvedEncoder, resolve
 from pipelines.errors import UserError
 from pipelines.model_store import BUILTIN_NAME, MODELS_DIR
 from pipelines.quarantine import shown

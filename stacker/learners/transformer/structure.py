@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.text import words
+from features.text.words import words
 from pipelines.battles import text_of
 from pipelines.errors import UserError
 from stacker.learners.transformer.budget import CutCount, CutCounts, Ids, fit_turns

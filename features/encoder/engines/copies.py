@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from features.cache import key_of
-from features.encoders import EncoderParams, ResolvedEncoder
-from features.engines.base import Engine, Ids
-from features.engines.conversion import Copies, kind_of, read_report, versions
-from features.engines.probing import probe
-from features.tokens import Tokens
+from features.encoder.choice import EncoderParams, ResolvedEncoder
+from features.encoder.engines.conversion import Copies, kind_of, read_report, versions
+from features.encoder.engines.engine import Engine, Ids
+from features.encoder.engines.probing import probe
+from features.encoder.tokens import Tokens
 from pipelines.artefacts import sha256_of
 from pipelines.file_hashes import hashes_of
 from pipelines.model_files import tokenizer_sha256, vocabulary_of

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from features.blocks import Floats
-from features.engines.base import Ids
-from features.engines.conversion import quantised
+from features.blocks.interface import Floats
+from features.encoder.engines.conversion import quantised
+from features.encoder.engines.engine import Ids
 
 FILE = "model.onnx"
 INPUT, OUTPUT = "input_ids", "row"

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from features.blocks import Floats
-from features.encoders import EncoderParams, ResolvedEncoder
-from features.engines import Engine, Ids, OneByOne, SameShape
-from features.engines.copies import EncoderCopies, calibration_texts
+from features.blocks.interface import Floats
+from features.encoder.choice import EncoderParams, ResolvedEncoder
+from features.encoder.engines import Engine, Ids, OneByOne, SameShape
+from features.encoder.engines.copies import EncoderCopies, calibration_texts
+from features.encoder.tokens import OwnTokens, Tokens, head_and_tail, open_tokens
 from features.memory import give_back
-from features.tokens import OwnTokens, Tokens, head_and_tail, open_tokens
 from pipelines.errors import UserError
 from pipelines.model_files import read_config, tokenizer_sha256, vocabulary_of
 from pipelines.model_loading import (

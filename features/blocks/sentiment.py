@@ -7,10 +7,10 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from features.blocks import Floats
-from features.english import is_english
-from features.text import sentence_list, sentences
-from features.vader import Scores, vader
+from features.blocks.interface import Floats
+from features.fast.vader import Scores, vader
+from features.text.english import is_english
+from features.text.words import sentence_list, sentences
 
 _TONE = 0.05
 """The compound from which the library's authors call a sentence positive (or, negated, negative)."""

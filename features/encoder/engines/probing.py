@@ -1,4 +1,4 @@
-"""`python -m features.engines.probing`: runs a converted copy that a judge brought along, in a process of its own.
+"""`python -m features.encoder.engines.probing`: runs a converted copy of a judge, in a process of its own.
 
 A library that runs copies takes them on trust: an edited one can crash it, or never end. One that was made on this
 machine is known by its hashes and not tried.
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from features.engines.conversion import kind_of
-from features.tokens import SAVED, SavedTokens
+from features.encoder.engines.conversion import kind_of
+from features.encoder.tokens import SAVED, SavedTokens
 from pipelines.apart import Bounds, TooMuch, end_with_the_parent, run_apart
 from pipelines.errors import UserError
 from pipelines.saved_files import DamagedError
@@ -26,7 +26,7 @@ def probe(kind: str, folder: Path, longest: int, vocabulary: int) -> None:
     Parameters
     ----------
     kind : str
-        As in `features.engines.conversion.kind_of`.
+        As in `features.encoder.engines.conversion.kind_of`.
     folder : Path
         Of the copy.
     longest, vocabulary : int
@@ -41,7 +41,7 @@ def probe(kind: str, folder: Path, longest: int, vocabulary: int) -> None:
         log = Path(place) / "log"
         try:
             status, _ = run_apart(
-                "features.engines.probing", [kind, str(folder), str(longest), str(vocabulary)], BOUNDS, log
+                "features.encoder.engines.probing", [kind, str(folder), str(longest), str(vocabulary)], BOUNDS, log
             )
         except TooMuch as fault:
             raise DamagedError(folder, f"its copy of the encoder takes {fault} to run") from None

@@ -5,9 +5,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from features.blocks import Floats
-from features.english import FUNCTION_WORDS
-from features.text import dominant_script, sentences, words
+from features.blocks.interface import Floats
+from features.text.english import FUNCTION_WORDS
+from features.text.words import dominant_script, sentences, words
 
 _HEAD = 100_000
 """Characters of a text that are compared; of real answers none is longer."""

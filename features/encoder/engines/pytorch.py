@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from features.blocks import Floats
-from features.engines.base import Ids
-from features.engines.filling import filled, rounded_up
+from features.blocks.interface import Floats
+from features.encoder.engines.engine import Ids
+from features.encoder.engines.padding import filled, rounded_up
 from pipelines.errors import UserError
 
 _LENGTH_CLASS = 32

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from features.blocks import Floats
-from features.phrases import KINDS, count_all, count_in_words, count_signs, has_phrase, plain, some_words
-from features.text import pieces
+from features.blocks.interface import Floats
+from features.blocks.phrases import KINDS, count_all, count_in_words, count_signs, has_phrase, plain, some_words
+from features.text.words import pieces
 
 _GREETING = 60
 _OPENING = 240

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from features.blocks import Floats
-from features.counts import Ints, TextCounts, token_table
-from features.english import is_english
+from features.blocks.interface import Floats
+from features.fast.textstat_counts import Ints, TextCounts, token_table
+from features.text.english import is_english
 
 Numbers = NDArray[np.float64]
 

@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from features.text import SCRIPTS, dominant_script
+from features.text.words import SCRIPTS, dominant_script
 
 _HEAD = 1000
 _LETTER = re.compile(r"[^\W\d_]")

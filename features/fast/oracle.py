@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.readability import FORMULAS
+from features.blocks.readability import FORMULAS
 
 _SYLLABLES = "textstat.backend.counts._count_syllables"
 

@@ -9,8 +9,8 @@ from itertools import filterfalse
 import numpy as np
 from numpy.typing import NDArray
 
-from features.blocks import Floats
-from features.text import PIECE, SCRIPTS, blocks_of, count_sentences, script_of, words
+from features.blocks.interface import Floats
+from features.text.words import PIECE, SCRIPTS, blocks_of, count_sentences, script_of, words
 
 _URL = re.compile(r"https?://|www\.", re.IGNORECASE)
 _MATHS_COMMANDS = ("\\(", "\\[", "\\begin{")

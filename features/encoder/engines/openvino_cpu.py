@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from features.blocks import Floats
-from features.engines.base import Ids
-from features.engines.conversion import openvino, quantised
-from features.engines.filling import filled, rounded_up
+from features.blocks.interface import Floats
+from features.encoder.engines.conversion import openvino, quantised
+from features.encoder.engines.engine import Ids
+from features.encoder.engines.padding import filled, rounded_up
 
 FILE = "model.xml"
 INPUT, MASK = "input_ids", "attention_mask"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from features.engines.base import Ids
+from features.encoder.engines.engine import Ids
 from pipelines.errors import UserError
 from pipelines.saved_files import DamagedError, read_bytes
 

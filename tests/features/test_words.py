@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.text import (
+from features.text.words import (
     LONGEST_SENTENCE,
     SCRIPTS,
     blocks_of,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from features.blocks import Floats
+from features.blocks.interface import Floats
 from features.pairs import Embeddings, PairMatrix, join, shared
 from pipelines.errors import UserError
 from pipelines.saved_files import Tensors

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from features.blocks import Floats
+from features.blocks.interface import Floats
 
 Ids = list[int]
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from features.blocks import Floats
+from features.blocks.interface import Floats
 
 BATTLE_COLUMNS = (
     "turns",

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from features.engines.base import Ids
+from features.encoder.engines.engine import Ids
 
 
 def rounded_up(tokens: int, step: int) -> int:

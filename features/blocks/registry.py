@@ -2,12 +2,12 @@
 
 from functools import cache
 
-from features.blocks import AnswerBlock, TextBlock
-from features.overlap import Agreement, Overlap
-from features.readability import Readability
-from features.sentiment import Sentiment
-from features.style import Style
-from features.surface import Surface
+from features.blocks.interface import AnswerBlock, TextBlock
+from features.blocks.overlap import Agreement, Overlap
+from features.blocks.readability import Readability
+from features.blocks.sentiment import Sentiment
+from features.blocks.style import Style
+from features.blocks.surface import Surface
 
 
 @cache

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from features.remembered import Remembered
-from features.vader_words import CONTRACTED, NO_WORD, OTHER, Asked, Flags, Floats, Ints, Mark, library
+from features.fast.vader_words import CONTRACTED, NO_WORD, OTHER, Asked, Flags, Floats, Ints, Mark, library
+from features.fast.word_memory import Remembered
 
 _KNOWN_WORDS = 100_000
 

@@ -24,9 +24,9 @@ from typing import Any, Protocol
 import numpy as np
 from pydantic import Field
 
-from features.blocks import Floats
-from features.engines.base import Engine, Ids
-from features.tokens import Tokens
+from features.blocks.interface import Floats
+from features.encoder.engines.engine import Engine, Ids
+from features.encoder.tokens import Tokens
 from pipelines.artefacts import whole_folder, write_json
 from pipelines.code_version import code_version
 from pipelines.errors import UserError
@@ -203,11 +203,11 @@ def kind_of(name: str) -> Kind:
         When its packages are not installed.
     """
     if name == "openvino":
-        from features.engines.openvino_cpu import OpenVino
+        from features.encoder.engines.openvino_cpu import OpenVino
 
         kind: Kind = OpenVino()
     else:
-        from features.engines.onnx_cpu import Onnx
+        from features.encoder.engines.onnx_cpu import Onnx
 
         kind = Onnx()
     versions(kind, int8=False)
@@ -222,7 +222,7 @@ def versions(kind: Kind, int8: bool) -> tuple[str, ...]:
     UserError
         When one is not installed.
     """
-    found = [code_version(__name__, type(kind).__module__, "features.tokens", follow=False)]
+    found = [code_version(__name__, type(kind).__module__, "features.encoder.tokens", follow=False)]
     for package in (*kind.packages, "nncf") if int8 else kind.packages:
         try:
             found.append(f"{package} {version_of(package)}")
@@ -299,6 +299,6 @@ def _row_of(model: Any) -> Any:
 
 
 def _by_torch(model: Any, ids: Sequence[Ids]) -> Floats:
-    from features.engines.pytorch import OneByOne
+    from features.encoder.engines.pytorch import OneByOne
 
     return OneByOne(model, 1).embed(ids)

@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from features.hyphenation import Syllables
-from features.remembered import Remembered
-from features.text import pieces
+from features.fast.hyphenation import Syllables
+from features.fast.word_memory import Remembered
+from features.text.words import pieces
 
 Ints = NDArray[np.int64]
 

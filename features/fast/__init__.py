@@ -1,0 +1,1 @@
+"""Quick twins of library functions, which are the oracle in their tests."""

@@ -1,0 +1,1 @@
+"""What commands share: arguments, how they end, what they show."""
