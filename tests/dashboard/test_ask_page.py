@@ -181,7 +181,7 @@ def test_language_and_theme_change_without_losing_the_answers(browser: Browser, 
         person.page.get_by_text("繁體中文").click()
         person.sees("回答 A")
         expect(person.page.locator("html")).to_have_attribute("lang", "zh-Hant")
-        assert person.answer("a").locator(".text").inner_text() == text
+        expect(person.answer("a").locator(".text")).to_have_text(text, use_inner_text=True)
         person.page.keyboard.press("1")
         expect(person.heading).to_contain_text("模型判斷與使用者")
         assert dashboard.rows(f"SELECT choice FROM votes WHERE battle_id = '{battle}'") == [("a",)]

@@ -35,7 +35,7 @@ def test_only_this_computer_is_listened_to_unless_asked() -> None:
     ("content", "sentence"),
     [
         ("{", "no readable JSON"),
-        ("[]", "no accounts"),
+        ("[]", "not an object"),
         ('{"ada": "short"}', "at least 8 characters"),
         ('{"ada": ""}', "at least 8 characters"),
     ],

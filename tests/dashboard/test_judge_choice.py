@@ -233,7 +233,8 @@ def test_what_cannot_be_read_is_passed_over_and_any_fault_is_said(
     service = JudgeService(folder)
     try:
         service.start()
-        assert not asyncio.run(service.ready())
+        service.do(lambda: None).result(60)
+        assert service.current is None
         assert service.state == "failed" and "RuntimeError" in service.fault
     finally:
         service.close()

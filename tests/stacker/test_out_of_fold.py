@@ -157,7 +157,7 @@ def test_a_damaged_learner_of_all_battles_is_fitted_again(case, tmp_path, damage
 
 
 def test_an_unknown_kind_of_learner_is_named():
-    with pytest.raises(UserError, match="holds a learner of kind 'oracle'"):
+    with pytest.raises(UserError, match="holds a learner of kind oracle"):
         load_learner("oracle", Path("judge"))
 
 

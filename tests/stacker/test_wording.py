@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from features.blocks.interface import sentiment
+from features.blocks import sentiment
 from features.blocks.overlap import Agreement, Overlap
 from features.blocks.registry import answer_blocks, text_blocks
 from features.blocks.turns import ANSWER_COLUMNS, BATTLE_COLUMNS
