@@ -13,13 +13,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipelines.errors import UserError
+from pipelines.parquet_footer import check_footer
 from pipelines.raw_rows import MOST_ROW, NOT_UTF8, ROW_SIZE, TOO_LONG, RawFile, RawRow
 
 _BUFFER_BYTES = 1 << 20
 _PIECE = 16_000_000
 """Bytes of cells that are made into Python's objects at a time, and a batch of rows should take in Arrow's form."""
-_MOST_FOOTER = 64_000_000
-"""Bytes of the description at a file's end; one of a thousand columns and a thousand row groups has as many."""
 _MOST_UNFOLDED = 256_000_000
 """Bytes of texts in lists that a row group may unfold to in memory."""
 _CELL = 8
@@ -36,7 +35,7 @@ def parquet_file(path: Path, rows_at_once: int, columns: tuple[str, ...] | None)
         When it is not a parquet file, or a damaged one.
     """
     with _said(path):
-        _check_footer(path)
+        check_footer(path)
         file = _File(path, columns)
     with file:
         size = sum(group.size for group in file.groups)
@@ -59,7 +58,7 @@ def read_table(path: Path, most: int) -> pd.DataFrame:
         When it is not a parquet file that can be read, or can unfold to more.
     """
     with _said(path):
-        _check_footer(path)
+        check_footer(path)
         with _File(path, None) as file:
             size = file.unfolds()
             if size > most:
@@ -78,26 +77,6 @@ def _said(path: Path) -> Iterator[None]:
         if isinstance(fault, OSError) and fault.errno is not None:
             raise
         raise UserError(f"{path}: is not a parquet file that can be read; get or write it again.") from fault
-
-
-def _check_footer(path: Path) -> None:
-    """Refuse a description that is larger than any is: it is taken into memory whole, and grows tenfold there."""
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(size - 8, 0))
-        end = file.read(8)
-    if end[4:] != b"PAR1" or int.from_bytes(end[:4], "little") > min(_MOST_FOOTER, size):
-        raise ValueError("no footer")
-    _check_plain(path, int.from_bytes(end[:4], "little"))
-
-
-def _check_plain(path: Path, length: int) -> None:
-    """Refuse a file with encrypted columns: pyarrow ends the process when it looks at one without a key."""
-    from pyarrow import parquet
-
-    # The description of such a file can be read, and is followed by a signature.
-    if parquet.read_metadata(path).serialized_size != length:
-        raise UserError(f"{path}: has encrypted columns; write it again without encryption.")
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ def test_sentiment_of_every_sentence(texts: list[str]):
     assert checked > 20_000
 
 
+@pytest.mark.slow
 def test_readability_of_every_text(texts: list[str]):
     counts = token_table().count_all(texts)
     found = np.column_stack([formula(counts) for formula, _, _ in FORMULAS.values()])

@@ -55,6 +55,7 @@ def test_work_is_timed_and_its_memory_seen():
     assert found.rows_per_second == pytest.approx(50 / found.seconds)
 
 
+@pytest.mark.slow
 def test_every_stage_is_measured_against_the_plain_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     battles = sample_battles(40).battles
     result = benchmark(battles, parse_params(FEW_ROUNDS), [20, 40], STAGES, 1, 20, Screen())

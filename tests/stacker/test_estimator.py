@@ -204,6 +204,7 @@ def test_without_ties_the_label_of_even_answers_swaps_with_the_sides():
     assert found.predict(rows).tolist() == ["A", "B"]
 
 
+@pytest.mark.slow
 def test_clone_cross_validation_and_search():
     frame, outcome = battles(60, seed=8)
     y = labels(outcome, ("A", "B", "tie"))

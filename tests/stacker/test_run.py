@@ -113,6 +113,7 @@ def without_times(found):
     return {key: value for key, value in found.items() if key != "seconds"}
 
 
+@pytest.mark.slow
 def test_same_file_and_seed_give_the_same_numbers_and_another_seed_others(tmp_path):
     first, _ = small_run(small_params(tmp_path / "a"))
     again, _ = small_run(small_params(tmp_path / "b"))
@@ -146,6 +147,7 @@ def written_csv(battles, path):
     table.to_csv(path, index=False)
 
 
+@pytest.mark.slow
 def test_the_order_of_the_files_rows_makes_no_difference(tmp_path):
     battles = sample_battles(90, 5).battles
     tables = {}
