@@ -79,13 +79,21 @@ class CharTfidf:
     @cached_property
     def vocabulary_(self) -> dict[str, int]:
         """The place of each sequence."""
-        names = f"\0 {self.letters_}"
-        shifts = [np.uint64(_BITS * place) for place in range(LONGEST)]
-        codes = np.stack([(self.keys_ >> shift) & np.uint64(_UNKNOWN) for shift in shifts], axis=1).astype(np.int64)
+        names, codes = f"\0 {self.letters_}", _codes(self.keys_)
         return {"".join(names[code] for code in row if code): place for place, row in enumerate(codes.tolist())}
 
     def restore(self, letters: str, keys: Keys, idf: NDArray[np.float64]) -> "CharTfidf":
-        """Take over what another one has learnt."""
+        """Take over what another one has learnt.
+
+        Raises
+        ------
+        ValueError
+            When a letter stands there twice, or a sequence has one that is not there.
+        """
+        if len(set(letters)) != len(letters):
+            raise ValueError("letters holds one twice")
+        if _codes(keys).max(initial=0) > _SPACE + len(letters):
+            raise ValueError("keys holds a letter that letters lacks")
         self.letters_, self.keys_, self.idf_ = letters, keys, idf
         return self
 
@@ -135,6 +143,12 @@ class CharTfidf:
         codes[ord(" ")] = _SPACE
         codes[_codepoints(self.letters_)] = np.arange(2, 2 + len(self.letters_))
         return codes
+
+
+def _codes(keys: Keys) -> Places:
+    """Return (n, LONGEST) codes of the letters of n sequences, 0 behind the last one."""
+    shifts = [np.uint64(_BITS * place) for place in range(LONGEST)]
+    return np.stack([(keys >> shift) & np.uint64(_UNKNOWN) for shift in shifts], axis=1).astype(np.int64)
 
 
 def _spaced(text: str) -> str:

@@ -292,6 +292,8 @@ def test_numbers_that_do_not_fit_one_another_are_refused(copy, name, change, say
         ("2_linear", "offset", "inf"),
         ("3_sparse", "words.1", 7),
         ("3_sparse", "letters", "a" * 70_000),
+        ("3_sparse", "letters", "a"),
+        ("3_sparse", "letters", "aab"),
         ("3_sparse", "params.words", "many"),
     ],
 )
