@@ -227,7 +227,11 @@ def _named_time(left: Path) -> float:
 
 def _discard(old: Path, target: Path) -> None:
     """Remove a folder that was moved aside, once another is in its place."""
-    if not target.exists():
+    for _ in range(100):
+        if target.exists():
+            break
+        time.sleep(0.01)  # another writer has moved it aside, and its own is about to have the place
+    else:
         return
     unwanted = _neighbour(target, _PART)
     with suppress(OSError):  # it has been put back, or is open on Windows: then it is removed when it is stale

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -45,7 +46,11 @@ FOREVER = "import time\nwhile True: time.sleep(1)"
 
 def readers() -> list[psutil.Process]:
     """Return the processes that read now."""
-    return [child for child in psutil.Process().children() if "another_reader" in child.cmdline()]
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):  # it has ended meanwhile
+            found += [child] if "another_reader" in child.cmdline() else []
+    return found
 
 
 def context() -> Context:

@@ -111,6 +111,7 @@ def test_the_training_notebook_learns_the_same_there(bundled, python: Path, tmp_
 
 @pytest.mark.real
 @pytest.mark.skipif(not REAL.exists(), reason="the real battles are not beside this checkout")
+@pytest.mark.slow
 def test_a_longer_hidden_test_file_needs_no_more_memory(bundled, python: Path, tmp_path: Path):
     _, inputs = bundled
     with (REAL / "test.csv").open(encoding="utf-8", newline="") as file:
