@@ -4,13 +4,11 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import get_args
 
 from dashboard.saved_runs import JUDGE_FILE, SavedRun, saved_runs
 from pipelines.artefacts import write_json
 from pipelines.errors import UserError
 from pipelines.saved_files import read_object
-from stacker.provenance import Kind
 
 CHOSEN = ".chosen.json"
 """In the folder of the judges: which of them a person last chose on the page, and when."""
@@ -58,12 +56,13 @@ def first_choices(folder: Path, starter: Path | None) -> list[SavedRun]:
     """
     runs = saved_runs(folder)
     starters = [] if starter is None else saved_runs(starter)
-    own = {kind: [run for run in runs if not run.offered and run.provenance().kind == kind] for kind in get_args(Kind)}
-    dated = [(run.written, run) for run in own["votes"]]
+    kinds = {run: run.provenance().kind for run in runs if not run.offered}
+    dated = [(run.written, run) for run, kind in kinds.items() if kind == "votes"]
     chosen = _last_chosen(folder, [*runs, *starters])
     dated += [] if chosen is None else [chosen]
     dated.sort(key=lambda each: (each[0], each[1].name), reverse=True)
-    return list(dict.fromkeys([*(run for _, run in dated), *starters, *own["unknown"]]))
+    unknown = [run for run, kind in kinds.items() if kind == "unknown"]
+    return list(dict.fromkeys([*(run for _, run in dated), *starters, *unknown]))
 
 
 def remember_choice(folder: Path, run: SavedRun) -> None:

@@ -2,8 +2,11 @@
 
 from dashboard.judge_service import JudgeService, LoadedJudge
 from dashboard.texts import Texts
-from stacker.charts.controls import show_controls
+from stacker.charts.controls import one_line
 from stacker.provenance import Provenance
+
+LONGEST_NAME = 80
+"""Characters of a folder's name that are shown."""
 
 
 def judge_line(judges: JudgeService, say: Texts) -> tuple[str, bool]:
@@ -15,15 +18,10 @@ def judge_line(judges: JudgeService, say: Texts) -> tuple[str, bool]:
         return (say("judge.loading"), False) if judges.state == "loading" else (say("judge.none"), True)
     made_up = loaded.provenance.kind == "built-in"
     starter = judges.starter is not None and loaded.run.judge == judges.starter
-    name = say("judge.starter") if starter else named(loaded.run.name)
+    name = say("judge.starter") if starter else one_line(loaded.run.name, LONGEST_NAME)
     beware = say("judge.beware") if made_up else ""
     date = _date(loaded, starter, say)
     return say("judge.line", name=name, trained=trained(loaded.provenance, say), date=date, beware=beware), made_up
-
-
-def named(name: str, longest: int = 80) -> str:
-    """Return a folder's name as it can stand on a page: short, and without characters that hide or reorder."""
-    return show_controls(name if len(name) <= longest else f"{name[:longest]}…")
 
 
 def trained(provenance: Provenance, say: Texts) -> str:

@@ -146,9 +146,9 @@ def saved_runs(folder: Path) -> list[SavedRun]:
     while waiting:
         place, depth = waiting.pop()
         try:
-            inside = [each for each in place.iterdir() if each.is_dir() and not each.name.startswith(".")]
             described = place / JUDGE_FILE
             written = datetime.fromtimestamp(described.stat().st_mtime, UTC) if described.is_file() else None
+            inside = [] if written or depth >= DEEPEST else _folders_in(place)
         except OSError as fault:
             if place != folder or folder.is_dir():  # no folder yet is no fault
                 _log.warning("%s: cannot be looked into (%s); it is passed over", place, fault.strerror)
@@ -157,9 +157,13 @@ def saved_runs(folder: Path) -> list[SavedRun]:
             below = place.parent if place.name == "judge" and place != folder else place
             name = below.relative_to(folder).as_posix() if below != folder else folder.resolve().name
             found.append(SavedRun(name, place, written))
-        elif depth < DEEPEST:
+        else:
             waiting.extend((each, depth + 1) for each in inside)
     return sorted(found, key=lambda run: (run.written, run.name), reverse=True)
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    return [each for each in folder.iterdir() if each.is_dir() and not each.name.startswith(".")]
 
 
 def _json(path: Path, most: int = MOST_WORDS_JSON) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipelines.errors import UserError
-from pipelines.parquet_footer import check_footer
+from pipelines.parquet_footer import footer_length
 from pipelines.raw_rows import MOST_ROW, NOT_UTF8, ROW_SIZE, TOO_LONG, RawFile, RawRow
 
 _BUFFER_BYTES = 1 << 20
@@ -35,7 +35,6 @@ def parquet_file(path: Path, rows_at_once: int, columns: tuple[str, ...] | None)
         When it is not a parquet file, or a damaged one.
     """
     with _said(path):
-        check_footer(path)
         file = _File(path, columns)
     with file:
         size = sum(group.size for group in file.groups)
@@ -58,7 +57,6 @@ def read_table(path: Path, most: int) -> pd.DataFrame:
         When it is not a parquet file that can be read, or can unfold to more.
     """
     with _said(path):
-        check_footer(path)
         with _File(path, None) as file:
             size = file.unfolds()
             if size > most:
@@ -96,7 +94,12 @@ class _File:
         # A buffered stream reads a column chunk piece by piece: files often are one row group, whatever their size.
         how: dict[str, Any] = {"buffer_size": _BUFFER_BYTES, "pre_buffer": False}
         self.path = path
+        length = footer_length(path)
         self.plain = parquet.ParquetFile(path, **how)
+        if self.plain.metadata.serialized_size != length:  # a signature follows, as where columns are encrypted
+            # pyarrow ends the process when it looks at such a column without a key
+            self.plain.close()
+            raise UserError(f"{path}: has encrypted columns; write it again without encryption.")
         metadata, schema = self.plain.metadata, self.plain.schema
         self.names = tuple(self.plain.schema_arrow.names)
         self.chosen = [name for name in self.names if columns is None or name in columns]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pipelines.errors import UserError
 from pipelines.sample import SOURCE
 from pipelines.saved_files import MOST_JSON, MOST_WORDS_JSON, read_object
-from stacker.charts.controls import show_controls
+from stacker.charts.controls import one_line
 
 Kind = Literal["votes", "built-in", "unknown"]
 KEY = "trained_on"
@@ -72,7 +72,11 @@ def read_provenance(judge: Path) -> Provenance:
     """
     about = _mapping(_read(judge / "judge.json", MOST_JSON).get("about"))
     results = _read(judge.parent / "results.json", MOST_WORDS_JSON)
-    counts = {_named(name): count for name, count in _mapping(about.get("sources")).items() if _is_count(count)}
+    counts = {
+        one_line(str(name), _LONGEST): count
+        for name, count in _mapping(about.get("sources")).items()
+        if _is_count(count)
+    }
     sources = dict(sorted(counts.items(), key=lambda each: (-each[1], each[0])))
     battles = next((each for each in (about.get("battles"), results.get("battles")) if _is_count(each)), None)
     written = _mapping(about.get(KEY))
@@ -80,11 +84,6 @@ def read_provenance(judge: Path) -> Provenance:
     kind, date = written.get("kind"), written.get("date")
     told = known[kind] if isinstance(kind, str) and kind in known else _told(sources, results)
     return Provenance(told, battles, sources, date if isinstance(date, str) and _DAY.fullmatch(date) else "")
-
-
-def _named(name: Any) -> str:
-    text = " ".join(str(name)[: _LONGEST + 1].split())
-    return show_controls(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
 
 
 def _told(sources: Mapping[str, int], results: Mapping[str, Any]) -> Kind:

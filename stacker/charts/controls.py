@@ -111,8 +111,13 @@ def options_of(things: Iterable[tuple[str, Named]]) -> dict[str, Named]:
 
 def plain(text: str, longest: int = 500) -> str:
     """Return one line of untrusted text, escaped for HTML, invisible characters shown, cut with an ellipsis."""
+    return html.escape(one_line(text, longest))
+
+
+def one_line(text: str, longest: int) -> str:
+    """Return untrusted text as one line, invisible characters shown, cut with an ellipsis; not escaped."""
     line = " ".join(show_controls(text[: longest + 1]).split())
-    return html.escape(line if len(text) <= longest else line[:longest] + "…")
+    return line if len(text) <= longest else line[:longest] + "…"
 
 
 def _shown(found: re.Match[str]) -> str:
