@@ -30,7 +30,7 @@ _AT_ONCE = 100_000
 """Characters of several texts that are counted at once."""
 _KNOWN_TOKENS = 100_000
 _KNOWN_ROWS = 20_000
-_KEPT_FROM_A_TEXT = 200_000
+_KEPT_FROM_A_TEXT = 100_000
 """Characters of one text whose words are remembered; what a longer one holds would take many times its size."""
 _LINSEAR_WORDS = 100
 
