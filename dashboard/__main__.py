@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.command_line import add_params_arguments, run_command
+from pipelines.terminal.command_line import add_params_arguments, run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

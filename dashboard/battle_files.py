@@ -10,8 +10,8 @@ import pandas as pd
 
 from dashboard.file_reading import read_apart
 from dashboard.saved_runs import SavedRun
-from pipelines.artefacts import sha256_of
 from pipelines.errors import UserError
+from pipelines.files.atomic_files import sha256_of
 
 ENDINGS = (".csv", ".parquet", ".jsonl", ".json")
 MOST_FILES = 500
@@ -29,7 +29,7 @@ class BattleFile:
         Name and content hash: what the store knows it by, so that one finds where one left off when the same file
         comes again, and a changed file is another.
     battles : DataFrame
-        A battles table (`pipelines.battles.COLUMNS`); votes in the file are not read.
+        A battles table (`pipelines.battles.table.COLUMNS`); votes in the file are not read.
     left_out : int
         Rows that cannot be shown.
     """
@@ -112,7 +112,7 @@ def test_set(run: SavedRun, stop: Event | None = None, person: str = "") -> Batt
     Stopped
         When `stop` is set.
     """
-    from pipelines.sample import sample_battles
+    from pipelines.battles.built_in import sample_battles
     from stacker.params import read_params
 
     data = read_params(run.run / "params.yaml").data

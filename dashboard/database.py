@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 
 from dashboard.store_faults import StoreFault
-from pipelines.databases import database_address
 from pipelines.errors import UserError
+from pipelines.settings.database_urls import database_address
 
 KEY = "dashboard.store.url"
 BUSY_SECONDS = 15

@@ -8,10 +8,10 @@ from dashboard.analysis.votes import neutral_only
 from dashboard.exports import FORMATS
 from dashboard.params import DashboardParams
 from dashboard.store import VoteStore
-from pipelines.artefacts import whole_file
-from pipelines.command_line import run_command
 from pipelines.errors import UserError
-from stacker.console import Screen
+from pipelines.files.atomic_files import whole_file
+from pipelines.terminal.command_line import run_command
+from pipelines.terminal.screen import Screen
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

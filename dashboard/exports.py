@@ -10,7 +10,7 @@ import pandas as pd
 
 from dashboard.analysis.votes import outcomes
 from dashboard.records import Choice
-from pipelines.battles import OUTCOMES
+from pipelines.battles.table import OUTCOMES
 
 KAGGLE_COLUMNS = ("id", "model_a", "model_b", "prompt", "response_a", "response_b", *OUTCOMES)
 EXTRA_COLUMNS = (

@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 
 from dashboard.file_worker import NAMES
-from pipelines.apart import LOOK_S, Bounds, Stopped, TooMuch, run_apart
-from pipelines.battles import TURN_COLUMNS, UNLABELLED, battles_table
+from pipelines.battles.table import TURN_COLUMNS, UNLABELLED, battles_table
 from pipelines.errors import UserError
+from pipelines.processes.bounded_process import LOOK_S, Bounds, Stopped, TooMuch, run_apart
 
 MOST_UNFOLDED = 500_000_000
 """Characters that a file may unfold to: a small parquet file can hold a text a million times. Kaggle's holds 180 M."""
@@ -45,7 +45,7 @@ def read_apart(path: Path, shown: str, stop: threading.Event, person: str = "") 
     Returns
     -------
     DataFrame, int
-        A battles table (`pipelines.battles.COLUMNS`) without outcomes, and how many rows hold no battle.
+        A battles table (`pipelines.battles.table.COLUMNS`) without outcomes, and how many rows hold no battle.
 
     Raises
     ------

@@ -9,7 +9,7 @@ import pandas as pd
 
 from dashboard.analysis.order import Order, hashed_words, in_order
 from dashboard.analysis.votes import Floats, Ints
-from pipelines.battles import text_of
+from pipelines.battles.table import text_of
 from stacker.judge import Judge
 
 AT_ONCE = 8

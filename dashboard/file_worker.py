@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.apart import end_with_the_parent
-from pipelines.battles import TURN_COLUMNS, storable
+from pipelines.battles.table import TURN_COLUMNS, storable
 from pipelines.errors import UserError
-from pipelines.quarantine import BadRow
-from pipelines.reading import battle_rows
+from pipelines.formats.quarantine import BadRow
+from pipelines.formats.reading import battle_rows
+from pipelines.processes.bounded_process import end_with_the_parent
 
 NAMES = ("id", "model_a", "model_b", "lang")
 """Columns that go to the server besides the texts."""
@@ -60,7 +60,7 @@ def write(path: Path, out: Path, most: int) -> dict[str, Any]:
     Raises
     ------
     UserError
-        As `pipelines.reading.battle_rows`; and when no row holds a battle: the sentence is that of the first row.
+        As `pipelines.formats.reading.battle_rows`; and when no row holds a battle: that of the first row.
     """
     import pyarrow
 

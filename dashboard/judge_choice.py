@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dashboard.saved_runs import JUDGE_FILE, SavedRun, saved_runs
-from pipelines.artefacts import write_json
 from pipelines.errors import UserError
-from pipelines.saved_files import read_object
+from pipelines.files.atomic_files import write_json
+from pipelines.files.saved_files import read_object
 
 CHOSEN = ".chosen.json"
 """In the folder of the judges: which of them a person last chose on the page, and when."""

@@ -2,7 +2,7 @@
 
 from dashboard.judge_service import JudgeService, LoadedJudge
 from dashboard.texts import Texts
-from stacker.charts.controls import one_line
+from pipelines.terminal.unseen_signs import one_line
 from stacker.provenance import Provenance
 
 LONGEST_NAME = 80

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from dashboard.judge_choice import first_choices, named_judge, remember_choice
 from dashboard.saved_runs import SavedRun, saved_runs
-from pipelines.artefacts import sha256_of
 from pipelines.errors import UserError
+from pipelines.files.atomic_files import sha256_of
 from stacker.provenance import Provenance
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from pipelines.errors import UserError
-from pipelines.parquet_rows import read_table
-from pipelines.saved_files import MOST_JSON, MOST_WORDS_JSON, DamagedError, read_bytes, read_object
+from pipelines.files.saved_files import MOST_JSON, MOST_WORDS_JSON, DamagedError, read_bytes, read_object
+from pipelines.formats.parquet_rows import read_table
 from stacker.learners.base import Learner
 from stacker.provenance import Provenance, read_provenance
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dashboard.params import ServerParams
 from pipelines.errors import UserError
-from pipelines.saved_files import DamagedError, read_bytes
+from pipelines.files.saved_files import DamagedError, read_bytes
 
 SHORTEST = 32
 MOST = 1 << 16

@@ -12,9 +12,8 @@ from dashboard.origins import EVERYWHERE, LOCAL, allowed_origins, bracketed, gua
 from dashboard.params import DashboardParams
 from dashboard.server_params import ServerParams
 from dashboard.services import Services
-from pipelines.errors import UserError
-from pipelines.saved_files import DamagedError, read_object
-from pipelines.section import shown
+from pipelines.errors import UserError, shown
+from pipelines.files.saved_files import DamagedError, read_object
 
 if TYPE_CHECKING:
     from panel.io.server import Server
@@ -140,7 +139,7 @@ def oauth_options(params: ServerParams) -> dict[str, Any]:
     providers = sorted(AUTH_PROVIDERS.keys() - NO_REDIRECT)
     if name not in providers:
         raise UserError(
-            f"dashboard.server.oauth_provider is {shown(repr(name))}; it must be one of {', '.join(providers)}."
+            f"dashboard.server.oauth_provider is {shown(repr(name), 80)}; it must be one of {', '.join(providers)}."
         )
     found = {"oauth_provider": name}
     for option, key in (("oauth_key", "oauth_key_env"), ("oauth_secret", "oauth_secret_env")):
@@ -193,7 +192,7 @@ def checked_accounts(path: Path) -> list[str]:
         accounts = read_object(path)
     except DamagedError as fault:
         raise UserError(
-            f'{path}: is no readable JSON ({shown(fault.what)}); accounts are {{"user": "password"}}.'
+            f'{path}: is no readable JSON ({shown(fault.what, 80)}); accounts are {{"user": "password"}}.'
         ) from fault
     if not accounts:
         raise UserError(f'{path}: holds no accounts; write {{"user": "password"}}.')

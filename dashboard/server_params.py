@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from dashboard.addresses import network_of
 from dashboard.origins import host_of, origin_of
-from pipelines.section import OneOrMore, OptionalPathText, PathText, Section, Variable
+from pipelines.settings.sections import OneOrMore, OptionalPathText, PathText, Section, Variable
 
 
 def _network(value: str) -> str:

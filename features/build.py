@@ -15,8 +15,8 @@ from features.blocks.turns import ANSWER_COLUMNS, BATTLE_COLUMNS, answer_turns, 
 from features.cache import BlockCache, key_of
 from features.pairs import Embeddings, PairMatrix, answer_pairs, join, shared
 from features.parallel import Chunk, Runner, Texts, chunks, compute
-from pipelines.battles import text_of
-from pipelines.section import Section
+from pipelines.battles.table import text_of
+from pipelines.settings.sections import Section
 from pipelines.terminal.progress import Progress, silent
 
 ENCODER_CHUNK = 1024

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.blocks.interface import AnswerBlock, Floats, TextBlock
-from pipelines.code_version import code_version
 from pipelines.errors import UserError
+from pipelines.files.code_version import code_version
 
 Block = TextBlock | AnswerBlock
 

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.blocks.interface import Floats
-from pipelines.errors import UserError
-from pipelines.quarantine import shown
+from pipelines.errors import UserError, shown
 
 
 class LackingFeaturesError(UserError):

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.artefacts import whole_folder, write_json
-from pipelines.command_line import check_output, run_command
 from pipelines.errors import UserError
-from pipelines.model_loading import load_generator
+from pipelines.files.atomic_files import whole_folder, write_json
+from pipelines.formats.reading import iter_battles
+from pipelines.models.model_loading import load_generator
 from pipelines.preferences import RULES, Form, Ties, pairs_of
-from pipelines.reading import iter_battles
+from pipelines.terminal.command_line import check_output, run_command
 
 DPO = "dpo.json"
 EXTRA = "pip install 'preference-stacker[dpo]'"

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.artefacts import whole_file
-from pipelines.command_line import check_output, run_command
 from pipelines.errors import UserError
-from pipelines.submission import HEADER, check_ids, read_sample_ids, write_submission
+from pipelines.files.atomic_files import whole_file
+from pipelines.kaggle.submission import HEADER, check_ids, read_sample_ids, write_submission
+from pipelines.terminal.command_line import check_output, run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from pipelines.artefacts import whole_file
-from pipelines.battles import text_of
-from pipelines.command_line import check_output, run_command
+from pipelines.battles.table import text_of
 from pipelines.errors import UserError
-from pipelines.reading import iter_battles
+from pipelines.files.atomic_files import whole_file
+from pipelines.formats.reading import iter_battles
+from pipelines.terminal.command_line import check_output, run_command
 
 Form = Literal["conversational", "plain"]
 Ties = Literal["drop", "both"]

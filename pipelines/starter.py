@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipelines.battles import COLUMNS, TURN_COLUMNS, check
+from pipelines.battles.table import COLUMNS, TURN_COLUMNS, check
 from pipelines.errors import UserError
-from pipelines.reading import read_battles
+from pipelines.formats.reading import read_battles
 
 PRIOR = (0.349, 0.342, 0.309)
 """Shares of A, B and tie that the starter judge assumes of the questions it will meet: those that Kaggle publishes of

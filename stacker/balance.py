@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from pipelines.section import Section
+from pipelines.settings.sections import Section
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from pipelines.battles import text_of
-from pipelines.folds import grouped_folds
+from pipelines.battles.folds import grouped_folds
+from pipelines.battles.table import text_of
 from stacker.balance import class_shares
 from stacker.learners.base import Fit, Floats
 from stacker.learners.odd_even import OddEvenLogistic

@@ -13,16 +13,16 @@ import pandas as pd
 import psutil
 
 from features.encoder.embedding import usable_cores
-from pipelines.artefacts import write_json
-from pipelines.command_line import run_command
+from pipelines.battles.built_in import sample_battles
+from pipelines.battles.sources import DataParams, SourceParams, load
 from pipelines.errors import UserError
-from pipelines.sample import sample_battles
-from pipelines.sources import DataParams, SourceParams, load
+from pipelines.files.atomic_files import write_json
+from pipelines.terminal.command_line import run_command
+from pipelines.terminal.screen import Screen
 from stacker.benchmarks.measure import growth_exponent, measured
 from stacker.benchmarks.picture import draw, table
 from stacker.benchmarks.stages import STAGES, Bench, Stage
 from stacker.benchmarks.verdicts import time_verdicts
-from stacker.console import Screen
 from stacker.encoder import open_encoder
 from stacker.params import Params, parse_params
 from stacker.versions import versions

@@ -8,7 +8,7 @@ import pandas as pd
 
 from features.encoder.choice import EncoderParams, ResolvedEncoder, resolve
 from features.encoder.embedding import EmbeddingBlock
-from pipelines.battles import text_of
+from pipelines.battles.table import text_of
 
 
 @dataclass(frozen=True)

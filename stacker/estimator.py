@@ -14,10 +14,10 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from features.cache import BlockCache
 from features.encoder.embedding import usable_cores
-from pipelines.battles import OUTCOMES
+from pipelines.battles.folds import grouped_folds, prompt_groups
+from pipelines.battles.sources import Loaded
+from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
-from pipelines.folds import grouped_folds, prompt_groups
-from pipelines.sources import Loaded
 from pipelines.terminal.progress import silent
 from stacker.balance import class_shares
 from stacker.encoder import open_encoder

@@ -11,8 +11,8 @@ from zipfile import BadZipFile
 import numpy as np
 from filelock import FileLock
 
-from pipelines.artefacts import whole_file, whole_folder
-from pipelines.code_version import code_version
+from pipelines.files.atomic_files import whole_file, whole_folder
+from pipelines.files.code_version import code_version
 from stacker.learners.base import Learner
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from features.build import FeatureParams
 from features.cache import BlockCache
-from pipelines.battles import OUTCOMES
+from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
 from pipelines.terminal.progress import Progress, silent
 from stacker.encoder import Encoder

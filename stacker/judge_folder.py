@@ -11,12 +11,11 @@ import pandas as pd
 from features.build import FeatureParams, feature_columns
 from features.encoder.choice import EncoderParams
 from features.pairs import LackingFeaturesError
-from pipelines.artefacts import whole_folder, write_json
-from pipelines.battles import TURN_COLUMNS
-from pipelines.errors import UserError
-from pipelines.file_hashes import hashes_of
-from pipelines.quarantine import shown
-from pipelines.saved_files import MOST_SAID, DamagedError, checking
+from pipelines.battles.table import TURN_COLUMNS
+from pipelines.errors import UserError, shown
+from pipelines.files.atomic_files import whole_folder, write_json
+from pipelines.files.file_hashes import hashes_of
+from pipelines.files.saved_files import MOST_SAID, DamagedError, checking
 from stacker.encoder import Encoder, open_encoder
 from stacker.explain import Baseline, PairLearner
 from stacker.judge_record import FILE, FORMAT, EncoderRecord, read_record

@@ -8,11 +8,10 @@ from pydantic import AfterValidator, BaseModel, Field, StrictBool, model_validat
 
 from features.build import FeatureParams
 from features.pairs import LackingFeaturesError
-from pipelines.artefacts import put_back
-from pipelines.errors import UserError
-from pipelines.file_hashes import StoredFile, first_difference, is_canonical, sizes_of
-from pipelines.quarantine import shown
-from pipelines.saved_files import LARGEST, DamagedError, Name, Number, Saved, checking, read_object
+from pipelines.errors import UserError, shown
+from pipelines.files.atomic_files import put_back
+from pipelines.files.file_hashes import StoredFile, first_difference, is_canonical, sizes_of
+from pipelines.files.saved_files import LARGEST, DamagedError, Name, Number, Saved, checking, read_object
 
 FILE = "judge.json"
 FORMAT = 1

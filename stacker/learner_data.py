@@ -4,7 +4,7 @@ import pandas as pd
 
 from features.build import FeatureParams, build_features
 from features.cache import BlockCache, code_of
-from pipelines.code_version import code_version
+from pipelines.files.code_version import code_version
 from pipelines.terminal.progress import Progress
 from stacker.encoder import Encoder
 from stacker.learners.base import LearnerData

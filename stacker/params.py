@@ -9,10 +9,10 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from features.build import FeatureParams
 from features.encoder.choice import EncoderParams
-from pipelines.errors import UserError
-from pipelines.folds import FoldParams
-from pipelines.section import MOST_FOLDS, LocalPath, Section, fault_sentence, shown
-from pipelines.sources import DataParams
+from pipelines.battles.folds import FoldParams
+from pipelines.battles.sources import DataParams
+from pipelines.errors import UserError, shown
+from pipelines.settings.sections import MOST_FOLDS, LocalPath, Section, fault_sentence
 from stacker.balance import BalanceParams
 from stacker.learners.boosting import LightGBMParams, XGBoostParams
 from stacker.learners.linear import LinearParams
@@ -148,7 +148,7 @@ def _plain(value: Any) -> Any:
 
 def _override(content: dict[str, Any], override: str) -> None:
     name, equals, text = override.partition("=")
-    override = shown(override)
+    override = shown(override, 80)
     if not equals or not name.strip():
         raise UserError(f"--set {override}: has no `=`; write --set section.key=value.")
     try:

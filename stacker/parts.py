@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipelines.artefacts import remove_stale_temp_files, write_json
-from pipelines.one_writer import one_writer
+from pipelines.files.atomic_files import remove_stale_temp_files, write_json
+from pipelines.processes.writer_lock import one_writer
 
 STAMP = "stamp.json"
 

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from pipelines.artefacts import sha256_of, whole_file
-from pipelines.code_version import code_version
-from pipelines.command_line import check_output, run_command
 from pipelines.errors import UserError
-from pipelines.quarantine import BadRow
-from pipelines.raw_rows import SUFFIXES, open_rows
-from pipelines.reading import iter_battles
-from pipelines.records import IDS, missing_columns
-from stacker.console import Screen
+from pipelines.files.atomic_files import sha256_of, whole_file
+from pipelines.files.code_version import code_version
+from pipelines.formats.file_formats import SUFFIXES, open_rows
+from pipelines.formats.quarantine import BadRow
+from pipelines.formats.reading import iter_battles
+from pipelines.formats.records import IDS, missing_columns
+from pipelines.terminal.command_line import check_output, run_command
+from pipelines.terminal.screen import Screen
 from stacker.parts import Parts, kept_parts
 from stacker.provenance import read_provenance
 from stacker.starter import starter_folder

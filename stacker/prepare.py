@@ -9,10 +9,10 @@ import pandas as pd
 
 from features.cache import BlockCache
 from features.encoder.embedding import usable_cores
+from pipelines.battles.folds import grouped_folds, prompt_groups
+from pipelines.battles.sources import Loaded, load
 from pipelines.errors import UserError
-from pipelines.folds import grouped_folds, prompt_groups
-from pipelines.sources import Loaded, load
-from stacker.console import Screen
+from pipelines.terminal.screen import Screen
 from stacker.encoder import Encoder, open_encoder
 from stacker.fit_store import FitStore
 from stacker.learner_data import features_version, learner_data

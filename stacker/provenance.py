@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pipelines.battles.built_in import SOURCE
 from pipelines.errors import UserError
-from pipelines.sample import SOURCE
-from pipelines.saved_files import MOST_JSON, MOST_WORDS_JSON, read_object
-from stacker.charts.controls import one_line
+from pipelines.files.saved_files import MOST_JSON, MOST_WORDS_JSON, read_object
+from pipelines.terminal.unseen_signs import one_line
 
 Kind = Literal["votes", "built-in", "unknown"]
 KEY = "trained_on"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.artefacts import whole_file
+from pipelines.files.atomic_files import whole_file
 from stacker.params import Params, dump_params
 from stacker.reporting.battle_parts import listed_battles, settings
 from stacker.reporting.page import page

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.artefacts import whole_file
-from pipelines.battles import OUTCOMES
-from pipelines.folds import normalised
+from pipelines.battles.folds import normalised
+from pipelines.battles.table import OUTCOMES
+from pipelines.files.atomic_files import whole_file
 from stacker import metrics
 from stacker.intervals import difference_interval
 from stacker.learners.base import Floats, Ints

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.artefacts import STALE_S, remove_stale_temp_files, whole_file, write_json
-from pipelines.command_line import add_params_arguments, run_command
-from pipelines.folds import fold_hash
-from pipelines.submission import write_submission
+from pipelines.battles.folds import fold_hash
+from pipelines.files.atomic_files import STALE_S, remove_stale_temp_files, whole_file, write_json
+from pipelines.kaggle.submission import write_submission
+from pipelines.terminal.command_line import add_params_arguments, run_command
+from pipelines.terminal.screen import Screen
 from stacker import baselines, metrics, results
 from stacker.balance import class_shares
-from stacker.console import Screen
 from stacker.explain import baseline
 from stacker.intervals import in_words
 from stacker.judge import Judge

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.artefacts import put, remove_stale_temp_files
 from pipelines.errors import UserError
-from pipelines.one_writer import one_writer
+from pipelines.files.atomic_files import put, remove_stale_temp_files
+from pipelines.processes.writer_lock import one_writer
 
 NEW, MOVING = ".new", ".moving"
 """Inside the folder: a run that is under way, and a finished one whose artefacts are being moved to their places."""

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from pipelines.section import Section
+from pipelines.settings.sections import Section
 from stacker.calibration import fit_temperature
 from stacker.learners.base import Fit, Floats, Ints
 from stacker.pool import Pool

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.command_line import INTERRUPTED, add_params_arguments, run_command
-from stacker.console import Screen
+from pipelines.terminal.command_line import INTERRUPTED, add_params_arguments, run_command
+from pipelines.terminal.screen import Screen
 from stacker.params import Params, read_params
 
 

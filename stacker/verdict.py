@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.battles import OUTCOMES
+from pipelines.battles.table import OUTCOMES
 from stacker.learners.base import Floats, Ints
 from stacker.pool import margins_and_ties
 
 SIDES = ("A", "B", "tie")
-"""The three outcomes as people say them, in the order of `pipelines.battles.OUTCOMES`."""
+"""The three outcomes as people say them, in the order of `pipelines.battles.table.OUTCOMES`."""
 
 
 def most_probable(probabilities: Floats) -> Ints:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.battles import OUTCOMES
+from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
 from stacker.learners.base import Floats
 from stacker.verdict import most_probable

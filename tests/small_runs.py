@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from stacker.console import Screen
+from pipelines.terminal.screen import Screen
 from stacker.params import Params, parse_params
 from stacker.run import run
 

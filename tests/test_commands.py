@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.command_line import run_command
 from pipelines.errors import UserError
-from pipelines.models import network_cut
+from pipelines.models.__main__ import network_cut
+from pipelines.terminal.command_line import run_command
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("pipelines", "features", "stacker", "dashboard")

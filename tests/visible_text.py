@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from html.parser import HTMLParser
 
-from stacker.charts.controls import show_controls
+from pipelines.terminal.unseen_signs import show_controls
 
 
 class Reader(HTMLParser):

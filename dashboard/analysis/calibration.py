@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.analysis.votes import Floats, Ints
-from pipelines.battles import OUTCOMES
+from pipelines.battles.table import OUTCOMES
 from stacker import metrics
 from stacker.intervals import share_interval
 from stacker.reporting.calibration import curve

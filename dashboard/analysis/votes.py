@@ -5,8 +5,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dashboard.records import Choice
-from pipelines.battles import UNLABELLED
-from pipelines.folds import prompt_groups
+from pipelines.battles.folds import prompt_groups
+from pipelines.battles.table import UNLABELLED
 from stacker.verdict import most_probable
 
 Floats = NDArray[np.float64]

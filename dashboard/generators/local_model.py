@@ -10,7 +10,7 @@ from typing import Any
 from dashboard.generators.base import Description, GenerationFault, Notice
 from dashboard.params import StyleParams
 from pipelines.errors import UserError
-from pipelines.model_loading import load_generator
+from pipelines.models.model_loading import load_generator
 
 _loading = threading.Lock()
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dashboard.generators.base import Description, Notice
 from dashboard.params import StyleParams
 from features.text.words import script_counts
-from pipelines.model_loading import OWN_FILES, SAFE_WEIGHTS
+from pipelines.models.model_loading import OWN_FILES, SAFE_WEIGHTS
 
 FOLDER = Path(__file__).parent.parent / "recorded"
 PIECE = 12

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dashboard.saved_runs import LEARNED_FILE, SavedRun
-from pipelines.artefacts import write_json
 from pipelines.errors import UserError
+from pipelines.files.atomic_files import write_json
 
 FORMAT = 1
 KEYS = {"votes", "people", "battles", "old", "against_old", "against_starter"}

@@ -25,9 +25,9 @@ from dashboard.learning.usable import LEAST, Usable, usable_votes
 from dashboard.saved_runs import SavedRun, saved_runs
 from dashboard.store import VoteFilter, VoteStore
 from features.encoder.embedding import usable_cores
-from pipelines.artefacts import write_json
+from pipelines.battles.folds import prompt_groups
 from pipelines.errors import UserError
-from pipelines.folds import prompt_groups
+from pipelines.files.atomic_files import write_json
 from stacker.params import Params, dump_params
 from stacker.starter import starter_folder
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from features.build import FeatureParams
-from pipelines.sources import DataParams, SourceParams
+from pipelines.battles.sources import DataParams, SourceParams
 from stacker.learners.starter import needed_blocks
 from stacker.params import LearnersParams, Params
 from stacker.starter.gain import LINEAR, TREES

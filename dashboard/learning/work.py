@@ -27,12 +27,12 @@ from dashboard.learning.learned import FORMAT
 from dashboard.learning.steps import Steps
 from dashboard.saved_runs import LEARNED_FILE
 from features.cache import BlockCache
-from pipelines.artefacts import whole_file, write_json
+from pipelines.battles.folds import prompt_groups
 from pipelines.errors import UserError
-from pipelines.folds import prompt_groups
-from pipelines.reading import read_battles
+from pipelines.files.atomic_files import whole_file, write_json
+from pipelines.formats.reading import read_battles
+from pipelines.terminal.screen import Screen
 from stacker import results
-from stacker.console import Screen
 from stacker.judge import Judge
 from stacker.learners.starter import KIND as STARTER
 from stacker.params import Params, dump_params, read_params

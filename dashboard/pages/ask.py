@@ -22,7 +22,7 @@ from dashboard.records import CHOICES, Choice
 from dashboard.rendering.rendered import Rendered
 from dashboard.round import Desk, Round
 from dashboard.texts import Texts
-from stacker.charts.controls import plain
+from pipelines.terminal.unseen_signs import plain
 
 SET_UP = """dashboard:
   styles:

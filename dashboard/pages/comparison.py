@@ -4,7 +4,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from dashboard.texts import Texts
-from stacker.charts.controls import plain
+from pipelines.terminal.unseen_signs import plain
 
 if TYPE_CHECKING:
     from dashboard.answering import Answer

@@ -14,9 +14,9 @@ from dashboard.concurrency import in_thread, in_waiting_thread
 from dashboard.pages.base import Context
 from dashboard.pages.cards_look import WIDGET, boxed, card_pane, in_line
 from dashboard.pages.upload import Upload
-from pipelines.apart import Stopped
 from pipelines.errors import UserError
-from stacker.charts.controls import options_of, plain
+from pipelines.processes.bounded_process import Stopped
+from pipelines.terminal.unseen_signs import options_of, plain
 
 NOTHING: tuple[str, Any] | tuple[()] = ()
 

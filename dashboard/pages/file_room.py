@@ -20,7 +20,7 @@ from dashboard.pages.show import draw
 from dashboard.records import CHOICES, Battle, Voted
 from dashboard.rendering.rendered import Rendered
 from dashboard.texts import Texts
-from stacker.charts.controls import plain
+from pipelines.terminal.unseen_signs import plain
 
 ORDERS: tuple[Order, ...] = ("uncertain", "informative", "file")
 

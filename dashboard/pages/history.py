@@ -22,8 +22,8 @@ from dashboard.pages.show import draw
 from dashboard.pages.vote_table import COLUMNS, Sorting, VoteTable, sorted_rows
 from dashboard.rendering.rendered import Rendered
 from dashboard.store import StoreFault
-from pipelines.battles import text_of
-from stacker.charts.controls import show_controls
+from pipelines.battles.table import text_of
+from pipelines.terminal.unseen_signs import show_controls
 
 QUESTION_SHOWN = 160
 CALLS = ("a", "b", "tie")

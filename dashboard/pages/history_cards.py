@@ -11,8 +11,8 @@ from dashboard.analysis.ranking import CONTROLS, Ranking, rank, style_difference
 from dashboard.pages.not_shown import noted
 from dashboard.rendering.rendered import Rendered
 from dashboard.texts import Say
+from pipelines.terminal.unseen_signs import plain
 from stacker.charts.axis import Axis, fitting, shares
-from stacker.charts.controls import plain
 from stacker.charts.plane import Dot, Series, plane
 from stacker.charts.rows import Row, confusion_table, interval_rows
 

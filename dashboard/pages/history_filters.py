@@ -9,7 +9,7 @@ import panel as pn
 from dashboard.pages.cards_look import WIDGET, grid
 from dashboard.records import CHOICES
 from dashboard.texts import Texts
-from pipelines.battles import text_of
+from pipelines.battles.table import text_of
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dashboard.pages.base import Context
 from dashboard.pages.cards_look import WIDGET, boxed, card_pane, in_line, plain_button
 from dashboard.saved_runs import SavedRun
 from pipelines.errors import UserError
-from stacker.charts.controls import plain
+from pipelines.terminal.unseen_signs import plain
 
 LOOK_S = 0.5
 """Seconds after which a page looks again how far the learning has come, while it runs."""

@@ -8,7 +8,7 @@ from dashboard.learning.service import Overview, Status
 from dashboard.learning.usable import LEAST
 from dashboard.pages.history_cards import percent, span
 from dashboard.texts import Say
-from stacker.charts.controls import plain
+from pipelines.terminal.unseen_signs import plain
 
 MANY = 1_000
 """Votes below which it is said that more of them teach more."""

@@ -19,7 +19,7 @@ from dashboard.pages.show import draw
 from dashboard.rendering.rendered import Rendered
 from dashboard.saved_runs import SavedRun
 from pipelines.errors import UserError
-from stacker.charts.controls import options_of, plain
+from pipelines.terminal.unseen_signs import options_of, plain
 from stacker.importances import tree_gains
 
 CARDS = ("facts", "results", "calibration", "importances", "length", "language")

@@ -18,10 +18,10 @@ from dashboard.analysis.calibration import (
 )
 from dashboard.pages.history_cards import percent, span
 from dashboard.texts import Say, Texts
-from pipelines.battles import UNLABELLED
+from pipelines.battles.table import UNLABELLED
+from pipelines.terminal.unseen_signs import plain
 from stacker import metrics
 from stacker.charts.axis import Axis, fitting, shares
-from stacker.charts.controls import plain
 from stacker.charts.plane import Dot, Series, plane
 from stacker.charts.rows import Row, bars, interval_rows
 from stacker.groups import PROMPT

@@ -22,7 +22,7 @@ from dashboard.rendering.rendered import AsWritten, source_html
 from dashboard.rendering.sanitiser import LINK_SCHEMES, clean
 from dashboard.rendering.shown_whole import LOSES, show_whole
 from dashboard.rendering.soft_breaks import with_soft_breaks
-from stacker.charts.controls import percent_encoded, show_controls
+from pipelines.terminal.unseen_signs import percent_encoded, show_controls
 
 if TYPE_CHECKING:
     from markdown_it.renderer import RendererHTML
@@ -44,7 +44,7 @@ def drawn(text: str, marks: bool = True) -> tuple[str, AsWritten]:
 
     Of HTML in the text, nothing survives but its visible source. Images become their description and a link. Links
     open elsewhere, only by http, https or mailto, without passing on who refers or vouching for them. Invisible
-    characters are shown (see `stacker.charts.controls`).
+    characters are shown (see `pipelines.terminal.unseen_signs`).
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dashboard.rendering.soft_breaks import with_soft_breaks
-from stacker.charts.controls import show_controls
+from pipelines.terminal.unseen_signs import show_controls
 
 LONGEST_SHOWN = 60_000
 """Characters shown of one prompt or answer; the longest answer of the Kaggle set has 53,265."""
@@ -39,7 +39,7 @@ class Rendered:
 
 
 def source_html(text: str) -> str:
-    """Return a text as it was written, escaped, invisible characters shown (see `stacker.charts.controls`)."""
+    """Return a text as it was written, escaped, invisible characters shown (see `pipelines.terminal.unseen_signs`)."""
     shown = with_soft_breaks(html.escape(show_controls(text)))
     return f'<pre class="source" dir="auto"><code>{shown}</code></pre>'
 

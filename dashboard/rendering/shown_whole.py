@@ -14,7 +14,7 @@ from markdown_it.rules_block import StateBlock, heading, table
 from markdown_it.token import Token
 
 from dashboard.rendering.addresses import leads_elsewhere
-from stacker.charts.controls import show_controls
+from pipelines.terminal.unseen_signs import show_controls
 
 if TYPE_CHECKING:
     from markdown_it.renderer import RendererHTML

@@ -8,8 +8,8 @@ from typing import Literal
 from pydantic import Field
 
 from pipelines.errors import UserError
-from pipelines.model_files import check_folder, files_sha256
-from pipelines.model_store import (
+from pipelines.models.model_files import check_folder, files_sha256
+from pipelines.models.model_store import (
     BUILTIN,
     BUILTIN_NAME,
     BUILTIN_SHA256,
@@ -22,7 +22,7 @@ from pipelines.model_store import (
     is_hub_name,
     read_manifest,
 )
-from pipelines.section import LocalPath, PathText, Section
+from pipelines.settings.sections import LocalPath, PathText, Section
 
 
 class EncoderParams(Section):

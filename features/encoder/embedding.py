@@ -17,8 +17,9 @@ from features.encoder.engines.copies import EncoderCopies, calibration_texts
 from features.encoder.tokens import OwnTokens, Tokens, head_and_tail, open_tokens
 from features.memory import give_back
 from pipelines.errors import UserError
-from pipelines.model_files import read_config, tokenizer_sha256, vocabulary_of
-from pipelines.model_loading import (
+from pipelines.files.saved_files import checking
+from pipelines.models.model_files import read_config, tokenizer_sha256, vocabulary_of
+from pipelines.models.model_loading import (
     OWN_FILES,
     SAFE_WEIGHTS,
     ensure_padding,
@@ -27,7 +28,6 @@ from pipelines.model_loading import (
     most_tokens,
     quiet,
 )
-from pipelines.saved_files import checking
 
 _WIDEST = 65_536
 """Numbers of an embedding; no encoder gives as many."""

@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 from features.blocks.interface import Floats
 from features.pairs import Embeddings, PairMatrix, join, shared
 from pipelines.errors import UserError
-from pipelines.saved_files import Tensors
+from pipelines.files.saved_files import Tensors
 
 ROWS_AT_ONCE = 4096
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from features.encoder.engines.engine import Ids
 from pipelines.errors import UserError
-from pipelines.saved_files import DamagedError, read_bytes
+from pipelines.files.saved_files import DamagedError, read_bytes
 
 SAVED = "tokenizer.json"
 MOST_TOKENIZER = 64 << 20

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from pipelines.artefacts import whole_file
+from pipelines.files.atomic_files import whole_file
 
 WIDTH, LEFT, RIGHT, TOP, BAR, GAP = 760, 150, 130, 54, 14, 16
 COLOURS = ("#9ecae1", "#4292c6", "#08519c", "#08306b")

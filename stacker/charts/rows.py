@@ -7,8 +7,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from pipelines.terminal.unseen_signs import plain
 from stacker.charts.axis import Axis
-from stacker.charts.controls import plain
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from pydantic import Field
 from features.blocks.interface import Floats as Floats32
 from features.encoder.reduction import EmbeddingReducer, with_reduced
 from features.pairs import PairMatrix
-from pipelines.folds import grouped_folds
-from pipelines.saved_files import checking, read_bytes, read_object
-from pipelines.section import MOST_FOLDS, Components, Section
+from pipelines.battles.folds import grouped_folds
+from pipelines.files.saved_files import checking, read_bytes, read_object
+from pipelines.settings.sections import MOST_FOLDS, Components, Section
 from stacker.balance import (
     SYNTHETIC,
     BalanceParams,

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from features.build import FeatureParams
-from pipelines.code_version import code_version
-from pipelines.errors import UserError
-from pipelines.quarantine import shown
-from pipelines.saved_files import checking
-from pipelines.section import Section
+from pipelines.errors import UserError, shown
+from pipelines.files.code_version import code_version
+from pipelines.files.saved_files import checking
+from pipelines.settings.sections import Section
 from stacker.balance import BalanceParams
 from stacker.learners.base import Learner
 from stacker.learners.lightgbm_trees import LightGBMLearner

@@ -9,8 +9,7 @@ import numpy as np
 
 from features.build import FeatureParams
 from features.pairs import LackingFeaturesError, PairMatrix
-from pipelines.errors import UserError
-from pipelines.quarantine import shown
+from pipelines.errors import UserError, shown
 from stacker.judge_record import JudgeRecord, read_record
 from stacker.learners.base import Fit, Floats, LearnerData
 from stacker.learners.lightgbm_trees import LightGBMLearner

@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.battles import text_of
-from stacker.charts.controls import show_controls
+from pipelines.battles.table import text_of
+from pipelines.terminal.unseen_signs import show_controls
 from stacker.learners.transformer.budget import share_read
 from stacker.reporting.numbers import figure, name, table
 from stacker.reporting.page import Part

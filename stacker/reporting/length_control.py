@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.battles import text_of
+from pipelines.battles.table import text_of
 from stacker import metrics
 from stacker.intervals import ratio_interval
 from stacker.learners.base import Floats, Ints

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from stacker.charts.controls import plain
+from pipelines.terminal.unseen_signs import plain
 
 NONE = "–"
 MINUS = "\u2212"

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipelines.section import Section
+from pipelines.settings.sections import Section
 
 
 class ReportParams(Section):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from features.text.words import SCRIPTS, dominant_script
-from pipelines.battles import text_of
+from pipelines.battles.table import text_of
 from stacker import metrics
 from stacker.intervals import mean_interval
 from stacker.learners.base import Floats, Ints

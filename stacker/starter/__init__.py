@@ -7,7 +7,7 @@ said by `pipelines.starter`, how it does by the MODEL_CARD.md beside it.
 import hashlib
 from pathlib import Path
 
-from pipelines.artefacts import sha256_of
+from pipelines.files.atomic_files import sha256_of
 
 CARD = "MODEL_CARD.md"
 """What the starter judge was made from, how it does, and what it must not be used for; beside its files."""

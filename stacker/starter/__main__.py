@@ -9,10 +9,10 @@ from pathlib import Path
 
 from features.cache import BlockCache
 from features.encoder.embedding import usable_cores
-from pipelines.artefacts import whole_folder
-from pipelines.command_line import run_command
+from pipelines.files.atomic_files import whole_folder
 from pipelines.starter import SETS, StarterSet, read_votes
-from stacker.console import Screen
+from pipelines.terminal.command_line import run_command
+from pipelines.terminal.screen import Screen
 from stacker.judge_record import FILE as JUDGE
 from stacker.starter import CARD, judge_hash, starter_folder
 from stacker.starter.card import model_card

@@ -9,9 +9,9 @@ from scipy import optimize
 
 from features.build import FeatureParams
 from features.cache import BlockCache
+from pipelines.battles.families import LEFT_OUT, families
+from pipelines.battles.folds import prompt_groups
 from pipelines.errors import UserError
-from pipelines.families import LEFT_OUT, families
-from pipelines.folds import prompt_groups
 from pipelines.starter import PRIOR
 from pipelines.terminal.progress import Progress, silent
 from stacker.calibration import fit_temperature

@@ -10,15 +10,15 @@ import numpy as np
 
 from features.cache import BlockCache
 from features.encoder.embedding import usable_cores
-from pipelines.artefacts import whole_file
-from pipelines.command_line import check_output, run_command
+from pipelines.battles.folds import grouped_folds, prompt_groups
 from pipelines.errors import UserError
-from pipelines.folds import grouped_folds, prompt_groups
-from pipelines.reading import read_battles
+from pipelines.files.atomic_files import whole_file
+from pipelines.formats.reading import read_battles
+from pipelines.terminal.command_line import check_output, run_command
 from pipelines.terminal.progress import Progress, silent
+from pipelines.terminal.screen import Screen
 from stacker import metrics
 from stacker.balance import class_shares
-from stacker.console import Screen
 from stacker.intervals import Interval, draws_interval
 from stacker.learner_data import learner_data
 from stacker.learners.base import Fit, Floats, Ints, Learner, LearnerData

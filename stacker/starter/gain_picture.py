@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
-from pipelines.artefacts import whole_file
+from pipelines.files.atomic_files import whole_file
 from stacker.charts.axis import fitting
 from stacker.intervals import Interval
 

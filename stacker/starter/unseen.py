@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from features.cache import BlockCache
-from pipelines.folds import normalised, prompt_groups
-from pipelines.reading import read_battles
+from pipelines.battles.folds import normalised, prompt_groups
+from pipelines.formats.reading import read_battles
 from pipelines.starter import UNSEEN
 from pipelines.terminal.progress import Progress, silent
 from stacker import metrics

@@ -9,9 +9,9 @@ from typing import Any
 from optuna.distributions import CategoricalDistribution
 from optuna.storages import BaseStorage
 
-from pipelines.artefacts import whole_file
-from pipelines.code_version import code_version
-from stacker.console import Screen
+from pipelines.files.atomic_files import whole_file
+from pipelines.files.code_version import code_version
+from pipelines.terminal.screen import Screen
 from stacker.params import Params
 from stacker.prepare import Prepared, prepare, read_data
 from stacker.tuning.guard import Guard

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.folds import grouped_folds
+from pipelines.battles.folds import grouped_folds
 from stacker import metrics
 from stacker.intervals import difference_interval, in_words
 from stacker.learners.base import Fit, Floats, Ints

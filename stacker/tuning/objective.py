@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from features.build import FeatureParams
+from pipelines.battles.folds import grouped_folds
 from pipelines.errors import UserError
-from pipelines.folds import grouped_folds
 from pipelines.terminal.progress import Progress, silent
 from stacker import metrics
 from stacker.fit_store import FitStore

@@ -6,9 +6,9 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from pipelines.artefacts import whole_file, write_json
 from pipelines.errors import UserError
-from stacker.console import Screen
+from pipelines.files.atomic_files import whole_file, write_json
+from pipelines.terminal.screen import Screen
 from stacker.params import dump_params
 from stacker.tuning.jobs import Tuning
 from stacker.tuning.ledger import Ledger

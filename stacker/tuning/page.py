@@ -11,8 +11,8 @@ from optuna import visualization
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from pipelines.artefacts import whole_file
 from pipelines.errors import UserError
+from pipelines.files.atomic_files import whole_file
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1f2430; background: #fff; margin: 2rem auto; max-width: 1100px;

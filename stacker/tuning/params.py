@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from pipelines.section import LocalPath, Section
+from pipelines.settings.sections import LocalPath, Section
 
 Objective = Literal[
     "log_loss",

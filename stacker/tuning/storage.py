@@ -10,8 +10,8 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 
-from pipelines.databases import database_address
 from pipelines.errors import UserError
+from pipelines.settings.database_urls import database_address
 from stacker.tuning.guard import FileGuard, Guard, PostgresGuard
 
 JOURNAL = "study.journal"

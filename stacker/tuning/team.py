@@ -6,8 +6,8 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from pipelines.command_line import USER_ERROR
 from pipelines.errors import UserError
+from pipelines.terminal.command_line import USER_ERROR
 
 POLL_S = 0.5
 PATIENCE_S = 20.0

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from optuna.trial import FrozenTrial, TrialState
 
-from stacker.console import Screen
+from pipelines.terminal.screen import Screen
 from stacker.tuning.ledger import Ledger
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from features.encoder.embedding import usable_cores
-from stacker.console import Screen
+from pipelines.terminal.screen import Screen
 from stacker.params import Params
 from stacker.tuning.jobs import Tuning, open_tuning
 from stacker.tuning.outcome import write_outcome

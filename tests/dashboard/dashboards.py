@@ -15,8 +15,8 @@ from dashboard.params import parse_dashboard
 from dashboard.server import build_server
 from dashboard.services import Services
 from features.build import FeatureParams
-from pipelines.folds import prompt_groups
-from pipelines.sample import sample_battles
+from pipelines.battles.built_in import sample_battles
+from pipelines.battles.folds import prompt_groups
 from pipelines.terminal.progress import silent
 from stacker.explain import baseline
 from stacker.judge import Judge

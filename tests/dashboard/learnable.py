@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from dashboard.records import BATTLES, VOTES, Battle, Side
 from dashboard.store import VoteStore
-from pipelines.sample import sample_battles
+from pipelines.battles.built_in import sample_battles
 
 CHOICE = ("a", "b", "tie")
 START = datetime(2026, 3, 1, tzinfo=UTC)

@@ -16,7 +16,7 @@ from dashboard.params import DashboardParams
 from dashboard.saved_runs import saved_runs
 from dashboard.store import VoteStore
 from dashboard.texts import Texts
-from pipelines.sample import sample_battles
+from pipelines.battles.built_in import sample_battles
 from stacker.judge import Judge
 
 PATIENCE = 60

@@ -10,9 +10,9 @@ import pandas as pd
 from dashboard.records import CHOICES, Battle, Side
 from dashboard.store import VoteStore
 from features.build import FeatureParams
-from pipelines.artefacts import write_json
-from pipelines.folds import prompt_groups
-from pipelines.sample import sample_battles
+from pipelines.battles.built_in import sample_battles
+from pipelines.battles.folds import prompt_groups
+from pipelines.files.atomic_files import write_json
 from pipelines.terminal.progress import silent
 from stacker import results
 from stacker.judge import Judge

@@ -14,8 +14,8 @@ from dashboard.export_votes import write_votes
 from dashboard.params import parse_dashboard
 from dashboard.records import CHOICES, Battle, Choice, Side
 from dashboard.store import VoteStore
+from pipelines.battles.sources import DataParams, load, read_battles
 from pipelines.errors import UserError
-from pipelines.sources import DataParams, load, read_battles
 
 FORMULAS = [
     "=1+1",

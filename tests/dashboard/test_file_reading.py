@@ -23,8 +23,8 @@ from dashboard.pages.base import Context
 from dashboard.pages.file_votes import FileVotesPage
 from dashboard.params import DashboardParams
 from dashboard.texts import Texts
-from pipelines.apart import Bounds, Stopped
 from pipelines.errors import UserError
+from pipelines.processes.bounded_process import Bounds, Stopped
 
 LINE = json.dumps({"id": "1", "prompt": ["half \ud83d", "字"], "response_a": ["a"], "response_b": [""]}) + "\n"
 

@@ -12,7 +12,7 @@ from dashboard.pages.not_shown import not_shown
 from dashboard.rendering.drawings import drawings
 from dashboard.rendering.sanitiser import LINK_SCHEMES
 from dashboard.texts import Texts
-from stacker.charts.controls import plain
+from pipelines.terminal.unseen_signs import plain
 
 KNOWN = set(
     "p br hr h1 h2 h3 h4 h5 h6 strong em s code pre blockquote ul ol li table thead tbody tr th td a span math mrow "

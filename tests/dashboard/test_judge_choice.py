@@ -24,8 +24,8 @@ from dashboard.pages.model import ModelPage
 from dashboard.params import DashboardParams
 from dashboard.saved_runs import saved_runs
 from dashboard.texts import LANGUAGES, Language, Texts
+from pipelines.battles.built_in import SOURCE
 from pipelines.errors import UserError
-from pipelines.sample import SOURCE
 from stacker.provenance import KEY, trained_on
 from stacker.starter import starter_folder
 

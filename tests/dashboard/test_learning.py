@@ -34,9 +34,9 @@ from dashboard.learning.work import Told, learn
 from dashboard.records import Battle, Side
 from dashboard.saved_runs import LEARNED_FILE, SavedRun, saved_runs
 from dashboard.store import VoteStore
-from pipelines.artefacts import write_json
-from pipelines.battles import OUTCOMES
+from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
+from pipelines.files.atomic_files import write_json
 from stacker import metrics
 from stacker.judge import Judge
 from stacker.params import Params, parse_params, read_params

@@ -13,7 +13,7 @@ from dashboard import battle_files
 from dashboard.file_verdicts import FileVerdicts, opinion_of
 from dashboard.pages.upload import Upload
 from dashboard.saved_runs import saved_runs
-from pipelines.battles import UNLABELLED
+from pipelines.battles.table import UNLABELLED
 from pipelines.errors import UserError
 from stacker.judge import Judge
 

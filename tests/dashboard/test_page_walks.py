@@ -21,7 +21,7 @@ from small_run import fill_store, make_run
 from dashboard.exports import kaggle_csv
 from dashboard.store import VoteFilter, VoteStore
 from dashboard.texts import Texts
-from pipelines.sources import read_battles
+from pipelines.battles.sources import read_battles
 
 pytestmark = pytest.mark.browser
 START_SECONDS, WAIT_MS = 90, 60_000

@@ -23,7 +23,7 @@ from features.encoder.engines.padding import filled
 from features.encoder.engines.probing import probe
 from features.encoder.tokens import OwnTokens, SavedTokens
 from pipelines.errors import UserError
-from pipelines.model_files import vocabulary_of
+from pipelines.models.model_files import vocabulary_of
 
 TEXTS = [
     "Which answer is better, the first one or the second?",

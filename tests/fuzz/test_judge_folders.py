@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from victim import Victim
 
-from pipelines.file_hashes import hashes_of
+from pipelines.files.file_hashes import hashes_of
 
 sys.path.append(str(Path(__file__).parents[1] / "stacker"))  # edits of LightGBM's text, which tests there share
 FILE = "judge.json"

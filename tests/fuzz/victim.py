@@ -75,8 +75,8 @@ class Victim:
 
 def read(path):
     """Read a file of battles in every way there is."""
-    from pipelines.reading import battle_rows, read_battles
-    from pipelines.sources import DataParams, load
+    from pipelines.battles.sources import DataParams, load
+    from pipelines.formats.reading import battle_rows, read_battles
 
     counts = []
     for labelled, rescue in ((True, False), (False, True)):

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from disk_faults import failed_at_each_step, killed_at_each_step
 
-from pipelines.artefacts import (
+from pipelines.errors import UserError
+from pipelines.files.atomic_files import (
     put_back,
     remove_stale_temp_files,
     sha256_of,
@@ -20,7 +21,6 @@ from pipelines.artefacts import (
     whole_folder,
     write_json,
 )
-from pipelines.errors import UserError
 
 
 def names(folder):
@@ -213,7 +213,7 @@ def test_permissions_are_nowhere_set_by_hand():
         for path in (root / package).rglob("*.py"):
             source = path.read_text(encoding="utf-8")
             found = re.findall(r"mkstemp\(|mkdtemp\([^)]|NamedTemporaryFile\(|\.chmod\(", source)
-            assert not found or path.name == "artefacts.py", path
+            assert not found or path.name == "atomic_files.py", path
 
 
 def test_what_is_replaced_leaves_its_permissions(tmp_path):
@@ -287,7 +287,8 @@ def test_hash_of_a_known_text(tmp_path):
 
 def test_what_a_killed_writer_left_is_removed_once_nobody_can_be_writing_it(tmp_path):
     code = (
-        "import os, signal, sys; from pathlib import Path; from pipelines.artefacts import whole_file, whole_folder\n"
+        "import os, signal, sys; from pathlib import Path\n"
+        "from pipelines.files.atomic_files import whole_file, whole_folder\n"
         "here = Path(sys.argv[1])\n"
         "with whole_file(here / 'a.txt') as file, whole_folder(here / 'judge') as folder:\n"
         "    file.write_text('half'); (folder / 'one').write_text('half'); os.kill(os.getpid(), signal.SIGKILL)\n"

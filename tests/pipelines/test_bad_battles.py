@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from pipelines.battles.sources import DataParams, load
 from pipelines.errors import UserError
-from pipelines.reading import read_battles
-from pipelines.sources import DataParams, load
-from pipelines.submission import read_sample_ids, write_submission
+from pipelines.formats.reading import read_battles
+from pipelines.kaggle.submission import read_sample_ids, write_submission
 
 HEAD = "id,model_a,model_b,prompt,response_a,response_b,winner_model_a,winner_model_b,winner_tie\n"
 T = '"[""x""]"'

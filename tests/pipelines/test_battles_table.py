@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from pipelines.battles import COLUMNS, battles_table, check, empty_table, text_of
+from pipelines.battles.table import COLUMNS, battles_table, check, empty_table, text_of
 from pipelines.errors import UserError
 
 

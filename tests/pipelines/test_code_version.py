@@ -11,8 +11,8 @@ import pytest
 from features.blocks.registry import answer_blocks, text_blocks
 from features.cache import code_of
 from features.encoder.embedding import EmbeddingBlock
-from pipelines import code_version as module
-from pipelines.code_version import PACKAGES, ROOT, _files, _resolved, code_version, library_version
+from pipelines.files import code_version as module
+from pipelines.files.code_version import PACKAGES, ROOT, _files, _resolved, code_version, library_version
 from stacker.learners.configured import KINDS
 
 OWN = ("pipelines", "features", "stacker", "dashboard")
@@ -143,7 +143,7 @@ def test_the_keys_cover_every_module_that_computes():
     study = covered("stacker.tuning.objective", "stacker.tuning.nested")
     assert features | learners | choosing <= study
     verdicts = covered("stacker.predict")
-    assert features | learners | {"stacker.verdict_files", "stacker.pool", "pipelines.reading"} <= verdicts
+    assert features | learners | {"stacker.verdict_files", "stacker.pool", "pipelines.formats.reading"} <= verdicts
 
 
 def test_what_is_loaded_is_covered():

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipelines.folds import FoldParams, fold_hash, grouped_folds, normalised, prompt_groups
+from pipelines.battles.folds import FoldParams, fold_hash, grouped_folds, normalised, prompt_groups
 
 
 def drawn(rows, groups, seed=0):

@@ -18,10 +18,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from pipelines import csv_rows, json_rows, parquet_rows
 from pipelines.errors import UserError
-from pipelines.raw_rows import TOO_LONG, open_rows
-from pipelines.reading import battle_rows, iter_battles
+from pipelines.formats import csv_rows, json_rows, parquet_rows
+from pipelines.formats.file_formats import open_rows
+from pipelines.formats.raw_rows import TOO_LONG
+from pipelines.formats.reading import battle_rows, iter_battles
 
 HEAD = "id,prompt,response_a,response_b\n"
 GOOD = '{},"[""p""]","[""a""]","[""b""]"\n'
@@ -318,7 +319,7 @@ def test_a_parquet_file_without_its_end_is_refused(tmp_path, damage):
 
 
 def test_a_piece_of_a_stream_ends_where_the_rows_are_long(tmp_path, monkeypatch):
-    monkeypatch.setattr("pipelines.reading._HELD", 5_000)
+    monkeypatch.setattr("pipelines.formats.reading._HELD", 5_000)
     path = written(tmp_path / "a.csv", HEAD + "".join(GOOD.format(n) for n in range(200)))
     pieces = [len(table) for table, _ in iter_battles(path, 1000)]
     assert sum(pieces) == 200 and max(pieces) < 60

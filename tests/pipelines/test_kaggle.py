@@ -18,14 +18,14 @@ from packaging.tags import parse_tag
 from packaging.utils import parse_wheel_filename
 from small_runs import small_params, small_run
 
-from pipelines.artefacts import sha256_of
+from pipelines.battles.built_in import sample_battles
 from pipelines.errors import UserError
-from pipelines.file_hashes import StoredFile, first_difference
-from pipelines.kaggle import BUILTIN_PACKAGE, LACKED, Options, bundle, main
+from pipelines.files.atomic_files import sha256_of
+from pipelines.files.file_hashes import StoredFile, first_difference
+from pipelines.kaggle.__main__ import BUILTIN_PACKAGE, LACKED, Options, bundle, main
+from pipelines.kaggle.notebooks import code_of
+from pipelines.kaggle.wheels import PROJECT, installed_wheel, project_wheel
 from pipelines.kaggle_submission import complete
-from pipelines.notebooks import code_of
-from pipelines.sample import sample_battles
-from pipelines.wheels import PROJECT, installed_wheel, project_wheel
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "kaggle"
 OUTCOMES = ["winner_model_a", "winner_model_b", "winner_tie"]

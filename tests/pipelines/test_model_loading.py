@@ -11,8 +11,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from pipelines.errors import UserError
-from pipelines.model_files import check_folder
-from pipelines.model_loading import OWN_FILES, SAFE_WEIGHTS, load_backbone, load_generator, load_tokenizer
+from pipelines.models.model_files import check_folder
+from pipelines.models.model_loading import OWN_FILES, SAFE_WEIGHTS, load_backbone, load_generator, load_tokenizer
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,9 +9,9 @@ import huggingface_hub
 import pytest
 from huggingface_hub import errors
 
-from pipelines import models
 from pipelines.errors import UserError
-from pipelines.model_store import BUILTIN_SHA256, find_model, read_manifest
+from pipelines.models import __main__ as models
+from pipelines.models.model_store import BUILTIN_SHA256, find_model, read_manifest
 
 NAME = "owner/tiny"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.battles import COLUMNS, battles_table
+from pipelines.battles.table import COLUMNS, battles_table
 from pipelines.errors import UserError
 from pipelines.preferences import export, main, pairs_of
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.battles import COLUMNS, UNLABELLED
+from pipelines.battles.table import COLUMNS, UNLABELLED
 from pipelines.errors import UserError
-from pipelines.raw_rows import format_of
-from pipelines.reading import iter_battles, read_battles
+from pipelines.formats.file_formats import format_of
+from pipelines.formats.reading import iter_battles, read_battles
 
 KAGGLE = [
     "id",

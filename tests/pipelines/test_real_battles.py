@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.folds import prompt_groups
-from pipelines.reading import iter_battles, read_battles
-from pipelines.sources import DataParams, load
+from pipelines.battles.folds import prompt_groups
+from pipelines.battles.sources import DataParams, load
+from pipelines.formats.reading import iter_battles, read_battles
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 pytestmark = [

@@ -13,10 +13,10 @@ from features.build import FeatureParams, build_features
 from features.fast.vader import vader
 from features.text.english import FUNCTION_WORDS
 from features.text.words import words
-from pipelines import sample_texts as texts
-from pipelines.battles import check, text_of
-from pipelines.folds import grouped_folds, prompt_groups
-from pipelines.sample import MODELS, TIE_THRESHOLD, sample_battles, utility, vote_probabilities
+from pipelines.battles import built_in_texts as texts
+from pipelines.battles.built_in import MODELS, TIE_THRESHOLD, sample_battles, utility, vote_probabilities
+from pipelines.battles.folds import grouped_folds, prompt_groups
+from pipelines.battles.table import check, text_of
 from stacker.learners.odd_even import OddEvenLogistic
 
 

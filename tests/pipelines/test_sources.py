@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipelines.battles.sources import DataParams, load
 from pipelines.errors import UserError
-from pipelines.sources import DataParams, load
 
 HEAD = "id,model_a,model_b,prompt,response_a,response_b,winner_model_a,winner_model_b,winner_tie\n"
 T = '"[""x""]"'

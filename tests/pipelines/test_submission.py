@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import UserError
-from pipelines.submission import check_ids, in_sample_order, read_sample_ids, rows_of, write_submission
+from pipelines.kaggle.submission import check_ids, in_sample_order, read_sample_ids, rows_of, write_submission
 
 PRIOR = (0.4, 0.4, 0.2)
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.sample import sample_battles
+from pipelines.battles.built_in import sample_battles
+from pipelines.terminal.screen import Screen
 from stacker.bench import NAMES, SIZES, benchmark, main
 from stacker.benchmarks import plain
 from stacker.benchmarks.measure import growth_exponent, measured
 from stacker.benchmarks.picture import draw, table
 from stacker.benchmarks.stages import STAGES, Bench
 from stacker.benchmarks.verdicts import _typical
-from stacker.console import Screen
 from stacker.encoder import open_encoder
 from stacker.params import parse_params
 

@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from stacker.charts.controls import options_of, percent_encoded, show_controls
+from pipelines.terminal.unseen_signs import options_of, percent_encoded, show_controls
 
 TYPESET = " \u00a0\u2002\u2003\u2007\u2009\u200a\u202f\u3000"
 """Spaces that people set type with: of figures, of Chinese, of French."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from small_judges import battles, small_judge
 
 from features.encoder.choice import EncoderParams
-from pipelines.battles import OUTCOMES
+from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
 from stacker.encoder import open_encoder
 from stacker.explain import Baseline

@@ -19,9 +19,9 @@ import features.build
 import stacker.judge_record
 from features.blocks.registry import text_blocks
 from features.build import FeatureParams
-from pipelines import file_hashes
 from pipelines.errors import UserError
-from pipelines.file_hashes import hashes_of
+from pipelines.files import file_hashes
+from pipelines.files.file_hashes import hashes_of
 from stacker.judge import Judge
 from stacker.judge_folder import FILE
 from stacker.starter import starter_folder

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from small_judges import small_judge
 
-from pipelines.battles import OUTCOMES
-from pipelines.reading import read_battles
-from stacker.console import Screen
+from pipelines.battles.table import OUTCOMES
+from pipelines.formats.reading import read_battles
+from pipelines.terminal.screen import Screen
 from stacker.predict import Options, predict_files
 
 KAGGLE = Path(__file__).parents[2].parent / "shared" / "data" / "kaggle"

@@ -11,7 +11,7 @@ import pytest
 from chromium import chromium
 from small_runs import small_params, small_run
 
-from pipelines.sample import sample_battles
+from pipelines.battles.built_in import sample_battles
 from stacker.params import Params
 from stacker.report import report, write_report
 from stacker.reporting.numbers import at, written

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from small_runs import small_params, small_run
 
+from pipelines.battles.built_in import sample_battles
+from pipelines.battles.sources import DataParams
 from pipelines.errors import UserError
-from pipelines.sample import sample_battles
-from pipelines.sources import DataParams
 from stacker import run as run_module
 from stacker.judge import Judge
 from stacker.learners.base import FLIP
@@ -83,7 +83,7 @@ def test_the_judge_gives_the_same_in_another_process(done):
     params, _, _ = done
     folder = RunFolder(params.run.folder)
     code = (
-        "import sys, json; from stacker.judge import Judge; from pipelines.sample import sample_battles\n"
+        "import sys, json; from stacker.judge import Judge; from pipelines.battles.built_in import sample_battles\n"
         "test = sample_battles(9, 0, part='test').unlabelled()\n"
         "print(json.dumps(Judge.load(sys.argv[1]).predict_proba(test).tolist()))"
     )

@@ -8,8 +8,8 @@ from pydantic.fields import FieldInfo
 
 from features.build import FeatureParams
 from features.pairs import Embeddings
-from pipelines.folds import prompt_groups
-from pipelines.sample import sample_battles
+from pipelines.battles.built_in import sample_battles
+from pipelines.battles.folds import prompt_groups
 from pipelines.terminal.progress import silent
 from stacker.judge import learner_data
 from stacker.learners.base import Fit, LearnerData

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from features.pairs import PairMatrix
-from pipelines.folds import prompt_groups
-from pipelines.sample import sample_battles
+from pipelines.battles.built_in import sample_battles
+from pipelines.battles.folds import prompt_groups
 from stacker.learners import block_logistic
 from stacker.learners.base import FLIP, Fit, LearnerData
 from stacker.learners.sparse import SparseLearner, SparseParams

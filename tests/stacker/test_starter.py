@@ -11,13 +11,13 @@ from rich.console import Console
 from small_runs import small_params, small_run
 
 from features.build import FeatureParams
-from pipelines.battles import OUTCOMES, TURN_COLUMNS
+from pipelines.battles.built_in import sample_battles
+from pipelines.battles.table import OUTCOMES, TURN_COLUMNS
 from pipelines.errors import UserError
-from pipelines.reading import read_battles
-from pipelines.sample import sample_battles
+from pipelines.formats.reading import read_battles
 from pipelines.starter import PRIOR, StarterSet
+from pipelines.terminal.screen import Screen
 from stacker import metrics, predict
-from stacker.console import Screen
 from stacker.judge import Judge
 from stacker.learners.base import Fit
 from stacker.learners.boosting import LightGBMParams

@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from study_double import GRID, SPACE, Cheap, ledger, value
 
 from pipelines.errors import UserError
-from stacker.console import Screen
+from pipelines.terminal.screen import Screen
 from stacker.fit_store import FitStore
 from stacker.params import parse_params, read_params
 from stacker.prepare import prepare, read_data

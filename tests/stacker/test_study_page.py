@@ -11,7 +11,7 @@ from chromium import chromium
 from rich.console import Console
 from study_double import Cheap, ledger
 
-from stacker.console import Screen
+from pipelines.terminal.screen import Screen
 from stacker.params import parse_params
 from stacker.tuning.page import write_page
 from stacker.tuning.whole import run_study

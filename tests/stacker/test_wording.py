@@ -13,7 +13,7 @@ from features.blocks.turns import ANSWER_COLUMNS, BATTLE_COLUMNS
 from features.build import FeatureParams, build_features
 from features.encoder.reduction import EmbeddingReducer
 from features.pairs import Embeddings
-from pipelines.sample import sample_battles
+from pipelines.battles.built_in import sample_battles
 from stacker import wording
 from stacker.explanation import _joined
 from stacker.groups import parsed

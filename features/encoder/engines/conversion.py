@@ -27,10 +27,10 @@ from pydantic import Field
 from features.blocks.interface import Floats
 from features.encoder.engines.engine import Engine, Ids
 from features.encoder.tokens import Tokens
-from pipelines.artefacts import whole_folder, write_json
-from pipelines.code_version import code_version
 from pipelines.errors import UserError
-from pipelines.saved_files import Saved, checking, read_object
+from pipelines.files.atomic_files import whole_folder, write_json
+from pipelines.files.code_version import code_version
+from pipelines.files.saved_files import Saved, checking, read_object
 
 LEAST_COSINE = 0.995
 """Mean cosine to the fp32 rows from which int8 is accepted."""

@@ -13,10 +13,10 @@ from features.encoder.engines.conversion import Copies, kind_of, read_report, ve
 from features.encoder.engines.engine import Engine, Ids
 from features.encoder.engines.probing import probe
 from features.encoder.tokens import Tokens
-from pipelines.artefacts import sha256_of
-from pipelines.file_hashes import hashes_of
-from pipelines.model_files import tokenizer_sha256, vocabulary_of
-from pipelines.saved_files import checking
+from pipelines.files.atomic_files import sha256_of
+from pipelines.files.file_hashes import hashes_of
+from pipelines.files.saved_files import checking
+from pipelines.models.model_files import tokenizer_sha256, vocabulary_of
 
 FOLDER = ".converted"
 """Inside the models' folder."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from pipelines.saved_files import Names, Number, Saved
+from pipelines.files.saved_files import Names, Number, Saved
 from stacker.balance import FARTHEST, BalanceParams
 
 MOST_BOOSTERS = 100

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.saved_files import LARGEST
+from pipelines.files.saved_files import LARGEST
 from stacker.learners.saved_trees.tree_shape import Ints, check_trees
 from stacker.learners.saved_trees.ubjson import parse
 

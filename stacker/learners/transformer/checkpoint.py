@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import UserError
-from pipelines.model_files import check_folder
-from pipelines.model_loading import load_backbone, load_tokenizer, most_tokens
+from pipelines.models.model_files import check_folder
+from pipelines.models.model_loading import load_backbone, load_tokenizer, most_tokens
 
 _NO_LIMIT = 1 << 20
 """Tokenizers without a limit of their own state an enormous number."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from features.encoder.choice import EncoderParams, ResolvedEncoder, resolve
-from pipelines.model_files import tokenizer_sha256
-from pipelines.model_loading import check_encoder
-from pipelines.model_store import BUILTIN_NAME
+from pipelines.models.model_files import tokenizer_sha256
+from pipelines.models.model_loading import check_encoder
+from pipelines.models.model_store import BUILTIN_NAME
 from pipelines.terminal.progress import Progress, silent
 from stacker.balance import BalanceParams
 from stacker.learners.boosting import LightGBMParams

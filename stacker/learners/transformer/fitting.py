@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from features.encoder.choice import ResolvedEncoder
-from pipelines.folds import grouped_folds
+from pipelines.battles.folds import grouped_folds
 from pipelines.terminal.progress import Progress
 from stacker.balance import Correction, class_weights
 from stacker.learners.base import Fit, Ints

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.errors import UserError
-from pipelines.model_loading import no_encoder
+from pipelines.models.model_loading import no_encoder
 
 SPLITTABLE = ("bert", "distilbert", "roberta", "deberta-v2", "modernbert")
 """Architectures whose layers can be trained apart, for errors; others are tried when they come."""

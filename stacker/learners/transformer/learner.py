@@ -15,8 +15,8 @@ import pandas as pd
 
 from features.encoder.choice import ResolvedEncoder
 from features.pairs import Embeddings
-from pipelines.artefacts import whole_folder
-from pipelines.code_version import code_version
+from pipelines.files.atomic_files import whole_folder
+from pipelines.files.code_version import code_version
 from pipelines.terminal.progress import Progress, silent
 from stacker.balance import BalanceParams, Correction, followed_correction
 from stacker.learners.base import Fit, Floats, LearnerData

@@ -9,10 +9,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from features.encoder.choice import ResolvedEncoder, resolve
-from pipelines.errors import UserError
-from pipelines.model_store import BUILTIN_NAME, MODELS_DIR
-from pipelines.quarantine import shown
-from pipelines.saved_files import DamagedError, check_names, checking, read_object
+from pipelines.errors import UserError, shown
+from pipelines.files.saved_files import DamagedError, check_names, checking, read_object
+from pipelines.models.model_store import BUILTIN_NAME, MODELS_DIR
 from stacker.balance import Correction
 from stacker.learners.transformer.checkpoint import Checkpoint, open_checkpoint
 from stacker.learners.transformer.heads import make_head

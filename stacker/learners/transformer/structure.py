@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.text.words import words
-from pipelines.battles import text_of
+from pipelines.battles.table import text_of
 from pipelines.errors import UserError
 from stacker.learners.transformer.budget import CutCount, CutCounts, Ids, fit_turns
 from stacker.learners.transformer.params import TransformerParams

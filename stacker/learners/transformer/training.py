@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
-from pipelines.model_loading import quiet
+from pipelines.models.model_loading import quiet
 from pipelines.terminal.progress import Progress
 from stacker.learners.base import FLIP
 from stacker.learners.transformer.memory import length_batches, with_halving

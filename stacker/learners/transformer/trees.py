@@ -14,9 +14,9 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 
 from features.pairs import Embeddings, PairMatrix, join, shared
+from pipelines.battles.folds import grouped_folds
 from pipelines.errors import UserError
-from pipelines.folds import grouped_folds
-from pipelines.saved_files import DamagedError, read_object
+from pipelines.files.saved_files import DamagedError, read_object
 from pipelines.terminal.progress import Progress, silent
 from stacker.learners.base import Fit, Floats, LearnerData
 from stacker.learners.boosting import Boosting

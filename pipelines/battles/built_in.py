@@ -1,0 +1,182 @@
+"""The built-in battles: texts and votes drawn from a stated random process, so that the best log loss is known.
+
+The process
+-----------
+A prompt asks for four aspects. Twelve invented models differ in skill, in how much they write, and in tone and layout.
+An answer covers some of the aspects (the more, the better its latent quality), says things beside the point, is warm,
+matter-of-fact or cold, is or is not a list, and now and then refuses. What it is worth to a reader is
+
+    u = 0.6 covered + 0.4 log2(words) + 0.6 tone + 0.3 listed - 1.2 refuses
+
+and the vote follows Rao and Kupper (1967, "Ties in paired-comparison experiments"): with gap d = u_A - u_B,
+p(A) = s(d - t), p(B) = s(-d - t), p(tie) = 1 - p(A) - p(B), s the logistic function and t the tie threshold.
+Everything in u can be read off the texts, so these are the probabilities given the texts, and no predictor can have a
+lower expected log loss. The battles teach nothing about real answers.
+"""
+
+from dataclasses import dataclass
+from random import Random
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from pipelines.battles.built_in_texts import Prompt, Traits, make_answer, make_prompt, words_of
+from pipelines.battles.table import UNLABELLED, battles_table
+from pipelines.settings.sections import Section
+
+Floats = NDArray[np.float64]
+PER_ASPECT, PER_DOUBLING, PER_TONE, FOR_LIST, FOR_REFUSAL = 0.6, 0.4, 0.6, 0.3, -1.2
+"""What a covered aspect, a doubling of the words, a step of tone, a list and a refusal are worth, in log-odds."""
+TIE_THRESHOLD = 0.9
+TWO_TURNS, REFUSALS = 0.12, 0.03
+"""Shares of prompts with two turns and of answers that refuse."""
+_PROMPTS_A_ROW = 5.5
+"""Prompts in the pool for each battle: one row in six shares its prompt with another, as on Kaggle."""
+SOURCE = "built-in"
+MODELS = (
+    "amber-1", "basalt-mini", "cirrus", "dune-2", "ember-large", "fjord", "garnet-chat", "harbour-7", "iris", "juniper",
+    "kestrel-3", "lagoon",
+)  # fmt: skip
+
+
+class SampleParams(Section):
+    """How many built-in battles there are to learn from and to predict, and the seed they are drawn with."""
+
+    rows: int = Field(1500, ge=1, le=10_000_000)
+    test_rows: int = Field(200, ge=0, le=10_000_000)
+    seed: int = Field(0, ge=0)
+
+
+@dataclass(frozen=True)
+class SampleBattles:
+    """Built-in battles with the probabilities that their votes were drawn from.
+
+    Attributes
+    ----------
+    battles : DataFrame, n rows
+        The table, with votes.
+    bayes_probabilities : (n, 3)
+        Probabilities of A, B and tie given the texts: the best there are.
+    """
+
+    battles: pd.DataFrame
+    bayes_probabilities: Floats
+
+    @property
+    def bayes_log_loss(self) -> float:
+        """The log loss of the best probabilities on these votes."""
+        rows = np.arange(len(self.battles))
+        return float(-np.log(self.bayes_probabilities[rows, self.battles["outcome"].to_numpy()]).mean())
+
+    def unlabelled(self) -> pd.DataFrame:
+        """Return the battles without their votes."""
+        return self.battles.assign(outcome=np.full(len(self.battles), UNLABELLED, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class _Model:
+    """What is peculiar to a model: skill in log-odds of covering, log of sentences, and chances."""
+
+    skill: float
+    verbosity: float
+    warm: float
+    cold: float
+    listed: float
+
+
+def sample_battles(rows: int, seed: int = 0, part: Literal["train", "test"] = "train") -> SampleBattles:
+    """Draw built-in battles; the same for the same arguments.
+
+    Parameters
+    ----------
+    rows : int
+        How many.
+    seed : int
+        Decides everything that is drawn.
+    part : "train" or "test"
+        Two streams of the same process that share nothing.
+    """
+    random = Random(f"{part} {seed} {rows}")
+    models = _models(Random(f"models {seed}"))
+    pool: dict[int, Prompt] = {}
+    columns: dict[str, list[object]] = {name: [] for name in ("prompt", "response_a", "response_b")}
+    names: list[tuple[str, str]] = []
+    gaps = np.empty(rows)
+    for row in range(rows):
+        number = random.randrange(max(1, int(rows * _PROMPTS_A_ROW)))
+        if number not in pool:
+            pool[number] = make_prompt(random, random.random() < TWO_TURNS)
+        prompt = pool[number]
+        sides = random.sample(range(len(MODELS)), 2)
+        ease = random.gauss(0.0, 0.6)
+        worth = []
+        for side, column in zip(sides, ("response_a", "response_b"), strict=True):
+            traits = _traits(random, models[side], prompt, ease)
+            turns = make_answer(random, prompt, traits)
+            columns[column].append(turns)
+            worth.append(utility(traits, words_of(turns)))
+        columns["prompt"].append(prompt.turns)
+        names.append((MODELS[sides[0]], MODELS[sides[1]]))
+        gaps[row] = worth[0] - worth[1]
+    probabilities = vote_probabilities(gaps)
+    draws = np.array([random.random() for _ in range(rows)])
+    outcome = np.minimum((draws[:, None] >= probabilities.cumsum(axis=1)).sum(axis=1), 2)
+    table = battles_table(
+        {
+            **columns,
+            "id": [f"{part}-{row}" for row in range(rows)],
+            "model_a": [first for first, _ in names],
+            "model_b": [second for _, second in names],
+            "outcome": outcome.tolist(),
+            "weight": [1.0] * rows,
+            "source": [SOURCE] * rows,
+            "lang": ["en"] * rows,
+        }
+    )
+    return SampleBattles(table, probabilities)
+
+
+def utility(traits: Traits, words: int) -> float:
+    """Return what an answer is worth to a reader, in log-odds."""
+    return (
+        PER_ASPECT * len(traits.covered)
+        + PER_DOUBLING * float(np.log2(max(words, 1)))
+        + PER_TONE * traits.tone
+        + FOR_LIST * traits.listed
+        + FOR_REFUSAL * traits.refuses
+    )
+
+
+def vote_probabilities(gaps: Floats, threshold: float = TIE_THRESHOLD) -> Floats:
+    """Return Rao and Kupper's (n, 3) probabilities of A, B and tie for (n,) gaps in log-odds."""
+    first, second = 1 / (1 + np.exp(threshold - gaps)), 1 / (1 + np.exp(threshold + gaps))
+    return np.stack([first, second, 1 - first - second], axis=1)
+
+
+def _models(random: Random) -> list[_Model]:
+    """Draw the models; their skills are evenly spaced, in an order of the seed's."""
+    skills = [-1.3 + 2.6 * place / (len(MODELS) - 1) for place in range(len(MODELS))]
+    random.shuffle(skills)
+    return [
+        _Model(
+            skill,
+            1.7 + 0.25 * skill + random.gauss(0.0, 0.3),
+            random.uniform(0.1, 0.45),
+            random.uniform(0.02, 0.25),
+            random.uniform(0.1, 0.7),
+        )
+        for skill in skills
+    ]
+
+
+def _traits(random: Random, model: _Model, prompt: Prompt, ease: float) -> Traits:
+    refuses = random.random() < REFUSALS
+    chance = 0.0 if refuses else 1 / (1 + np.exp(-model.skill - ease))
+    covered = tuple(aspect for aspect in prompt.aspects if random.random() < chance)
+    beside = min(1 + int(random.lognormvariate(model.verbosity, 0.6)), 60)
+    mood = random.random()
+    tone = 1 if mood < model.warm else -1 if mood > 1 - model.cold else 0
+    return Traits(covered, beside, tone, random.random() < model.listed, refuses)

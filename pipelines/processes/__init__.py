@@ -1,0 +1,1 @@
+"""Work in processes of its own: bounded, asked by lines, or alone on a folder."""
