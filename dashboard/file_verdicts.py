@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.analysis.order import Order, hashed_words, in_order
-from dashboard.analysis.votes import Floats, Ints
+from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.table import text_of
 from stacker.judge import Judge
 

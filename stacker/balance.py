@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
+from pipelines.battles.arrays import Floats, Ints
 from pipelines.settings.sections import Section
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Method = Literal["none", "weights", "focal", "smote", "borderline_smote"]
 SYNTHETIC = ("smote", "borderline_smote")
 """Methods that make battles."""

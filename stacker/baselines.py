@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 
+from pipelines.battles.arrays import Floats
 from pipelines.battles.folds import grouped_folds
 from pipelines.battles.table import text_of
 from stacker.balance import class_shares
-from stacker.learners.base import Fit, Floats
+from stacker.learners.base import Fit
 from stacker.learners.odd_even import OddEvenLogistic
 
 BASELINES = ("uniform", "class prior", "length only")

@@ -3,7 +3,8 @@
 import numpy as np
 from scipy import optimize
 
-from stacker.metrics import Floats, Ints, log_loss
+from pipelines.battles.arrays import Floats, Ints
+from stacker.metrics import log_loss
 
 RANGE = (0.2, 5.0)
 """Temperatures that are looked at."""

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from features.cache import BlockCache
 from features.encoder.embedding import usable_cores
+from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import grouped_folds, prompt_groups
 from pipelines.battles.sources import Loaded
 from pipelines.battles.table import OUTCOMES
@@ -25,7 +26,7 @@ from stacker.explain import baseline
 from stacker.fit_store import FitStore
 from stacker.judge import Judge
 from stacker.learner_data import features_version, learner_data
-from stacker.learners.base import Fit, Floats, Ints
+from stacker.learners.base import Fit
 from stacker.learners.transformer.chosen import choose_transformers
 from stacker.level0 import level0, members, stack_learners
 from stacker.out_of_fold import fingerprint

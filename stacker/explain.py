@@ -16,9 +16,10 @@ import numpy as np
 
 from features.blocks.interface import Floats as Floats32
 from features.pairs import PairMatrix
+from pipelines.battles.arrays import Floats
 from pipelines.files.saved_files import Tensors
 from stacker.groups import group_of_feature, group_of_kind, shown_order
-from stacker.learners.base import Floats, Learner, LearnerData
+from stacker.learners.base import Learner, LearnerData
 from stacker.pool import Pool, margins_and_ties
 from stacker.shapley import coalitions, shapley_values
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipelines.battles.arrays import Floats
 from stacker.groups import group_of_feature, parsed
-from stacker.learners.base import Floats, Learner
+from stacker.learners.base import Learner
 from stacker.learners.boosting import Boosting
 
 MEANING = "meaning"

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from pipelines.battles.arrays import Floats, Ints
+
 Interval = dict[str, float | None]
 LEVEL = 0.95
 LEAST_GROUPS = 10

@@ -9,6 +9,7 @@ import pandas as pd
 
 from features.build import FeatureParams
 from features.cache import BlockCache
+from pipelines.battles.arrays import Floats
 from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
 from pipelines.terminal.progress import Progress, silent
@@ -16,7 +17,7 @@ from stacker.encoder import Encoder
 from stacker.explain import Baseline, group_effects
 from stacker.judge_folder import JudgeParts, load_parts, save_parts
 from stacker.learner_data import SETTLED, learner_data
-from stacker.learners.base import Floats, LearnerData
+from stacker.learners.base import LearnerData
 from stacker.members import Member
 from stacker.pool import Pool
 from stacker.ranking import RankedAnswer, every_pair, ranking

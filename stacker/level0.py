@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.battles.arrays import Floats
 from pipelines.errors import UserError
 from pipelines.terminal.progress import Progress, silent
-from stacker.learners.base import Floats
 from stacker.learners.configured import Configured, configured_learners, configured_prior
 from stacker.learners.transformer.chosen import ChosenTransformer, configured_transformers
 from stacker.members import Member

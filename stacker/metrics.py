@@ -1,10 +1,8 @@
 """Scores of predicted probabilities against votes; every function takes (n, 3) probabilities in the order A, B, tie."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from pipelines.battles.arrays import Floats, Ints
 
 FLOOR = 1e-15
 """Probabilities are clipped here before a logarithm, as Kaggle's log loss does."""

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from features.memory import give_back
+from pipelines.battles.arrays import FLIP, Floats, Ints
 from pipelines.terminal.progress import Progress
 from stacker.fit_store import FitStore
-from stacker.learners.base import FLIP, Fit, Floats, Ints, Learner, LearnerData
+from stacker.learners.base import Fit, Learner, LearnerData
 from stacker.learners.configured import Configured, load_learner
 
 SWAP_ROWS = 100

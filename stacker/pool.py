@@ -8,10 +8,9 @@ without a constant and tie log-odds with one, so it cannot learn the position.
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from pipelines.battles.arrays import Floats, Ints
+
 FLOOR = 1e-6
 ALIKE = 100.0
 """Battles at which a stack leans on its own learners as much as on one that learnt before."""

@@ -9,6 +9,7 @@ import pandas as pd
 
 from features.cache import BlockCache
 from features.encoder.embedding import usable_cores
+from pipelines.battles.arrays import Ints
 from pipelines.battles.folds import grouped_folds, prompt_groups
 from pipelines.battles.sources import Loaded, load
 from pipelines.errors import UserError
@@ -16,7 +17,7 @@ from pipelines.terminal.screen import Screen
 from stacker.encoder import Encoder, open_encoder
 from stacker.fit_store import FitStore
 from stacker.learner_data import features_version, learner_data
-from stacker.learners.base import Fit, Ints, LearnerData
+from stacker.learners.base import Fit, LearnerData
 from stacker.out_of_fold import fingerprint
 from stacker.params import Params
 

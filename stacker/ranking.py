@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stacker.learners.base import FLIP, Floats, Ints
+from pipelines.battles.arrays import FLIP, Floats, Ints
 from stacker.strength import strengths
 
 RIDGE = 0.1

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import normalised
 from pipelines.battles.table import OUTCOMES
 from pipelines.files.atomic_files import whole_file
 from stacker import metrics
 from stacker.intervals import difference_interval
-from stacker.learners.base import Floats, Ints
 from stacker.strength import order_agreement
 
 STACK = "stack"

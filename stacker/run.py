@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipelines.battles.arrays import FLIP, Floats
 from pipelines.battles.folds import fold_hash
 from pipelines.files.atomic_files import STALE_S, remove_stale_temp_files, whole_file, write_json
 from pipelines.kaggle.submission import write_submission
@@ -20,7 +21,6 @@ from stacker.balance import class_shares
 from stacker.explain import baseline
 from stacker.intervals import in_words
 from stacker.judge import Judge
-from stacker.learners.base import FLIP, Floats
 from stacker.learners.starter import KIND as STARTER
 from stacker.learners.transformer.budget import share_read
 from stacker.learners.transformer.chosen import choose_transformers

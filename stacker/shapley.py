@@ -5,7 +5,8 @@ from math import factorial
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from pipelines.battles.arrays import Floats
+
 MOST_PLAYERS = 12
 """More players make more coalitions (4,096) than one explanation may cost."""
 

@@ -5,9 +5,10 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
+from pipelines.battles.arrays import Floats, Ints
 from pipelines.settings.sections import Section
 from stacker.calibration import fit_temperature
-from stacker.learners.base import Fit, Floats, Ints
+from stacker.learners.base import Fit
 from stacker.pool import Pool
 
 SPREAD = 0.15

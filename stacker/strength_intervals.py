@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, stats
 
+from pipelines.battles.arrays import Floats, Ints
 from stacker.intervals import LEVEL, Groups
-from stacker.strength import Floats, Ints, Strengths
+from stacker.strength import Strengths
 
 FEW = 10.0
 """Wins, or losses, of a model below which its likelihood is too lopsided for Laplace's approximation alone."""

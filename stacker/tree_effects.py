@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from features.pairs import PairMatrix
+from pipelines.battles.arrays import Floats
 from pipelines.errors import UserError
 from stacker.learners.bags import starts
-from stacker.learners.base import Floats, LearnerData
+from stacker.learners.base import LearnerData
 from stacker.learners.boosting import Boosting
 from stacker.pool import Pool, margins_and_ties, probabilities_of
 

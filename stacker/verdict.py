@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.table import OUTCOMES
-from stacker.learners.base import Floats, Ints
 from stacker.pool import margins_and_ties
 
 SIDES = ("A", "B", "tie")

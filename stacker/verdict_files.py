@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from pipelines.battles.arrays import Floats
 from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
-from stacker.learners.base import Floats
 from stacker.verdict import most_probable
 
 KAGGLE, ARENA = "kaggle", "arena"

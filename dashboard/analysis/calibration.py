@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from dashboard.analysis.votes import Floats, Ints
+from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.table import OUTCOMES
 from stacker import metrics
 from stacker.intervals import share_interval

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from dashboard.analysis.votes import Floats, Ints
+from pipelines.battles.arrays import Floats, Ints
 
 Order = Literal["uncertain", "informative", "file"]
 ORDERS: tuple[Order, ...] = ("uncertain", "informative", "file")

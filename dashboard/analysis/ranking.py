@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from dashboard.analysis.votes import Floats
+from pipelines.battles.arrays import Floats
 from pipelines.battles.table import text_of
 from stacker.strength import fit_strengths
 from stacker.strength_intervals import strength_intervals

@@ -2,15 +2,13 @@
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from dashboard.records import Choice
+from pipelines.battles.arrays import Ints
 from pipelines.battles.folds import prompt_groups
 from pipelines.battles.table import UNLABELLED
 from stacker.verdict import most_probable
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 OUTCOME_OF: dict[Choice, int] = {"a": 0, "b": 1, "tie": 2, "both_bad": 2}
 """A choice as the place of its outcome; "both bad" is a tie, as on Kaggle and in the Arena's exports."""
 VERDICT = ["p_a", "p_b", "p_tie"]

@@ -2,9 +2,9 @@
 
 from typing import Any, Literal
 
+from pipelines.battles.arrays import Floats, Ints
 from stacker import metrics
 from stacker.intervals import difference_interval
-from stacker.learners.base import Floats, Ints
 
 Word = Literal["better", "alike", "worse", "untold"]
 LEAST = 50

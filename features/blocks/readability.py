@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.blocks.interface import Floats
-from features.fast.textstat_counts import Ints, TextCounts, token_table
+from features.fast.textstat_counts import TextCounts, token_table
 from features.text.english import is_english
+from pipelines.battles.arrays import Ints
 
 Numbers = NDArray[np.float64]
 

@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 from features.fast.hyphenation import Syllables
 from features.fast.word_memory import Remembered
 from features.text.words import pieces
-
-Ints = NDArray[np.int64]
+from pipelines.battles.arrays import Ints
 
 _AT_ONCE = 100_000
 """Characters of several texts that are counted at once."""

@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from features.fast.vader_words import CONTRACTED, NO_WORD, OTHER, Asked, Flags, Floats, Ints, Mark, library
+from features.fast.vader_words import CONTRACTED, NO_WORD, OTHER, Asked, Flags, Mark, library
 from features.fast.word_memory import Remembered
+from pipelines.battles.arrays import Floats, Ints
 
 _KNOWN_WORDS = 100_000
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from pipelines.battles.arrays import Floats, Ints
+
 Flags = NDArray[np.bool_]
 
 NO_WORD, OTHER, CONTRACTED = 0, 1, 2

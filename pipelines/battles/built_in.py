@@ -20,14 +20,13 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from pipelines.battles.arrays import Floats
 from pipelines.battles.built_in_texts import Prompt, Traits, make_answer, make_prompt, words_of
 from pipelines.battles.table import UNLABELLED, battles_table
 from pipelines.settings.sections import Section
 
-Floats = NDArray[np.float64]
 PER_ASPECT, PER_DOUBLING, PER_TONE, FOR_LIST, FOR_REFUSAL = 0.6, 0.4, 0.6, 0.3, -1.2
 """What a covered aspect, a doubling of the words, a step of tone, a list and a refusal are worth, in log-odds."""
 TIE_THRESHOLD = 0.9

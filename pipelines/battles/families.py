@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from pipelines.battles.arrays import Ints
+
 CHANCE = 0.01
 """Share of a source's rows up to which common prompts are chance ("hello"): they do not join two sources."""
 LEFT_OUT = -1

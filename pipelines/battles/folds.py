@@ -6,13 +6,11 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
+from pipelines.battles.arrays import Ints
 from pipelines.battles.table import text_of
 from pipelines.settings.sections import MOST_FOLDS, Section
-
-Ints = NDArray[np.int64]
 
 
 class FoldParams(Section):

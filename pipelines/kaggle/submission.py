@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.battles.arrays import Floats
 from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import whole_file
 from pipelines.formats.file_formats import open_rows
 
-Floats = NDArray[np.float64]
 HEADER = ("id", *OUTCOMES)
 _WHOLE_NUMBER = re.compile(r"(-?\d+)\.0+")
 _SUM_ERROR = 1e-6

@@ -12,9 +12,10 @@ import pandas as pd
 
 from features.encoder.choice import ResolvedEncoder
 from features.fast.oracle import plain_readability, plain_sentiment
+from pipelines.battles.arrays import FLIP, Floats
 from pipelines.battles.table import text_of
 from pipelines.models.model_loading import OWN_FILES, SAFE_WEIGHTS, quiet
-from stacker.learners.base import FLIP, Fit, Floats, LearnerData
+from stacker.learners.base import Fit, LearnerData
 from stacker.learners.boosting import BoostingParams
 from stacker.learners.sparse import SparseParams
 

@@ -13,10 +13,11 @@ from features.fast.textstat_counts import token_table
 from features.fast.vader import vader
 from features.text.english import looks_english
 from features.text.words import remembered_sentences
+from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import grouped_folds, prompt_groups
 from stacker.benchmarks import plain
 from stacker.encoder import Encoder
-from stacker.learners.base import Fit, Floats, Ints, LearnerData
+from stacker.learners.base import Fit, LearnerData
 from stacker.params import Params
 from stacker.stack import cross_fitted, fit_stack
 

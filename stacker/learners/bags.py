@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from features.pairs import PairMatrix
+from pipelines.battles.arrays import FLIP, Floats, Ints
 from stacker.balance import Correction
-from stacker.learners.base import FLIP, Floats, Ints
 from stacker.learners.pace import Pace
 
 RARE = 20

@@ -4,16 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.pairs import Embeddings, PairMatrix
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-FLIP = [1, 0, 2]
-"""Order of the three outcomes after the sides are swapped."""
+from pipelines.battles.arrays import Floats, Ints
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stacker.learners.base import Floats, Ints
+from pipelines.battles.arrays import Floats, Ints
 
 TOLERANCE = 1e-4
 MAX_ITER = 300

@@ -13,6 +13,7 @@ from pydantic import Field
 from features.blocks.interface import Floats as Floats32
 from features.encoder.reduction import EmbeddingReducer, with_reduced
 from features.pairs import PairMatrix
+from pipelines.battles.arrays import FLIP, Floats, Ints
 from pipelines.battles.folds import grouped_folds
 from pipelines.files.saved_files import checking, read_bytes, read_object
 from pipelines.settings.sections import MOST_FOLDS, Components, Section
@@ -27,7 +28,7 @@ from stacker.balance import (
     weighted,
 )
 from stacker.learners.bags import Bag, Rows, softmax
-from stacker.learners.base import FLIP, Fit, Floats, Ints, LearnerData
+from stacker.learners.base import Fit, LearnerData
 from stacker.learners.pace import Pace
 from stacker.learners.saved_trees.learner_file import BoostingFile
 from stacker.learners.synthetic import synthetic_battles

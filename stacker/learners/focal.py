@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stacker.learners.base import Floats, Ints
+from pipelines.battles.arrays import Floats, Ints
 
 LEAST_CURVATURE = 1e-6
 """The libraries want a positive Hessian; where the exact one is below this, for battles that the model gets badly

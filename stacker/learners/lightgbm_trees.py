@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.blocks.interface import Floats as Floats32
+from pipelines.battles.arrays import Floats
 from stacker.learners.bags import Bag, Rows, starts
-from stacker.learners.base import Floats
 from stacker.learners.boosting import Boosting, LightGBMParams
 from stacker.learners.focal import focal_objective
 from stacker.learners.saved_trees.lightgbm_text import canonical_text

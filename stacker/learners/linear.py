@@ -9,11 +9,12 @@ from safetensors.numpy import save_file
 
 from features.encoder.reduction import EmbeddingReducer, with_reduced
 from features.pairs import PairMatrix
+from pipelines.battles.arrays import Floats
 from pipelines.battles.folds import grouped_folds
 from pipelines.files.saved_files import Names, Number, Saved, Tensors, checking, read_object
 from pipelines.settings.sections import Components, InnerFolds, Section, Strengths
 from stacker.balance import BalanceParams, weighted
-from stacker.learners.base import Fit, Floats, LearnerData
+from stacker.learners.base import Fit, LearnerData
 from stacker.learners.odd_even import OddEvenLogistic
 
 CAP = 5.0

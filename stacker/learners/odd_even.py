@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.battles.arrays import Floats, Ints
 from stacker.balance import UNSEEN
-from stacker.learners.base import Floats, Ints
 
 Rows = Any
 """A (n, p) array or scipy CSR matrix."""

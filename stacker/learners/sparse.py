@@ -12,12 +12,13 @@ import pandas as pd
 from pydantic import Field, ValidationInfo, field_validator
 from safetensors.numpy import save_file
 
+from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import grouped_folds
 from pipelines.battles.table import text_of
 from pipelines.files.saved_files import MOST_WORDS_JSON, Names, Number, Saved, Tensors, checking, read_object
 from pipelines.settings.sections import InnerFolds, Section, Strengths
 from stacker.balance import BalanceParams, Weights, weighted
-from stacker.learners.base import Fit, Floats, Ints, LearnerData
+from stacker.learners.base import Fit, LearnerData
 from stacker.learners.block_logistic import Blocks, blocks_of, chosen_logistic
 from stacker.learners.char_tfidf import LONGEST, MOST_LETTERS, CharTfidf
 from stacker.learners.odd_even import OddEvenLogistic

@@ -9,9 +9,10 @@ import numpy as np
 
 from features.build import FeatureParams
 from features.pairs import LackingFeaturesError, PairMatrix
+from pipelines.battles.arrays import Floats
 from pipelines.errors import UserError, shown
 from stacker.judge_record import JudgeRecord, read_record
-from stacker.learners.base import Fit, Floats, LearnerData
+from stacker.learners.base import Fit, LearnerData
 from stacker.learners.lightgbm_trees import LightGBMLearner
 from stacker.learners.linear import LinearLearner
 from stacker.learners.xgboost_trees import XGBoostLearner

@@ -3,7 +3,7 @@
 import numpy as np
 
 from features.pairs import PairMatrix
-from stacker.learners.base import FLIP, Floats, Ints
+from pipelines.battles.arrays import FLIP, Floats, Ints
 
 CAP = 5.0
 """Scaled features are cut at this many typical sizes when neighbours are looked for."""

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from features.blocks.interface import Floats as Floats32
+from pipelines.battles.arrays import FLIP, Floats
 from stacker.learners.bags import Bag, Rows, starts
-from stacker.learners.base import FLIP, Floats
 from stacker.learners.boosting import Boosting, XGBoostParams
 from stacker.learners.focal import focal_objective
 from stacker.learners.saved_trees.xgboost_model import check_model

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from features.build import FeatureParams
+from pipelines.battles.arrays import Floats, Ints
 from pipelines.terminal.progress import Progress
 from stacker import metrics
 from stacker.groups import parsed
 from stacker.intervals import difference_interval, mean_interval
-from stacker.learners.base import Fit, Floats, Ints, Learner, LearnerData
+from stacker.learners.base import Fit, Learner, LearnerData
 from stacker.reporting.refits import held_out_losses, stepped
 from stacker.stack import StackParams, cross_fitted
 

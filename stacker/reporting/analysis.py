@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
+from pipelines.battles.arrays import Floats
 from pipelines.terminal.progress import Progress
 from stacker import metrics
 from stacker.intervals import mean_interval
 from stacker.judge import Judge
-from stacker.learners.base import Floats
 from stacker.level0 import Level0
 from stacker.params import Params
 from stacker.prepare import Prepared

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.battles.arrays import Floats, Ints
 from stacker.intervals import share_interval
-from stacker.learners.base import Floats, Ints
 from stacker.metrics import expected_calibration_error, hits, log_loss
 
 BINS = 10

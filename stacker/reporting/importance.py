@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.battles.arrays import Floats
 from stacker.groups import group_of_feature, parsed
 from stacker.judge import Judge
-from stacker.learners.base import Floats, LearnerData
+from stacker.learners.base import LearnerData
 from stacker.pool import margins_and_ties
 from stacker.tree_effects import tree_effects
 

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
+from pipelines.battles.arrays import Floats, Ints
 from pipelines.terminal.progress import Progress
 from stacker.intervals import mean_interval
-from stacker.learners.base import Fit, Floats, Ints, Learner, LearnerData
+from stacker.learners.base import Fit, Learner, LearnerData
 from stacker.reporting.refits import held_out_losses, stepped
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)

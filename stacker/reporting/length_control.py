@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.table import text_of
 from stacker import metrics
 from stacker.intervals import ratio_interval
-from stacker.learners.base import Floats, Ints
 
 
 def length_control(

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from pipelines.battles.arrays import Floats, Ints
 from pipelines.terminal.progress import Progress
 from stacker import metrics
-from stacker.learners.base import Fit, Floats, Ints, Learner, LearnerData
+from stacker.learners.base import Fit, Learner, LearnerData
 from stacker.learners.boosting import LightGBMParams
 from stacker.learners.configured import KINDS
 from stacker.learners.linear import LinearParams

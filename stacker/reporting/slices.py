@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from features.text.words import SCRIPTS, dominant_script
+from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.table import text_of
 from stacker import metrics
 from stacker.intervals import mean_interval
-from stacker.learners.base import Floats, Ints
 from stacker.reporting.prompt_kinds import KINDS, prompt_kind
 
 LEAST = 20

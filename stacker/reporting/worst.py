@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipelines.battles.arrays import Floats, Ints
 from stacker import metrics
-from stacker.learners.base import Floats, Ints
 
 
 def worst_and_surprising(

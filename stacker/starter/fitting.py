@@ -9,6 +9,7 @@ from scipy import optimize
 
 from features.build import FeatureParams
 from features.cache import BlockCache
+from pipelines.battles.arrays import Floats
 from pipelines.battles.families import LEFT_OUT, families
 from pipelines.battles.folds import prompt_groups
 from pipelines.errors import UserError
@@ -18,7 +19,7 @@ from stacker.calibration import fit_temperature
 from stacker.explain import baseline
 from stacker.judge import Judge
 from stacker.learner_data import learner_data
-from stacker.learners.base import Fit, Floats, Learner, LearnerData
+from stacker.learners.base import Fit, Learner, LearnerData
 from stacker.learners.boosting import LightGBMParams
 from stacker.learners.configured import KINDS
 from stacker.learners.linear import LinearParams

@@ -10,6 +10,7 @@ import numpy as np
 
 from features.cache import BlockCache
 from features.encoder.embedding import usable_cores
+from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import grouped_folds, prompt_groups
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import whole_file
@@ -21,7 +22,7 @@ from stacker import metrics
 from stacker.balance import class_shares
 from stacker.intervals import Interval, draws_interval
 from stacker.learner_data import learner_data
-from stacker.learners.base import Fit, Floats, Ints, Learner, LearnerData
+from stacker.learners.base import Fit, Learner, LearnerData
 from stacker.learners.boosting import LightGBMParams
 from stacker.learners.configured import KINDS
 from stacker.learners.linear import LinearParams

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stacker.learners.base import Floats, Ints
+from pipelines.battles.arrays import Floats, Ints
 
 TIE = 2
 LEAST_OF_LANGUAGE = 50.0

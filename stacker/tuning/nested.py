@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import grouped_folds
 from stacker import metrics
 from stacker.intervals import difference_interval, in_words
-from stacker.learners.base import Fit, Floats, Ints
+from stacker.learners.base import Fit
 from stacker.params import Params
 from stacker.tuning.objective import CrossFitted
 

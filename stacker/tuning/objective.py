@@ -8,13 +8,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from features.build import FeatureParams
+from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import grouped_folds
 from pipelines.errors import UserError
 from pipelines.terminal.progress import Progress, silent
 from stacker import metrics
 from stacker.fit_store import FitStore
 from stacker.learner_data import features_version
-from stacker.learners.base import Fit, Floats, Ints, LearnerData
+from stacker.learners.base import Fit, LearnerData
 from stacker.learners.configured import Configured, configured_learners
 from stacker.learners.transformer.chosen import choose_transformers
 from stacker.level0 import stack_learners

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.battles.arrays import FLIP
 from pipelines.errors import UserError
 from stacker.balance import (
     UNSEEN,
@@ -17,7 +18,6 @@ from stacker.balance import (
     tie_matched,
     weighted,
 )
-from stacker.learners.base import FLIP
 
 
 def probabilities(n, seed=0):

@@ -4,9 +4,10 @@ from small_judges import SMALL_TREES, battles
 
 from features.build import FeatureParams, build_features
 from features.pairs import join, shared
+from pipelines.battles.arrays import FLIP
 from stacker.balance import BalanceParams, Correction
 from stacker.learners.bags import symmetric_log_loss
-from stacker.learners.base import FLIP, Fit, LearnerData
+from stacker.learners.base import Fit, LearnerData
 from stacker.learners.boosting import LightGBMParams, XGBoostParams
 from stacker.learners.focal import focal_objective
 from stacker.learners.lightgbm_trees import LightGBMLearner

@@ -9,11 +9,12 @@ from small_judges import battles
 
 from features.build import FeatureParams, build_features
 from features.pairs import PairMatrix
+from pipelines.battles.arrays import FLIP
 from pipelines.battles.built_in import sample_battles
 from pipelines.battles.folds import grouped_folds, prompt_groups
 from pipelines.formats.reading import read_battles
 from stacker.balance import BalanceParams, class_shares
-from stacker.learners.base import FLIP, Fit, LearnerData
+from stacker.learners.base import Fit, LearnerData
 from stacker.learners.boosting import LightGBMParams, XGBoostParams
 from stacker.learners.lightgbm_trees import LightGBMLearner
 from stacker.learners.linear import LinearLearner, LinearParams

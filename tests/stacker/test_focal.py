@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.battles.arrays import FLIP
 from stacker.balance import Correction
-from stacker.learners.base import FLIP
 from stacker.learners.focal import LEAST_CURVATURE, focal_derivatives, focal_loss, focal_objective
 
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from small_judges import battles, small_judge
 
 from features.encoder.choice import EncoderParams
+from pipelines.battles.arrays import FLIP
 from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
 from stacker.encoder import open_encoder
 from stacker.explain import Baseline
 from stacker.judge import Judge
 from stacker.judge_folder import FORMAT
-from stacker.learners.base import FLIP
 from stacker.verdict import Verdict
 
 TEXT = st.text(st.characters(codec=None), max_size=60)

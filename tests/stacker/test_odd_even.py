@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from stacker.learners.base import FLIP
+from pipelines.battles.arrays import FLIP
 from stacker.learners.odd_even import OddEvenLogistic
 from stacker.metrics import log_loss
 from stacker.pool import probabilities_of

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.battles.arrays import FLIP
 from stacker.calibration import fit_temperature, scaled
-from stacker.learners.base import FLIP, Fit
+from stacker.learners.base import Fit
 from stacker.metrics import log_loss
 from stacker.pool import Pool, margins_and_ties, probabilities_of
 from stacker.stack import StackParams, cross_fitted, fit_stack

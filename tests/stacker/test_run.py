@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from small_runs import small_params, small_run
 
+from pipelines.battles.arrays import FLIP
 from pipelines.battles.built_in import sample_battles
 from pipelines.battles.sources import DataParams
 from pipelines.errors import UserError
 from stacker import run as run_module
 from stacker.judge import Judge
-from stacker.learners.base import FLIP
 from stacker.params import dump_params, read_params
 from stacker.provenance import read_provenance
 from stacker.run_folder import RunFolder

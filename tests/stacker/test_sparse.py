@@ -6,10 +6,11 @@ import pandas as pd
 import pytest
 
 from features.pairs import PairMatrix
+from pipelines.battles.arrays import FLIP
 from pipelines.battles.built_in import sample_battles
 from pipelines.battles.folds import prompt_groups
 from stacker.learners import block_logistic
-from stacker.learners.base import FLIP, Fit, LearnerData
+from stacker.learners.base import Fit, LearnerData
 from stacker.learners.sparse import SparseLearner, SparseParams
 
 SMALL = SparseParams(words=300, characters=500, strengths=(0.3, 3.0), inner_folds=2)

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stacker.learners.base import FLIP
+from pipelines.battles.arrays import FLIP
 from stacker.learners.transformer.heads import battle_logits, log_expm1, make_head
 from stacker.learners.transformer.losses import BattleLoss
 from stacker.learners.transformer.params import LossParams

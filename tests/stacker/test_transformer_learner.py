@@ -9,8 +9,8 @@ import torch
 from transformer_battles import fit_of, learner_data
 
 from features.encoder.choice import resolve
+from pipelines.battles.arrays import FLIP
 from pipelines.errors import UserError
-from stacker.learners.base import FLIP
 from stacker.learners.transformer import training
 from stacker.learners.transformer.learner import TransformerLearner
 from stacker.learners.transformer.params import TransformerParams

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from stacker.learners.base import FLIP
+from pipelines.battles.arrays import FLIP
 from stacker.learners.transformer.losses import BattleLoss, cross_entropy, focal, ranking
 from stacker.learners.transformer.params import LossParams
 

@@ -8,9 +8,10 @@ from transformer_battles import fit_of, learner_data
 
 from features.encoder.choice import EncoderParams
 from features.pairs import Embeddings, answer_pairs
+from pipelines.battles.arrays import FLIP
 from pipelines.errors import UserError
 from stacker.explain import PairLearner
-from stacker.learners.base import FLIP, LearnerData
+from stacker.learners.base import LearnerData
 from stacker.learners.boosting import LightGBMParams
 from stacker.learners.configured import load_learner
 from stacker.learners.transformer.chosen import choose_transformers, configured_transformers

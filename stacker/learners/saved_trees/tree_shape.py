@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from pipelines.battles.arrays import Ints
+
 DEEPEST = 512
 """Splits from the root to a leaf; exact explanations (TreeSHAP) call themselves that deep."""
 

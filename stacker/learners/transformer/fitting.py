@@ -9,10 +9,11 @@ import pandas as pd
 import torch
 
 from features.encoder.choice import ResolvedEncoder
+from pipelines.battles.arrays import Ints
 from pipelines.battles.folds import grouped_folds
 from pipelines.terminal.progress import Progress
 from stacker.balance import Correction, class_weights
-from stacker.learners.base import Fit, Ints
+from stacker.learners.base import Fit
 from stacker.learners.transformer.adapters import add_adapters, merge_adapters
 from stacker.learners.transformer.checkpoint import open_checkpoint
 from stacker.learners.transformer.inference import Runner, choose_device, choose_half

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stacker.learners.base import FLIP, Floats
+from pipelines.battles.arrays import FLIP, Floats
 from stacker.learners.transformer.structure import FIRST, LENGTHS, PROMPT, SECOND
 
 _LENGTH_PENALTY = 0.01

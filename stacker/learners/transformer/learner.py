@@ -15,11 +15,12 @@ import pandas as pd
 
 from features.encoder.choice import ResolvedEncoder
 from features.pairs import Embeddings
+from pipelines.battles.arrays import Floats
 from pipelines.files.atomic_files import whole_folder
 from pipelines.files.code_version import code_version
 from pipelines.terminal.progress import Progress, silent
 from stacker.balance import BalanceParams, Correction, followed_correction
-from stacker.learners.base import Fit, Floats, LearnerData
+from stacker.learners.base import Fit, LearnerData
 from stacker.learners.transformer.params import TransformerParams
 from stacker.learners.transformer.structure import Battles, Structure, Turns
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pipelines.battles.arrays import Floats, Ints
 from stacker.balance import UNSEEN, class_shares
-from stacker.learners.base import Floats, Ints
 from stacker.learners.transformer.heads import Head
 from stacker.learners.transformer.losses import BattleLoss
 

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipelines.battles.arrays import Floats
 from pipelines.terminal.progress import Progress, silent
-from stacker.learners.base import Floats
 from stacker.learners.transformer.memory import TokenBudget, free_bytes, length_batches, with_halving
 from stacker.learners.transformer.network import PreferenceNetwork
 from stacker.learners.transformer.structure import Item

@@ -14,9 +14,9 @@ from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
+from pipelines.battles.arrays import FLIP
 from pipelines.models.model_loading import quiet
 from pipelines.terminal.progress import Progress
-from stacker.learners.base import FLIP
 from stacker.learners.transformer.memory import length_batches, with_halving
 from stacker.learners.transformer.network import PreferenceNetwork
 from stacker.learners.transformer.schedule import LOWER_IS_BETTER, EpochBatches, should_stop

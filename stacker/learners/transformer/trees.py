@@ -14,11 +14,12 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 
 from features.pairs import Embeddings, PairMatrix, join, shared
+from pipelines.battles.arrays import Floats
 from pipelines.battles.folds import grouped_folds
 from pipelines.errors import UserError
 from pipelines.files.saved_files import DamagedError, read_object
 from pipelines.terminal.progress import Progress, silent
-from stacker.learners.base import Fit, Floats, LearnerData
+from stacker.learners.base import Fit, LearnerData
 from stacker.learners.boosting import Boosting
 from stacker.learners.lightgbm_trees import LightGBMLearner
 from stacker.learners.transformer.learner import TransformerLearner

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from pipelines.battles.arrays import Ints
 from stacker import metrics
 from stacker.balance import Correction
-from stacker.learners.base import Ints
 from stacker.learners.transformer.heads import battle_logits
 from stacker.learners.transformer.inference import Runner
 from stacker.learners.transformer.losses import BattleLoss
