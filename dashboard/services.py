@@ -18,7 +18,7 @@ from dashboard.store import VoteStore
 from dashboard.store_faults import StoreFault
 from pipelines.errors import UserError
 from stacker.params import Params, read_params
-from stacker.starter import starter_folder
+from stacker.starter_judge import starter_folder
 
 PARAMS_VARIABLE = "DASHBOARD_PARAMS"
 """Environment variable with the path of params.yaml, for `panel serve dashboard`."""

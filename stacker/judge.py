@@ -21,7 +21,7 @@ from stacker.learners.base import LearnerData
 from stacker.members import Member
 from stacker.pool import Pool
 from stacker.ranking import RankedAnswer, every_pair, ranking
-from stacker.starter import starter_folder
+from stacker.starter_judge import starter_folder
 from stacker.texts import Text, battles_of, one_battle, turns_of
 from stacker.verdict import Verdict
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -18,14 +18,37 @@ from stacker.learners.boosting import LightGBMParams, XGBoostParams
 from stacker.learners.linear import LinearParams
 from stacker.learners.sparse import SparseParams
 from stacker.learners.transformer.params import TransformersParams
-from stacker.reporting.params import ReportParams
 from stacker.stack import StackParams
-from stacker.tuning.params import StudyParams
 
 LARGEST_SEED = 2**31 - 1 - MOST_FOLDS
 """Learners add the number of a fold to the seed, and their libraries take 32 bits."""
 DEEPEST = 50
 """Levels of lists and sections inside one another; a file that goes deeper is a mistake."""
+Objective = Literal[
+    "log_loss",
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "bradley_terry_loss",
+    "win_rate",
+    "brier",
+    "ece",
+    "tie_recall",
+]
+Direction = Literal["minimize", "maximize"]
+RISING = {"accuracy", "balanced_accuracy", "macro_f1", "win_rate", "tie_recall"}
+"""Objectives of which more is better."""
+DEFAULT_SPACE: dict[str, Any] = {
+    "learners.lightgbm.learning_rate": {"low": 0.03, "high": 0.2, "log": True},
+    "learners.lightgbm.leaves": {"low": 4, "high": 24},
+    "learners.lightgbm.least_rows": {"low": 10.0, "high": 80.0, "log": True},
+    "learners.lightgbm.column_share": {"low": 0.1, "high": 0.6},
+    "learners.xgboost.learning_rate": {"low": 0.03, "high": 0.2, "log": True},
+    "learners.xgboost.depth": {"low": 2, "high": 5},
+    "learners.xgboost.column_share": {"low": 0.1, "high": 0.6},
+    "features.sentiment": [True, False],
+    "features.readability": [True, False],
+}
 
 
 class LearnersParams(Section):
@@ -35,6 +58,24 @@ class LearnersParams(Section):
     xgboost: XGBoostParams = XGBoostParams()
     linear: LinearParams = LinearParams()
     sparse: SparseParams = SparseParams()
+
+
+class ReportParams(Section):
+    """The page for people.
+
+    `ablation` and `learning_curve` refit: the level-1 model without each learner, and a `refit` learner without each
+    block and on fewer battles, on at most `battles` of them. The linear learner takes seconds; lightgbm, with the
+    settings of the run, takes as long as the run itself, several times. `listed` battles of each list are shown with
+    `characters` of each text.
+    """
+
+    enabled: bool = True
+    ablation: bool = True
+    learning_curve: bool = True
+    refit: Literal["linear", "lightgbm"] = "linear"
+    battles: int = Field(6000, ge=100)
+    listed: int = Field(10, ge=0, le=10_000)
+    characters: int = Field(700, ge=50)
 
 
 class RunParams(Section):
@@ -52,6 +93,38 @@ class RunParams(Section):
         if not isinstance(content, Mapping):
             return content
         return {key: value for key, value in content.items() if key != "bootstrap_draws"}
+
+
+class StudyParams(Section):
+    """A study.
+
+    `space` names what is tuned: a dotted key of this file with `{low, high}` and, where wanted, `step` or `log: true`,
+    or with a list of choices. `target` is stack or the name of one learner; the objectives are its cross-fitted scores,
+    and several give a Pareto front. `pruner` ends a trial after a fold when it is worse than the median of the others
+    so far (median), or than the best by Wilcoxon's test over the folds (wilcoxon); a front is never pruned. `storage`
+    null is a journal file in `folder`; else the URL of an SQLite file or a PostgreSQL database. `trials` counts those
+    of earlier commands too; `timeout`, in seconds, is of one command: no trial begins after it, 0 means no limit.
+    `outer_folds` folds compare the default with the tuned parameters on battles that their tuning never saw, each by a
+    study of its own with as many trials; 0 leaves the comparison out.
+    """
+
+    name: str = Field("study", min_length=1, max_length=200)
+    folder: LocalPath = Path("runs/study")
+    storage: str | None = Field(None, min_length=1)
+    sampler: Literal["tpe", "gp", "random", "grid"] = "tpe"
+    pruner: Literal["median", "wilcoxon", "none"] = "median"
+    target: str = Field("stack", min_length=1)
+    objectives: tuple[Objective, ...] = Field(("log_loss",), min_length=1)
+    trials: int = Field(40, ge=1)
+    timeout: float = Field(0.0, ge=0, le=1e8)
+    workers: int = Field(1, ge=1, le=1024)
+    outer_folds: int = Field(3, ge=0, le=20)
+    space: dict[str, Any] = DEFAULT_SPACE
+
+    @property
+    def directions(self) -> list[Direction]:
+        """Return `minimize` or `maximize` for each objective."""
+        return ["maximize" if name in RISING else "minimize" for name in self.objectives]
 
 
 class Params(Section):

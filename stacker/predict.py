@@ -22,7 +22,7 @@ from pipelines.terminal.command_line import check_output, run_command
 from pipelines.terminal.screen import Screen
 from stacker.parts import Parts, kept_parts
 from stacker.provenance import read_provenance
-from stacker.starter import starter_folder
+from stacker.starter_judge import starter_folder
 from stacker.verdict_files import ARENA, COLUMNS, KAGGLE, join_parts, suffix_of, verdict_rows, write_part
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from pipelines.battles.folds import prompt_groups
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import write_json
 from stacker.params import Params, dump_params
-from stacker.starter import starter_folder
+from stacker.starter_judge import starter_folder
 
 State = Literal["idle", "running", "failed", "stopped", "done"]
 PATIENCE_S = 10.0

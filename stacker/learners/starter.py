@@ -17,7 +17,7 @@ from stacker.learners.lightgbm_trees import LightGBMLearner
 from stacker.learners.linear import LinearLearner
 from stacker.learners.xgboost_trees import XGBoostLearner
 from stacker.pool import Pool
-from stacker.starter import judge_hash, starter_folder
+from stacker.starter_judge import judge_hash, starter_folder
 
 KIND = "starter"
 _MEMBERS: dict[str, Any] = {"lightgbm": LightGBMLearner, "xgboost": XGBoostLearner, "linear": LinearLearner}

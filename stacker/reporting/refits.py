@@ -12,7 +12,7 @@ from stacker.learners.base import Fit, Learner, LearnerData
 from stacker.learners.boosting import LightGBMParams
 from stacker.learners.configured import KINDS
 from stacker.learners.linear import LinearParams
-from stacker.reporting.params import ReportParams
+from stacker.params import ReportParams
 
 STRENGTHS = (0.001, 0.01)
 """Penalties that the linear learner chooses from: fewer than in a run, because it is fitted dozens of times."""

@@ -14,7 +14,7 @@ from pipelines.starter import SETS, StarterSet, read_votes
 from pipelines.terminal.command_line import run_command
 from pipelines.terminal.screen import Screen
 from stacker.judge_record import FILE as JUDGE
-from stacker.starter import CARD, judge_hash, starter_folder
+from stacker.starter_judge import CARD, judge_hash, starter_folder
 from stacker.starter.card import model_card
 from stacker.starter.fitting import StarterSettings, fit_starter
 from stacker.starter.unseen import score_unseen

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from pipelines.errors import UserError
 from stacker.tuning.guard import Guard
-from stacker.tuning.params import StudyParams
+from stacker.params import StudyParams
 from stacker.tuning.sampling import FreshSampler, exhausted, seed_of
 from stacker.tuning.space import Space, key_of
 from stacker.tuning.storage import close_storage

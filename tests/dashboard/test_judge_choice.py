@@ -27,7 +27,7 @@ from dashboard.texts import LANGUAGES, Language, Texts
 from pipelines.battles.built_in import SOURCE
 from pipelines.errors import UserError
 from stacker.provenance import KEY, trained_on
-from stacker.starter import starter_folder
+from stacker.starter_judge import starter_folder
 
 Make = Callable[..., Path]
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -40,7 +40,7 @@ from pipelines.files.atomic_files import write_json
 from stacker import metrics
 from stacker.judge import Judge
 from stacker.params import Params, parse_params, read_params
-from stacker.starter import starter_folder
+from stacker.starter_judge import starter_folder
 
 SMALL = {
     "folds": {"count": 3},

@@ -24,7 +24,7 @@ from pipelines.files import file_hashes
 from pipelines.files.file_hashes import hashes_of
 from stacker.judge import Judge
 from stacker.judge_folder import FILE
-from stacker.starter import starter_folder
+from stacker.starter_judge import starter_folder
 
 OLD = Path(__file__).parent / "saved_judges" / "without_hashes"
 KNOWN = json.loads((OLD.parent / "without_hashes.json").read_text(encoding="utf-8"))

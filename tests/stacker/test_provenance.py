@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from stacker.provenance import read_provenance, trained_on
-from stacker.starter import starter_folder
+from stacker.starter_judge import starter_folder
 
 
 def judge(folder: Path, about: object, results: object = None) -> Path:

@@ -14,7 +14,7 @@ from stacker.learners.saved_trees.lightgbm_text import canonical_text
 from stacker.learners.saved_trees.tree_shape import DEEPEST, check_trees
 from stacker.learners.saved_trees.ubjson import parse
 from stacker.learners.saved_trees.xgboost_model import check_model
-from stacker.starter import starter_folder
+from stacker.starter_judge import starter_folder
 
 SAVED = Path(__file__).parent / "saved_judges" / "without_hashes" / "learners"
 TEXT = (SAVED / "0_lightgbm" / "booster_0.txt").read_bytes()

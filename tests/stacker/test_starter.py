@@ -26,7 +26,7 @@ from stacker.learners.linear import LinearParams
 from stacker.learners.starter import StarterLearner
 from stacker.pool import ALIKE, Pool
 from stacker.stack import StackParams, fit_stack
-from stacker.starter import CARD, judge_hash, starter_folder
+from stacker.starter_judge import CARD, judge_hash, starter_folder
 from stacker.starter.__main__ import make_starter
 from stacker.starter.fitting import StarterSettings, equal_pool
 from stacker.starter.gain import WITH, WITHOUT, _draw, as_table, measure
