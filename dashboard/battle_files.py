@@ -113,7 +113,7 @@ def test_set(run: SavedRun, stop: Event | None = None, person: str = "") -> Batt
         When `stop` is set.
     """
     from pipelines.battles.built_in import sample_battles
-    from stacker.params import read_params
+    from stacker.training.params import read_params
 
     data = read_params(run.run / "params.yaml").data
     if data.dir is not None:

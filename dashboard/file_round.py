@@ -15,7 +15,7 @@ from dashboard.store import AlreadyVoted, StoreFault, VoteFilter, VoteStore
 
 if TYPE_CHECKING:
     from dashboard.judge_service import JudgeService
-    from stacker.judge import Judge
+    from stacker.judge.judge import Judge
 
 
 class FileRound:

@@ -10,7 +10,7 @@ import pandas as pd
 from dashboard.analysis.order import Order, hashed_words, in_order
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.table import text_of
-from stacker.judge import Judge
+from stacker.judge.judge import Judge
 
 AT_ONCE = 8
 """Battles judged in one go; between two goes the judge answers others."""

@@ -3,7 +3,7 @@
 from dashboard.judge_service import JudgeService, LoadedJudge
 from dashboard.texts import Texts
 from pipelines.terminal.unseen_signs import one_line
-from stacker.provenance import Provenance
+from stacker.judge.provenance import Provenance
 
 LONGEST_NAME = 80
 """Characters of a folder's name that are shown."""

@@ -13,12 +13,12 @@ from dashboard.judge_choice import first_choices, named_judge, remember_choice
 from dashboard.saved_runs import SavedRun, saved_runs
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import sha256_of
-from stacker.provenance import Provenance
+from stacker.judge.provenance import Provenance
 
 if TYPE_CHECKING:
-    from stacker.explanation import Explanation
-    from stacker.judge import Judge
-    from stacker.verdict import Verdict
+    from stacker.judge.explain.explanation import Explanation
+    from stacker.judge.judge import Judge
+    from stacker.judge.verdict import Verdict
 
 Found = TypeVar("Found")
 _log = logging.getLogger(__name__)
@@ -192,7 +192,7 @@ class JudgeService:
             changed()
 
     def _load(self, run: SavedRun) -> LoadedJudge:
-        from stacker.judge import Judge
+        from stacker.judge.judge import Judge
 
         judge = Judge.load(run.judge)
         try:

@@ -11,7 +11,7 @@ from dashboard.origins import host_of
 from dashboard.server_params import AccountsParams, ServerParams
 from pipelines.errors import UserError
 from pipelines.settings.sections import OptionalPathText, PathText, Section, Variable, fault_sentence
-from stacker.params import key_names
+from stacker.training.params import key_names
 
 DAY_S = 24 * 3600.0
 

@@ -20,8 +20,8 @@ from pipelines.errors import UserError
 
 if TYPE_CHECKING:
     from dashboard.judge_service import JudgeService, LoadedJudge
-    from stacker.explanation import Explanation
-    from stacker.verdict import Verdict
+    from stacker.judge.explain.explanation import Explanation
+    from stacker.judge.verdict import Verdict
 
 Stage = Literal["answering", "broken", "judging", "unstored", "open", "voting", "voted"]
 _log = logging.getLogger(__name__)

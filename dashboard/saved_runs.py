@@ -11,8 +11,8 @@ import pandas as pd
 from pipelines.errors import UserError
 from pipelines.files.saved_files import MOST_JSON, MOST_WORDS_JSON, DamagedError, read_bytes, read_object
 from pipelines.formats.parquet_rows import read_table
-from stacker.learners.base import Learner
-from stacker.provenance import Provenance, read_provenance
+from stacker.judge.provenance import Provenance, read_provenance
+from stacker.learners.learner_interface import Learner
 
 JUDGE_FILE = "judge.json"
 LEARNED_FILE = "learned.json"
@@ -110,10 +110,10 @@ class SavedRun:
         UserError
             When one of them cannot be read.
         """
-        from stacker.judge_record import read_record
-        from stacker.learners.configured import load_learner
-        from stacker.learners.lightgbm_trees import LightGBMLearner
-        from stacker.learners.xgboost_trees import XGBoostLearner
+        from stacker.learners.learner_registry import load_learner
+        from stacker.learners.stacking.judge_record import read_record
+        from stacker.learners.trees.lightgbm_trees import LightGBMLearner
+        from stacker.learners.trees.xgboost_trees import XGBoostLearner
 
         record = read_record(self.judge)
         learners: list[Learner] = []

@@ -17,8 +17,8 @@ from dashboard.secret import kept_secret
 from dashboard.store import VoteStore
 from dashboard.store_faults import StoreFault
 from pipelines.errors import UserError
-from stacker.params import Params, read_params
-from stacker.starter_judge import starter_folder
+from stacker.learners.starter_prior import starter_folder
+from stacker.training.params import Params, read_params
 
 PARAMS_VARIABLE = "DASHBOARD_PARAMS"
 """Environment variable with the path of params.yaml, for `panel serve dashboard`."""

@@ -6,8 +6,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stacker.estimator import PreferenceStacker
-    from stacker.judge import Judge
+    from stacker.judge.judge import Judge
+    from stacker.training.estimator import PreferenceStacker
 
 __all__ = ["Judge", "PreferenceStacker"]
 
@@ -15,11 +15,11 @@ __all__ = ["Judge", "PreferenceStacker"]
 def __getattr__(name: str) -> Any:
     """Load what is asked for by name: both bring libraries that take seconds."""
     if name == "Judge":
-        from stacker.judge import Judge
+        from stacker.judge.judge import Judge
 
         return Judge
     if name == "PreferenceStacker":
-        from stacker.estimator import PreferenceStacker
+        from stacker.training.estimator import PreferenceStacker
 
         return PreferenceStacker
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

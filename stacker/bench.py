@@ -13,6 +13,7 @@ import pandas as pd
 import psutil
 
 from features.encoder.embedding import usable_cores
+from features.encoder.frozen import open_encoder
 from pipelines.battles.built_in import sample_battles
 from pipelines.battles.sources import DataParams, SourceParams, load
 from pipelines.errors import UserError
@@ -23,9 +24,8 @@ from stacker.benchmarks.measure import growth_exponent, measured
 from stacker.benchmarks.picture import draw, table
 from stacker.benchmarks.stages import STAGES, Bench, Stage
 from stacker.benchmarks.verdicts import time_verdicts
-from stacker.encoder import open_encoder
-from stacker.params import Params, parse_params
-from stacker.versions import versions
+from stacker.training.params import Params, parse_params
+from stacker.training.versions import versions
 
 SIZES = (1000, 5000, 20000)
 NAMES = tuple(stage.name for stage in STAGES)

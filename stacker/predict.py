@@ -20,13 +20,13 @@ from pipelines.formats.reading import iter_battles
 from pipelines.formats.records import IDS, missing_columns
 from pipelines.terminal.command_line import check_output, run_command
 from pipelines.terminal.screen import Screen
-from stacker.parts import Parts, kept_parts
-from stacker.provenance import read_provenance
-from stacker.starter_judge import starter_folder
-from stacker.verdict_files import ARENA, COLUMNS, KAGGLE, join_parts, suffix_of, verdict_rows, write_part
+from stacker.judge.provenance import read_provenance
+from stacker.judge.resumable_parts import Parts, kept_parts
+from stacker.judge.verdict_files import ARENA, COLUMNS, KAGGLE, join_parts, suffix_of, verdict_rows, write_part
+from stacker.learners.starter_prior import starter_folder
 
 if TYPE_CHECKING:
-    from stacker.judge import Judge
+    from stacker.judge.judge import Judge
 
 ROWS_AT_ONCE = 2000
 """Battles of one part: 57,477 of Kaggle's rows are 29 parts, and a part of long answers takes about 50 MB."""
@@ -43,7 +43,7 @@ class Options:
     Attributes
     ----------
     columns : str
-        `kaggle` or `arena`, see `stacker.verdict_files.COLUMNS`.
+        `kaggle` or `arena`, see `stacker.judge.verdict_files.COLUMNS`.
     rows_at_once : int
         Battles that are in memory at a time.
     device : "cpu", "cuda" or None
@@ -157,7 +157,7 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
         When the judge, a file or an option cannot be used; all files are looked at before the first is predicted.
     """
     from features.encoder.embedding import usable_cores
-    from stacker.judge import Judge
+    from stacker.judge.judge import Judge
 
     suffix = suffix_of(out)
     if options.rows_at_once < 1:

@@ -16,24 +16,25 @@ from pipelines.files.atomic_files import STALE_S, remove_stale_temp_files, whole
 from pipelines.kaggle.submission import write_submission
 from pipelines.terminal.command_line import add_params_arguments, run_command
 from pipelines.terminal.screen import Screen
-from stacker import baselines, metrics, results
-from stacker.balance import class_shares
-from stacker.explain import baseline
-from stacker.intervals import in_words
-from stacker.judge import Judge
-from stacker.learners.starter import KIND as STARTER
+from stacker.evaluation import metrics, results
+from stacker.evaluation.intervals import in_words
+from stacker.judge.explain.group_effects import baseline
+from stacker.judge.judge import Judge
+from stacker.judge.provenance import KEY, trained_on
+from stacker.learners.balance import class_shares
+from stacker.learners.stacking.stack import cross_fitted, fit_stack
+from stacker.learners.starter_prior import KIND as STARTER
 from stacker.learners.transformer.budget import share_read
 from stacker.learners.transformer.chosen import choose_transformers
 from stacker.learners.transformer.learner import TransformerLearner
-from stacker.level0 import Level0, level0, members, stack_learners
-from stacker.params import Params, described_keys, dump_params, read_params
-from stacker.prepare import Prepared, prepare, read_data
-from stacker.provenance import KEY, trained_on
-from stacker.report import write_report
-from stacker.reporting.analysis import analyse
-from stacker.run_folder import RunFolder
-from stacker.stack import cross_fitted, fit_stack
-from stacker.versions import versions
+from stacker.reporting.analysis.analyses import analyse
+from stacker.reporting.report import write_report
+from stacker.training import baselines
+from stacker.training.data_set import Prepared, prepare, read_data
+from stacker.training.level0 import Level0, level0, members, stack_learners
+from stacker.training.params import Params, described_keys, dump_params, read_params
+from stacker.training.run_folder import RunFolder
+from stacker.training.versions import versions
 
 SWAP_ROWS = 200
 

@@ -7,8 +7,8 @@ from typing import Any
 from rich.console import Console
 
 from pipelines.terminal.screen import Screen
-from stacker.params import Params, parse_params
 from stacker.run import run
+from stacker.training.params import Params, parse_params
 
 SMALL: dict[str, Any] = {
     "data": {"sample": {"rows": 120, "test_rows": 15}},

@@ -32,7 +32,7 @@ def test_a_clone_as_on_windows_has_the_committed_bytes(clone):
 
 
 def test_the_starter_judge_of_such_a_clone_gives_verdicts(clone):
-    from stacker.judge import Judge
+    from stacker.judge.judge import Judge
 
     texts = ("Why?", "So it is.", "No, it never was.")
     assert Judge.load(clone / "stacker" / "starter_judge").compare(*texts) == Judge.load().compare(*texts)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.battles.arrays import Floats, Ints
-from stacker.intervals import Groups, resampled_interval, share_interval
+from stacker.evaluation.intervals import Groups, resampled_interval, share_interval
 
 PERIODS = (("1min", 60.0), ("1h", 3_600.0), ("1D", 86_400.0), ("7D", 604_800.0), ("28D", 2_419_200.0))
 """Lengths of time that votes are put together in, from the shortest, with their seconds."""

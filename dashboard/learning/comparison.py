@@ -3,8 +3,8 @@
 from typing import Any, Literal
 
 from pipelines.battles.arrays import Floats, Ints
-from stacker import metrics
-from stacker.intervals import difference_interval
+from stacker.evaluation import metrics
+from stacker.evaluation.intervals import difference_interval
 
 Word = Literal["better", "alike", "worse", "untold"]
 LEAST = 50

@@ -28,8 +28,8 @@ from features.encoder.embedding import usable_cores
 from pipelines.battles.folds import prompt_groups
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import write_json
-from stacker.params import Params, dump_params
-from stacker.starter_judge import starter_folder
+from stacker.learners.starter_prior import starter_folder
+from stacker.training.params import Params, dump_params
 
 State = Literal["idle", "running", "failed", "stopped", "done"]
 PATIENCE_S = 10.0

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from features.build import FeatureParams
 from pipelines.battles.sources import DataParams, SourceParams
-from stacker.learners.starter import needed_blocks
-from stacker.params import LearnersParams, Params
+from stacker.learners.starter_prior import needed_blocks
 from stacker.starter.gain import LINEAR, TREES
+from stacker.training.params import LearnersParams, Params
 
 FEW = 1_000
 """Below so many votes only small trees and the linear learner go beside the starter judge: what the README's table of

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from features.blocks.registry import answer_blocks, text_blocks
-from stacker.params import LearnersParams, Params
+from stacker.training.params import LearnersParams, Params
 
 Step = Literal["reading", "learning", "comparing"]
 READING, COMPARING = 0.35, 0.95

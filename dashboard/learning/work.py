@@ -32,12 +32,12 @@ from pipelines.errors import UserError
 from pipelines.files.atomic_files import whole_file, write_json
 from pipelines.formats.reading import read_battles
 from pipelines.terminal.screen import Screen
-from stacker import results
-from stacker.judge import Judge
-from stacker.learners.starter import KIND as STARTER
-from stacker.params import Params, dump_params, read_params
+from stacker.evaluation import results
+from stacker.judge.judge import Judge
+from stacker.learners.starter_prior import KIND as STARTER
 from stacker.run import run
-from stacker.run_folder import RunFolder
+from stacker.training.params import Params, dump_params, read_params
+from stacker.training.run_folder import RunFolder
 
 TOLD_EVERY = 0.2
 """Seconds between two lines on how far it has come."""

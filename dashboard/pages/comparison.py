@@ -9,8 +9,8 @@ from pipelines.terminal.unseen_signs import plain
 if TYPE_CHECKING:
     from dashboard.answering import Answer
     from dashboard.round import Round
-    from stacker.explanation import Explanation
-    from stacker.verdict import Verdict
+    from stacker.judge.explain.explanation import Explanation
+    from stacker.judge.verdict import Verdict
 
 CALLED = {"A": "a", "B": "b", "tie": "tie"}
 SMALLEST = 0.005

@@ -12,9 +12,9 @@ from dashboard.pages.not_shown import noted
 from dashboard.rendering.rendered import Rendered
 from dashboard.texts import Say
 from pipelines.terminal.unseen_signs import plain
-from stacker.charts.axis import Axis, fitting, shares
-from stacker.charts.plane import Dot, Series, plane
-from stacker.charts.rows import Row, confusion_table, interval_rows
+from stacker.reporting.charts.axis import Axis, fitting, shares
+from stacker.reporting.charts.plane import Dot, Series, plane
+from stacker.reporting.charts.rows import Row, confusion_table, interval_rows
 
 FEW = 10
 """Votes below which a row stands back."""

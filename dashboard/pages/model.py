@@ -20,7 +20,7 @@ from dashboard.rendering.rendered import Rendered
 from dashboard.saved_runs import SavedRun
 from pipelines.errors import UserError
 from pipelines.terminal.unseen_signs import options_of, plain
-from stacker.importances import tree_gains
+from stacker.judge.explain.importances import tree_gains
 
 CARDS = ("facts", "results", "calibration", "importances", "length", "language")
 

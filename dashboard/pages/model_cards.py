@@ -20,15 +20,15 @@ from dashboard.pages.history_cards import percent, span
 from dashboard.texts import Say, Texts
 from pipelines.battles.table import UNLABELLED
 from pipelines.terminal.unseen_signs import plain
-from stacker import metrics
-from stacker.charts.axis import Axis, fitting, shares
-from stacker.charts.plane import Dot, Series, plane
-from stacker.charts.rows import Row, bars, interval_rows
-from stacker.groups import PROMPT
-from stacker.importances import by_group
+from stacker.evaluation import metrics
+from stacker.evaluation.results import COLUMNS, STACK
+from stacker.judge.explain.groups import PROMPT
+from stacker.judge.explain.importances import by_group
+from stacker.judge.explain.wording import name_of
+from stacker.reporting.charts.axis import Axis, fitting, shares
+from stacker.reporting.charts.plane import Dot, Series, plane
+from stacker.reporting.charts.rows import Row, bars, interval_rows
 from stacker.reporting.numbers import written
-from stacker.results import COLUMNS, STACK
-from stacker.wording import name_of
 
 LOWER_IS_BETTER = {"log_loss", "bradley_terry_loss", "brier", "ece"}
 MOST_FEATURES = 15

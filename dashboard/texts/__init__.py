@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import yaml
 
-from stacker.wording import Language as Language
+from stacker.judge.explain.wording import Language as Language
 
 FOLDER = Path(__file__).parent
 LANGUAGES: dict[Language, str] = {"en": "English", "zh-Hant": "繁體中文"}

@@ -15,9 +15,9 @@ from features.fast.oracle import plain_readability, plain_sentiment
 from pipelines.battles.arrays import FLIP, Floats
 from pipelines.battles.table import text_of
 from pipelines.models.model_loading import OWN_FILES, SAFE_WEIGHTS, quiet
-from stacker.learners.base import Fit, LearnerData
-from stacker.learners.boosting import BoostingParams
-from stacker.learners.sparse import SparseParams
+from stacker.learners.learner_interface import Fit, LearnerData
+from stacker.learners.sparse.sparse import SparseParams
+from stacker.learners.trees.boosting import BoostingParams
 
 TEXT_COLUMNS = ("prompt", "response_a", "response_b")
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from features.blocks.interface import Floats as Floats32
 from features.build import FeatureParams, build_features
+from features.encoder.frozen import Encoder
 from features.fast.textstat_counts import token_table
 from features.fast.vader import vader
 from features.text.english import looks_english
@@ -16,10 +17,9 @@ from features.text.words import remembered_sentences
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import grouped_folds, prompt_groups
 from stacker.benchmarks import plain
-from stacker.encoder import Encoder
-from stacker.learners.base import Fit, LearnerData
-from stacker.params import Params
-from stacker.stack import cross_fitted, fit_stack
+from stacker.learners.learner_interface import Fit, LearnerData
+from stacker.learners.stacking.stack import cross_fitted, fit_stack
+from stacker.training.params import Params
 
 
 @dataclass
@@ -153,7 +153,7 @@ def _stack(bench: Bench, rows: int) -> tuple[Callable[[], object], Callable[[], 
 
 
 def _learn(kind: str, settings: Any, data: LearnerData, fit: Fit) -> Floats:
-    from stacker.learners.configured import KINDS
+    from stacker.learners.learner_registry import KINDS
 
     found: Floats = KINDS[kind](settings).fit(data, fit).predict_proba(data)
     return found

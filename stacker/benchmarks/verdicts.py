@@ -60,7 +60,7 @@ def _typical(battles: pd.DataFrame) -> list[list[list[str]]]:
 def _main(folder: str, path: str, begun: float) -> None:
     """Time the judge; the child's side."""
     started = time.time()
-    from stacker.judge import Judge
+    from stacker.judge.judge import Judge
 
     imported = time.time()
     judge = Judge.load(folder)

@@ -13,10 +13,10 @@ from pipelines.files.atomic_files import whole_folder
 from pipelines.starter import SETS, StarterSet, read_votes
 from pipelines.terminal.command_line import run_command
 from pipelines.terminal.screen import Screen
-from stacker.judge_record import FILE as JUDGE
-from stacker.starter_judge import CARD, judge_hash, starter_folder
+from stacker.learners.stacking.judge_record import FILE as JUDGE
+from stacker.learners.starter_prior import CARD, judge_hash, starter_folder
 from stacker.starter.card import model_card
-from stacker.starter.fitting import StarterSettings, fit_starter
+from stacker.starter.starter_fit import StarterSettings, fit_starter
 from stacker.starter.unseen import score_unseen
 
 
@@ -61,7 +61,7 @@ def make_starter(
     screen : Screen
         Shows how far the work has come, and the judge's hash.
     settings, cache, threads
-        See `stacker.starter.fitting.fit_starter`; `cache` is a folder as `run.cache` of a run.
+        See `stacker.starter.starter_fit.fit_starter`; `cache` is a folder as `run.cache` of a run.
     sets : sequence of StarterSet
         Those to learn from.
 

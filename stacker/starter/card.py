@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from pipelines.starter import PRIOR, SETS
-from stacker import metrics
-from stacker.starter.fitting import FittedStarter, StarterSettings
+from stacker.evaluation import metrics
+from stacker.starter.starter_fit import FittedStarter, StarterSettings
 from stacker.starter.unseen import Scored
-from stacker.versions import versions
+from stacker.training.versions import versions
 
 _MATTERS = ("python", "lightgbm", "scikit-learn", "numpy", "scipy")
 """Versions that the bits of the judge depend on."""

@@ -18,17 +18,17 @@ from pipelines.formats.reading import read_battles
 from pipelines.terminal.command_line import check_output, run_command
 from pipelines.terminal.progress import Progress, silent
 from pipelines.terminal.screen import Screen
-from stacker import metrics
-from stacker.balance import class_shares
-from stacker.intervals import Interval, draws_interval
-from stacker.learner_data import learner_data
-from stacker.learners.base import Fit, Learner, LearnerData
-from stacker.learners.boosting import LightGBMParams
-from stacker.learners.configured import KINDS
-from stacker.learners.linear import LinearParams
-from stacker.stack import StackParams, fit_stack
-from stacker.starter.fitting import FEATURES
+from stacker.evaluation import metrics
+from stacker.evaluation.intervals import Interval, draws_interval
+from stacker.judge.learner_data import learner_data
+from stacker.learners.balance import class_shares
+from stacker.learners.learner_interface import Fit, Learner, LearnerData
+from stacker.learners.learner_registry import KINDS
+from stacker.learners.linear.linear import LinearParams
+from stacker.learners.stacking.stack import StackParams, fit_stack
+from stacker.learners.trees.boosting import LightGBMParams
 from stacker.starter.gain_picture import draw
+from stacker.starter.starter_fit import FEATURES
 
 SIZES = (100, 300, 1000)
 DRAWS = 10

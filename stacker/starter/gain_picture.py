@@ -6,8 +6,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from pipelines.files.atomic_files import whole_file
-from stacker.charts.axis import fitting
-from stacker.intervals import Interval
+from stacker.evaluation.intervals import Interval
+from stacker.reporting.charts.axis import fitting
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 360, 64, 236, 46, 48
 COLOURS = ("#8a929c", "#c45500", "#00795a", "#0072b2")

@@ -12,13 +12,13 @@ from pipelines.battles.folds import normalised, prompt_groups
 from pipelines.formats.reading import read_battles
 from pipelines.starter import UNSEEN
 from pipelines.terminal.progress import Progress, silent
-from stacker import metrics
-from stacker.intervals import mean_interval
-from stacker.judge import Judge
-from stacker.reporting.slices import slices
+from stacker.evaluation import metrics
+from stacker.evaluation.intervals import mean_interval
+from stacker.judge.judge import Judge
+from stacker.reporting.analysis.slices import slices
 
 PARTS = ("language, as the data name it", "script of the prompt", "characters of both answers", "turns")
-"""Ways to part the battles that the card shows, of those in `stacker.reporting.slices`."""
+"""Ways to part the battles that the card shows, of those in `stacker.reporting.analysis.slices`."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Scored:
     known : int
         Further ones that are left out, because the judge learnt from battles with their prompt.
     scores : dict
-        `stacker.metrics.scores`, and `low` and `high` of the log loss (95 %, prompts move together).
+        `stacker.evaluation.metrics.scores`, and `low` and `high` of the log loss (95 %, prompts move together).
     prior_log_loss : float
         Of the class shares of these very battles, which nobody knows before.
     parts : dict of list of dict
-        `stacker.reporting.slices.slices`, of the ways in `PARTS`.
+        `stacker.reporting.analysis.slices.slices`, of the ways in `PARTS`.
     """
 
     name: str

@@ -18,14 +18,14 @@ from features.build import FeatureParams
 from pipelines.battles.built_in import sample_battles
 from pipelines.battles.folds import prompt_groups
 from pipelines.terminal.progress import silent
-from stacker.explain import baseline
-from stacker.judge import Judge
-from stacker.learner_data import learner_data
-from stacker.learners.base import Fit
-from stacker.learners.boosting import LightGBMParams
-from stacker.learners.configured import KINDS
-from stacker.members import Member
-from stacker.pool import Pool
+from stacker.judge.explain.group_effects import baseline
+from stacker.judge.judge import Judge
+from stacker.judge.learner_data import learner_data
+from stacker.judge.members import Member
+from stacker.learners.learner_interface import Fit
+from stacker.learners.learner_registry import KINDS
+from stacker.learners.stacking.pool import Pool
+from stacker.learners.trees.boosting import LightGBMParams
 
 PATIENCE = 60_000
 """Milliseconds that a browser waits for what must come."""

@@ -17,7 +17,7 @@ from dashboard.saved_runs import saved_runs
 from dashboard.store import VoteStore
 from dashboard.texts import Texts
 from pipelines.battles.built_in import sample_battles
-from stacker.judge import Judge
+from stacker.judge.judge import Judge
 
 PATIENCE = 60
 BATTLES = sample_battles(30, 5).unlabelled()

@@ -14,14 +14,14 @@ from pipelines.battles.built_in import sample_battles
 from pipelines.battles.folds import prompt_groups
 from pipelines.files.atomic_files import write_json
 from pipelines.terminal.progress import silent
-from stacker import results
-from stacker.judge import Judge
-from stacker.learner_data import learner_data
-from stacker.learners.base import Fit
-from stacker.learners.boosting import LightGBMParams
-from stacker.learners.configured import KINDS
-from stacker.members import Member
-from stacker.pool import Pool
+from stacker.evaluation import results
+from stacker.judge.judge import Judge
+from stacker.judge.learner_data import learner_data
+from stacker.judge.members import Member
+from stacker.learners.learner_interface import Fit
+from stacker.learners.learner_registry import KINDS
+from stacker.learners.stacking.pool import Pool
+from stacker.learners.trees.boosting import LightGBMParams
 
 BLOCKS_OFF = {"sentiment", "readability", "embedding", "overlap", "turns"}
 PARAMS = "data: {sample: {rows: 200, test_rows: 12}}\nfeatures: {embedding: false}\n"

@@ -16,7 +16,7 @@ from dashboard.analysis.agreement import (
     period_of,
 )
 from dashboard.analysis.votes import judged_only, outcomes, with_outcomes
-from stacker.verdict import Verdict
+from stacker.judge.verdict import Verdict
 
 NAN = float("nan")
 

@@ -26,8 +26,8 @@ from dashboard.saved_runs import saved_runs
 from dashboard.texts import LANGUAGES, Language, Texts
 from pipelines.battles.built_in import SOURCE
 from pipelines.errors import UserError
-from stacker.provenance import KEY, trained_on
-from stacker.starter_judge import starter_folder
+from stacker.judge.provenance import KEY, trained_on
+from stacker.learners.starter_prior import starter_folder
 
 Make = Callable[..., Path]
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from dashboard.learning.usable import LEAST
 from dashboard.texts import Texts
-from stacker.params import parse_params
+from stacker.training.params import parse_params
 
 # Bokeh's page may describe a button anew when it is pressed soon after it came; its server takes note, with a warning.
 pytestmark = [

@@ -37,10 +37,10 @@ from dashboard.store import VoteStore
 from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import write_json
-from stacker import metrics
-from stacker.judge import Judge
-from stacker.params import Params, parse_params, read_params
-from stacker.starter_judge import starter_folder
+from stacker.evaluation import metrics
+from stacker.judge.judge import Judge
+from stacker.learners.starter_prior import starter_folder
+from stacker.training.params import Params, parse_params, read_params
 
 SMALL = {
     "folds": {"count": 3},

@@ -12,7 +12,7 @@ from dashboard.learning.usable import LEAST
 from dashboard.pages.model import ModelPage
 from dashboard.pages.model_cards import facts
 from dashboard.texts import LANGUAGES, Texts
-from stacker.params import Params
+from stacker.training.params import Params
 
 
 @pytest.mark.parametrize("language", list(LANGUAGES))

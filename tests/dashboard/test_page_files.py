@@ -15,7 +15,7 @@ from dashboard.pages.upload import Upload
 from dashboard.saved_runs import saved_runs
 from pipelines.battles.table import UNLABELLED
 from pipelines.errors import UserError
-from stacker.judge import Judge
+from stacker.judge.judge import Judge
 
 
 def test_an_upload_is_known_by_its_content() -> None:

@@ -12,7 +12,7 @@ from dashboard.params import LimitParams, StyleParams, StylesParams
 from dashboard.round import Desk, Round
 from dashboard.store import VoteStore
 from pipelines.errors import UserError
-from stacker.verdict import Verdict
+from stacker.judge.verdict import Verdict
 
 VERDICT = Verdict(0.5, 0.3, 0.2)
 

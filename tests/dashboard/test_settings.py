@@ -11,7 +11,7 @@ from dashboard.server import build_server, check_server, server_options
 from dashboard.server_params import ServerParams
 from dashboard.services import Services, open_services
 from pipelines.errors import UserError
-from stacker.params import key_names, parse_params, read_params
+from stacker.training.params import key_names, parse_params, read_params
 
 ODD = (
     *("", "null", "''", "' '", r'"\0"', r'"\ud800"', "x", "日本", 300 * "a", "http://x", "../..", "/proc/x/y"),

@@ -10,7 +10,7 @@ from dashboard.languages import language_of
 from dashboard.records import CHOICES
 from dashboard.shell import PAGES
 from dashboard.texts import LANGUAGES, Language, Texts, best_language
-from stacker.groups import GROUPS
+from stacker.judge.explain.groups import GROUPS
 
 HAN = re.compile("[\u4e00-\u9fff]")
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")

@@ -96,7 +96,7 @@ def judge(folder):
     import pandas as pd
 
     from pipelines.errors import UserError
-    from stacker.judge import Judge
+    from stacker.judge.judge import Judge
 
     loaded = Judge.load(folder)
     texts = [

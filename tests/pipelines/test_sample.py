@@ -17,7 +17,7 @@ from pipelines.battles import built_in_texts as texts
 from pipelines.battles.built_in import MODELS, TIE_THRESHOLD, sample_battles, utility, vote_probabilities
 from pipelines.battles.folds import grouped_folds, prompt_groups
 from pipelines.battles.table import check, text_of
-from stacker.learners.odd_even import OddEvenLogistic
+from stacker.learners.linear.antisymmetric import OddEvenLogistic
 
 
 def test_the_same_size_and_seed_give_the_same_battles():

@@ -7,16 +7,16 @@ import pandas as pd
 
 from features.blocks.interface import Floats
 from features.build import FeatureParams, build_features
-from stacker.explain import baseline
-from stacker.judge import SETTLED, Judge
-from stacker.learners.base import Fit, LearnerData
-from stacker.learners.boosting import LightGBMParams, XGBoostParams
-from stacker.learners.lightgbm_trees import LightGBMLearner
-from stacker.learners.linear import LinearLearner, LinearParams
-from stacker.learners.sparse import SparseLearner, SparseParams
-from stacker.learners.xgboost_trees import XGBoostLearner
-from stacker.members import Member
-from stacker.pool import Pool
+from stacker.judge.explain.group_effects import baseline
+from stacker.judge.judge import SETTLED, Judge
+from stacker.judge.members import Member
+from stacker.learners.learner_interface import Fit, LearnerData
+from stacker.learners.linear.linear import LinearLearner, LinearParams
+from stacker.learners.sparse.sparse import SparseLearner, SparseParams
+from stacker.learners.stacking.pool import Pool
+from stacker.learners.trees.boosting import LightGBMParams, XGBoostParams
+from stacker.learners.trees.lightgbm_trees import LightGBMLearner
+from stacker.learners.trees.xgboost_trees import XGBoostLearner
 
 WORDS = "the a tree river answer because number sorry great list of two ten and we never should always green".split()
 SMALL_TREES = {

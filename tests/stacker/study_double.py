@@ -8,11 +8,11 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from stacker.params import Params, parse_params
-from stacker.tuning.ledger import About, Ledger
-from stacker.tuning.space import read_space
-from stacker.tuning.storage import open_storage
-from stacker.tuning.work import work
+from stacker.study.space import read_space
+from stacker.study.storage import open_storage
+from stacker.study.study_log import About, Ledger
+from stacker.study.study_work import work
+from stacker.training.params import Params, parse_params
 
 SPACE = {
     "learners.lightgbm.learning_rate": {"low": 0.01, "high": 0.1, "log": True},

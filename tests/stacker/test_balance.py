@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipelines.battles.arrays import FLIP
 from pipelines.errors import UserError
-from stacker.balance import (
+from stacker.learners.balance import (
     UNSEEN,
     BalanceParams,
     Correction,
@@ -104,7 +104,7 @@ def test_only_weights_change_the_weights():
     [({"method": "smot"}, "balance.method"), ({"gamma": -1}, "balance.gamma"), ({"neighbours": 0}, "neighbours")],
 )
 def test_a_mistake_is_named(settings, key):
-    from stacker.params import parse_params
+    from stacker.training.params import parse_params
 
     with pytest.raises(UserError, match=key):
         parse_params({"balance": settings})

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.encoder.frozen import open_encoder
 from pipelines.battles.built_in import sample_battles
 from pipelines.terminal.screen import Screen
 from stacker.bench import NAMES, SIZES, benchmark, main
@@ -16,8 +17,7 @@ from stacker.benchmarks.measure import growth_exponent, measured
 from stacker.benchmarks.picture import draw, table
 from stacker.benchmarks.stages import STAGES, Bench
 from stacker.benchmarks.verdicts import _typical
-from stacker.encoder import open_encoder
-from stacker.params import parse_params
+from stacker.training.params import parse_params
 
 FEW_ROUNDS = {
     "encoder": {"model": "builtin", "max_tokens": 32},

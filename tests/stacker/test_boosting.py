@@ -5,17 +5,17 @@ from small_judges import SMALL_TREES, battles
 from features.build import FeatureParams, build_features
 from features.pairs import join, shared
 from pipelines.battles.arrays import FLIP
-from stacker.balance import BalanceParams, Correction
-from stacker.learners.bags import symmetric_log_loss
-from stacker.learners.base import Fit, LearnerData
-from stacker.learners.boosting import LightGBMParams, XGBoostParams
-from stacker.learners.focal import focal_objective
-from stacker.learners.lightgbm_trees import LightGBMLearner
-from stacker.learners.linear import LinearLearner, LinearParams
-from stacker.learners.pace import Pace
-from stacker.learners.sparse import SparseLearner, SparseParams
-from stacker.learners.synthetic import synthetic_battles
-from stacker.learners.xgboost_trees import XGBoostLearner
+from stacker.learners.balance import BalanceParams, Correction
+from stacker.learners.learner_interface import Fit, LearnerData
+from stacker.learners.linear.linear import LinearLearner, LinearParams
+from stacker.learners.sparse.sparse import SparseLearner, SparseParams
+from stacker.learners.trees.bags import symmetric_log_loss
+from stacker.learners.trees.boosting import LightGBMParams, XGBoostParams
+from stacker.learners.trees.focal import focal_objective
+from stacker.learners.trees.lightgbm_trees import LightGBMLearner
+from stacker.learners.trees.size_dependent import Pace
+from stacker.learners.trees.smote import synthetic_battles
+from stacker.learners.trees.xgboost_trees import XGBoostLearner
 
 LEARNERS = {"lightgbm": (LightGBMLearner, LightGBMParams), "xgboost": (XGBoostLearner, XGBoostParams)}
 REBALANCED = ("weights", "focal", "smote", "borderline_smote")
@@ -255,8 +255,8 @@ def test_many_battles_train_two_bags_on_the_same_inner_folds(kind, case):
 @pytest.mark.parametrize("look_every", [1, 10])
 def test_xgboost_keeps_the_rounds_up_to_the_best_look(look_every, case, monkeypatch):
     losses = iter([0.9, 0.7, 0.8, 0.85, 0.6])  # the third and fourth look are worse than the second
-    monkeypatch.setattr("stacker.learners.boosting.Bag.loss", lambda self, logs: next(losses))
-    monkeypatch.setattr("stacker.learners.pace.LOOK_EVERY_OF_MANY", look_every)
+    monkeypatch.setattr("stacker.learners.trees.boosting.Bag.loss", lambda self, logs: next(losses))
+    monkeypatch.setattr("stacker.learners.trees.size_dependent.LOOK_EVERY_OF_MANY", look_every)
     booster = fitted("xgboost", case, bags=1, many=1, rounds=100, stop_after=2 * look_every).boosters_[0]
     assert booster.num_boosted_rounds() == 2 * look_every
     assert next(losses) == 0.6  # and stops there

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stacker.charts.axis import Axis, fitting, shares
-from stacker.charts.plane import Dot, Series, plane
-from stacker.charts.rows import Row, bars, confusion_table, interval_rows
+from stacker.reporting.charts.axis import Axis, fitting, shares
+from stacker.reporting.charts.plane import Dot, Series, plane
+from stacker.reporting.charts.rows import Row, bars, confusion_table, interval_rows
 
 HOSTILE = "<img src=x onerror=alert(1)>\u202e"
 

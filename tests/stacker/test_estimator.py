@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from small_judges import battles
 
 from stacker import Judge, PreferenceStacker
-from stacker.estimator import VOCABULARIES
+from stacker.training.estimator import VOCABULARIES
 
 FEW_FEATURES = {f"features.{block}": False for block in ("sentiment", "readability", "style", "overlap")}
 QUICK = {
@@ -116,9 +116,9 @@ def labels(outcome, vocabulary):
 
 
 def test_the_example_in_the_docstring_runs():
-    import stacker.estimator
+    import stacker.training.estimator
 
-    assert doctest.testmod(stacker.estimator) == (0, 6)
+    assert doctest.testmod(stacker.training.estimator) == (0, 6)
 
 
 def test_it_learns_that_longer_answers_win():
@@ -227,7 +227,7 @@ def test_what_is_kept_is_found_again(tmp_path, monkeypatch):
     def never(*_):
         raise AssertionError("fitted again")
 
-    monkeypatch.setattr("stacker.learners.linear.LinearLearner.fit", never)
+    monkeypatch.setattr("stacker.learners.linear.linear.LinearLearner.fit", never)
     again = PreferenceStacker(**QUICK, cache=tmp_path).fit(frame, outcome)
     np.testing.assert_array_equal(again.predict_proba(frame), first.predict_proba(frame))
     first.judge_.save(tmp_path / "judge")

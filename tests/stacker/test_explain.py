@@ -18,16 +18,16 @@ from small_judges import (
 from features.pairs import answer_pairs, join, shared
 from pipelines.errors import UserError
 from pipelines.terminal.progress import silent
-from stacker.balance import BalanceParams
-from stacker.explain import Baseline, PairLearner, baseline, group_effects, typical_row
-from stacker.groups import GROUPS, group_of_feature, group_of_kind, parsed, shown_order
-from stacker.judge import SETTLED, Judge
-from stacker.learners.base import Fit, LearnerData
-from stacker.learners.transformer.trees import TransformerTreesLearner
-from stacker.members import Member
-from stacker.pool import Pool, margins_and_ties, probabilities_of
-from stacker.term_effects import term_effects
-from stacker.tree_effects import tree_effects
+from stacker.judge.explain.group_effects import Baseline, PairLearner, baseline, group_effects, typical_row
+from stacker.judge.explain.groups import GROUPS, group_of_feature, group_of_kind, parsed, shown_order
+from stacker.judge.explain.token_contributions import term_effects
+from stacker.judge.explain.tree_contributions import tree_effects
+from stacker.judge.judge import SETTLED, Judge
+from stacker.judge.members import Member
+from stacker.learners.balance import BalanceParams
+from stacker.learners.learner_interface import Fit, LearnerData
+from stacker.learners.stacking.pool import Pool, margins_and_ties, probabilities_of
+from stacker.learners.transformer.transformer_trees import TransformerTreesLearner
 
 TEXT = st.text(st.characters(codec=None), max_size=80) | st.sampled_from(
     ["", "A green tree. " * 9, "I'm sorry, I cannot.", "- one\n- two\n\n**bold**", "树是绿色的。", "What is it?"]

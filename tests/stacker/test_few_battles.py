@@ -13,16 +13,16 @@ from pipelines.battles.arrays import FLIP
 from pipelines.battles.built_in import sample_battles
 from pipelines.battles.folds import grouped_folds, prompt_groups
 from pipelines.formats.reading import read_battles
-from stacker.balance import BalanceParams, class_shares
-from stacker.learners.base import Fit, LearnerData
-from stacker.learners.boosting import LightGBMParams, XGBoostParams
-from stacker.learners.lightgbm_trees import LightGBMLearner
-from stacker.learners.linear import LinearLearner, LinearParams
-from stacker.learners.odd_even import OddEvenLogistic
-from stacker.learners.sparse import SparseLearner, SparseParams
-from stacker.learners.xgboost_trees import XGBoostLearner
-from stacker.metrics import log_loss
-from stacker.stack import StackParams, cross_fitted, fit_stack
+from stacker.evaluation.metrics import log_loss
+from stacker.learners.balance import BalanceParams, class_shares
+from stacker.learners.learner_interface import Fit, LearnerData
+from stacker.learners.linear.antisymmetric import OddEvenLogistic
+from stacker.learners.linear.linear import LinearLearner, LinearParams
+from stacker.learners.sparse.sparse import SparseLearner, SparseParams
+from stacker.learners.stacking.stack import StackParams, cross_fitted, fit_stack
+from stacker.learners.trees.boosting import LightGBMParams, XGBoostParams
+from stacker.learners.trees.lightgbm_trees import LightGBMLearner
+from stacker.learners.trees.xgboost_trees import XGBoostLearner
 
 TREES = {"lightgbm": (LightGBMLearner, LightGBMParams), "xgboost": (XGBoostLearner, XGBoostParams)}
 METHODS = ("none", "weights", "focal", "smote", "borderline_smote")

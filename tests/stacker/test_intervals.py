@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from stacker.intervals import (
+from stacker.evaluation.intervals import (
     LEAST_GROUPS,
     Groups,
     difference_interval,

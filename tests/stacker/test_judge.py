@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from small_judges import battles, small_judge
 
 from features.encoder.choice import EncoderParams
+from features.encoder.frozen import open_encoder
 from pipelines.battles.arrays import FLIP
 from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
-from stacker.encoder import open_encoder
-from stacker.explain import Baseline
-from stacker.judge import Judge
-from stacker.judge_folder import FORMAT
-from stacker.verdict import Verdict
+from stacker.judge.explain.group_effects import Baseline
+from stacker.judge.judge import Judge
+from stacker.judge.judge_folder import FORMAT
+from stacker.judge.verdict import Verdict
 
 TEXT = st.text(st.characters(codec=None), max_size=60)
 TURNS = TEXT | st.lists(TEXT, min_size=1, max_size=3)
@@ -38,7 +38,8 @@ def test_importing_the_package_is_quick_and_gives_the_classes():
         "import sys; assert 'numpy' not in sys.modules and 'Judge' in dir(stacker), sorted(sys.modules)\n"
         "assert took < 0.5, took\n"
         "from stacker import Judge, PreferenceStacker\n"
-        "assert Judge.__module__ == 'stacker.judge' and PreferenceStacker.__module__ == 'stacker.estimator'\n"
+        "assert Judge.__module__ == 'stacker.judge.judge'\n"
+        "assert PreferenceStacker.__module__ == 'stacker.training.estimator'\n"
         "assert 'torch' not in sys.modules and 'transformers' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

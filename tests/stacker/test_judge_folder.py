@@ -16,15 +16,15 @@ from saved_text import with_sizes
 from small_judges import battles, small_judge
 
 import features.build
-import stacker.judge_record
+import stacker.learners.stacking.judge_record
 from features.blocks.registry import text_blocks
 from features.build import FeatureParams
 from pipelines.errors import UserError
 from pipelines.files import file_hashes
 from pipelines.files.file_hashes import hashes_of
-from stacker.judge import Judge
-from stacker.judge_folder import FILE
-from stacker.starter_judge import starter_folder
+from stacker.judge.judge import Judge
+from stacker.judge.judge_folder import FILE
+from stacker.learners.starter_prior import starter_folder
 
 OLD = Path(__file__).parent / "saved_judges" / "without_hashes"
 KNOWN = json.loads((OLD.parent / "without_hashes.json").read_text(encoding="utf-8"))
@@ -156,7 +156,7 @@ def newer(monkeypatch):
     """Have a version with one more block, and one more column in each block there was."""
     blocks = {"dummy": Dummy(), **{name: Wider(block) for name, block in text_blocks().items()}}
     monkeypatch.setattr(features.build, "text_blocks", lambda: blocks)
-    monkeypatch.setattr(stacker.judge_record, "FeatureParams", WithDummy)
+    monkeypatch.setattr(stacker.learners.stacking.judge_record, "FeatureParams", WithDummy)
 
 
 def test_new_features_change_no_verdict_of_a_judge_that_was_saved_before(newer):

@@ -3,8 +3,8 @@ import pytest
 from small_judges import small_judge
 
 from pipelines.errors import UserError
-from stacker.ranking import RIDGE, every_pair, ranking
-from stacker.strength import strengths
+from stacker.evaluation.strengths import strengths
+from stacker.judge.answer_ranking import RIDGE, every_pair, ranking
 
 
 def test_two_answers_by_hand():

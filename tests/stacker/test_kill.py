@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from small_runs import small_params, small_run
 
-from stacker.judge import Judge
-from stacker.params import dump_params
-from stacker.run_folder import NEW, RunFolder
+from stacker.judge.judge import Judge
+from stacker.training.params import dump_params
+from stacker.training.run_folder import NEW, RunFolder
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, f1_score
 from sklearn.metrics import log_loss as sklearn_log_loss
 
-from stacker import metrics
+from stacker.evaluation import metrics
 
 P = np.array([[0.5, 0.3, 0.2], [0.2, 0.6, 0.2], [0.1, 0.2, 0.7], [0.6, 0.3, 0.1]])
 Y = np.array([0, 1, 2, 1])

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from pipelines.battles.arrays import FLIP
-from stacker.learners.odd_even import OddEvenLogistic
-from stacker.metrics import log_loss
-from stacker.pool import probabilities_of
+from stacker.evaluation.metrics import log_loss
+from stacker.learners.linear.antisymmetric import OddEvenLogistic
+from stacker.learners.stacking.pool import probabilities_of
 
 
 def drawn(n, seed=0):

@@ -10,11 +10,11 @@ import pytest
 from features.build import FeatureParams, build_features
 from pipelines.errors import UserError
 from pipelines.terminal.progress import silent
-from stacker.fit_store import FitStore
-from stacker.learners.base import Fit, LearnerData
-from stacker.learners.configured import Configured, load_learner
-from stacker.learners.linear import LinearLearner, LinearParams
-from stacker.out_of_fold import fingerprint, fitted_on_all, out_of_fold
+from stacker.learners.learner_interface import Fit, LearnerData
+from stacker.learners.learner_registry import Configured, load_learner
+from stacker.learners.linear.linear import LinearLearner, LinearParams
+from stacker.training.cross_fitting import fingerprint, fitted_on_all, out_of_fold
+from stacker.training.fit_store import FitStore
 
 
 def frame(n):
@@ -79,7 +79,7 @@ def test_nothing_is_fitted_twice_and_what_changed_is_fitted_again(case, tmp_path
     assert Counting.fits == 12
 
 
-@pytest.mark.parametrize("place", ["stacker.learners.configured", "stacker.fit_store"])
+@pytest.mark.parametrize("place", ["stacker.learners.learner_registry", "stacker.training.fit_store"])
 def test_what_other_code_has_fitted_is_fitted_again(case, tmp_path, monkeypatch, place):
     battles, data, fit, folds = case
     prints = fingerprint(battles, "1")

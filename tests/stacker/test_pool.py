@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.battles.arrays import FLIP
-from stacker.calibration import fit_temperature, scaled
-from stacker.learners.base import Fit
-from stacker.metrics import log_loss
-from stacker.pool import Pool, margins_and_ties, probabilities_of
-from stacker.stack import StackParams, cross_fitted, fit_stack
+from stacker.evaluation.metrics import log_loss
+from stacker.learners.learner_interface import Fit
+from stacker.learners.stacking.pool import Pool, margins_and_ties, probabilities_of
+from stacker.learners.stacking.stack import StackParams, cross_fitted, fit_stack
+from stacker.learners.stacking.temperature import fit_temperature, scaled
 
 
 def battles(n, seed=0, learners=3):

@@ -15,7 +15,7 @@ from pipelines.formats.reading import read_battles
 from pipelines.kaggle.submission import write_submission
 from pipelines.terminal.screen import Screen
 from stacker import predict
-from stacker.judge import Judge
+from stacker.judge.judge import Judge
 from stacker.predict import Options, predict_files
 
 QUICK = Options(rows_at_once=7, threads=1)

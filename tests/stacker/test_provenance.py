@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from stacker.provenance import read_provenance, trained_on
-from stacker.starter_judge import starter_folder
+from stacker.judge.provenance import read_provenance, trained_on
+from stacker.learners.starter_prior import starter_folder
 
 
 def judge(folder: Path, about: object, results: object = None) -> Path:

@@ -2,11 +2,11 @@ import re
 
 import pytest
 
-from stacker.explanation import Explanation
-from stacker.explanation_parts import FeaturePart, GroupPart, TermPart
-from stacker.groups import LENGTH, PROMPT, TRANSFORMER, WORDS
-from stacker.verdict import Verdict
-from stacker.wording import LANGUAGES
+from stacker.judge.explain.explanation import Explanation
+from stacker.judge.explain.explanation_parts import FeaturePart, GroupPart, TermPart
+from stacker.judge.explain.groups import LENGTH, PROMPT, TRANSFORMER, WORDS
+from stacker.judge.explain.wording import LANGUAGES
+from stacker.judge.verdict import Verdict
 
 
 def part(feature, a, b, margin=0.1, **more):

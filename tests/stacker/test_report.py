@@ -12,10 +12,10 @@ from chromium import chromium
 from small_runs import small_params, small_run
 
 from pipelines.battles.built_in import sample_battles
-from stacker.params import Params
-from stacker.report import report, write_report
 from stacker.reporting.numbers import at, written
-from stacker.run_folder import RunFolder
+from stacker.reporting.report import report, write_report
+from stacker.training.params import Params
+from stacker.training.run_folder import RunFolder
 
 FORMS = (",d", "d", ".4f", "+.4f", ".3f", ".2f", ".1%", ".0%", ".1e", ",.1f", ",.0f")
 

@@ -14,10 +14,10 @@ from pipelines.battles.built_in import sample_battles
 from pipelines.battles.sources import DataParams
 from pipelines.errors import UserError
 from stacker import run as run_module
-from stacker.judge import Judge
-from stacker.params import dump_params, read_params
-from stacker.provenance import read_provenance
-from stacker.run_folder import RunFolder
+from stacker.judge.judge import Judge
+from stacker.judge.provenance import read_provenance
+from stacker.training.params import dump_params, read_params
+from stacker.training.run_folder import RunFolder
 
 NAMES = ["lightgbm", "xgboost", "linear", "sparse"]
 OUTCOMES = ["winner_model_a", "winner_model_b", "winner_tie"]
@@ -83,7 +83,7 @@ def test_the_judge_gives_the_same_in_another_process(done):
     params, _, _ = done
     folder = RunFolder(params.run.folder)
     code = (
-        "import sys, json; from stacker.judge import Judge; from pipelines.battles.built_in import sample_battles\n"
+        "import sys, json\nfrom stacker import Judge\nfrom pipelines.battles.built_in import sample_battles\n"
         "test = sample_battles(9, 0, part='test').unlabelled()\n"
         "print(json.dumps(Judge.load(sys.argv[1]).predict_proba(test).tolist()))"
     )
@@ -131,7 +131,7 @@ def test_a_second_run_fits_nothing_and_computes_no_feature(tmp_path, monkeypatch
 
     monkeypatch.setattr("features.build.compute", forbidden)
     monkeypatch.setattr("features.parallel.compute", forbidden)
-    for kind in ("boosting.Boosting", "linear.LinearLearner", "sparse.SparseLearner"):
+    for kind in ("trees.boosting.Boosting", "linear.linear.LinearLearner", "sparse.sparse.SparseLearner"):
         monkeypatch.setattr(f"stacker.learners.{kind}.fit", forbidden)
     again, _ = small_run(params)
     assert without_times(first) == without_times(again)

@@ -4,7 +4,7 @@ import pytest
 from disk_faults import failed_at_each_step, killed_at_each_step
 
 from pipelines.errors import UserError
-from stacker.run_folder import RunFolder
+from stacker.training.run_folder import RunFolder
 
 
 def write_run(place, text, submits):

@@ -11,7 +11,7 @@ import yaml
 from clean_python import network_namespace
 from small_runs import small_params
 
-from stacker.params import dump_params
+from stacker.training.params import dump_params
 
 HERE = Path(__file__).parents[2]
 

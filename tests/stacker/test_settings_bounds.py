@@ -11,12 +11,12 @@ from features.pairs import Embeddings
 from pipelines.battles.built_in import sample_battles
 from pipelines.battles.folds import prompt_groups
 from pipelines.terminal.progress import silent
-from stacker.judge import learner_data
-from stacker.learners.base import Fit, LearnerData
-from stacker.learners.boosting import LightGBMParams, XGBoostParams
-from stacker.learners.configured import KINDS
-from stacker.learners.linear import LinearParams
-from stacker.learners.sparse import SparseParams
+from stacker.judge.judge import learner_data
+from stacker.learners.learner_interface import Fit, LearnerData
+from stacker.learners.learner_registry import KINDS
+from stacker.learners.linear.linear import LinearParams
+from stacker.learners.sparse.sparse import SparseParams
+from stacker.learners.trees.boosting import LightGBMParams, XGBoostParams
 
 ROWS = 40
 QUICK = {"rounds": 4, "stop_after": 2, "bags": 2, "least_rows": 2, "components": 2}

@@ -17,22 +17,22 @@ from pipelines.errors import UserError
 from pipelines.formats.reading import read_battles
 from pipelines.starter import PRIOR, StarterSet
 from pipelines.terminal.screen import Screen
-from stacker import metrics, predict
-from stacker.judge import Judge
-from stacker.learners.base import Fit
-from stacker.learners.boosting import LightGBMParams
-from stacker.learners.configured import configured_prior
-from stacker.learners.linear import LinearParams
-from stacker.learners.starter import StarterLearner
-from stacker.pool import ALIKE, Pool
-from stacker.stack import StackParams, fit_stack
-from stacker.starter_judge import CARD, judge_hash, starter_folder
+from stacker import predict
+from stacker.evaluation import metrics
+from stacker.judge.judge import Judge
+from stacker.learners.learner_interface import Fit
+from stacker.learners.learner_registry import configured_prior
+from stacker.learners.linear.linear import LinearParams
+from stacker.learners.stacking.pool import ALIKE, Pool
+from stacker.learners.stacking.stack import StackParams, fit_stack
+from stacker.learners.starter_prior import CARD, StarterLearner, judge_hash, starter_folder
+from stacker.learners.trees.boosting import LightGBMParams
 from stacker.starter.__main__ import make_starter
-from stacker.starter.fitting import StarterSettings, equal_pool
 from stacker.starter.gain import WITH, WITHOUT, _draw, as_table, measure
 from stacker.starter.gain_picture import draw
-from stacker.starter.rows import weighted_rows
+from stacker.starter.starter_fit import StarterSettings, equal_pool
 from stacker.starter.unseen import score_unseen
+from stacker.starter.weighted_rows import weighted_rows
 
 SETS = tuple(StarterSet(name, "the project", "Apache-2.0", "built in") for name in ("one", "two", "none_tied"))
 SMALL = StarterSettings(
@@ -266,7 +266,7 @@ def test_a_prior_holds_the_weights_harder_and_brings_no_temperature_and_ties_sta
     assert held.tie_offset_ > 1  # who voted here ties far more often than any learner says
     few, votes = said[:60], outcome[:60]
     held, towards = (Pool(shrink=shrink, prior=-1).fit(few, votes, np.ones(60)) for shrink in (5.0, 1e9))
-    monkeypatch.setattr("stacker.pool.HOLD", 1.0)
+    monkeypatch.setattr("stacker.learners.stacking.pool.HOLD", 1.0)
     looser = Pool(prior=-1).fit(few, votes, np.ones(60))
     for weights in ("margin_weights_", "tie_weights_"):
         near, far = (np.abs(getattr(pool, weights) - getattr(towards, weights)).max() for pool in (held, looser))

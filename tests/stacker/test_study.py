@@ -13,15 +13,15 @@ from study_double import GRID, SPACE, Cheap, ledger, value
 
 from pipelines.errors import UserError
 from pipelines.terminal.screen import Screen
-from stacker.fit_store import FitStore
-from stacker.params import parse_params, read_params
-from stacker.prepare import prepare, read_data
-from stacker.tuning.ledger import DEAD, WHY
-from stacker.tuning.nested import compare, outer_folds
-from stacker.tuning.objective import CrossFitted, shown, widest
-from stacker.tuning.space import key_of, read_space
-from stacker.tuning.storage import open_storage
-from stacker.tuning.work import work
+from stacker.study.nested import compare, outer_folds
+from stacker.study.objective import CrossFitted, shown, widest
+from stacker.study.space import key_of, read_space
+from stacker.study.storage import open_storage
+from stacker.study.study_log import DEAD, WHY
+from stacker.study.study_work import work
+from stacker.training.data_set import prepare, read_data
+from stacker.training.fit_store import FitStore
+from stacker.training.params import parse_params, read_params
 
 SMALL = {
     "data": {"sample": {"rows": 120, "test_rows": 10}},

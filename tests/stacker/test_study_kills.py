@@ -14,9 +14,9 @@ from optuna.trial import TrialState
 from postgres import empty_database, private_server
 from study_double import GRID, ledger, value
 
-from stacker.tuning.ledger import DEAD, WHY
-from stacker.tuning.space import key_of
-from stacker.tuning.storage import JOURNAL, heal
+from stacker.study.space import key_of
+from stacker.study.storage import JOURNAL, heal
+from stacker.study.study_log import DEAD, WHY
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -12,10 +12,10 @@ from rich.console import Console
 from study_double import Cheap, ledger
 
 from pipelines.terminal.screen import Screen
-from stacker.params import parse_params
-from stacker.tuning.page import write_page
-from stacker.tuning.whole import run_study
-from stacker.tuning.work import work
+from stacker.study.study_page import write_page
+from stacker.study.study_work import work
+from stacker.study.whole_study import run_study
+from stacker.training.params import parse_params
 
 
 @pytest.fixture

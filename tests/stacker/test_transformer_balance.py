@@ -6,7 +6,7 @@ from transformer_battles import fit_of, learner_data
 
 from features.encoder.choice import EncoderParams, resolve
 from pipelines.battles.arrays import FLIP
-from stacker.balance import BalanceParams
+from stacker.learners.balance import BalanceParams
 from stacker.learners.transformer.chosen import choose_transformers, configured_transformers
 from stacker.learners.transformer.learner import TransformerLearner
 from stacker.learners.transformer.params import LossParams, TransformerParams, TransformersParams

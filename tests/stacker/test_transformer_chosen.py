@@ -9,11 +9,11 @@ from transformer_battles import fit_of, learner_data
 
 from features.encoder.choice import EncoderParams
 from pipelines.errors import UserError
-from stacker.fit_store import FitStore
-from stacker.learners.configured import load_learner
+from stacker.learners.learner_registry import load_learner
 from stacker.learners.transformer.chosen import Rising, choose_transformers, configured_transformers
 from stacker.learners.transformer.params import TransformersParams
-from stacker.out_of_fold import out_of_fold
+from stacker.training.cross_fitting import out_of_fold
+from stacker.training.fit_store import FitStore
 
 SMALL = {"tuning": "frozen", "strengths": (0.01,), "prompt_tokens": 16, "answer_tokens": 24}
 
@@ -101,7 +101,7 @@ def test_out_of_fold_by_the_stack_with_every_sequence_run_once(tiny_checkpoint, 
     chosen = choose(models=(str(tiny_checkpoint("distilbert")),), **SMALL)
     reports = []
     learner = configured_transformers(chosen, lambda *report: reports.append(report))[0]
-    from stacker.learners.transformer.network import PreferenceNetwork
+    from stacker.learners.transformer.network.network import PreferenceNetwork
 
     run, original = [], PreferenceNetwork.pooled
 

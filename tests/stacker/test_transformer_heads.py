@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.battles.arrays import FLIP
-from stacker.learners.transformer.heads import battle_logits, log_expm1, make_head
-from stacker.learners.transformer.losses import BattleLoss
+from stacker.learners.transformer.fine_tuning.losses import BattleLoss
+from stacker.learners.transformer.fine_tuning.probe import Votes, fit_head
+from stacker.learners.transformer.network.heads import battle_logits, log_expm1, make_head
 from stacker.learners.transformer.params import LossParams
-from stacker.learners.transformer.probe import Votes, fit_head
 
 WIDTH = 4
 

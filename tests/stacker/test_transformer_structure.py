@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from pipelines.errors import UserError
 from stacker.learners.transformer.budget import fit_turns, head_and_tail
-from stacker.learners.transformer.checkpoint import open_checkpoint
+from stacker.learners.transformer.fine_tuning.checkpoint import open_checkpoint
+from stacker.learners.transformer.network.structure import FIRST, PROMPT, SECOND, Structure
 from stacker.learners.transformer.params import TransformerParams
-from stacker.learners.transformer.structure import FIRST, PROMPT, SECOND, Structure
 
 GAP, BETWEEN = [-1], [-2]
 turns = st.lists(st.lists(st.integers(0, 99), max_size=30), max_size=6)

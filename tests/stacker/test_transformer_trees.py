@@ -10,15 +10,15 @@ from features.encoder.choice import EncoderParams
 from features.pairs import Embeddings, answer_pairs
 from pipelines.battles.arrays import FLIP
 from pipelines.errors import UserError
-from stacker.explain import PairLearner
-from stacker.learners.base import LearnerData
-from stacker.learners.boosting import LightGBMParams
-from stacker.learners.configured import load_learner
+from stacker.evaluation.metrics import log_loss
+from stacker.judge.explain.group_effects import PairLearner
+from stacker.learners.learner_interface import LearnerData
+from stacker.learners.learner_registry import load_learner
 from stacker.learners.transformer.chosen import choose_transformers, configured_transformers
 from stacker.learners.transformer.learner import TransformerLearner
 from stacker.learners.transformer.params import TransformersParams
-from stacker.learners.transformer.trees import logit_pairs
-from stacker.metrics import log_loss
+from stacker.learners.transformer.transformer_trees import logit_pairs
+from stacker.learners.trees.boosting import LightGBMParams
 
 TREES = LightGBMParams(rounds=10, bags=2, least_rows=3, components=2, learning_rate=0.3, column_share=1.0)
 SMALL = {"tuning": "frozen", "strengths": (0.01,), "prompt_tokens": 16, "answer_tokens": 24}

@@ -14,11 +14,10 @@ from features.build import FeatureParams, build_features
 from features.encoder.reduction import EmbeddingReducer
 from features.pairs import Embeddings
 from pipelines.battles.built_in import sample_battles
-from stacker import wording
-from stacker.explanation import _joined
-from stacker.groups import parsed
-from stacker.learners.transformer.trees import logit_pairs
-from stacker.wording import (
+from stacker.judge.explain import wording
+from stacker.judge.explain.explanation import _joined
+from stacker.judge.explain.groups import parsed
+from stacker.judge.explain.wording import (
     LANGUAGES,
     about_ties,
     compared,
@@ -31,6 +30,7 @@ from stacker.wording import (
     of_both,
     of_prompt,
 )
+from stacker.learners.transformer.transformer_trees import logit_pairs
 
 HAN, LATIN_WORD = re.compile("[\u4e00-\u9fff]"), re.compile(r"[A-Za-z]{2,}")
 MEASURES = re.compile(

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from features.pairs import PairMatrix
-from stacker.learners.base import Fit, LearnerData
+from stacker.learners.learner_interface import Fit, LearnerData
 
 PROMPTS = ("Write a short poem about the sea", "What is the capital of France?", "Add two numbers", "法国的首都是巴黎")
 WORDS = ("second", "better")

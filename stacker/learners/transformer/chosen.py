@@ -10,13 +10,13 @@ from pipelines.models.model_files import tokenizer_sha256
 from pipelines.models.model_loading import check_encoder
 from pipelines.models.model_store import BUILTIN_NAME
 from pipelines.terminal.progress import Progress, silent
-from stacker.balance import BalanceParams
-from stacker.learners.boosting import LightGBMParams
-from stacker.learners.configured import Configured
-from stacker.learners.lightgbm_trees import LightGBMLearner
+from stacker.learners.balance import BalanceParams
+from stacker.learners.learner_registry import Configured
 from stacker.learners.transformer.learner import TransformerLearner
 from stacker.learners.transformer.params import TransformerParams, TransformersParams
-from stacker.learners.transformer.trees import TransformerTreesLearner
+from stacker.learners.transformer.transformer_trees import TransformerTreesLearner
+from stacker.learners.trees.boosting import LightGBMParams
+from stacker.learners.trees.lightgbm_trees import LightGBMLearner
 
 KIND, TREES_KIND = "transformer", "transformer_trees"
 _NO_DIFFERENCE = {"model", "memory_share", "states_gb"}
@@ -116,7 +116,7 @@ def configured_transformers(
     """
     if not chosen:
         return []
-    from stacker.learners.transformer.states import Shelf
+    from stacker.learners.transformer.network.hidden_states import Shelf
 
     first = chosen[0].params
     shelf = Shelf(first.states_gb, first.memory_share)

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from pipelines.battles.arrays import Floats
 from pipelines.terminal.progress import Progress, silent
-from stacker.learners.transformer.memory import TokenBudget, length_batches, with_halving
-from stacker.learners.transformer.network import PreferenceNetwork
-from stacker.learners.transformer.states import Kept
-from stacker.learners.transformer.structure import Item
+from stacker.learners.transformer.fine_tuning.batch_memory import TokenBudget, length_batches, with_halving
+from stacker.learners.transformer.network.hidden_states import Kept
+from stacker.learners.transformer.network.network import PreferenceNetwork
+from stacker.learners.transformer.network.structure import Item
 
 
 @dataclass

@@ -19,14 +19,14 @@ from pipelines.battles.arrays import Floats
 from pipelines.files.atomic_files import whole_folder
 from pipelines.files.code_version import code_version
 from pipelines.terminal.progress import Progress, silent
-from stacker.balance import BalanceParams, Correction, followed_correction
-from stacker.learners.base import Fit, LearnerData
+from stacker.learners.balance import BalanceParams, Correction, followed_correction
+from stacker.learners.learner_interface import Fit, LearnerData
+from stacker.learners.transformer.network.structure import Battles, Structure, Turns
 from stacker.learners.transformer.params import TransformerParams
-from stacker.learners.transformer.structure import Battles, Structure, Turns
 
 if TYPE_CHECKING:
     from stacker.learners.transformer.inference import Runner
-    from stacker.learners.transformer.states import Shelf
+    from stacker.learners.transformer.network.hidden_states import Shelf
 
 ROWS_AT_ONCE = 1024
 """Battles that are turned into sequences and run at a time: memory does not grow with the rows."""
@@ -98,13 +98,13 @@ class TransformerLearner:
 
     def predict_proba(self, data: LearnerData) -> Floats:
         """Return (n, 3) probabilities of A, B and tie, their prior corrected; exact under swapping of the sides."""
-        from stacker.learners.bags import softmax
+        from stacker.learners.trees.bags import softmax
 
         return self.correction_.apply(softmax(self.logits(data)))
 
     def logits(self, data: LearnerData) -> Floats:
         """Return (n, 3) log-odds of A, B and tie as trained, those of A and B opposite to each other."""
-        from stacker.learners.transformer.heads import battle_logits
+        from stacker.learners.transformer.network.heads import battle_logits
 
         found = np.empty((len(data), 3))
         for rows, battles in self._parts(data.texts):
@@ -180,8 +180,8 @@ class TransformerLearner:
         return learner
 
     def _train(self, data: LearnerData, fit: Fit, folder: Path) -> None:
-        from stacker.learners.transformer.fitting import fit_network
-        from stacker.learners.transformer.states import Shelf
+        from stacker.learners.transformer.fine_tuning.fine_tuning import fit_network
+        from stacker.learners.transformer.network.hidden_states import Shelf
 
         began = time.monotonic()
         shelf = self.shelf or Shelf(self.params.states_gb, self.params.memory_share)
@@ -198,7 +198,7 @@ class TransformerLearner:
         return self
 
     def _runner(self) -> "Runner":
-        from stacker.learners.transformer.fitting import make_runner
+        from stacker.learners.transformer.fine_tuning.fine_tuning import make_runner
 
         return make_runner(self.name, self.params, self.network_, self.structure_.longest)
 

@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from pipelines.settings.sections import PathText, Section, Strengths
-from stacker.balance import BalanceParams
+from stacker.learners.balance import BalanceParams
 
 Watched = Literal["log_loss", "accuracy", "balanced_accuracy", "bradley_terry_loss"]
 

@@ -12,11 +12,11 @@ from features.encoder.choice import ResolvedEncoder, resolve
 from pipelines.errors import UserError, shown
 from pipelines.files.saved_files import DamagedError, check_names, checking, read_object
 from pipelines.models.model_store import BUILTIN_NAME, MODELS_DIR
-from stacker.balance import Correction
-from stacker.learners.transformer.checkpoint import Checkpoint, open_checkpoint
-from stacker.learners.transformer.heads import make_head
-from stacker.learners.transformer.layers import SplitEncoder, layer_count
-from stacker.learners.transformer.network import PreferenceNetwork
+from stacker.learners.balance import Correction
+from stacker.learners.transformer.fine_tuning.checkpoint import Checkpoint, open_checkpoint
+from stacker.learners.transformer.network.heads import make_head
+from stacker.learners.transformer.network.layers import SplitEncoder, layer_count
+from stacker.learners.transformer.network.network import PreferenceNetwork
 from stacker.learners.transformer.params import TransformerParams
 
 FORMAT = 1

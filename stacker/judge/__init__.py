@@ -1,0 +1,1 @@
+"""The judge: loading, saving, verdicts, rankings of answers, and why."""

@@ -1,0 +1,250 @@
+"""The judge: features, learners and level-1 model together, asked for verdicts, explanations and rankings."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from features.build import FeatureParams
+from features.cache import BlockCache
+from features.encoder.frozen import Encoder
+from pipelines.battles.arrays import Floats
+from pipelines.battles.table import OUTCOMES
+from pipelines.errors import UserError
+from pipelines.terminal.progress import Progress, silent
+from stacker.judge.answer_ranking import RankedAnswer, every_pair, ranking
+from stacker.judge.explain.group_effects import Baseline, group_effects
+from stacker.judge.input_texts import Text, battles_of, one_battle, turns_of
+from stacker.judge.judge_folder import JudgeParts, load_parts, save_parts
+from stacker.judge.learner_data import SETTLED, learner_data
+from stacker.judge.members import Member
+from stacker.judge.verdict import Verdict
+from stacker.learners.learner_interface import LearnerData
+from stacker.learners.stacking.pool import Pool
+from stacker.learners.starter_prior import starter_folder
+
+if TYPE_CHECKING:
+    from stacker.judge.explain.explanation import Explanation
+
+ROWS_AT_ONCE = 4096
+TERMS = 20
+"""Words and letter sequences that an explanation names at most."""
+
+
+class Judge:
+    """Tells for a prompt and two responses which one a person would prefer.
+
+    Parameters
+    ----------
+    features : FeatureParams
+        Blocks that are on.
+    encoder : Encoder or None
+        The frozen encoder; None where the embedding block is off.
+    members : sequence of Member
+        The learners, in the order of the pool's weights.
+    pool : Pool
+        The fitted level-1 model.
+    about : dict
+        What is worth knowing of the run that made it (JSON values).
+    baseline : Baseline or None
+        Where explanations start; without it there are none.
+    """
+
+    def __init__(
+        self,
+        features: FeatureParams,
+        encoder: Encoder | None,
+        members: Sequence[Member],
+        pool: Pool,
+        about: dict[str, Any],
+        baseline: Baseline | None = None,
+    ) -> None:
+        self.features = features
+        self.encoder = encoder
+        self.members = list(members)
+        self.pool = pool
+        self.about = about
+        self.baseline = baseline
+
+    def compare(self, prompt: Text, response_a: Text, response_b: Text) -> Verdict:
+        """Return the verdict on one battle.
+
+        Parameters
+        ----------
+        prompt, response_a, response_b : str, or sequence of str
+            One turn, or the turns of a conversation.
+
+        Raises
+        ------
+        UserError
+            When one of them is something else.
+        """
+        return Verdict.of(self.predict_proba(one_battle(prompt, response_a, response_b))[0])
+
+    def compare_many(
+        self,
+        frame: pd.DataFrame,
+        *,
+        cache: BlockCache | None = None,
+        threads: int = 1,
+        progress: Progress = silent,
+    ) -> pd.DataFrame:
+        """Return the verdicts on n battles as a frame with the same index.
+
+        Parameters
+        ----------
+        frame : DataFrame, n rows
+            Columns `prompt`, `response_a`, `response_b`: a str is one turn, a sequence of str the turns of a
+            conversation; other columns are not looked at.
+        cache, threads, progress
+            As in `predict_proba`.
+
+        Returns
+        -------
+        DataFrame, n rows
+            Columns `winner_model_a`, `winner_model_b`, `winner_tie`: probabilities.
+
+        Raises
+        ------
+        UserError
+            When a column is missing or a cell holds something else; the sentence names column and row.
+        """
+        probabilities = self.predict_proba(battles_of(frame), cache=cache, threads=threads, progress=progress)
+        return pd.DataFrame(probabilities, index=frame.index, columns=list(OUTCOMES))
+
+    def explain(self, prompt: Text, response_a: Text, response_b: Text) -> "Explanation":
+        """Return the verdict on one battle with what each group and each feature of the trees adds to it.
+
+        Parameters
+        ----------
+        prompt, response_a, response_b : str, or sequence of str
+            As in `compare`.
+
+        Raises
+        ------
+        UserError
+            When a text is something else, or the judge was saved without a baseline.
+        """
+        from stacker.judge.explain.explanation import explanation
+        from stacker.judge.explain.token_contributions import term_effects
+        from stacker.judge.explain.tree_contributions import tree_effects
+
+        if self.baseline is None:
+            raise UserError("this judge holds no baseline to explain from; make it again by stacker.run.")
+        data = self.data(one_battle(prompt, response_a, response_b), cache=None, threads=1, progress=silent)
+        said = self.member_probabilities(data)
+        verdict = Verdict.of(self.pool.predict_proba(said)[0])
+        groups = group_effects(self.members, self.pool, self.baseline, data, said)
+        learners = [member.learner for member in self.members]
+        trees = tree_effects(learners, self.pool, data)
+        terms = term_effects(learners, self.pool, data, 0, TERMS)
+        return explanation(verdict, groups, trees, terms, data.pairs, 0)
+
+    def rank(self, prompt: Text, answers: Sequence[Text], *, votes: int = 1, level: float = 0.95) -> list[RankedAnswer]:
+        """Order any number of answers to one prompt by the verdicts on every pair of them.
+
+        Parameters
+        ----------
+        prompt : str, or sequence of str
+            As in `compare`.
+        answers : sequence of m texts
+            Each as in `compare`.
+        votes : int
+            The interval is that of the strengths which so many votes on each pair would give.
+        level : float
+            Share of such votes that the interval holds.
+
+        Returns
+        -------
+        list of m RankedAnswer
+            The strongest first; `place` is an answer's place in `answers`.
+
+        Raises
+        ------
+        UserError
+            When a text is something else, or `answers` is one text.
+        """
+        if isinstance(answers, str):
+            raise UserError("answers: is one text; give a list of answers.")
+        if votes < 1 or not 0 < level < 1:
+            raise UserError(f"votes {votes}, level {level}: votes is at least 1, level lies between 0 and 1.")
+        texts = [turns_of(answer, f"answers, place {place}") for place, answer in enumerate(answers)]
+        first, second = every_pair(len(texts))
+        asked = turns_of(prompt, "prompt")
+        battles = pd.DataFrame(
+            [(asked, texts[a], texts[b]) for a, b in zip(first, second, strict=True)], columns=list(SETTLED)
+        )
+        return ranking(first, second, self.predict_proba(battles), len(texts), votes, level)
+
+    def predict_proba(
+        self,
+        battles: pd.DataFrame,
+        *,
+        cache: BlockCache | None = None,
+        threads: int = 1,
+        progress: Progress = silent,
+    ) -> Floats:
+        """Return (n, 3) probabilities of A, B and tie.
+
+        Parameters
+        ----------
+        battles : DataFrame, n rows
+            Columns `prompt`, `response_a`, `response_b`, each a tuple of turns.
+        cache : BlockCache or None
+            Where numbers of texts are kept; None computes them anew.
+        threads : int
+            Processes for the text features.
+        progress : Progress
+            Told how far the work has come.
+        """
+        found = np.empty((len(battles), 3))
+        for start in range(0, len(battles), ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
+            data = self.data(battles.iloc[rows], cache=cache, threads=threads, progress=progress)
+            found[rows] = self.pool.predict_proba(self.member_probabilities(data))
+        return found
+
+    def data(self, battles: pd.DataFrame, *, cache: BlockCache | None, threads: int, progress: Progress) -> LearnerData:
+        """Return what the learners see of the battles."""
+        return learner_data(battles, self.features, self.encoder, cache, threads, progress)
+
+    def member_probabilities(self, data: LearnerData) -> Floats:
+        """Return (n, K, 3): the probabilities of each learner.
+
+        Raises
+        ------
+        UserError
+            When a learner gives none: its numbers overflow.
+        """
+        said = np.stack([member.learner.predict_proba(data) for member in self.members], axis=1)
+        broken = ~np.isfinite(said).all(axis=(0, 2))
+        if broken.any():
+            name = self.members[int(broken.argmax())].name
+            raise UserError(f"this judge: its learner {name} gives no probabilities; make the judge again.")
+        return said
+
+    def save(self, folder: Path) -> None:
+        """Write the judge as one folder, whole or not at all."""
+        parts = JudgeParts(self.features, self.encoder, self.members, self.pool, self.about, self.baseline)
+        save_parts(folder, parts)
+
+    @classmethod
+    def load(cls, folder: Path | str | None = None, *, device: Literal["cpu", "cuda"] | None = None) -> "Judge":
+        """Read a saved judge.
+
+        Parameters
+        ----------
+        folder : Path, str or None
+            What `save` wrote; None is the starter judge inside this package, which learnt from votes of other people.
+        device : "cpu", "cuda" or None
+            Where the frozen encoder runs; None is where the run that made the judge had it.
+
+        Raises
+        ------
+        UserError
+            When the folder holds no judge, one of another format, or the encoder it was made with is not here.
+        """
+        parts = load_parts(starter_folder() if folder is None else Path(folder), device)
+        return cls(parts.features, parts.encoder, parts.members, parts.pool, parts.about, parts.baseline)

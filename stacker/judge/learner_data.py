@@ -1,0 +1,40 @@
+"""Battles as learners see them, and what the numbers that they see depend on."""
+
+import pandas as pd
+
+from features.build import FeatureParams, build_features
+from features.cache import BlockCache, code_of
+from features.encoder.frozen import Encoder
+from pipelines.files.code_version import code_version
+from pipelines.terminal.progress import Progress
+from stacker.learners.learner_interface import LearnerData
+
+SETTLED = ("prompt", "response_a", "response_b")
+
+
+def learner_data(
+    battles: pd.DataFrame,
+    features: FeatureParams,
+    encoder: Encoder | None,
+    cache: BlockCache | None,
+    threads: int,
+    progress: Progress,
+) -> LearnerData:
+    """Compute features of battles and set them beside the texts."""
+    built = build_features(
+        battles,
+        features,
+        encoder_block=None if encoder is None else encoder.block,
+        cache=cache,
+        threads=threads,
+        progress=progress,
+    )
+    return LearnerData(battles[list(SETTLED)].reset_index(drop=True), built.pairs, built.embeddings)
+
+
+def features_version(features: FeatureParams, encoder: Encoder | None) -> str:
+    """Return a text that changes with all that the value of a feature depends on besides the battle's texts."""
+    parts = [features.model_dump_json(), code_version(__name__)]
+    if encoder is not None:
+        parts += [encoder.block.version, code_of(type(encoder.block))]
+    return "\n".join(parts)

@@ -1,0 +1,71 @@
+"""What a judge says of one battle."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipelines.battles.arrays import Floats, Ints
+from pipelines.battles.table import OUTCOMES
+from stacker.learners.stacking.pool import margins_and_ties
+
+SIDES = ("A", "B", "tie")
+"""The three outcomes as people say them, in the order of `pipelines.battles.table.OUTCOMES`."""
+
+
+def most_probable(probabilities: Floats) -> Ints:
+    """Return the (n,) most probable outcomes of (n, 3) probabilities; where A and B are alike, no side wins: a tie."""
+    a, b, tie = probabilities.T
+    return np.where((a == b) | (tie >= np.maximum(a, b)), 2, np.where(a > b, 0, 1)).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The probabilities that a person prefers answer A, prefers answer B, or calls it a tie; they add up to 1."""
+
+    a: float
+    b: float
+    tie: float
+
+    @classmethod
+    def of(cls, probabilities: Floats) -> "Verdict":
+        """Make it of (3,) probabilities."""
+        a, b, tie = np.asarray(probabilities, dtype=np.float64).tolist()
+        return cls(a, b, tie)
+
+    @property
+    def probabilities(self) -> tuple[float, float, float]:
+        """The probabilities of A, B and tie."""
+        return self.a, self.b, self.tie
+
+    @property
+    def preferred(self) -> str:
+        """The most probable outcome: "A", "B" or "tie"; equal chances of A and B count as a tie."""
+        return SIDES[int(most_probable(np.array([self.probabilities]))[0])]
+
+    @property
+    def expected_score(self) -> float:
+        """What answer A gets from a vote on average: 1 for a win, half for a tie."""
+        return self.a + self.tie / 2
+
+    @property
+    def margin(self) -> float:
+        """Log-odds of A against B; its sign turns when the sides are swapped."""
+        return float(margins_and_ties(np.array(self.probabilities))[0])
+
+    @property
+    def tie_log_odds(self) -> float:
+        """Log-odds of a tie against the geometric mean of A and B; the same when the sides are swapped."""
+        return float(margins_and_ties(np.array(self.probabilities))[1])
+
+    def swapped(self) -> "Verdict":
+        """Return the verdict for the same battle with the sides swapped."""
+        return Verdict(self.b, self.a, self.tie)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the probabilities by the names of the outcomes."""
+        return dict(zip(OUTCOMES, self.probabilities, strict=True))
+
+    def __str__(self) -> str:
+        a, b, tie = (f"{100 * p:.1f} %" for p in self.probabilities)
+        return f"A {a}, B {b}, tie {tie}"

@@ -1,0 +1,1 @@
+"""The linear learner, exactly antisymmetric in the sides."""

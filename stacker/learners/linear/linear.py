@@ -1,0 +1,141 @@
+"""A linear learner over the pair features: little to fit, so it leads where votes are few."""
+
+import json
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from features.encoder.reduction import EmbeddingReducer, with_reduced
+from features.pairs import PairMatrix
+from pipelines.battles.arrays import Floats
+from pipelines.battles.folds import grouped_folds
+from pipelines.files.saved_files import Names, Number, Saved, Tensors, checking, read_object
+from pipelines.settings.sections import Components, InnerFolds, Section, Strengths
+from stacker.learners.balance import BalanceParams, weighted
+from stacker.learners.learner_interface import Fit, LearnerData
+from stacker.learners.linear.antisymmetric import OddEvenLogistic
+
+CAP = 5.0
+"""Scaled features are cut at this many typical sizes: one answer of 50,000 characters must not rule the verdict."""
+
+
+class LinearParams(Section):
+    """Settings of the linear learner; `strengths` are scikit-learn's C, chosen on inner folds."""
+
+    enabled: bool = True
+    strengths: Strengths = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
+    inner_folds: InnerFolds = 4
+    components: Components = 16
+
+
+class _Saved(Saved):
+    """What learner.json holds."""
+
+    params: LinearParams
+    names: Names
+    offset: Number
+
+
+class LinearLearner:
+    """Logistic regressions on A - B (margin) and on |A - B| and what both sides share (tie)."""
+
+    name = "linear"
+
+    def __init__(self, params: LinearParams, balance: BalanceParams | None = None) -> None:
+        self.params = params
+        self.balance = balance or BalanceParams()
+
+    def fit(self, data: LearnerData, fit: Fit) -> Self:
+        """Fit scales, reducer and both regressions."""
+        self.reducer_ = None
+        if data.embeddings is not None and self.params.components > 0:
+            self.reducer_ = EmbeddingReducer(self.params.components, fit.seed).fit(data.embeddings)
+        pairs = with_reduced(data.pairs, data.embeddings, self.reducer_)
+        self.names_ = pairs.names
+        self.odd_, self.even_ = odd_and_even(pairs)
+        self.centre_ = np.nan_to_num(_nanmean(pairs.values)).astype(np.float64)
+        self.centre_[self.odd_] = 0.0
+        spread = np.sqrt(_nanmean((pairs.values - self.centre_) ** 2))
+        self.spread_ = np.where(np.isfinite(spread) & (spread > 1e-9), spread, np.inf)
+        inner = grouped_folds(fit.group, fit.outcome, self.params.inner_folds, fit.seed)
+        scaled = self._scaled(pairs)
+        weights = weighted(self.balance, fit.outcome, fit.weight)
+        self.model_ = OddEvenLogistic(self.params.strengths).fit(
+            scaled[:, self.odd_], scaled[:, self.even_], fit.outcome, weights.rows, inner, weights.unseen
+        )
+        self.model_.offset_ += weights.correction.tie
+        return self
+
+    def predict_proba(self, data: LearnerData) -> Floats:
+        """Return (n, 3) probabilities; the swap is exact by form."""
+        return self.predict_pairs(self.pairs(data))
+
+    def predict_pairs(self, pairs: PairMatrix) -> Floats:
+        """Return what `predict_proba` does, from features among which those that `pairs` gives are found by name."""
+        scaled = self._scaled(pairs.select(self.names_))
+        return self.model_.predict_proba(scaled[:, self.odd_], scaled[:, self.even_])
+
+    def save(self, folder: Path) -> None:
+        """Write settings and names as JSON, numbers as safetensors."""
+        meta = {"params": self.params.model_dump(), "names": list(self.names_), "offset": self.model_.offset_}
+        (folder / "learner.json").write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
+        numbers = {
+            "odd": self.odd_,
+            "even": self.even_,
+            "centre": self.centre_,
+            "spread": self.spread_,
+            "margin": self.model_.margin_,
+            "tie": self.model_.tie_,
+        }
+        save_file(numbers, folder / "linear.safetensors")
+        if self.reducer_ is not None:
+            self.reducer_.save(folder / "reducer.safetensors")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        DamagedError
+            When a file is missing or damaged.
+        """
+        path = folder / "learner.json"
+        with checking(path):
+            meta = _Saved.model_validate(read_object(path))
+        stored = Tensors(folder / "linear.safetensors", "odd|even|centre|spread|margin|tie")
+        learner = cls(meta.params)
+        learner.names_ = meta.names
+        count = len(meta.names)
+        learner.odd_, learner.even_ = stored.places("odd", count), stored.places("even", count)
+        learner.centre_ = stored.floats("centre", count)
+        learner.spread_ = stored.floats("spread", count, least=1e-30, most=np.inf)
+        learner.model_ = OddEvenLogistic(learner.params.strengths)
+        learner.model_.margin_ = stored.floats("margin", len(learner.odd_))
+        learner.model_.tie_ = stored.floats("tie", len(learner.even_))
+        learner.model_.offset_ = meta.offset
+        reducer = folder / "reducer.safetensors"
+        learner.reducer_ = EmbeddingReducer.load(reducer) if reducer.exists() else None
+        return learner
+
+    def pairs(self, data: LearnerData) -> PairMatrix:
+        """Return the features that the regressions learnt from, by name: those of blocks, and reduced embeddings."""
+        return with_reduced(data.pairs, data.embeddings, self.reducer_).select(self.names_)
+
+    def _scaled(self, pairs: PairMatrix) -> Floats:
+        return np.clip(np.nan_to_num((pairs.values - self.centre_) / self.spread_), -CAP, CAP)
+
+
+def odd_and_even(pairs: PairMatrix) -> tuple[np.ndarray, np.ndarray]:
+    """Return the columns whose sign turns with the sides, and those that stay; A and B alone are neither."""
+    own = pairs.partner == np.arange(len(pairs.partner))
+    return np.flatnonzero(own & (pairs.sign < 0)), np.flatnonzero(own & (pairs.sign > 0))
+
+
+def _nanmean(values: np.ndarray) -> Floats:
+    known = np.isfinite(values)
+    total = np.where(known, values, 0).sum(axis=0, dtype=np.float64)
+    count = known.sum(axis=0)
+    return np.divide(total, count, out=np.full(values.shape[1], np.nan), where=count > 0)

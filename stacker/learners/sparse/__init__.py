@@ -1,0 +1,1 @@
+"""The learner on counts of letter sequences."""

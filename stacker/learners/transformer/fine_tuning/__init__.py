@@ -1,0 +1,1 @@
+"""Training the network: batches that fit in memory, losses, schedule, checkpoints."""

@@ -1,0 +1,1 @@
+"""LightGBM and XGBoost on pair features: bags, early stopping, focal loss, SMOTE, saved trees."""

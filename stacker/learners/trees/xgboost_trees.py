@@ -1,0 +1,119 @@
+"""XGBoost as a boosted-trees learner."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from features.blocks.interface import Floats as Floats32
+from pipelines.battles.arrays import FLIP, Floats
+from stacker.learners.trees.bags import Bag, Rows, starts
+from stacker.learners.trees.boosting import Boosting, XGBoostParams
+from stacker.learners.trees.focal import focal_objective
+from stacker.learners.trees.saved_trees.xgboost_model import check_model
+
+HESSIAN_SCALE = 2.0
+"""XGBoost doubles the Hessian p (1 - p) of its softmax."""
+
+
+class XGBoostLearner(Boosting):
+    """XGBoost, multi:softprob, histograms over float32 features."""
+
+    name = "xgboost"
+    suffix = ".ubj"
+    settings = XGBoostParams
+
+    def _train(self, train: Rows, bag: Bag) -> Any:
+        import xgboost
+
+        p = self.params
+        settings = {
+            "objective": "multi:softprob",
+            "num_class": 3,
+            "disable_default_eval_metric": True,
+            "eta": bag.pace.learning_rate,
+            "max_depth": p.depth,
+            "max_leaves": p.leaves,
+            "grow_policy": "lossguide",
+            # The Hessian of a softmax is about p (1 - p), two ninths at the start, in XGBoost doubled.
+            "min_child_weight": 2 * p.least_rows * 4 / 9,
+            "subsample": p.row_share,
+            "colsample_bytree": p.column_share,
+            "alpha": p.l1,
+            "lambda": p.l2,
+            "tree_method": "hist",
+            "seed": bag.seed,
+            "nthread": bag.threads,
+            "verbosity": 0,
+            # The rows start from the margins that come with them; this is a constant of all three outcomes.
+            "base_score": 0.5,
+        }
+        focal = None
+        if bag.gamma is not None:
+            focal = focal_objective(train.both_outcomes(), train.both_weights(), bag.gamma, HESSIAN_SCALE)
+
+        train_set = xgboost.QuantileDMatrix(_both_orders_iterator(train, bag.start))
+        held_set = xgboost.QuantileDMatrix(_both_orders_iterator(bag.held, bag.start), ref=train_set)
+        # Both sets named here, so that a look at the held battles adds the trees since the last one only.
+        booster = xgboost.Booster(settings, [train_set, held_set])
+        best, least = 0, float("inf")
+        for number in range(p.rounds):
+            booster.update(train_set, number, focal)
+            # The library's own early stopping looks after each round, which takes half as long as the round.
+            if (number + 1) % bag.pace.look_every and number + 1 < p.rounds:
+                continue
+            predicted = booster.predict(held_set, output_margin=focal is not None)
+            logs = np.log(np.clip(predicted, 1e-12, 1)) if focal is None else predicted
+            # A gain of less than a millionth is none, as in the library's own early stopping.
+            loss = round(bag.loss(logs), 6)
+            if loss < least:
+                best, least = number, loss
+            elif number - best >= p.stop_after:
+                break
+        return booster[: best + 1]
+
+    def _apply(self, booster: Any, values: Floats32) -> Floats:
+        return np.asarray(booster.inplace_predict(values, predict_type="margin"), dtype=np.float64)
+
+    def _write(self, booster: Any, path: Path) -> None:
+        booster.save_model(path)
+
+    def _read(self, data: bytes, features: int) -> Any:
+        check_model(data, features)
+        import xgboost
+
+        booster = xgboost.Booster(model_file=bytearray(data))
+        # Threads that wait for one another take longer than one verdict does; of many rows the trees take a small part.
+        booster.set_param({"nthread": 1})
+        return booster
+
+
+def _both_orders_iterator(rows: Rows, start: float) -> Any:
+    import xgboost
+
+    margin = starts(start, len(rows.outcome))
+
+    class BothOrders(xgboost.DataIter):
+        """Hands XGBoost one order at a time, so that both are never in memory together."""
+
+        def __init__(self) -> None:
+            self.order: Iterator[bool] = iter((False, True))
+            super().__init__()
+
+        def next(self, input_data: Any) -> bool:
+            flipped = next(self.order, None)
+            if flipped is None:
+                return False
+            input_data(
+                data=rows.pairs.flip().values if flipped else rows.pairs.values,
+                label=np.array(FLIP)[rows.outcome] if flipped else rows.outcome,
+                weight=rows.weight,
+                base_margin=margin,
+            )
+            return True
+
+        def reset(self) -> None:
+            self.order = iter((False, True))
+
+    return BothOrders()

@@ -1,0 +1,1 @@
+"""What the report tells: each file computes one of its sections."""

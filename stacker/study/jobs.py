@@ -1,0 +1,118 @@
+"""The studies behind one command: one over all battles, and one for each outer fold of the comparison."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from optuna.distributions import CategoricalDistribution
+from optuna.storages import BaseStorage
+
+from pipelines.files.atomic_files import whole_file
+from pipelines.files.code_version import code_version
+from pipelines.terminal.screen import Screen
+from stacker.study.nested import Outer, outer_folds
+from stacker.study.objective import CrossFitted, widest
+from stacker.study.space import FIXED_SECTIONS, Space, read_space
+from stacker.study.storage import open_storage
+from stacker.study.study_log import About, Ledger
+from stacker.study.worker_lock import Guard
+from stacker.training.data_set import Prepared, prepare, read_data
+from stacker.training.params import Params
+
+SET_ASIDE = "set_aside.jsonl"
+"""In the study's folder: rows of the sources that could not be used, with their reasons."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A study and what scores its points; `outer` is None for the study over all battles."""
+
+    ledger: Ledger
+    objective: CrossFitted
+    outer: Outer | None
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """Everything that a study and its workers need: the space, the storage, and the studies in their order."""
+
+    params: Params
+    space: Space
+    whole: CrossFitted
+    jobs: list[Job]
+
+    def close(self) -> None:
+        """Give every connection back; all studies share one storage and one guard."""
+        self.jobs[0].ledger.close()
+
+
+def open_tuning(params: Params, screen: Screen, continue_anyway: bool) -> Tuning:
+    """Check the space, open the storage, compute the features, and open every study."""
+    study = params.study
+    space = read_space(params, study.space, study.sampler == "grid")
+    choices = {
+        name: each.choices for name, each in space.distributions.items() if isinstance(each, CategoricalDistribution)
+    }
+    with TemporaryDirectory() as scratch:
+        rejected = Path(scratch) / SET_ASIDE
+        loaded = read_data(params, rejected, screen)
+
+        def prepared(wide: Params) -> Prepared:
+            return prepare(wide, loaded, screen)
+
+        whole = CrossFitted(prepared, widest(params.features, choices), study.target, progress=screen.progress)
+        whole.learners(params)  # a target that is not there is said before anything is computed or written
+        storage, guard = open_storage(study.storage, study.folder, study.name)
+        fit = whole.prepared(params).fit
+        jobs = [_job(params, space, storage, guard, whole, None, continue_anyway)]
+        for outer in outer_folds(fit, study.outer_folds, params.run.seed):
+            jobs.append(_job(params, space, storage, guard, whole, outer, continue_anyway))
+        _keep(rejected, study.folder / SET_ASIDE)
+    return Tuning(params, space, whole, jobs)
+
+
+def _keep(rejected: Path, target: Path) -> None:
+    """Copy the file of rejected rows to its place, or remove an older one where there is none."""
+    if rejected.exists():
+        with whole_file(target) as part:
+            shutil.copyfile(rejected, part)
+    else:
+        target.unlink(missing_ok=True)
+
+
+def _job(
+    params: Params,
+    space: Space,
+    storage: BaseStorage,
+    guard: Guard,
+    whole: CrossFitted,
+    outer: Outer | None,
+    continue_anyway: bool,
+) -> Job:
+    objective = whole if outer is None else whole.part(outer.train)
+    name = params.study.name if outer is None else f"{params.study.name}, outer fold {outer.number + 1}"
+    ledger = Ledger(storage, guard, name, params.study, space, params.run.seed)
+    code = code_version("stacker.study.objective", "stacker.study.nested")
+    about = About(space.described(), objective.identity(params), _rest(params, space), code)
+    return Job(ledger.open(about, continue_anyway), objective, outer)
+
+
+def _rest(params: Params, space: Space) -> dict[str, Any]:
+    """Return every parameter that a trial's value depends on and the space does not name."""
+    content = params.model_dump(mode="json", exclude=set(FIXED_SECTIONS) | {"report"})
+    found: dict[str, Any] = {}
+
+    def walk(node: dict[str, Any], prefix: str) -> None:
+        for key, value in node.items():
+            if isinstance(value, dict):
+                walk(value, f"{prefix}{key}.")
+            elif f"{prefix}{key}" not in space.distributions:
+                found[f"{prefix}{key}"] = value
+
+    walk(content, "")
+    found["run.seed"] = params.run.seed
+    found["study.target"] = params.study.target
+    found["study.objectives"] = list(params.study.objectives)
+    return found

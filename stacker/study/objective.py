@@ -1,0 +1,242 @@
+"""What a study scores: parameters in, cross-fitted scores out, fold by fold; only what changed is fitted."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from features.build import FeatureParams
+from pipelines.battles.arrays import Floats, Ints
+from pipelines.battles.folds import grouped_folds
+from pipelines.errors import UserError
+from pipelines.terminal.progress import Progress, silent
+from stacker.evaluation import metrics
+from stacker.judge.learner_data import features_version
+from stacker.learners.learner_interface import Fit, LearnerData
+from stacker.learners.learner_registry import Configured, configured_learners
+from stacker.learners.stacking.pool import margins_and_ties, probabilities_of
+from stacker.learners.stacking.stack import cross_fitted, fit_stack
+from stacker.learners.transformer.chosen import choose_transformers
+from stacker.training.cross_fitting import fingerprint, held_out
+from stacker.training.data_set import Prepared
+from stacker.training.fit_store import FitStore
+from stacker.training.level0 import stack_learners
+from stacker.training.params import Params
+
+STACK = "stack"
+TEXT_KINDS = ("sparse", "transformer")
+"""Learners that see no feature: their fits stay whatever blocks a trial switches on."""
+MOST_ENCODERS, MOST_SIGHTS = 2, 3
+"""Of how many encoders, and of how many choices of blocks, the features stay in memory."""
+Report = Callable[[int, float, float], bool]
+"""Told a fold's number, its log loss and that of all folds so far; returns whether to give up."""
+
+
+class Objective(Protocol):
+    """Scores parameters."""
+
+    def evaluate(self, params: Params, report: Report) -> dict[str, float] | None:
+        """Return every score by name, or None where `report` said to give up."""
+        ...
+
+
+@dataclass(frozen=True)
+class Sight:
+    """Battles as one choice of feature blocks shows them.
+
+    Attributes
+    ----------
+    data : LearnerData, n rows
+        What learners see.
+    prints, text_prints : n str
+        Fingerprints that name the fits of learners that see features, and of those that see texts alone.
+    """
+
+    data: LearnerData
+    prints: Sequence[str]
+    text_prints: Sequence[str]
+
+    def held_out(self, learner: Configured, fit: Fit, train: Ints, held: Ints, store: FitStore) -> Floats:
+        """Return (k, 3) probabilities of the battles `held` by a learner fitted to the battles `train`."""
+        prints = self.text_prints if learner.kind in TEXT_KINDS else self.prints
+        return np.asarray(held_out(learner, self.data, fit, train, held, prints, store)["probabilities"])
+
+
+class CrossFitted:
+    """The cross-fitted scores of the stack, or of one learner, on prepared battles.
+
+    Parameters
+    ----------
+    prepare : callable
+        From parameters to the battles with every block that the parameters switch on; called once for each encoder.
+    widest : FeatureParams
+        Every block that any point may switch on.
+    target : str
+        stack, or the name of a learner.
+    rows : (m,) int or None
+        The battles that are learnt from and scored; None takes all.
+    """
+
+    def __init__(
+        self,
+        prepare: Callable[[Params], Prepared],
+        widest: FeatureParams,
+        target: str,
+        rows: Ints | None = None,
+        progress: Progress = silent,
+    ) -> None:
+        self.target = target
+        self.widest = widest
+        self.rows = rows
+        self.progress = progress
+        self._prepare = prepare
+        self._kept: dict[str, Prepared] = {}
+        self._sights: dict[str, Sight] = {}
+
+    def part(self, rows: Ints) -> "CrossFitted":
+        """Return the same objective on some of the battles, parted into folds of their own."""
+        part = CrossFitted(self._prepare, self.widest, self.target, rows, self.progress)
+        part._kept = self._kept  # computed once for all parts
+        return part
+
+    def evaluate(self, params: Params, report: Report) -> dict[str, float] | None:
+        """Return every score by name, or None where `report` said to give up after a fold."""
+        prepared, sight = self._at(params)
+        fit, folds = self._fit_and_folds(params, prepared)
+        learners = self.learners(params)
+        found = np.full((len(fit.outcome), len(learners), 3), np.nan)
+        numbers = np.unique(folds)
+        for done, fold in enumerate(numbers):
+            train, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+            for place, learner in enumerate(learners):
+                found[held, place] = sight.held_out(learner, fit, train, held, prepared.store)
+            known = np.isfinite(found[:, 0, 0])
+            own, so_far = (
+                metrics.log_loss(even_pool(found[rows]), fit.outcome[rows], fit.weight[rows]) for rows in (held, known)
+            )
+            if report(done, own, so_far) and done + 1 < len(numbers):
+                return None
+        verdicts = found[:, 0] if self.target != STACK else cross_fitted(params.stack, found, fit, folds)
+        return {name: value for name, value in metrics.scores(verdicts, fit.outcome).items() if value is not None}
+
+    def verdicts(self, params: Params, held: Ints) -> Floats:
+        """Return (k, 3) verdicts of the battles `held` by learners and stack fitted to the battles of this objective.
+
+        Parameters
+        ----------
+        params : Params
+            With which to fit.
+        held : (k,) int
+            Rows of all battles; none of them may be among this objective's own.
+        """
+        if self.rows is None or np.isin(held, self.rows).any():
+            raise ValueError("battles that were learnt from cannot be held out")
+        prepared, inner = self._at(params)
+        fit, folds = self._fit_and_folds(params, prepared)
+        whole = self._seen(params, None)
+        learners = self.learners(params)
+        said = [whole.held_out(learner, prepared.fit, self.rows, held, prepared.store) for learner in learners]
+        if self.target != STACK:
+            return np.asarray(said[0])
+        found = np.empty((len(fit.outcome), len(learners), 3))
+        for fold in np.unique(folds):
+            train, out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+            for place, learner in enumerate(learners):
+                found[out, place] = inner.held_out(learner, fit, train, out, prepared.store)
+        return fit_stack(params.stack, found, fit, folds).predict_proba(np.stack(said, axis=1))
+
+    def learners(self, params: Params) -> list[Configured]:
+        """Return the learners that the target needs.
+
+        Raises
+        ------
+        UserError
+            When there is no such learner, or none is switched on.
+        """
+        own = configured_learners(params.learners, params.balance)
+        if self.target in {learner.name for learner in own}:
+            return [learner for learner in own if learner.name == self.target]
+        learners = stack_learners(params, choose_transformers(params.transformer, params.encoder), self.progress)
+        chosen = learners if self.target == STACK else [each for each in learners if each.name == self.target]
+        if not chosen:
+            names = ", ".join(each.name for each in learners) or "none"
+            raise UserError(f"study.target {self.target}: no such learner is switched on; there are stack, {names}.")
+        return chosen
+
+    def prepared(self, params: Params) -> Prepared:
+        """Return all battles with every block that any point may switch on."""
+        key = params.encoder.model_dump_json()
+        if key not in self._kept:
+            _drop_oldest(self._kept, MOST_ENCODERS)
+            self._kept[key] = self._prepare(params.model_copy(update={"features": self.widest}))
+        return self._kept[key]
+
+    def identity(self, params: Params) -> str:
+        """Return a hash of the battles that are scored and of how they are parted."""
+        prepared = self.prepared(params)
+        _, folds = self._fit_and_folds(params, prepared)
+        rows = np.arange(len(prepared.battles)) if self.rows is None else self.rows
+        prints = fingerprint(prepared.battles.iloc[rows], "")
+        return hashlib.sha256(
+            "".join(f"{each} {fold}\n" for each, fold in zip(prints, folds, strict=True)).encode()
+        ).hexdigest()
+
+    def _at(self, params: Params) -> tuple[Prepared, Sight]:
+        key = params.encoder.model_dump_json() + params.features.model_dump_json()
+        if key not in self._sights:
+            _drop_oldest(self._sights, MOST_SIGHTS)
+            self._sights[key] = self._seen(params, self.rows)
+        return self.prepared(params), self._sights[key]
+
+    def _seen(self, params: Params, rows: Ints | None) -> Sight:
+        prepared = self.prepared(params)
+        data, battles = prepared.data, prepared.battles
+        if rows is not None:
+            data, battles = data.take(rows), battles.iloc[rows]
+        versions = [
+            features_version(blocks, prepared.encoder if blocks.embedding else None)
+            for blocks in (params.features, self.widest)
+        ]
+        prints, text_prints = (fingerprint(battles, version) for version in versions)
+        return Sight(shown(data, params.features), prints, text_prints)
+
+    def _fit_and_folds(self, params: Params, prepared: Prepared) -> tuple[Fit, Ints]:
+        if self.rows is None:
+            return prepared.fit, prepared.folds
+        whole = prepared.fit
+        weight = whole.weight[self.rows]
+        fit = replace(whole, outcome=whole.outcome[self.rows], weight=weight, group=whole.group[self.rows])
+        return fit, grouped_folds(fit.group, fit.outcome, params.folds.count, params.run.seed)
+
+
+def _drop_oldest(kept: dict[str, Any], most: int) -> None:
+    while len(kept) >= most:
+        del kept[next(iter(kept))]
+
+
+def even_pool(probabilities: Floats) -> Floats:
+    """Return (n, 3): the log-odds of (n, K, 3) learners' probabilities averaged, which needs nothing to be fitted."""
+    margin, tie = margins_and_ties(probabilities)
+    return probabilities_of(margin.mean(axis=1), tie.mean(axis=1))
+
+
+def shown(data: LearnerData, features: FeatureParams) -> LearnerData:
+    """Return battles as they are where only the blocks of `features` are switched on, from more blocks."""
+    off = {f"{block}: " for block, on in features.model_dump().items() if not on}
+    if "overlap: " in off:
+        off.add("agreement: ")
+    keep = [column for column, name in enumerate(data.pairs.names) if not name.startswith(tuple(off))]
+    pairs = data.pairs if len(keep) == len(data.pairs.names) else data.pairs.columns(keep)
+    return LearnerData(data.texts, pairs, data.embeddings if features.embedding else None)
+
+
+def widest(base: FeatureParams, choices: dict[str, Any]) -> FeatureParams:
+    """Return the blocks that stand in `base` or that a choice of the space may switch on."""
+    on = {
+        name.removeprefix("features."): True
+        for name, values in choices.items()
+        if name.startswith("features.") and True in values
+    }
+    return base.model_copy(update=on)

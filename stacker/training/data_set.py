@@ -1,0 +1,149 @@
+"""What comes before any learner: battles read, parted into folds, and their features computed, once for all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from features.cache import BlockCache
+from features.encoder.embedding import usable_cores
+from features.encoder.frozen import Encoder, open_encoder
+from pipelines.battles.arrays import Ints
+from pipelines.battles.folds import grouped_folds, prompt_groups
+from pipelines.battles.sources import Loaded, load
+from pipelines.errors import UserError
+from pipelines.terminal.screen import Screen
+from stacker.judge.learner_data import features_version, learner_data
+from stacker.learners.learner_interface import Fit, LearnerData
+from stacker.training.cross_fitting import fingerprint
+from stacker.training.fit_store import FitStore
+from stacker.training.params import Params
+
+LEAST_BATTLES = 20
+"""Fewer than this cannot teach or score anything."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that learners need, computed once for a run or for a whole study.
+
+    Attributes
+    ----------
+    loaded : Loaded
+        Battles in the order of their sources, the test battles, and what was set aside.
+    battles : DataFrame, n rows
+        Training battles in canonical order, which does not depend on the order of the files' rows.
+    place : (n,) int
+        Place in `loaded.train` of each row of `battles`.
+    fit : Fit
+        Votes, weights, prompt groups, seed and threads.
+    folds : (n,) int
+        Fold of each battle, the same for every learner.
+    data : LearnerData
+        What the learners see of `battles`.
+    prints : n str
+        Fingerprints that name a battle's part in a stored fit.
+    encoder : Encoder or None
+        The frozen encoder, where the embedding block is on.
+    cache : BlockCache
+        Numbers of texts on disk.
+    store : FitStore
+        Finished fits on disk.
+    """
+
+    loaded: Loaded
+    battles: pd.DataFrame
+    place: Ints
+    fit: Fit
+    folds: Ints
+    data: LearnerData
+    prints: Sequence[str]
+    encoder: Encoder | None
+    cache: BlockCache
+    store: FitStore
+
+
+def read_data(params: Params, quarantine: Path, screen: Screen) -> Loaded:
+    """Read the battles that the section data names.
+
+    Parameters
+    ----------
+    params : Params
+        The section data is used.
+    quarantine : Path
+        File for the rows that cannot be used.
+    screen : Screen
+        Told what is rejected, and how many battles there are.
+
+    Raises
+    ------
+    UserError
+        When a source cannot be used, or there are too few battles.
+    """
+    loaded = load(params.data, quarantine)
+    for note in loaded.notes:
+        screen.note(note)
+    if len(loaded.train) < LEAST_BATTLES:
+        raise UserError(
+            f"data: has {len(loaded.train)} battles with a vote, a run needs {LEAST_BATTLES}; name a source with more."
+        )
+    screen.note(
+        f"Battles: {len(loaded.train):,} to learn from, {0 if loaded.test is None else len(loaded.test):,} to predict."
+    )
+    return loaded
+
+
+def prepare(params: Params, loaded: Loaded, screen: Screen) -> Prepared:
+    """Split the battles into folds, and compute their features or find them in the cache.
+
+    Parameters
+    ----------
+    params : Params
+        The sections folds, features, encoder and run are used.
+    loaded : Loaded
+        What `read_data` gave.
+    screen : Screen
+        Told which encoder is used, and how far the features have come.
+
+    Raises
+    ------
+    UserError
+        When no battle can be held out, or the encoder is not there or incomplete.
+    """
+    threads = params.run.threads or usable_cores()
+    encoder = open_encoder(params.encoder, threads) if params.features.embedding else None
+    if encoder is not None:
+        screen.note(encoder.resolved.message or f"Encoder: {encoder.name}.")
+    place = canonical_order(loaded.train)
+    battles = loaded.train.iloc[place].reset_index(drop=True)
+    outcome = battles["outcome"].to_numpy(dtype=np.int64)
+    weight = battles["weight"].to_numpy(dtype=np.float64)
+    group = prompt_groups(battles["prompt"])
+    fit = Fit(outcome, weight / weight.mean(), group, params.run.seed, threads)
+    folds = grouped_folds(group, outcome, params.folds.count, params.run.seed)
+    if len(np.unique(folds)) < 2:
+        raise UserError(
+            "data: every battle has the same prompt, so none can be held out; name a source with more prompts."
+        )
+    cache = BlockCache(params.run.cache / "blocks")
+    with screen.working():
+        if encoder is not None:
+            encoder.calibrate(battles)
+        data = learner_data(battles, params.features, encoder, cache, threads, screen.progress)
+    if encoder is not None:
+        encoder.rest()  # the learners want the memory
+    prints = fingerprint(battles, features_version(params.features, encoder))
+    store = FitStore(params.run.cache / "fits")
+    return Prepared(loaded, battles, place, fit, folds, data, prints, encoder, cache, store)
+
+
+def canonical_order(battles: pd.DataFrame) -> Ints:
+    """Return the places of the battles in an order that their content alone decides, (n,).
+
+    A run thus gives the same judge whatever the order of the rows in its files.
+    """
+    names = battles["id"].tolist()
+    keys = fingerprint(battles, "")
+    return np.array(sorted(range(len(keys)), key=lambda row: (keys[row], names[row])), dtype=np.int64)
