@@ -17,8 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _serve(params: Path, overrides: Sequence[str]) -> None:
-    from dashboard.server import check_server, serve
-    from dashboard.services import open_services
+    from dashboard.server.server import check_server, serve
+    from dashboard.server.services import open_services
 
     services = open_services(params, overrides, check_server)
     try:

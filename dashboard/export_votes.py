@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from dashboard.analysis.votes import neutral_only
-from dashboard.exports import FORMATS
 from dashboard.params import DashboardParams
-from dashboard.store import VoteStore
+from dashboard.votes.analysis.counted_votes import neutral_only
+from dashboard.votes.exports import FORMATS
+from dashboard.votes.store import VoteStore
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import whole_file
 from pipelines.terminal.command_line import run_command
@@ -67,7 +67,7 @@ def write_votes(out: Path, params: DashboardParams) -> tuple[int, int]:
 
 
 def _export(out: Path, params: Path) -> None:
-    from dashboard.services import read_dashboard
+    from dashboard.server.services import read_dashboard
 
     count, left_out = write_votes(out, read_dashboard(params))
     told = f" ({left_out:,} are left out, as an answer named its own model)" if left_out else ""

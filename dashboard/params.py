@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from dashboard.origins import host_of
-from dashboard.server_params import AccountsParams, ServerParams
+from dashboard.server.origins import host_of
+from dashboard.server.server_params import AccountsParams, ServerParams
 from pipelines.errors import UserError
 from pipelines.settings.sections import OptionalPathText, PathText, Section, Variable, fault_sentence
 from stacker.training.params import key_names

@@ -18,9 +18,9 @@ CHILDREN = {
     "features.worker",
     "features.encoder.engines.probing",
     "stacker.benchmarks.verdicts",
-    "dashboard.file_worker",
-    "dashboard.learning.work",
-    "dashboard.rendering.worker",
+    "dashboard.sessions.file_worker",
+    "dashboard.judges.learning.learning_work",
+    "dashboard.rendering.rendering_worker",
     "pipelines.starter",
 }
 """Processes that this project starts for itself, and a command that only starts another."""

@@ -1,4 +1,4 @@
-"""The README tells the truth: its file map, its commands and its pictures."""
+"""The README tells the truth: its links, its commands and its pictures."""
 
 import re
 import subprocess
@@ -10,36 +10,11 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 
 
-def mapped():
-    """Return the files that the map names."""
-    part = README.read_text(encoding="utf-8").partition("## File map")[2]
-    return set(re.findall(r"^\| `([^`]+)` \|", part, flags=re.MULTILINE))
-
-
 def tracked():
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode:
         pytest.skip("not a git checkout, so it cannot be told which files belong to the project")
     return {name for name in listed.stdout.splitlines() if (ROOT / name).exists()}
-
-
-def test_every_module_stands_in_the_file_map_and_nothing_else():
-    modules = {name for name in tracked() if name.endswith(".py") and not name.startswith("tests/")}
-    modules -= {name for name in modules if name.endswith("__init__.py") and not (ROOT / name).read_text().strip()}
-    named = {name for name in mapped() if name.endswith(".py")}
-    assert modules - named == set()
-    assert named - modules == set()
-
-
-def test_the_map_says_what_each_module_says_of_itself():
-    text = README.read_text(encoding="utf-8")
-    for name in sorted(mapped()):
-        if not name.endswith(".py"):
-            continue
-        said = re.search(rf"^\| `{re.escape(name)}` \| (.*) \|$", text, flags=re.MULTILINE)
-        first = (ROOT / name).read_text(encoding="utf-8").partition('"""')[2].partition("\n")[0].partition('"""')[0]
-        assert said is not None
-        assert said.group(1) == first.strip(), name
 
 
 def test_every_link_to_a_file_leads_somewhere():

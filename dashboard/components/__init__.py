@@ -8,7 +8,7 @@ from pathlib import Path
 import param
 from panel.custom import JSComponent
 
-from dashboard.look import ANSWER, BARS, COMPOSER, TABLE, TEXT
+from dashboard.components.look import ANSWER, BARS, COMPOSER, TABLE, TEXT
 
 _FOLDER = Path(__file__).parent
 

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Literal
 
-from dashboard.generators.base import Generator
+from dashboard.generators.generator import Generator
 from dashboard.params import StyleParams
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from dashboard.generators.base import Description, GenerationFault, Notice
+from dashboard.generators.generator import Description, GenerationFault, Notice
 from dashboard.params import StyleParams
 from pipelines.errors import UserError
 from pipelines.models.model_loading import load_generator

@@ -9,7 +9,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from dashboard.generators.base import Description, GenerationFault, Notice
+from dashboard.generators.generator import Description, GenerationFault, Notice
 from dashboard.params import StyleParams
 
 if TYPE_CHECKING:

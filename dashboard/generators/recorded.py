@@ -12,12 +12,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.generators.base import Description, Notice
+from dashboard.generators.generator import Description, Notice
 from dashboard.params import StyleParams
 from features.text.words import script_counts
 from pipelines.models.model_loading import OWN_FILES, SAFE_WEIGHTS
 
-FOLDER = Path(__file__).parent.parent / "recorded"
+FOLDER = Path(__file__).parent / "answers"
 PIECE = 12
 """Characters shown at a time, so that recorded answers come in at about the speed of a small local model."""
 PACE = 0.02

@@ -1,1 +1,1 @@
-"""The pages, each a class with the interface of `dashboard.pages.base`."""
+"""The pages, each a class with the interface of `dashboard.pages.page`."""

@@ -164,7 +164,7 @@ class _Painter:
         """Start the process, in the place of one that has ended."""
         self.close()
         try:
-            self._process = WorkerProcess("dashboard.rendering.worker")
+            self._process = WorkerProcess("dashboard.rendering.rendering_worker")
         except OSError as fault:
             _log.error("texts are shown as they were written: no process can be started (%s)", fault.strerror)
 

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock, heading, table
 from markdown_it.token import Token
 
-from dashboard.rendering.addresses import leads_elsewhere
+from dashboard.rendering.link_addresses import leads_elsewhere
 from pipelines.terminal.unseen_signs import show_controls
 
 if TYPE_CHECKING:

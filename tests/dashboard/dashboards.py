@@ -12,8 +12,8 @@ from loop_guard import WatchedStore, loop_of
 from playwright.sync_api import Browser, Page, expect
 
 from dashboard.params import parse_dashboard
-from dashboard.server import build_server
-from dashboard.services import Services
+from dashboard.server.server import build_server
+from dashboard.server.services import Services
 from features.build import FeatureParams
 from pipelines.battles.built_in import sample_battles
 from pipelines.battles.folds import prompt_groups

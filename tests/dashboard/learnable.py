@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from dashboard.records import BATTLES, VOTES, Battle, Side
-from dashboard.store import VoteStore
+from dashboard.votes.store import VoteStore
+from dashboard.votes.vote_records import BATTLES, VOTES, Battle, Side
 from pipelines.battles.built_in import sample_battles
 
 CHOICE = ("a", "b", "tie")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dashboard.store import VoteStore
+from dashboard.votes.store import VoteStore
 
 PATIENCE = 60
 _loops: dict[int, tuple[str, ...]] = {}

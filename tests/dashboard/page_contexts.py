@@ -9,13 +9,13 @@ from typing import Any
 import pandas as pd
 from loop_guard import loop_of, on_loop
 
-from dashboard.judge_service import LoadedJudge
-from dashboard.limits import SessionLimits
-from dashboard.pages.base import Context
+from dashboard.judges.judge_service import LoadedJudge
+from dashboard.judges.saved_runs import saved_runs
+from dashboard.pages.page import Context
 from dashboard.params import DashboardParams
-from dashboard.saved_runs import saved_runs
-from dashboard.store import VoteStore
+from dashboard.server.limits import SessionLimits
 from dashboard.texts import Texts
+from dashboard.votes.store import VoteStore
 from pipelines.battles.built_in import sample_battles
 from stacker.judge.judge import Judge
 

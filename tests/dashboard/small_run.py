@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dashboard.records import CHOICES, Battle, Side
-from dashboard.store import VoteStore
+from dashboard.votes.store import VoteStore
+from dashboard.votes.vote_records import CHOICES, Battle, Side
 from features.build import FeatureParams
 from pipelines.battles.built_in import sample_battles
 from pipelines.battles.folds import prompt_groups

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score
 
-from dashboard.analysis.agreement import (
+from dashboard.votes.analysis.agreement import (
     agreement,
     agreement_by,
     agreement_by_style,
@@ -15,7 +15,7 @@ from dashboard.analysis.agreement import (
     kappa,
     period_of,
 )
-from dashboard.analysis.votes import judged_only, outcomes, with_outcomes
+from dashboard.votes.analysis.counted_votes import judged_only, outcomes, with_outcomes
 from stacker.judge.verdict import Verdict
 
 NAN = float("nan")

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.analysis.calibration import (
+from dashboard.votes.analysis.judge_calibration import (
     calibration,
     language_labels,
     length_bands,

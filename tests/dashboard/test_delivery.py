@@ -11,7 +11,7 @@ from panel.io import document
 from tornado.locks import Lock
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from dashboard.delivery import mend_delivery
+from dashboard.server.delivery import mend_delivery
 
 
 class Socket(WebSocketHandler):

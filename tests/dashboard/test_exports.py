@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dashboard import exports
-from dashboard.analysis.votes import OUTCOME_OF
 from dashboard.export_votes import write_votes
 from dashboard.params import parse_dashboard
-from dashboard.records import CHOICES, Battle, Choice, Side
-from dashboard.store import VoteStore
+from dashboard.votes import exports
+from dashboard.votes.analysis.counted_votes import OUTCOME_OF
+from dashboard.votes.store import VoteStore
+from dashboard.votes.vote_records import CHOICES, Battle, Choice, Side
 from pipelines.battles.sources import DataParams, load, read_battles
 from pipelines.errors import UserError
 

@@ -2,7 +2,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from dashboard.pages.file_chooser import FileChooser
+from dashboard.pages.file.file_chooser import FileChooser
 
 
 def test_a_file_with_hidden_characters_in_its_name_is_offered_with_them_shown(tmp_path: Path) -> None:

@@ -17,11 +17,11 @@ import pytest
 from page_contexts import settled
 from pyarrow import parquet
 
-from dashboard import battle_files, file_reading
-from dashboard.file_reading import read_apart
-from dashboard.pages.base import Context
-from dashboard.pages.file_votes import FileVotesPage
+from dashboard.pages.file.file_votes import FileVotesPage
+from dashboard.pages.page import Context
 from dashboard.params import DashboardParams
+from dashboard.sessions import battle_files, file_reading
+from dashboard.sessions.file_reading import read_apart
 from dashboard.texts import Texts
 from pipelines.errors import UserError
 from pipelines.processes.bounded_process import Bounds, Stopped
@@ -111,9 +111,9 @@ def test_a_reading_that_nobody_waits_for_is_ended_with_its_process(path: Path, r
 
 def test_many_slow_files_of_one_person_let_another_person_read_hers(path: Path, reader: Callable[[str], None]) -> None:
     reader(
-        "import sys, time, pathlib, dashboard.file_worker\n"
+        "import sys, time, pathlib, dashboard.sessions.file_worker\n"
         "while sys.argv[1].endswith('slow.jsonl'): time.sleep(1)\n"
-        "dashboard.file_worker.main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3]))"
+        "dashboard.sessions.file_worker.main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3]))"
     )
     slow, stop = path.with_name("slow.jsonl"), threading.Event()
     with ThreadPoolExecutor(12) as threads:
@@ -159,7 +159,8 @@ def test_a_reader_that_dies_costs_its_file_alone(path: Path, reader: Callable[[s
 
 def test_a_reader_ends_with_the_server() -> None:
     code = (
-        "import dashboard.file_worker as w, threading; w.write = lambda *_: threading.Event().wait(); w.main(0, 0, 1)"
+        "import dashboard.sessions.file_worker as w, threading\n"
+        "w.write = lambda *_: threading.Event().wait(); w.main(0, 0, 1)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
         assert process.stdin is not None

@@ -9,12 +9,12 @@ from loop_guard import WatchedStore
 from page_contexts import Judges, context, on_a_loop, opened, settled
 from small_run import fill_store
 
-from dashboard.analysis.votes import with_outcomes
-from dashboard.pages.history import HistoryPage
-from dashboard.pages.vote_table import PAGE_ROWS, Sorting, sorted_rows
-from dashboard.records import CHOICES
-from dashboard.store import StoreFault, VoteFilter
+from dashboard.pages.history.history import HistoryPage
+from dashboard.pages.history.vote_table import PAGE_ROWS, Sorting, sorted_rows
 from dashboard.texts import LANGUAGES
+from dashboard.votes.analysis.counted_votes import with_outcomes
+from dashboard.votes.store import StoreFault, VoteFilter
+from dashboard.votes.vote_records import CHOICES
 
 
 @pytest.mark.parametrize("language", list(LANGUAGES))

@@ -15,14 +15,14 @@ from page_contexts import opened
 from playwright.sync_api import Browser, expect
 from small_run import make_run
 
-from dashboard.judge_choice import CHOSEN, first_choices, named_judge
-from dashboard.judge_line import judge_line
-from dashboard.judge_service import JudgeService
-from dashboard.limits import SessionLimits
-from dashboard.pages.base import Context
-from dashboard.pages.model import ModelPage
+from dashboard.judges.judge_choice import CHOSEN, first_choices, named_judge
+from dashboard.judges.judge_line import judge_line
+from dashboard.judges.judge_service import JudgeService
+from dashboard.judges.saved_runs import saved_runs
+from dashboard.pages.model.model import ModelPage
+from dashboard.pages.page import Context
 from dashboard.params import DashboardParams
-from dashboard.saved_runs import saved_runs
+from dashboard.server.limits import SessionLimits
 from dashboard.texts import LANGUAGES, Language, Texts
 from pipelines.battles.built_in import SOURCE
 from pipelines.errors import UserError
@@ -229,7 +229,7 @@ def test_what_cannot_be_read_is_passed_over_and_any_fault_is_said(
     def breaks(*_: Any) -> Any:
         raise RuntimeError("of any library")
 
-    monkeypatch.setattr("dashboard.judge_service.first_choices", breaks)
+    monkeypatch.setattr("dashboard.judges.judge_service.first_choices", breaks)
     service = JudgeService(folder)
     try:
         service.start()

@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from dashboard.learning.service import Overview, Status
-from dashboard.learning.usable import LEAST, Usable
-from dashboard.pages import learn_results as results
+from dashboard.judges.learning.learning_service import Overview, Status
+from dashboard.judges.learning.usable import LEAST, Usable
+from dashboard.pages.model import learn_results as results
 from dashboard.texts import LANGUAGES, Texts
 
 

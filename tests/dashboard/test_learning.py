@@ -19,21 +19,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from learnable import give_votes
 
-from dashboard.judge_service import JudgeService
-from dashboard.learning import service as learning_service
-from dashboard.learning.comparison import LEAST as LEAST_COMPARED
-from dashboard.learning.comparison import compared
-from dashboard.learning.job import JOB, LOCK, LOG, PARAMS, PLACE, VOTES
-from dashboard.learning.learned import decide, decide_for, free_name, last_learned
-from dashboard.learning.seen import seen_by
-from dashboard.learning.service import LearningService
-from dashboard.learning.settings import FEW, run_params
-from dashboard.learning.steps import Steps
-from dashboard.learning.usable import LEAST, usable_votes
-from dashboard.learning.work import Told, learn
-from dashboard.records import Battle, Side
-from dashboard.saved_runs import LEARNED_FILE, SavedRun, saved_runs
-from dashboard.store import VoteStore
+from dashboard.judges.judge_service import JudgeService
+from dashboard.judges.learning import learning_service as learning_service
+from dashboard.judges.learning.job import JOB, LOCK, LOG, PARAMS, PLACE, VOTES
+from dashboard.judges.learning.judge_comparison import LEAST as LEAST_COMPARED
+from dashboard.judges.learning.judge_comparison import compared
+from dashboard.judges.learning.learned import decide, decide_for, free_name, last_learned
+from dashboard.judges.learning.learning_service import LearningService
+from dashboard.judges.learning.learning_settings import FEW, run_params
+from dashboard.judges.learning.learning_work import Told, learn
+from dashboard.judges.learning.seen import seen_by
+from dashboard.judges.learning.steps import Steps
+from dashboard.judges.learning.usable import LEAST, usable_votes
+from dashboard.judges.saved_runs import LEARNED_FILE, SavedRun, saved_runs
+from dashboard.votes.store import VoteStore
+from dashboard.votes.vote_records import Battle, Side
 from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import write_json

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dashboard.generators import local_model
-from dashboard.generators.base import GenerationFault, guarded
+from dashboard.generators.generator import GenerationFault, guarded
 from dashboard.generators.local_model import LocalModel
 from dashboard.params import StyleParams
 

@@ -24,7 +24,7 @@ import yaml
 from dashboards import free_port
 from talking_server import TalkingServer
 
-from dashboard.store import VoteStore
+from dashboard.votes.store import VoteStore
 
 SECONDS = float(os.environ.get("VOTING_SECONDS", "10"))
 PEOPLE = 20

@@ -7,10 +7,10 @@ import pytest
 from loop_guard import WatchedStore
 from page_contexts import Judges, context, on_a_loop, opened, settled
 
-from dashboard.learning.service import LearningService
-from dashboard.learning.usable import LEAST
-from dashboard.pages.model import ModelPage
-from dashboard.pages.model_cards import facts
+from dashboard.judges.learning.learning_service import LearningService
+from dashboard.judges.learning.usable import LEAST
+from dashboard.pages.model.model import ModelPage
+from dashboard.pages.model.model_cards import facts
 from dashboard.texts import LANGUAGES, Texts
 from stacker.training.params import Params
 

@@ -6,7 +6,7 @@ import pytest
 from dashboards import free_port
 from talking_server import ANSWER, TalkingServer
 
-from dashboard.generators.base import FAULTS, GenerationFault, guarded
+from dashboard.generators.generator import FAULTS, GenerationFault, guarded
 from dashboard.generators.openai_server import OpenAIServer, models, warm
 from dashboard.params import StyleParams
 

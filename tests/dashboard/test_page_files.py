@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from page_contexts import BATTLES, csv_file
 
-from dashboard import battle_files
-from dashboard.file_verdicts import FileVerdicts, opinion_of
-from dashboard.pages.upload import Upload
-from dashboard.saved_runs import saved_runs
+from dashboard.judges.saved_runs import saved_runs
+from dashboard.pages.file.upload import Upload
+from dashboard.sessions import battle_files
+from dashboard.sessions.file_verdicts import FileVerdicts, opinion_of
 from pipelines.battles.table import UNLABELLED
 from pipelines.errors import UserError
 from stacker.judge.judge import Judge

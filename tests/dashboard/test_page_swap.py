@@ -8,8 +8,8 @@ from dashboards import PATIENCE, Person, RunningDashboard
 from playwright.sync_api import Browser, expect
 from small_run import fill_store
 
-from dashboard.pages.history import HistoryPage
-from dashboard.shell import PAGES
+from dashboard.pages.history.history import HistoryPage
+from dashboard.pages.shell import PAGES
 
 pytestmark = pytest.mark.browser
 OPENING = {"en-GB": "Opening …", "zh-TW": "開啟中…"}

@@ -18,9 +18,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 from small_run import fill_store, make_run
 
-from dashboard.exports import kaggle_csv
-from dashboard.store import VoteFilter, VoteStore
 from dashboard.texts import Texts
+from dashboard.votes.exports import kaggle_csv
+from dashboard.votes.store import VoteFilter, VoteStore
 from pipelines.battles.sources import read_battles
 
 pytestmark = pytest.mark.browser

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dashboard.generators.recorded import FOLDER, Recorded, entries, is_chinese, nearest
-from dashboard.pages.ask import recorded_line
+from dashboard.pages.ask.ask import recorded_line
 from dashboard.rendering.markdown import drawn
 from dashboard.texts import Texts
 

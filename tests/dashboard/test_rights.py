@@ -16,23 +16,23 @@ from page_contexts import opened, settled
 from small_run import fill_store, make_run
 from test_login import Visitor as Browser
 
-from dashboard import exports
-from dashboard import visitor as visitors
-from dashboard.judge_service import JudgeService
-from dashboard.learning.learned import Learned
-from dashboard.learning.service import Overview, Status
-from dashboard.learning.usable import usable_votes
-from dashboard.limits import SessionLimits
-from dashboard.pages.base import Context
-from dashboard.pages.history import HistoryPage
-from dashboard.pages.model import ModelPage
+from dashboard.judges.judge_service import JudgeService
+from dashboard.judges.learning.learned import Learned
+from dashboard.judges.learning.learning_service import Overview, Status
+from dashboard.judges.learning.usable import usable_votes
+from dashboard.judges.saved_runs import saved_runs
+from dashboard.pages.history.history import HistoryPage
+from dashboard.pages.model.model import ModelPage
+from dashboard.pages.page import Context
 from dashboard.params import DashboardParams
-from dashboard.saved_runs import saved_runs
-from dashboard.server import server_options
-from dashboard.server_params import ServerParams
-from dashboard.store import VoteStore
+from dashboard.server import visitor as visitors
+from dashboard.server.limits import SessionLimits
+from dashboard.server.server import server_options
+from dashboard.server.server_params import ServerParams
+from dashboard.server.visitor import Visitor
 from dashboard.texts import LANGUAGES, Language, Texts
-from dashboard.visitor import Visitor
+from dashboard.votes import exports
+from dashboard.votes.store import VoteStore
 from pipelines.errors import UserError
 
 # Panel 1.9.4 sorts its tables by a form that pandas 3.1 announces the end of
@@ -159,7 +159,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[Visitor]:
         found.append(visitors.visitor(services))
         return found[-1]
 
-    monkeypatch.setattr("dashboard.shell.visitor", visitor)
+    monkeypatch.setattr("dashboard.pages.shell.visitor", visitor)
     return found
 
 

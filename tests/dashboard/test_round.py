@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from dashboard import answering
-from dashboard import round as rounds
-from dashboard.generators.base import Description, GenerationFault, Notice
-from dashboard.limits import AnswerSlots, LimitReached, SessionLimits
+from dashboard.generators.generator import Description, GenerationFault, Notice
 from dashboard.params import LimitParams, StyleParams, StylesParams
-from dashboard.round import Desk, Round
-from dashboard.store import VoteStore
+from dashboard.server.limits import AnswerSlots, LimitReached, SessionLimits
+from dashboard.sessions import answering
+from dashboard.sessions import round as rounds
+from dashboard.sessions.round import Desk, Round
+from dashboard.votes.store import VoteStore
 from pipelines.errors import UserError
 from stacker.judge.verdict import Verdict
 

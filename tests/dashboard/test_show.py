@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 import pytest
 
-from dashboard.answering import Answer
 from dashboard.pages import show as showing
-from dashboard.pages.answer_columns import AnswerColumns
+from dashboard.pages.ask.answer_columns import AnswerColumns
 from dashboard.pages.not_shown import not_shown, noted
 from dashboard.pages.show import draw
 from dashboard.params import StyleParams
 from dashboard.rendering.drawings import drawings
 from dashboard.rendering.rendered import Rendered
+from dashboard.sessions.answering import Answer
 from dashboard.texts import Texts
 
 FENCE = "`" * 3

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from dashboard.params import DashboardParams
-from dashboard.services import Services
-from stacker.judge import Judge
+from dashboard.server.services import Services
+from stacker.judge.judge import Judge
 
 
 def services(folder: Path, **changes: object) -> Services:

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 
-from dashboard import migrations
-from dashboard.records import Battle, Side, file_battle_id, new_battle_id, pseudonym
-from dashboard.store import AlreadyVoted, StoreFault, VoteFilter, VoteStore
+from dashboard.votes import migrations
+from dashboard.votes.store import AlreadyVoted, StoreFault, VoteFilter, VoteStore
+from dashboard.votes.vote_records import Battle, Side, file_battle_id, new_battle_id, pseudonym
 from pipelines.errors import UserError
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -162,8 +162,8 @@ def test_twenty_sessions_at_once_store_each_vote_once(store_url: str) -> None:
 
 VOTER = """
 import sys
-from dashboard.records import Battle, Side
-from dashboard.store import VoteStore
+from dashboard.votes.vote_records import Battle, Side
+from dashboard.votes.store import VoteStore
 store = VoteStore.open(sys.argv[1])
 for number in range(100_000):
     name = f"battle-{number}"

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.generators.base import FAULTS
+from dashboard.generators.generator import FAULTS
 from dashboard.generators.recorded import entries
-from dashboard.languages import language_of
-from dashboard.records import CHOICES
-from dashboard.shell import PAGES
+from dashboard.pages.shell import PAGES
 from dashboard.texts import LANGUAGES, Language, Texts, best_language
+from dashboard.texts.languages import language_of
+from dashboard.votes.vote_records import CHOICES
 from stacker.judge.explain.groups import GROUPS
 
 HAN = re.compile("[\u4e00-\u9fff]")

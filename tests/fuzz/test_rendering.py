@@ -21,7 +21,7 @@ from visible_text import missing
 from dashboard.rendering.drawings import AGAIN_SECONDS, SECONDS, Drawings
 from dashboard.rendering.maths import mathml
 from dashboard.rendering.rendered import LONGEST_SHOWN
-from dashboard.rendering.worker import PATIENCE
+from dashboard.rendering.rendering_worker import PATIENCE
 
 FENCE = "`" * 3
 LEXERS = sorted({name for _, names, _, _ in get_all_lexers() for name in names[:1]})

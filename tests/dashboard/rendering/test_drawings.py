@@ -35,7 +35,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def workers() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children() if "dashboard.rendering.worker" in command_of(each)]
+    return [each for each in psutil.Process().children() if "dashboard.rendering.rendering_worker" in command_of(each)]
 
 
 def command_of(process: psutil.Process) -> list[str]:
@@ -144,7 +144,7 @@ def test_processes_end_when_the_dashboard_is_killed(text: str) -> None:
 
 def test_memory_is_bounded() -> None:
     program = (
-        "import json, psutil; from dashboard.rendering import worker; "
+        "import json, psutil; from dashboard.rendering import rendering_worker as worker; "
         "draw = lambda text: worker.answer(json.dumps([60, True, [text]]).encode(), 2); draw('warm'); "
         "worker.MEGABYTES = psutil.Process().memory_info().vms // 2**20 + 12; worker.limit_memory(); "
         "draw('fits'); print('drawn', flush=True); draw('a\\n' * 60_000)"

@@ -1,0 +1,1 @@
+"""Which judge is in use, and learning a new one from votes."""

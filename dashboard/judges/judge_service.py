@@ -1,0 +1,225 @@
+"""The judge in use: loaded and asked in a thread of its own, so that the page never waits for it."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from dashboard.judges.judge_choice import first_choices, named_judge, remember_choice
+from dashboard.judges.saved_runs import SavedRun, saved_runs
+from pipelines.errors import UserError
+from pipelines.files.atomic_files import sha256_of
+from stacker.judge.provenance import Provenance
+
+if TYPE_CHECKING:
+    from stacker.judge.explain.explanation import Explanation
+    from stacker.judge.judge import Judge
+    from stacker.judge.verdict import Verdict
+
+Found = TypeVar("Found")
+_log = logging.getLogger(__name__)
+State = Literal["none", "loading", "ready", "failed"]
+_WARM = (
+    "What is a tide?",
+    "The sea rises and falls as the Moon pulls at it.",
+    "A tide is **water** that moves.\n- Moon",
+)
+
+
+@dataclass(frozen=True)
+class LoadedJudge:
+    """A judge that can be asked.
+
+    Attributes
+    ----------
+    run : SavedRun
+        Where it lies.
+    version : str
+        Name and the first digits of its files' hash: what is stored with each verdict.
+    judge : Judge
+        The judge itself.
+    provenance : Provenance
+        What it was trained on.
+    """
+
+    run: SavedRun
+    version: str
+    judge: "Judge"
+    provenance: Provenance = field(default_factory=Provenance)
+
+
+class JudgeService:
+    """Loads judges and asks the one in use. One object serves all people of a process.
+
+    Parameters
+    ----------
+    folder : Path
+        Below it saved judges are looked for; see `dashboard.judges.judge_choice` for which is used first.
+    starter : Path or None
+        The judge that comes with the install, where it is offered.
+    named : str
+        The judge that is used from the start, whatever else there is; "" for none.
+
+    Attributes
+    ----------
+    state : str
+        `none` (nothing saved), `loading`, `ready` or `failed`; then `fault` says why.
+    fault : str
+        One sentence of the judge's own, in English.
+    refused : tuple of str
+        Such a sentence for each judge that could not be loaded at the start, before one could.
+
+    Raises
+    ------
+    UserError
+        When there is no judge of the name.
+    """
+
+    def __init__(self, folder: Path, starter: Path | None = None, named: str = "") -> None:
+        self.folder, self.starter = folder, starter
+        self._named = named_judge(named, folder, starter) if named else None
+        self.state: State = "none"
+        self.fault = ""
+        self._followers: list[Callable[[], None]] = []
+        self.refused: tuple[str, ...] = ()
+        self._loaded: LoadedJudge | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="judge")
+
+    @property
+    def current(self) -> LoadedJudge | None:
+        """The judge in use, or None."""
+        return self._loaded
+
+    def runs(self) -> list[SavedRun]:
+        """Return the saved judges, the newest first, the starter last. Reads folders: call it from a thread."""
+        found = saved_runs(self.folder)
+        return found + (saved_runs(self.starter) if self.starter is not None else [])
+
+    def start(self) -> None:
+        """Begin to load the first judge, without waiting for it."""
+        self.state = "loading"
+        self._thread.submit(self._start)
+
+    def follow(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call `changed`, from any thread, whenever another judge is used or one cannot be; return what ends that."""
+        self._followers.append(changed)
+        return lambda: self._followers.remove(changed)
+
+    async def use(self, run: SavedRun) -> LoadedJudge:
+        """Load a saved judge and use it from now on, for all people, also after the next start.
+
+        Raises
+        ------
+        UserError
+            When it cannot be loaded; the one in use stays.
+        """
+        return await asyncio.wrap_future(self._thread.submit(self._choose, run))
+
+    async def ready(self) -> bool:
+        """Wait until a judge that is being loaded is there, and return whether there is one."""
+        await asyncio.wrap_future(self._thread.submit(lambda: None))
+        return self._loaded is not None
+
+    async def compare(
+        self, prompt: Sequence[str], a: Sequence[str], b: Sequence[str]
+    ) -> tuple["Verdict", LoadedJudge] | None:
+        """Return the verdict on one battle and who gave it; None where there is no judge.
+
+        Raises
+        ------
+        UserError
+            When the judge cannot judge these texts.
+        """
+        return await asyncio.wrap_future(self._thread.submit(self._compare, prompt, a, b))
+
+    async def explain(
+        self, by: LoadedJudge, prompt: Sequence[str], a: Sequence[str], b: Sequence[str]
+    ) -> "Explanation":
+        """Return why a judge says what it says of one battle.
+
+        Raises
+        ------
+        UserError
+            When the judge holds nothing to explain from.
+        """
+        return await asyncio.wrap_future(self._thread.submit(by.judge.explain, prompt, a, b))
+
+    def do(self, work: Callable[[], Found]) -> "Future[Found]":
+        """Do some work with a judge in its thread, where nobody else asks one meanwhile; keep each piece short."""
+        return self._thread.submit(work)
+
+    def close(self) -> None:
+        """End the thread when what it does is done."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _start(self) -> None:
+        try:
+            self._load_first()
+        except Exception as fault:
+            # whatever it is: the people who wait are told, and the pages go on without a judge
+            _log.exception("no judge could be loaded")
+            self.state, self.fault = "failed", f"{self.folder}: no judge could be loaded ({type(fault).__name__})."
+            self._tell()
+
+    def _load_first(self) -> None:
+        runs = first_choices(self.folder, self.starter) if self._named is None else [self._named]
+        if not runs:
+            self.state = "none"
+            self._tell()
+            return
+        for run in runs:
+            try:
+                self._load(run)
+                return
+            except UserError as fault:
+                _log.warning("judge not used: %s", fault)
+                self.refused += (str(fault),)
+        # What the first choice lacks is what has to be mended.
+        self.state, self.fault = "failed", self.refused[0]
+        self._tell()
+
+    def _choose(self, run: SavedRun) -> LoadedJudge:
+        loaded = self._load(run)
+        remember_choice(self.folder, run)
+        return loaded
+
+    def _tell(self) -> None:
+        for changed in list(self._followers):
+            changed()
+
+    def _load(self, run: SavedRun) -> LoadedJudge:
+        from stacker.judge.judge import Judge
+
+        judge = Judge.load(run.judge)
+        try:
+            judge.compare(*_WARM)  # the first verdict of a process loads libraries and takes seconds
+            if judge.baseline is not None:
+                judge.explain(*_WARM)
+        except UserError:
+            raise
+        except Exception as fault:  # of any library: such a judge is as good as none, and the next one may be better
+            _log.exception("%s: gives no verdict", run.judge)
+            raise UserError(f"{run.judge}: gives no verdict ({type(fault).__name__}); make it again.") from fault
+        self._loaded = LoadedJudge(run, f"{run.name}@{_digest(run.judge)}", judge, run.provenance())
+        self.state, self.fault = "ready", ""
+        self._tell()
+        return self._loaded
+
+    def _compare(
+        self, prompt: Sequence[str], a: Sequence[str], b: Sequence[str]
+    ) -> tuple["Verdict", LoadedJudge] | None:
+        loaded = self._loaded
+        return None if loaded is None else (loaded.judge.compare(prompt, a, b), loaded)
+
+
+def _digest(folder: Path) -> str:
+    """Return 12 hex digits that tell one saved judge from another."""
+    found = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        found.update(path.relative_to(folder).as_posix().encode())
+        found.update(bytes.fromhex(sha256_of(path)))  # piece by piece: an encoder's weights are large
+    return found.hexdigest()[:12]

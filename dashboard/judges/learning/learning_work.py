@@ -1,0 +1,185 @@
+"""`python -m dashboard.judges.learning.learning_work FOLDER`: the process that learns from votes for the dashboard.
+
+It goes at the lowest priority, tells how far it has come as JSON lines on standard output, and ends when its standard
+input is closed, as it is when the dashboard ends. The run is made in FOLDER, whose name begins with a full stop, so
+that nobody meets half a judge; the finished folder is moved to its place in one step.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psutil
+from filelock import FileLock, Timeout
+
+from dashboard.judges.learning.job import JOB, LOCK, LOG, PARAMS, VOTES
+from dashboard.judges.learning.judge_comparison import compared
+from dashboard.judges.learning.learned import FORMAT
+from dashboard.judges.learning.steps import Steps
+from dashboard.judges.saved_runs import LEARNED_FILE
+from dashboard.votes.analysis.judge_calibration import probabilities_of
+from features.cache import BlockCache
+from pipelines.battles.folds import prompt_groups
+from pipelines.errors import UserError
+from pipelines.files.atomic_files import whole_file, write_json
+from pipelines.formats.reading import read_battles
+from pipelines.terminal.screen import Screen
+from stacker.evaluation import results
+from stacker.judge.judge import Judge
+from stacker.learners.starter_prior import KIND as STARTER
+from stacker.run import run
+from stacker.training.params import Params, dump_params, read_params
+from stacker.training.run_folder import RunFolder
+
+TOLD_EVERY = 0.2
+"""Seconds between two lines on how far it has come."""
+LOWEST = 19
+
+
+class Told(Screen):
+    """A screen whose progress goes to whoever started this process; notes and tables are not shown."""
+
+    def __init__(self, steps: Steps) -> None:
+        super().__init__()
+        self.steps = steps
+        self._last = 0.0
+
+    @contextmanager
+    def working(self) -> Iterator["Told"]:
+        """Show nothing of its own."""
+        yield self
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Tell how far the whole has come."""
+        self.steps.moved(stage, done, total)
+        if time.monotonic() > self._last + TOLD_EVERY:
+            self._last = time.monotonic()
+            tell(step=self.steps.step, share=round(self.steps.share, 3))
+
+    def note(self, text: str) -> None:
+        """Show nothing."""
+
+
+def main(folder: Path) -> None:
+    """Learn, and tell how it ended."""
+    threading.Thread(target=_end_with_the_dashboard, daemon=True).start()
+    _lower_priority()
+    try:
+        tell(done=str(learn(folder)))
+    except UserError as fault:
+        tell(fault=str(fault))
+    except MemoryError:
+        tell(fault="There is not enough memory to learn from the votes; close other programs and try again.")
+
+
+def learn(folder: Path, tell_steps: Told | None = None) -> Path:
+    """Make the run, compare it with the judge so far, and move it to its place, which is returned.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the votes, the run's parameters and the job (`JOB`): `final`, `old`, `seen`, `people`.
+    tell_steps : Told or None
+        Told how far it has come.
+
+    Raises
+    ------
+    UserError
+        When another process learns below the same folder of judges, or as `stacker.run`.
+    """
+    job = json.loads((folder / JOB).read_text(encoding="utf-8"))
+    lock = FileLock(folder.parent / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as fault:
+        raise UserError("Another process is learning from the votes just now; wait until it is done.") from fault
+    try:
+        params = read_params(folder / PARAMS)
+        screen = tell_steps or Told(Steps(params))
+        run(params, screen)
+        screen.progress("comparison", 0, 1)
+        about = {"format": FORMAT, **_compared(folder, params, job), "decision": None}
+        screen.progress("comparison", 1, 1)
+        write_json(folder / LEARNED_FILE, about)
+        return _moved(folder, params, Path(job["final"]))
+    finally:
+        lock.release()
+
+
+def tell(**line: Any) -> None:
+    """Write one JSON line."""
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def _compared(folder: Path, params: Params, job: dict[str, Any]) -> dict[str, Any]:
+    table = pd.read_parquet(RunFolder(folder).out_of_fold)
+    battles, _ = read_battles(folder / VOTES, labelled=True)
+    battles = battles.set_index("id", drop=False).loc[table["id"]].reset_index(drop=True)
+    outcome, group = table["outcome"].to_numpy(dtype=np.int64), prompt_groups(battles["prompt"])
+    new, starter = probabilities_of(table, results.STACK), probabilities_of(table, STARTER)
+    old = job["old"]
+    fair = ~table["id"].isin(job["seen"]).to_numpy(dtype=bool)
+    found = {
+        "votes": len(table),
+        "people": job["people"],
+        "battles": table["id"].tolist(),
+        "old": {**old, "seen": int((~fair).sum())},
+        "against_starter": compared(new, starter, outcome, group),
+    }
+    said = starter[fair]
+    if not old["starter"] and fair.any():
+        cache = BlockCache(params.run.cache / "blocks")
+        said = Judge.load(Path(old["judge"])).predict_proba(battles[fair], cache=cache, threads=params.run.threads)
+    found["against_old"] = compared(new[fair], said, outcome[fair], group[fair])
+    return found
+
+
+def _moved(folder: Path, params: Params, final: Path) -> Path:
+    """Write down the parameters as they hold in the run's place, so that the same run can be made again, and move."""
+    source = params.data.sources[0].model_copy(update={"path": final / VOTES})
+    there = params.model_copy(
+        update={
+            "data": params.data.model_copy(update={"sources": (source,)}),
+            "run": params.run.model_copy(update={"folder": final}),
+        }
+    )
+    with whole_file(RunFolder(folder).params) as part:
+        part.write_text(dump_params(there), encoding="utf-8")
+    for name in (JOB, PARAMS, LOG):
+        (folder / name).unlink(missing_ok=True)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.rename(final)
+    except OSError as fault:
+        raise UserError(
+            f"{final}: the new judge cannot be put there ({fault.strerror}); mend that and try again."
+        ) from (fault)
+    return final
+
+
+def _lower_priority() -> None:
+    if sys.platform == "win32":
+        psutil.Process().nice(psutil.IDLE_PRIORITY_CLASS)
+    else:
+        psutil.Process().nice(LOWEST)
+
+
+def _end_with_the_dashboard() -> None:
+    """Wait until standard input is closed, and end this process and those that it has started."""
+    sys.stdin.buffer.read()
+    for child in psutil.Process().children(recursive=True):
+        child.kill()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

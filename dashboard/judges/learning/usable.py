@@ -1,0 +1,75 @@
+"""Which votes can teach a judge: both answers are there, and nobody counts twice for the same battle."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dashboard.generators.generator import USABLE
+from dashboard.votes.analysis.counted_votes import OUTCOME_OF
+
+LEAST = 100
+"""Votes from which on it is offered: what the README's table of own votes begins with; below, nobody has measured."""
+
+
+@dataclass(frozen=True)
+class Usable:
+    """The votes that a judge may learn from.
+
+    Attributes
+    ----------
+    votes : DataFrame, n rows
+        Rows of `VoteStore.votes`, the oldest first.
+    left_out : int
+        Votes that cannot be used.
+    people : int
+        Sessions or accounts that the votes come from.
+    """
+
+    votes: pd.DataFrame
+    left_out: int
+    people: int
+
+    def __len__(self) -> int:
+        return len(self.votes)
+
+    @property
+    def enough(self) -> bool:
+        """Whether learning is offered."""
+        return len(self) >= LEAST
+
+
+def usable_votes(votes: pd.DataFrame, neutral: bool = True) -> Usable:
+    """Return the votes that can teach: decided, tie or both bad (a tie, as on Kaggle), with both texts.
+
+    A vote on an answer that ended in an error is left out. The store holds one vote a battle; where a person voted
+    several times on the same two answers to the same question, on whichever sides they stood, the last vote counts.
+
+    Parameters
+    ----------
+    votes : DataFrame
+        As `VoteStore.votes` returns it, the oldest first.
+    neutral : bool
+        Whether votes are left out where an answer named its own model, as in exports (`dashboard.leave_out_named`).
+    """
+    kept = np.array([_can_teach(row, neutral) for row in votes.to_dict("records")], dtype=bool)
+    found = votes[kept]
+    battle = [
+        (row["session"], row["prompt"], *sorted((row["response_a"], row["response_b"])))
+        for row in found.to_dict("records")
+    ]
+    last = ~pd.Series(battle, dtype=object).duplicated(keep="last").to_numpy(dtype=bool)
+    found = found[last].reset_index(drop=True)
+    return Usable(found, len(votes) - len(found), int(found["session"].nunique()))
+
+
+def _can_teach(row: Mapping[Hashable, Any], neutral: bool) -> bool:
+    texts = all(_any_text(row[name]) for name in ("prompt", "response_a", "response_b"))
+    whole = all(row[name] in ("", *USABLE) for name in ("fault_a", "fault_b"))
+    return texts and whole and row["choice"] in OUTCOME_OF and not (neutral and row.get("named", ""))
+
+
+def _any_text(turns: object) -> bool:
+    return isinstance(turns, tuple) and any(turn.strip() for turn in turns)

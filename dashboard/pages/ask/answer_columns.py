@@ -1,0 +1,151 @@
+"""The two answers of the ask page: drawn while they are being written, and revealed after the vote."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any, Literal
+
+from dashboard.components import AnswerColumn
+from dashboard.pages.ask.comparison import written_by
+from dashboard.pages.not_shown import not_shown
+from dashboard.pages.show import draw
+from dashboard.rendering.rendered import Rendered, cut, source_of
+from dashboard.sessions.answering import Answer
+from dashboard.sessions.round import Round
+from dashboard.texts import Texts
+
+SHORTEST_PAUSE = 0.06
+PAUSE_FACTOR = 2
+"""Seconds between two drawings of an answer that is being written, and how many times longer than a drawing takes they
+are at least: the slower it is, the fewer there are."""
+NOTHING = Rendered("")
+SIDES: tuple[Literal["a", "b"], ...] = ("a", "b")
+_log = logging.getLogger(__name__)
+
+
+class AnswerColumns:
+    """Draws the answers of one question after another.
+
+    Parameters
+    ----------
+    say : Texts
+        The page's language.
+    person : str
+        Whose page it is.
+    again : function
+        Called with a side when the person wants its answer written again.
+
+    Attributes
+    ----------
+    views : dict of AnswerColumn
+        What stands on the page, by side.
+    """
+
+    def __init__(self, say: Texts, person: str, again: Callable[[Literal["a", "b"]], None]) -> None:
+        self.say, self._person, self._again = say, person, again
+        self.views = {side: self._column(side) for side in SIDES}
+        self._drawing: dict[str, asyncio.Task[None]] = {}
+        self._ended = {side: asyncio.Event() for side in SIDES}
+        self._shown: dict[str, Rendered] = dict.fromkeys(SIDES, NOTHING)
+        self._took = dict.fromkeys(SIDES, 0.0)
+        self._round: Round | None = None
+
+    def follow(self, one: Round) -> None:
+        """Draw the answers of a question as they stand, and from now on as they change."""
+        self.close()
+        self._round = one
+        self._shown, self._took = dict.fromkeys(SIDES, NOTHING), dict.fromkeys(SIDES, 0.0)
+        one.on_answer = self._changed
+        for answer in one.answers:
+            self._changed(answer)
+
+    def reveal(self, answers: Iterable[Answer]) -> None:
+        """Show who wrote what where the vote has been cast, and what can be tried again before."""
+        for answer in answers:
+            self.views[answer.side].param.update(**self._revealed(answer))
+
+    def refuse(self, side: Literal["a", "b"], sentence: str) -> None:
+        """Say in a column why its answer is not written again."""
+        self.views[side].note = sentence
+        self.views[side].param.trigger("words")
+
+    def close(self) -> None:
+        """Draw nothing more."""
+        for task in self._drawing.values():
+            task.cancel()
+        self._drawing.clear()
+
+    def _column(self, side: Literal["a", "b"]) -> AnswerColumn:
+        say = self.say
+        words = {state: say(f"ask.{state}") for state in ("waiting", "writing", "done", "failed")}
+        column = AnswerColumn(
+            side=side,
+            words={"name": say(f"ask.answer_{side}"), "again": say("ask.again"), **words},
+            sizing_mode="stretch_width",
+            margin=0,
+        )
+        column.param.watch(lambda _: self._again(side), "again")
+        return column
+
+    def _changed(self, answer: Answer) -> None:
+        """Say at once how an answer stands, and have its text drawn."""
+        side, ended = answer.side, self._ended[answer.side]
+        if not answer.text:
+            self._shown[side] = NOTHING
+        if answer.state != "writing":
+            self._put(answer, self._shown[side])
+        ended.set() if answer.ended else ended.clear()
+        if side not in self._drawing:
+            task = self._drawing[side] = asyncio.get_running_loop().create_task(self._draw(answer))
+            task.add_done_callback(lambda done: self._drawn(side, done))
+
+    async def _draw(self, answer: Answer) -> None:
+        """Draw an answer until all of it is there; while it is being written, at intervals that leave time for others.
+
+        One that could not be drawn within the bounds is shown as it was written until it has ended.
+        """
+        side, drawn = answer.side, ""
+        while answer.text not in ("", drawn):
+            with suppress(TimeoutError):
+                pause = max(SHORTEST_PAUSE, PAUSE_FACTOR * self._took[side])
+                await asyncio.wait_for(self._ended[side].wait(), pause)
+            began, drawn, before = time.perf_counter(), answer.text, self._shown[side]
+            if before.as_written == "all" and not answer.ended:
+                self._put(answer, source_of(*cut([drawn])))
+                continue
+            marks = before.marks or answer.ended
+            await draw([[drawn]], self._person, lambda shown: self._put(answer, shown[0]), marks)
+            self._took[side] = time.perf_counter() - began
+        del self._drawing[side]  # before anything else can happen: what changes from now on is a new task's
+
+    def _drawn(self, side: str, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            self._drawing.pop(side, None)
+            _log.error("an answer was not drawn", exc_info=fault)
+
+    def _put(self, answer: Answer, shown: Rendered) -> None:
+        self._shown[answer.side] = shown
+        notes = [not_shown(shown, self.say)]
+        if answer.fault is not None:
+            notes.insert(0, self.say(f"ask.fault.{answer.fault.code}", **answer.fault.details))
+        elif answer.state == "failed":
+            notes.insert(0, self.say("ask.stopped"))
+        self.views[answer.side].param.update(
+            html=shown.html,
+            state="done" if answer.usable else answer.state,
+            note=" ".join(filter(None, notes)),
+            failed=answer.fault is not None,
+            **self._revealed(answer),
+        )
+
+    def _revealed(self, answer: Answer) -> dict[str, Any]:
+        """Return what a column shows beside its text: who wrote it stays hidden until the vote."""
+        one = self._round
+        if one is None or one.stage != "voted" or one.vote is None:
+            can_retry = answer.state == "failed" and (one is None or one.stage in ("answering", "broken", "open"))
+            return {"who": "", "chosen": "", "can_retry": can_retry}
+        chosen = "" if one.vote.choice in ("tie", "both_bad") else "won" if one.vote.choice == answer.side else "lost"
+        who = " · ".join(written_by(answer, self.say))
+        return {"who": who, "chosen": chosen, "can_retry": False}

@@ -1,0 +1,270 @@
+"""The page where a person asks, reads two answers, votes, and sees what the judge had expected."""
+
+from datetime import UTC, datetime
+from html import escape
+from typing import Any, Literal
+
+import panel as pn
+
+from dashboard.components import Composer, VoteBar
+from dashboard.components.look import COMPARISON, PARTS
+from dashboard.generators.generator import Notice
+from dashboard.generators.ollama import OllamaModel, find_models, styled
+from dashboard.pages.ask.answer_columns import AnswerColumns
+from dashboard.pages.ask.comparison import comparison
+from dashboard.pages.not_shown import noted
+from dashboard.pages.page import Context
+from dashboard.pages.show import draw
+from dashboard.params import StylesParams
+from dashboard.rendering.rendered import Rendered
+from dashboard.server.concurrency import Tasks
+from dashboard.server.limits import LimitReached
+from dashboard.sessions.round import Desk, Round
+from dashboard.texts import Texts
+from dashboard.votes.vote_records import CHOICES, Choice
+from pipelines.terminal.unseen_signs import plain
+
+SET_UP = """dashboard:
+  styles:
+    a: {name: brief, generator: openai, base_url: "http://127.0.0.1:11434/v1", model: "qwen2.5:3b",
+        system_prompt: "Answer as briefly as you can."}
+    b: {name: thorough, generator: openai, base_url: "http://127.0.0.1:11434/v1", model: "qwen2.5:3b",
+        system_prompt: "Answer thoroughly, with reasons and examples."}"""
+RECORDED = "recorded"
+
+
+class AskPage:
+    """The first page; see `dashboard.pages.page` for the interface."""
+
+    name = "ask"
+
+    def __init__(self, context: Context) -> None:
+        self.context, self.say = context, context.say
+        self.memory: dict[str, Any] = context.memory.setdefault(self.name, {})
+        self.tasks: Tasks = self.memory.setdefault("tasks", Tasks())  # a vote in work outlives a change of language
+        self._models: list[OllamaModel] = []
+
+    @property
+    def round(self) -> Round | None:
+        """The question in work; it outlives a change of language."""
+        found: Round | None = self.memory.get("round")
+        return found
+
+    def panel(self) -> pn.viewable.Viewable:
+        """Return the page."""
+        say = self.say
+        self.hero = _pane(
+            PARTS, f'<div class="hero"><h1>{escape(say("ask.headline"))}</h1><p>{escape(say("ask.lead"))}</p></div>'
+        )
+        self.composer = Composer(
+            words={
+                "placeholder": say("ask.placeholder"),
+                "send": say("ask.send"),
+                "hint": say("ask.hint"),
+                "too_long": say("ask.too_long", most=f"{self.context.params.limits.question_characters:,}"),
+                "source": say("ask.source"),
+            },
+            examples=[say(f"ask.example.{name}") for name in ("one", "two", "three")],
+            most=self.context.params.limits.question_characters,
+            sizing_mode="stretch_width",
+            margin=0,
+        )
+        self.question = _pane(PARTS)
+        self.comparison = _pane(COMPARISON)
+        self.comparison.visible = False
+        self.columns = AnswerColumns(say, self.context.session, self._retry)
+        self.bar = VoteBar(
+            choices=[[choice, say(f"choice.{choice}")] for choice in CHOICES],
+            words={
+                "label": say("ask.votes"),
+                "undo": say("ask.undo"),
+                "next": say("ask.next"),
+                "again": say("ask.store_again"),
+            },
+            sizing_mode="stretch_width",
+            margin=0,
+        )
+        self.composer.param.watch(self._asked, "sent")
+        self.composer.param.watch(self._sourced, "source")
+        self.bar.param.watch(self._pressed, "press")
+        start = _stack(self.hero, self.composer, css="start")
+        answers = _stack(*self.columns.views.values(), css="answers")
+        battle = _stack(self.question, self.comparison, answers, _stack(self.bar, css="sticky"), css="battle")
+        self.start, self.battle = start, battle
+        if self.round is not None:
+            self._follow(self.round)
+        self._show()
+        return _stack(start, battle, css="ask")
+
+    def opened(self) -> None:
+        """Look for a local Ollama."""
+        if self.context.params.find_ollama and self._recorded():
+            self.tasks.start(self._look_for_ollama())
+
+    def closed(self) -> None:
+        """Stop listening; a question in work goes on for the page in another language."""
+        self.columns.close()
+        if self.round is not None:
+            self.round.on_answer, self.round.on_stage = (lambda answer: None), (lambda: None)
+
+    def _asked(self, event: Any) -> None:
+        text = str(event.new.get("text", "")).strip()
+        if not text:
+            return
+        try:
+            self.context.limits.question(text)
+        except LimitReached as reached:
+            self.composer.notice = self.say(f"limit.{reached.code}", **reached.details)
+            return
+        self.composer.notice = ""
+        if self.round is not None:
+            self.round.close()
+        context = self.context
+        desk = Desk(self._styles(), context.store, context.judges, context.limits, context.slots, context.session)
+        begun = Round(text, desk)
+        self.memory["round"] = begun
+        with pn.io.hold():
+            self._follow(begun)
+            self._show()
+        begun.start()
+
+    def _retry(self, side: Literal["a", "b"]) -> None:
+        if self.round is None:
+            return
+        try:
+            self.round.retry(side)
+        except LimitReached as reached:
+            self.columns.refuse(side, self.say(f"limit.{reached.code}", **reached.details))
+
+    def _pressed(self, event: Any) -> None:
+        """Deal with a press in its turn: what a person does next must not be overtaken by what she did before."""
+        code, one = event.new.get("code"), self.round
+        if one is None:
+            return
+        if code == "next":
+            self._next()
+        elif code == "undo":
+            self.tasks.start(one.undo())
+        elif code == "store":
+            one.store_again()
+        elif code in CHOICES:
+            self.tasks.start(self._cast(one, code))
+
+    async def _cast(self, one: Round, choice: Choice) -> None:
+        try:
+            await one.cast(choice)
+        except LimitReached as reached:
+            self.bar.param.update(
+                line=self.say(f"limit.{reached.code}", **reached.details), warns=True, turn=self.bar.turn + 1
+            )
+
+    def _next(self) -> None:
+        if self.round is not None:
+            self.round.close()
+        self.memory["round"] = None
+        with pn.io.hold():
+            self.composer.param.update(notice="", cleared=self.composer.cleared + 1)
+            self._show()
+            self.composer.focused += 1
+
+    def _follow(self, one: Round) -> None:
+        one.on_stage = self._stage_changed
+        self.asked = Rendered("")
+        self.tasks.start(draw([[one.question]], self.context.session, lambda shown: self._asked_drawn(one, shown[0])))
+        self.columns.follow(one)
+        self._stage_changed()
+
+    def _asked_drawn(self, one: Round, shown: Rendered) -> None:
+        if one is self.round:
+            self.asked = shown
+            self.question.object = self._question(one)
+
+    def _show(self) -> None:
+        self.start.visible, self.battle.visible = self.round is None, self.round is not None
+
+    def _stage_changed(self) -> None:
+        with pn.io.hold():  # one message to the browser instead of seven
+            self._show_stage()
+
+    def _show_stage(self) -> None:
+        one, say = self.round, self.say
+        if one is None:
+            return
+        self.columns.reveal(one.answers)
+        self.question.object = self._question(one)
+        self.comparison.object = comparison(one, say) if one.stage == "voted" else ""
+        self.comparison.visible = one.stage == "voted"
+        warns, undo = one.fault is not None, 0.0
+        line = say(f"ask.{one.stage}") if one.stage not in ("voted", "unstored") else ""
+        if one.stage == "judging" and self.context.judges.state == "loading":
+            line = say("ask.judge_loads")
+        elif one.stage == "open" and one.verdict is None:
+            line = say("ask.open_unjudged")
+        elif one.stage == "voted" and one.vote is not None:
+            line = say("ask.voted", choice=say(f"choice.{one.vote.choice}"))
+            undo = max(0.0, (one.vote.undo_until - datetime.now(UTC)).total_seconds())
+        elif one.stage == "unstored" and one.fault is not None:
+            line = say("ask.unstored", reason=str(one.fault))
+        if one.fault is not None and one.stage != "unstored":
+            line = say(f"store.{one.fault.code}", **one.fault.details)
+        self.bar.param.update(stage=one.stage, line=line, warns=warns, undo_seconds=undo, turn=self.bar.turn + 1)
+
+    def _question(self, one: Round) -> str:
+        say = self.say
+        asked = f'<div class="asked text" dir="auto">{noted(self.asked, say)}</div>'
+        if one.notice is None:
+            return f'<div class="question">{asked}</div>'
+        same = one.prompt == one.question
+        told = say("ask.recorded_same") if same else recorded_line(one.notice, say)
+        nearest = "" if same else f"<p><b>{plain(one.prompt)}</b></p>"
+        return (
+            f'<div class="question">{asked}<div class="notice" role="note"><p>{escape(told)}</p>{nearest}<details>'
+            f"<summary>{escape(say('ask.set_up'))}</summary><p>{escape(say('ask.set_up_text'))}</p>"
+            f"<pre>{escape(SET_UP)}</pre></details></div></div>"
+        )
+
+    def _recorded(self) -> bool:
+        return self.context.params.styles.a.generator == RECORDED
+
+    async def _look_for_ollama(self) -> None:
+        self._models = await find_models()
+        if not self._models:
+            return
+        offers = [[RECORDED, self.say("ask.source_recorded")]]
+        offers += [[model.name, f"Ollama · {model.name}"] for model in self._models]
+        self.composer.param.update(sources=offers, source=self.memory.get("source", RECORDED))
+
+    def _sourced(self, event: Any) -> None:
+        self.memory["source"] = event.new
+
+    def _styles(self) -> StylesParams:
+        styles = self.context.params.styles
+        chosen = next((model for model in self._models if model.name == self.memory.get("source")), None)
+        if chosen is None or not self._recorded():
+            return styles
+        return StylesParams(a=styled(styles.a, chosen), b=styled(styles.b, chosen))
+
+
+def recorded_line(notice: Notice, say: Texts) -> str:
+    """Return what is said of a recorded question shown in place of the one asked, and whether it is like it at all."""
+    key = "ask.recorded" if notice.details["near"] else "ask.recorded_far"
+    return say(key, similarity=f"{notice.details['similarity']:.2f}")
+
+
+def _pane(sheet: str, html: str = "") -> pn.pane.HTML:
+    return pn.pane.HTML(html, stylesheets=[sheet], sizing_mode="stretch_width", margin=0)
+
+
+_LAYOUT = """
+:host(.start) { max-width: 44rem; margin: 0 auto !important; }
+:host(.battle) { gap: 1.1rem; }
+:host(.answers) { display: grid !important; gap: 1rem; grid-template-columns: repeat(2, minmax(0, 1fr)); }
+:host(.sticky) { position: sticky !important; bottom: .75rem; z-index: 5; }
+@media (max-width: 760px) { :host(.answers) { grid-template-columns: minmax(0, 1fr); gap: .75rem; }
+  :host(.battle) { gap: .8rem; } :host(.sticky) { bottom: .4rem; } }
+"""
+"""No `display` on what is hidden at times: it would outweigh Bokeh's own rule."""
+
+
+def _stack(*parts: Any, css: str) -> pn.Column:
+    return pn.Column(*parts, sizing_mode="stretch_width", margin=0, css_classes=[css], stylesheets=[_LAYOUT])

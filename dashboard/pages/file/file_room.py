@@ -1,0 +1,175 @@
+"""What the page of votes on a file shows of an open file: how far one is, the battle, the vote bar."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from html import escape
+from typing import Any
+
+import pandas as pd
+import panel as pn
+
+from dashboard.components import AnswerColumn, VoteBar
+from dashboard.pages.cards_look import WIDGET, card_pane, card_sheet, grid, in_line, stacked, sticky
+from dashboard.pages.history.history_cards import percent, verdict_line
+from dashboard.pages.not_shown import not_shown, noted
+from dashboard.pages.show import draw
+from dashboard.rendering.rendered import Rendered
+from dashboard.sessions.battle_files import BattleFile
+from dashboard.sessions.file_verdicts import FileVerdicts
+from dashboard.texts import Texts
+from dashboard.votes.analysis.agreement_over_time import Progress
+from dashboard.votes.analysis.battle_order import Order
+from dashboard.votes.vote_records import CHOICES, Battle, Voted
+from pipelines.terminal.unseen_signs import plain
+
+ORDERS: tuple[Order, ...] = ("uncertain", "informative", "file")
+
+
+class FileRoom:
+    """The widgets of one open file; knows nothing of the store.
+
+    Parameters
+    ----------
+    say : Texts
+        The page's language.
+    pressed : function
+        Called with the code of a press on the vote bar.
+    ordered, skipped, left : function
+        Called when another order is chosen, the battle is passed over, and the file is left.
+    """
+
+    def __init__(
+        self,
+        say: Texts,
+        pressed: Callable[[Any], None],
+        ordered: Callable[[], None],
+        skipped: Callable[[], None],
+        left: Callable[[], None],
+    ) -> None:
+        self.say = say
+        self.battle: Battle | None = None
+        self.head, self.question, self.outcome = card_pane(), card_pane(), card_pane(visible=False)
+        self.order = pn.widgets.Select(
+            label=say("file.order"),
+            options={say(f"file.order_{order}"): order for order in ORDERS},
+            sizing_mode="stretch_width",
+            margin=0,
+            css_classes=["order"],
+            stylesheets=[WIDGET],
+        )
+        self.order.param.watch(lambda _: ordered(), "value")
+        self.skip_button = pn.widgets.Button(
+            label=say("file.skip"), align="end", margin=0, css_classes=["skip"], stylesheets=[WIDGET]
+        )
+        self.skip_button.on_click(lambda _: skipped())
+        other = pn.widgets.Button(
+            label=say("file.other"), align="end", margin=0, css_classes=["other"], stylesheets=[WIDGET]
+        )
+        other.on_click(lambda _: left())
+        self.columns = {side: self._column(side) for side in ("a", "b")}
+        self.bar = VoteBar(
+            choices=[[choice, say(f"choice.{choice}")] for choice in CHOICES],
+            words={"label": say("file.votes"), "undo": say("file.undo"), "next": say("file.next"), "again": ""},
+            sizing_mode="stretch_width",
+            margin=0,
+        )
+        self.bar.param.watch(lambda event: pressed(event.new.get("code")), "press")
+        self.view = stacked(
+            card_sheet(self.head, in_line(self.order, self.skip_button, other)),
+            card_sheet(self.question),
+            self.outcome,
+            grid(*self.columns.values()),
+            sticky(self.bar),
+        )
+
+    def show_head(self, file: BattleFile, done: Progress, verdicts: FileVerdicts) -> None:
+        """Show the file's name, how far one is through it, and how far the judge is."""
+        parts = [self.say("file.done", done=f"{done.done:,}", total=f"{done.total:,}", share=percent(done.share))]
+        if file.left_out:
+            parts.append(self.say("file.left_out", count=f"{file.left_out:,}"))
+        if verdicts.wanted == 0:
+            parts.append(self.say("file.no_judge"))
+        elif verdicts.fault:
+            parts.append(self.say("file.verdicts_failed", reason=verdicts.fault[:200]))
+        elif verdicts.done < verdicts.wanted:
+            parts.append(self.say("file.verdicts", done=f"{verdicts.done:,}", total=f"{verdicts.wanted:,}"))
+        notes = "".join(f"<span>{plain(part, 300)}</span>" for part in parts)
+        self.head.object = (
+            f'<div class="status"><b>{plain(file.name, 120)}</b>{notes}</div>'
+            f'<div class="bar-of" role="progressbar" aria-valuemin="0" aria-valuemax="{done.total}" '
+            f'aria-valuenow="{done.done}"><i style="width:{100 * done.share:.2f}%"></i></div>'
+        )
+
+    def clear(self, battle: Battle | None) -> None:
+        """Take away what was said of the last battle, and make room for the next one or for none."""
+        self.outcome.visible = False
+        self.skip_button.disabled = battle is None
+        if battle is None:
+            self.question.object = ""
+        for column in self.columns.values():
+            column.visible = battle is not None
+
+    async def show_battle(self, battle: Battle) -> None:
+        """Show a battle, and open it to a vote as soon as its texts are there."""
+        self.battle = battle
+        for column in self.columns.values():
+            column.param.update(who="", chosen="")
+        self.line("judging", "")
+        texts = (battle.prompt, battle.a.response, battle.b.response)
+        await draw(texts, battle.session, lambda drawn: self._put(battle, drawn))
+
+    def show_nothing(self, finished: bool) -> None:
+        """Say that no battle is left, or that only those are that were passed over."""
+        sentence = self.say("file.finished" if finished else "file.only_passed")
+        self.battle = None
+        self.question.object = f'<p class="nothing first">{escape(sentence)}</p>'
+        self.line("judging" if finished else "voted", "")
+
+    def show_outcome(self, battle: Battle, vote: Voted, row: pd.Series | None) -> None:
+        """Show a vote beside the judge's verdict, and who answered.
+
+        Parameters
+        ----------
+        battle : Battle
+            The battle on the page.
+        vote : Voted
+            The vote just cast.
+        row : Series or None
+            The vote as the store has it, from `with_outcomes`; None where it cannot be read.
+        """
+        if row is not None:
+            self.outcome.object = f'<div role="status">{verdict_line(row, self.say)}</div>'
+        self.outcome.visible = row is not None
+        self.skip_button.disabled = True
+        for side, content in (("a", battle.a), ("b", battle.b)):
+            decided = vote.choice in ("a", "b")
+            chosen = ("won" if vote.choice == side else "lost") if decided else ""
+            self.columns[side].param.update(who=content.model, chosen=chosen)
+        left = max((vote.undo_until - datetime.now(UTC)).total_seconds(), 0.0)
+        self.line("voted", self.say("file.voted", choice=self.say(f"choice.{vote.choice}")), undo=left)
+
+    def lock(self) -> None:
+        """Take no votes and no skipping until the next battle is there; the last one stays in view."""
+        self.skip_button.disabled = True
+        self.line("judging", self.say("file.next_comes"))
+
+    def line(self, stage: str, line: str, warns: bool = False, undo: float = 0.0) -> None:
+        """Say something on the vote bar, and set its stage."""
+        self.bar.param.update(stage=stage, line=line, warns=warns, undo_seconds=undo, turn=self.bar.turn + 1)
+
+    def _column(self, side: str) -> AnswerColumn:
+        name = self.say(f"history.answer_{side}")
+        return AnswerColumn(
+            side=side, words={"name": name, "again": ""}, state="done", sizing_mode="stretch_width", margin=0
+        )
+
+    def _put(self, battle: Battle, drawn: Sequence[Rendered]) -> None:
+        """Show the texts of a battle and open it to a vote, unless another has been called for meanwhile."""
+        if battle is not self.battle:
+            return
+        asked, *answers = drawn
+        self.question.object = f'<div class="text question" dir="auto">{noted(asked, self.say)}</div>'
+        for side, shown in zip(("a", "b"), answers, strict=True):
+            self.columns[side].param.update(html=shown.html, note=not_shown(shown, self.say))
+        if self.bar.stage == "judging":
+            self.line("open", self.say("file.open_judged" if battle.verdict is not None else "file.open_unjudged"))

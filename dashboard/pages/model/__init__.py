@@ -1,0 +1,1 @@
+"""The page of the judge, and of learning from votes."""

@@ -1,0 +1,208 @@
+"""The card "learn from my votes" of the model page: starts and stops the learning, shows before and after, switches."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import panel as pn
+
+from dashboard.judges.learning.learned import Learned, decide
+from dashboard.judges.learning.learning_service import LearningService, Overview
+from dashboard.judges.saved_runs import SavedRun
+from dashboard.pages.cards_look import WIDGET, boxed, card_pane, in_line, plain_button
+from dashboard.pages.model import learn_results as results
+from dashboard.pages.page import Context
+from dashboard.server.concurrency import in_thread
+from pipelines.errors import UserError
+from pipelines.terminal.unseen_signs import plain
+
+LOOK_S = 0.5
+"""Seconds after which a page looks again how far the learning has come, while it runs."""
+
+
+class LearnCard:
+    """The card of one person.
+
+    Parameters
+    ----------
+    context : Context
+        What its page may use; for who is no admin, nothing is started, stopped or decided.
+    learning : LearningService
+        Does the work; shared by all people.
+    use : async function
+        Switches to a saved judge and returns whether that worked.
+    changed : function
+        Called when there is a new saved judge.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        learning: LearningService,
+        use: Callable[[SavedRun], Awaitable[bool]],
+        changed: Callable[[], None],
+    ) -> None:
+        self.say, self.judges, self.learning, self.admin = context.say, context.judges, learning, context.admin
+        self._use, self._changed = use, changed
+        self._overview: Overview | None = None
+        self._tasks = context.tasks
+        self._following: asyncio.Task[None] | None = None
+        say = self.say
+        self.votes, self.going, self.note, self.outcome = (card_pane() for _ in range(4))
+        self.begin = pn.widgets.Button(
+            label=say("model.learn.begin"), align="end", margin=0, css_classes=["learn"], stylesheets=[WIDGET]
+        )
+        self.begin.on_click(self._begin)
+        self.stop = plain_button(say("model.learn.stop"), "stop")
+        self.stop.on_click(self._stop)
+        self.take = plain_button(say("model.learn.take"), "take")
+        self.take.on_click(self._take)
+        self.keep = plain_button(say("model.learn.keep"), "keep")
+        self.keep.on_click(self._keep)
+        self.actions = in_line(self.begin, self.stop)
+        self.decision = in_line(self.take, self.keep)
+        for part in (self.begin, self.stop, self.actions, self.decision, self.going, self.note, self.outcome):
+            part.visible = False
+        self.votes.object = f'<p class="nothing" role="status">{plain(say("model.learn.counting"), 200)}</p>'
+        self.view = boxed(
+            say("model.learn.title"),
+            *(self.votes, self.going, self.note, self.actions, self.outcome, self.decision),
+            hint=say("model.learn.hint"),
+        )
+        self.view.visible = False
+
+    def opened(self) -> None:
+        """Look again for votes, and follow what runs."""
+        self._look()
+
+    def tick(self) -> bool:
+        """Show how far it has come or how it ended, and return whether it still runs."""
+        status = self.learning.status
+        if status.state == "running":
+            self._show()
+            return True
+        self._look()
+        if status.state == "done":
+            self._changed()
+        return False
+
+    def _look(self) -> None:
+        self._tasks.start(self._count())
+
+    async def _count(self) -> None:
+        try:
+            self._overview = await in_thread(self.learning.overview)
+        except UserError as fault:
+            self.votes.object = ""
+            self._say(str(fault))
+            return
+        self._show()
+        if self.learning.status.state == "running":
+            self._follow()
+
+    def _show(self) -> None:
+        found, status, say = self._overview, self.learning.status, self.say
+        if found is None:
+            return
+        runs = status.state == "running"
+        self.votes.object = results.votes_line(found, say)
+        self.begin.param.update(
+            label=say("model.learn.again" if found.last else "model.learn.begin"),
+            color="default" if found.last else "primary",
+            disabled=False,
+        )
+        self.begin.visible, self.stop.visible = self.admin and found.offered and not runs, self.admin and runs
+        self.actions.visible = self.begin.visible or self.stop.visible
+        self.going.visible = runs
+        if runs:
+            self.going.object = results.progress_bar(status, say)
+        self._say(
+            say("model.learn.failed", why=status.fault)
+            if status.state == "failed"
+            else say("model.learn.stopped")
+            if status.state == "stopped"
+            else ""
+            if self.admin
+            else say("admin.learn")
+        )
+        self._show_outcome(None if runs else found.last)
+
+    def _show_outcome(self, last: Learned | None) -> None:
+        self.outcome.visible = last is not None
+        self.decision.visible = self.admin and last is not None and last.decision is None
+        if last is None:
+            return
+        say = self.say
+        decided = "" if last.decision is None else f'<p class="nothing">{plain(self._decided(last), 600)}</p>'
+        self.outcome.object = results.outcome(last.about, say) + decided
+        word = (last.about["against_starter"] if last.about["old"]["starter"] else last.about["against_old"])["word"]
+        self.take.param.update(color="primary" if word == "better" else "default", disabled=False)
+        self.keep.disabled = False
+
+    def _decided(self, last: Learned) -> str:
+        loaded = self.judges.current
+        if loaded is not None and loaded.run.judge == last.run.judge:
+            return self.say("model.learn.used", name=last.run.name)
+        return self.say("model.learn.in_list", name=last.run.name)
+
+    async def _begin(self, _: Any) -> None:
+        if not self.admin:
+            return
+        self.begin.disabled = True
+        self._say("")
+        fault = await _fault_of(self.learning.start)
+        self._show()
+        if fault:
+            self._say(fault)
+        else:
+            self._follow()
+
+    async def _stop(self, _: Any) -> None:
+        if not self.admin:
+            return
+        self.stop.disabled = True
+        await in_thread(self.learning.stop)
+        self.stop.disabled = False
+        self.tick()
+
+    async def _take(self, _: Any) -> None:
+        last = None if self._overview is None else self._overview.last
+        if last is None or not self.admin:
+            return
+        self.take.disabled = self.keep.disabled = True
+        self._say(self.say("model.loading", name=last.run.name))
+        if not await self._use(last.run):
+            self._say("")
+            self.take.disabled = self.keep.disabled = False
+        # the page looks again, also for this card, when a judge has been switched to
+
+    async def _keep(self, _: Any) -> None:
+        last = None if self._overview is None else self._overview.last
+        if last is None or not self.admin:
+            return
+        self.take.disabled = self.keep.disabled = True
+        fault = await _fault_of(lambda: decide(last.run, "kept"))
+        self._look()
+        if fault:
+            self._say(fault)
+
+    def _say(self, sentence: str) -> None:
+        self.note.visible = bool(sentence)
+        self.note.object = f'<p class="nothing" role="status">{plain(sentence, 600)}</p>' if sentence else ""
+
+    def _follow(self) -> None:
+        if self._following is None or self._following.done():
+            self._following = self._tasks.start(self._followed())
+
+    async def _followed(self) -> None:
+        while self.tick():
+            await asyncio.sleep(LOOK_S)
+
+
+async def _fault_of(work: Callable[[], None]) -> str:
+    """Do some work in a thread and return "", or one sentence on why it could not be done."""
+    try:
+        await in_thread(work)
+    except (UserError, OSError) as fault:
+        return str(fault)
+    return ""

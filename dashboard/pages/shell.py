@@ -1,0 +1,176 @@
+"""The page as a whole for one tab of one person: the bar, and the pages that come into view."""
+
+import logging
+from importlib import import_module
+from typing import Any
+
+import panel as pn
+
+from dashboard.components import TopBar
+from dashboard.judges.judge_line import judge_line
+from dashboard.pages.cards_look import card_pane
+from dashboard.pages.page import Context, Page
+from dashboard.server.concurrency import Tasks
+from dashboard.server.services import Services
+from dashboard.server.visitor import visitor
+from dashboard.texts import LANGUAGES, Language, Texts, best_language
+
+PAGES = {
+    "ask": "dashboard.pages.ask.ask:AskPage",
+    "file": "dashboard.pages.file.file_votes:FileVotesPage",
+    "history": "dashboard.pages.history.history:HistoryPage",
+    "model": "dashboard.pages.model.model:ModelPage",
+}
+"""The menu: a page's name, and where its class is. Adding a page is a file, its texts, and a line here."""
+_log = logging.getLogger(__name__)
+
+
+class Shell:
+    """One tab.
+
+    Parameters
+    ----------
+    services : Services
+        What all people share.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.visitor = visitor(services)
+        self.memory: dict[str, Any] = {}
+        self._document = pn.state.curdoc
+        self._pages: dict[str, tuple[Page, Tasks]] = {}
+        self._notes = {name: card_pane(visible=False) for name in PAGES}
+        # without gaps: as long as nothing in it is visible, a place has no height, by which the browser knows
+        look = {"sizing_mode": "stretch_width", "margin": 0}
+        self.places = {name: pn.Column(note, **look) for name, note in self._notes.items()}
+        self.say = Texts(self._first_language())
+        self.bar = TopBar(
+            languages=[[code, name] for code, name in LANGUAGES.items()],
+            language=self.say.language,
+            active="ask",
+            session=self.visitor.token,
+            user=self.visitor.user,
+            sizing_mode="stretch_width",
+            margin=0,
+        )
+        self._word()
+        self._unfollow = services.judges.follow(self._judge_changed)
+        self.bar.param.watch(lambda event: self.open(event.new), "active")
+        self.bar.param.watch(self._language_chosen, "language")
+        self.open("ask")
+
+    def open(self, name: str) -> None:
+        """Bring a page into view; an unknown name is passed over.
+
+        The browser swaps the pages by itself (`components/pages.js`); here a page is made and told.
+        """
+        if name not in PAGES:
+            return
+        if self.bar.active != name:
+            self.bar.active = name  # comes back here by its watcher
+            return
+        self._notes[name].visible = False
+        if name not in self._pages:
+            self._make(name)
+        self._pages[name][0].opened()
+
+    def close(self) -> None:
+        """End what runs for this tab."""
+        self._unfollow()
+        self._end_pages()
+        one = self.memory.get("ask", {}).get("round")
+        if one is not None:
+            one.close()
+
+    def _end_pages(self) -> None:
+        for page, tasks in self._pages.values():
+            page.closed()
+            tasks.end()
+
+    def _make(self, name: str) -> None:
+        module, _, kind = PAGES[name].partition(":")
+        tasks = Tasks(lambda: self._tell(name, "shell.broke"))
+        try:
+            page: Page = getattr(import_module(module), kind)(self._context(tasks))
+            self.places[name].append(page.panel())
+        except Exception:
+            # the page asked for says that it broke (files, store, widgets: anything); the other pages go on
+            _log.exception("the page %s could not be opened", name)
+            page = _Broken()
+            self._tell(name, "shell.failed")
+        self._pages[name] = (page, tasks)
+
+    def _tell(self, name: str, key: str) -> None:
+        self._notes[name].param.update(object=f'<p class="nothing" role="alert">{self.say(key)}</p>', visible=True)
+
+    def _context(self, tasks: Tasks) -> Context:
+        return Context(
+            params=self.services.params,
+            store=self.services.store,
+            judges=self.services.judges,
+            learning=self.services.learning,
+            say=self.say,
+            session=self.visitor.session,
+            admin=self.visitor.admin,
+            limits=self.services.limits.of(self.visitor.session, self.visitor.address),
+            slots=self.services.slots,
+            zone=self.bar.zone,
+            memory=self.memory,
+            open_page=self.open,
+            tasks=tasks,
+            offers=self.services.offers,
+        )
+
+    def _language_chosen(self, event: Any) -> None:
+        if event.new not in LANGUAGES:
+            return
+        self._end_pages()
+        self._pages.clear()
+        self.say = Texts(event.new)
+        self._word()
+        for name, place in self.places.items():
+            place.objects = [self._notes[name]]
+        self.open(self.bar.active)
+
+    def _judge_changed(self) -> None:
+        """Say which judge is in use now; called from any thread."""
+        document = self._document
+        if document is None or document.session_context is None:
+            self._say_judge()
+        elif not document.session_context.destroyed:
+            document.add_next_tick_callback(self._say_judge)
+
+    def _say_judge(self) -> None:
+        line, warns = judge_line(self.services.judges, self.say)
+        self.bar.param.update(judge=line, judge_warns=warns)
+
+    def _word(self) -> None:
+        self._say_judge()
+        words = {key: self.say(f"shell.{key}") for key in ("menu", "theme", "leave", "lost", "opening")}
+        titles = [[name, self.say(f"{name}.title")] for name in PAGES if f"{name}.title" in self.say]
+        self.bar.param.update(brand=self.say("shell.brand"), words=words, pages=titles)
+
+    def _first_language(self) -> Language:
+        fixed, chosen = self.services.params.language, pn.state.cookies.get("language", "")
+        for code in LANGUAGES:
+            if code == (chosen or fixed):
+                return code
+        accepted = pn.state.headers.get("Accept-Language", "")
+        return best_language(accepted if isinstance(accepted, str) else ",".join(accepted))
+
+
+class _Broken:
+    name = ""
+
+    def __init__(self, context: Context | None = None) -> None:
+        pass
+
+    def panel(self) -> pn.viewable.Viewable:
+        return pn.pane.HTML()
+
+    def opened(self) -> None:
+        pass
+
+    def closed(self) -> None:
+        pass

@@ -1,0 +1,1 @@
+"""What serves the dashboard: addresses, limits, health, secrets, the services that all tabs share."""

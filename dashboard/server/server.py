@@ -1,0 +1,207 @@
+"""The dashboard's own server: where it listens, who may come in."""
+
+import ast
+import errno
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dashboard.params import DashboardParams
+from dashboard.server.health import ROUTES
+from dashboard.server.origins import EVERYWHERE, LOCAL, allowed_origins, bracketed, guard_socket
+from dashboard.server.server_params import ServerParams
+from dashboard.server.services import Services
+from pipelines.errors import UserError, shown
+from pipelines.files.saved_files import DamagedError, read_object
+
+if TYPE_CHECKING:
+    from panel.io.server import Server
+
+SHORTEST_PASSWORD = 8
+LOGIN = Path(__file__).parents[1] / "components" / "login.html"
+NO_REDIRECT = {"password", "auth_code", "pam"}
+"""Panel's providers that take no key and secret; `server.accounts` is the way to have passwords."""
+GENERIC_URLS = ("PANEL_OAUTH_AUTHORIZE_URL", "PANEL_OAUTH_TOKEN_URL")
+EXTRA_PARAMS = "PANEL_OAUTH_EXTRA_PARAMS"
+NEEDED_EXTRA = {"auth0": "subdomain", "okta": "url"}
+"""What Panel must be told of these providers, in the variable `EXTRA_PARAMS`."""
+
+
+def serve(services: Services, ready: Callable[[str], None]) -> None:
+    """Serve the dashboard until the process is ended.
+
+    Parameters
+    ----------
+    services : Services
+        Opened, and started or not.
+    ready : function
+        Called with the address once the server listens.
+
+    Raises
+    ------
+    UserError
+        As `build_server`.
+    """
+    server = build_server(services)
+    address = services.params.server.address
+    ready(f"http://{'localhost' if address in {*LOCAL, *EVERYWHERE, '::1'} else bracketed(address)}:{server.port}/")
+    server.start()
+    server.io_loop.start()
+
+
+def check_server(params: DashboardParams) -> None:
+    """Raise the `UserError` that `build_server` would raise for these parameters, before anything is opened."""
+    server_options(params.server, params.accounts.admins)
+
+
+def build_server(services: Services) -> "Server":
+    """Return a server that listens and is not started.
+
+    Raises
+    ------
+    UserError
+        When the port is taken, or accounts, variables or a provider are wrong.
+    """
+    import panel as pn
+
+    from dashboard.server.app import extend, page
+
+    def tab() -> Any:
+        extend()
+        return page(services)
+
+    params = services.params.server
+    options = server_options(params, services.params.accounts.admins)
+    if "basic_auth" in options or "oauth_provider" in options:
+        options["cookie_secret"] = services.secret().decode()
+    patterns = [(address, handler, {"services": services}) for address, handler, _ in ROUTES]
+    options["websocket_origin"] = list(LOCAL)  # Bokeh's own list, in whose place `guard_socket` puts ours
+    try:
+        server = pn.io.server.get_server({"/": tab}, extra_patterns=patterns, index=None, **options)
+    except OSError as fault:
+        where = f"{bracketed(params.address)}:{params.port}"
+        taken = fault.errno in (errno.EADDRINUSE, errno.EACCES)
+        what = "choose another port" if taken else "correct dashboard.server.address"
+        raise UserError(f"dashboard.server: cannot listen at {where} ({fault.strerror}); {what}.") from fault
+    guard_socket(server, allowed_origins(params.address, int(server.port or 0), params.origins))
+    return server
+
+
+def server_options(params: ServerParams, admins: Sequence[str] = ()) -> dict[str, Any]:
+    """Return Panel's options for where to listen and who may come in.
+
+    Parameters
+    ----------
+    params : ServerParams
+        The section `server`.
+    admins : sequence of str
+        The accounts that may do more than others.
+
+    Raises
+    ------
+    UserError
+        When the file of accounts is missing or wrong, an account is not in it, a provider is unknown, or a variable
+        that is needed is not set.
+    """
+    found: dict[str, Any] = {
+        "address": params.address,
+        "port": params.port,
+        "websocket_origin": allowed_origins(params.address, params.port, params.origins),
+        "websocket_max_message_size": 20 * 1024 * 1024,
+        "show": False,
+        "start": False,
+        "title": "",
+        "session_token_expiration": 24 * 3600,
+    }
+    if params.accounts:
+        known = checked_accounts(Path(params.accounts))
+        if missing := [name for name in admins if name not in known]:
+            raise UserError(
+                f"dashboard.accounts.admins: {missing[0]!r} has no account in {params.accounts}; correct the name."
+            )
+        found |= {"basic_auth": params.accounts, "basic_login_template": str(LOGIN)}
+    elif params.oauth_provider:
+        found |= oauth_options(params)
+    elif admins:
+        raise UserError(
+            "dashboard.accounts.admins: names people, but nobody needs an account; set dashboard.server.accounts or "
+            "oauth_provider too, or leave it empty."
+        )
+    return found
+
+
+def oauth_options(params: ServerParams) -> dict[str, Any]:
+    """Return Panel's options for signing in by a provider; see `server_options`."""
+    from panel.auth import AUTH_PROVIDERS
+
+    name = params.oauth_provider
+    providers = sorted(AUTH_PROVIDERS.keys() - NO_REDIRECT)
+    if name not in providers:
+        raise UserError(
+            f"dashboard.server.oauth_provider is {shown(repr(name), 80)}; it must be one of {', '.join(providers)}."
+        )
+    found = {"oauth_provider": name}
+    for option, key in (("oauth_key", "oauth_key_env"), ("oauth_secret", "oauth_secret_env")):
+        variable = getattr(params, key)
+        if not os.environ.get(variable):
+            raise UserError(
+                f"dashboard.server.{key}: the variable {variable} is not set; set it to the client's {option}."
+            )
+        found[option] = os.environ[variable]
+    for variable in GENERIC_URLS if name == "generic" else ():
+        if not _is_url(os.environ.get(variable, "")):
+            raise UserError(
+                f"dashboard.server.oauth_provider generic needs the variable {variable}; set it to the provider's "
+                "address, https://…"
+            )
+    extra = _extra_params()
+    if (needed := NEEDED_EXTRA.get(name)) and not extra.get(needed):
+        raise UserError(
+            f"dashboard.server.oauth_provider {name} needs {needed}; set the variable {EXTRA_PARAMS} to "
+            f'{{"{needed}": "…"}}.'
+        )
+    return found
+
+
+def _is_url(text: str) -> bool:
+    return text.startswith(("http://", "https://"))
+
+
+def _extra_params() -> dict[Any, Any]:
+    """Return what the variable `EXTRA_PARAMS` says, which Panel reads anew at every sign-in."""
+    text = os.environ.get(EXTRA_PARAMS, "{}")
+    try:
+        found = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise UserError(f'The variable {EXTRA_PARAMS} is no mapping; write it as {{"name": "value"}}.')
+    return found
+
+
+def checked_accounts(path: Path) -> list[str]:
+    """Return the user names in a file of accounts that Panel can use.
+
+    Raises
+    ------
+    UserError
+        When it is missing, is no JSON object of texts, or has an empty or short password.
+    """
+    try:
+        accounts = read_object(path)
+    except DamagedError as fault:
+        raise UserError(
+            f'{path}: is no readable JSON ({shown(fault.what, 80)}); accounts are {{"user": "password"}}.'
+        ) from fault
+    if not accounts:
+        raise UserError(f'{path}: holds no accounts; write {{"user": "password"}}.')
+    for user, password in accounts.items():
+        if not user.strip():
+            raise UserError(f"{path}: has an account without a name; give it one.")
+        if not isinstance(password, str) or len(password) < SHORTEST_PASSWORD:
+            raise UserError(
+                f"{path}: the password of {user!r} is no text of at least {SHORTEST_PASSWORD} characters; give a "
+                "longer one."
+            )
+    return list(accounts)

@@ -1,0 +1,152 @@
+"""What all people of one process share: the parameters, the vote store, the judge, the limits."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from os import environ
+from pathlib import Path
+from threading import Lock, Thread
+
+from dashboard.judges.judge_service import JudgeService
+from dashboard.judges.learning.learning_service import LearningService
+from dashboard.params import DashboardParams, parse_dashboard
+from dashboard.rendering.drawings import drawings
+from dashboard.server.limits import AnswerSlots, Limits
+from dashboard.server.secret import kept_secret
+from dashboard.sessions.offers import Offers
+from dashboard.votes.database import KEY
+from dashboard.votes.store import VoteStore
+from dashboard.votes.store_faults import StoreFault
+from pipelines.errors import UserError
+from stacker.learners.starter_prior import starter_folder
+from stacker.training.params import Params, read_params
+
+PARAMS_VARIABLE = "DASHBOARD_PARAMS"
+"""Environment variable with the path of params.yaml, for `panel serve dashboard`."""
+
+
+class Services:
+    """Opened once in a process.
+
+    Parameters
+    ----------
+    params : DashboardParams
+        The dashboard's section.
+    whole : Params or None
+        All sections, by which a judge learns from the votes; None has their defaults.
+
+    Raises
+    ------
+    UserError
+        When the vote store cannot be opened, or a folder or judge that is named is not there.
+    """
+
+    def __init__(self, params: DashboardParams, whole: Params | None = None) -> None:
+        self.params = params
+        for key in ("judges", "files"):
+            _check_folder(f"dashboard.{key}", getattr(params, key), needed=key == "files")
+        self.judges = JudgeService(Path(params.judges), starter_folder() if params.starter else None, params.judge)
+        store = params.store
+        try:
+            self.store = VoteStore.open(store.url, password=store.password, undo_seconds=store.undo_seconds)
+        except StoreFault as fault:
+            said = str(fault)
+            raise UserError(said if KEY in said else f"{KEY}: {said[:1].lower()}{said[1:]}") from fault
+        self.learning = LearningService(whole or Params(), self.store, self.judges, params.leave_out_named)
+        self.slots = AnswerSlots(params.limits.answers_at_once)
+        self.offers = Offers()
+        self._secret = b""
+        self.limits = Limits(params.limits)
+
+    def start(self) -> None:
+        """Load the judge and what drawing texts and the generators need, without waiting for them."""
+        drawings().start()
+        self.judges.start()
+        for kind in {style.generator for style in (self.params.styles.a, self.params.styles.b)} & _WARM.keys():
+            Thread(target=_WARM[kind], daemon=True).start()
+
+    def secret(self) -> bytes:
+        """Return what signs the cookies of people with accounts and makes their pseudonyms; its file is read once."""
+        self._secret = self._secret or kept_secret(self.params.server)
+        return self._secret
+
+    def close(self) -> None:
+        """Close the store, and end the judge's thread and what learns from the votes."""
+        self.learning.close()
+        self.judges.close()
+        self.store.close()
+
+
+def _check_folder(key: str, folder: str, needed: bool) -> None:
+    path = Path(folder)
+    if folder and (path.exists() or needed) and not path.is_dir():
+        what = "is no folder" if path.exists() else "is not there"
+        raise UserError(f"{key} {folder}: {what}; name a folder.")
+
+
+def open_services(
+    path: Path, overrides: Sequence[str] = (), check: Callable[[DashboardParams], None] = lambda params: None
+) -> Services:
+    """Return the services that params.yaml asks for, not started.
+
+    Parameters
+    ----------
+    path : Path
+        The params.yaml.
+    overrides : sequence of str
+        `section.key=value`.
+    check : function
+        Refuses parameters by a `UserError` before anything is opened or made.
+
+    Raises
+    ------
+    UserError
+        As `read_dashboard`, `check` and `Services`.
+    """
+    whole = read_params(path, overrides)
+    section = parse_dashboard(whole.dashboard, str(path))
+    check(section)
+    return Services(section, whole)
+
+
+def read_dashboard(path: Path, overrides: Sequence[str] = ()) -> DashboardParams:
+    """Return the dashboard's section of params.yaml.
+
+    Raises
+    ------
+    UserError
+        When the file cannot be read or a key is wrong; the sentence names it.
+    """
+    return parse_dashboard(read_params(path, overrides).dashboard, str(path))
+
+
+_opening = Lock()
+
+
+def shared_services() -> Services:
+    """Return the process's services by the file that `DASHBOARD_PARAMS` names, else params.yaml here, else defaults."""
+    with _opening:
+        return _shared(environ.get(PARAMS_VARIABLE, ""))
+
+
+@lru_cache(maxsize=1)
+def _shared(named: str) -> Services:
+    path = Path(named or "params.yaml")
+    services = open_services(path) if named or path.exists() else Services(DashboardParams())
+    services.start()
+    return services
+
+
+def _warm_recorded() -> None:
+    from dashboard.generators.recorded import nearest
+
+    for question in ("Why is the sky blue?", "為什麼天空是藍色的？"):
+        nearest(question)
+
+
+def _warm_openai() -> None:
+    from dashboard.generators.openai_server import warm
+
+    warm()
+
+
+_WARM = {"recorded": _warm_recorded, "openai": _warm_openai}

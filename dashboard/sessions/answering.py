@@ -1,0 +1,95 @@
+"""One answer as it is being written: streamed through the guard, its end or its fault kept."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Literal
+
+from dashboard.generators import generator_for
+from dashboard.generators.generator import GenerationFault, guarded
+from dashboard.params import StyleParams
+from dashboard.server.limits import AnswerSlots
+from dashboard.votes.vote_records import Side
+
+AnswerState = Literal["waiting", "writing", "done", "failed"]
+
+
+class Answer:
+    """One column of the page.
+
+    Parameters
+    ----------
+    side : "a" or "b"
+        The column: left or right.
+    key : "a" or "b"
+        The style that answers in it.
+    style : StyleParams
+        How the answer is made.
+    changed : function
+        Called with the answer whenever its text or state has changed.
+
+    Attributes
+    ----------
+    text : str
+        What has come so far.
+    state : str
+        `waiting` (no word yet), `writing`, `done`, or `failed` with a `fault`.
+    fault : GenerationFault or None
+        What the answer ended in; one that is `usable` leaves an answer worth a vote.
+    """
+
+    def __init__(
+        self, side: Literal["a", "b"], key: Literal["a", "b"], style: StyleParams, changed: Callable[["Answer"], None]
+    ) -> None:
+        self.side, self.key, self.style = side, key, style
+        self.text = ""
+        self.state: AnswerState = "waiting"
+        self.fault: GenerationFault | None = None
+        self._changed = changed
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self.state in ("done", "failed")
+
+    @property
+    def usable(self) -> bool:
+        """Whether it is an answer that can be voted on."""
+        return self.state == "done" or (self.state == "failed" and self.fault is not None and self.fault.usable)
+
+    async def write(self, question: str, slots: AnswerSlots, longest: int) -> None:
+        """Stream the answer from its beginning; faults end in `fault`, none is raised.
+
+        Parameters
+        ----------
+        question : str
+            What is answered.
+        slots : AnswerSlots
+            Waits here for its turn.
+        longest : int
+            Characters after which it is ended.
+        """
+        self.text, self.fault = "", None
+        self._to("waiting")
+        try:
+            async with slots:
+                pieces = generator_for(self.style, self.key).stream(question, self.style)
+                async for piece in guarded(pieces, self.style, longest):
+                    self.text += piece
+                    self._to("writing")
+            self._to("done")
+        except GenerationFault as fault:
+            self.fault = fault
+            self._to("failed")
+        except asyncio.CancelledError:
+            self._to("failed")
+            raise
+
+    def record(self) -> Side:
+        """Return the column for the vote store."""
+        told = generator_for(self.style, self.key).describe(self.style)
+        fault = "" if self.fault is None else self.fault.code
+        return Side([self.text], self.style.name, told.model, told.settings, fault)
+
+    def _to(self, state: AnswerState) -> None:
+        self.state = state
+        self._changed(self)

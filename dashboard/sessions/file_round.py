@@ -1,0 +1,167 @@
+"""One person's way through a file of battles: what comes next, its verdict, and the votes. Knows nothing of widgets."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from dashboard.server.concurrency import in_store_thread, in_thread
+from dashboard.sessions.battle_files import BattleFile
+from dashboard.sessions.file_verdicts import FileVerdicts, Opinion, opinion_of
+from dashboard.votes.analysis.agreement_over_time import Progress, progress
+from dashboard.votes.analysis.battle_order import Order
+from dashboard.votes.analysis.counted_votes import with_outcomes
+from dashboard.votes.store import AlreadyVoted, StoreFault, VoteFilter, VoteStore
+from dashboard.votes.vote_records import Battle, Choice, Side, Voted, file_battle_id
+
+if TYPE_CHECKING:
+    from dashboard.judges.judge_service import JudgeService
+    from stacker.judge.judge import Judge
+
+
+class FileRound:
+    """An open file. Its methods are for the server's loop: files, verdicts and store are asked in threads.
+
+    Parameters
+    ----------
+    file : BattleFile
+        The battles.
+    store : VoteStore
+        Where battles and votes go.
+    judges : JudgeService
+        Its judge in use gives the verdicts, where there is one.
+    session : str
+        The person.
+
+    Attributes
+    ----------
+    battle : Battle or None
+        The one that is shown; it is stored with its verdict before anybody can vote on it.
+    vote : Voted or None
+        The vote on it.
+    done : Progress
+        How far the person has come.
+    judged : bool
+        Whether there is a judge.
+    """
+
+    def __init__(self, file: BattleFile, store: VoteStore, judges: "JudgeService", session: str) -> None:
+        self.file, self.store, self.session = file, store, session
+        loaded = judges.current
+        self.judged = loaded is not None
+        self.verdicts = FileVerdicts(file.battles, None if loaded is None else _opinion(judges, loaded.judge))
+        self.battle: Battle | None = None
+        self.vote: Voted | None = None
+        self.done = Progress(len(file.battles), 0, (), {})
+        self._version = "" if loaded is None else loaded.version
+        self._row: int | None = None
+        self._voted: dict[str, Choice] = {}
+        self._passed: set[int] = set()
+
+    async def open(self) -> None:
+        """Find out where the person left off.
+
+        Raises
+        ------
+        StoreFault
+            When the store cannot be read.
+        """
+        self._voted = await in_store_thread(self.store.voted, self.file.origin, self.session)
+        await self._count()
+
+    async def next(self, order: Order) -> Battle | None:
+        """Go on to the next battle; None where none is left, and those passed over come again after that.
+
+        Raises
+        ------
+        StoreFault
+            When the battle could not be stored.
+        """
+        self.battle = self.vote = self._row = None
+        row = await in_thread(self.verdicts.next_row, order, {*self.done.rows, *self._passed})
+        if row is None:
+            self._passed.clear()
+            return None
+        battle = self._made(row, await in_thread(self.verdicts.of, row))
+        try:
+            await in_store_thread(self.store.add_battle, battle)
+        except StoreFault as fault:
+            # it was shown before, when another judge was in use: the verdict given then came first and stays
+            if fault.code != "same_battle":
+                raise
+        self._row, self.battle = row, battle
+        return battle
+
+    def skip(self) -> None:
+        """Pass the battle over for now."""
+        if self._row is not None:
+            self._passed.add(self._row)
+
+    async def cast(self, choice: Choice) -> None:
+        """Vote on the battle; once this returns, the vote is stored.
+
+        Raises
+        ------
+        StoreFault
+            When it is not; `AlreadyVoted` where there is a vote from another tab, say.
+        """
+        battle = self.battle
+        assert battle is not None
+        try:
+            self.vote = await in_store_thread(self.store.vote, battle.id, choice, self.session)
+            self._voted[battle.origin_id] = choice
+        except AlreadyVoted as fault:
+            self._voted[battle.origin_id] = fault.details["choice"]
+            raise
+        finally:
+            await self._count()
+
+    async def undo(self) -> None:
+        """Withdraw the vote just cast.
+
+        Raises
+        ------
+        StoreFault
+            When that is no longer possible.
+        """
+        assert self.battle is not None
+        await in_store_thread(self.store.undo, self.battle.id, self.session)
+        self.vote = None
+        self._voted.pop(self.battle.origin_id, None)
+        await self._count()
+
+    async def outcome(self) -> pd.Series:
+        """Return the vote beside its verdict as the store has them: another judge may have been first.
+
+        Raises
+        ------
+        StoreFault
+            When the store cannot be read.
+        """
+        assert self.battle is not None
+        stored = await in_store_thread(self.store.votes, VoteFilter(battle=self.battle.id))
+        return with_outcomes(stored).iloc[-1]
+
+    async def _count(self) -> None:
+        self.done = await in_thread(lambda: progress(self.file.battles["id"].tolist(), dict(self._voted)))
+
+    def _made(self, row: int, verdict: tuple[float, float, float] | None) -> Battle:
+        cells, file = self.file.battles.iloc[row], self.file
+        return Battle(
+            file_battle_id(file.origin, cells["id"], self.session),
+            self.session,
+            cells["prompt"],
+            Side(cells["response_a"], model=cells["model_a"]),
+            Side(cells["response_b"], model=cells["model_b"]),
+            verdict,
+            judge=self._version,
+            lang=cells["lang"],
+            source="file",
+            origin=file.origin,
+            origin_id=cells["id"],
+        )
+
+
+def _opinion(judges: "JudgeService", judge: "Judge") -> Opinion:
+    """Return the judge's opinion, asked in the judge's own thread: it is not made to be asked by two at once."""
+    opinion = opinion_of(judge)
+    return lambda battles: judges.do(lambda: opinion(battles)).result()

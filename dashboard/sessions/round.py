@@ -1,0 +1,242 @@
+"""One question from its two answers over the hidden verdict to the vote. Knows nothing of widgets."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from dashboard.generators import generator_for
+from dashboard.generators.generator import Notice
+from dashboard.params import StylesParams
+from dashboard.server.concurrency import Tasks, in_store_thread
+from dashboard.server.limits import AnswerSlots, SessionLimits
+from dashboard.sessions.answering import Answer
+from dashboard.texts.languages import language_of
+from dashboard.votes.store import AlreadyVoted, StoreFault, VoteStore
+from dashboard.votes.vote_records import Battle, Choice, Voted, new_battle_id
+from pipelines.errors import UserError
+
+if TYPE_CHECKING:
+    from dashboard.judges.judge_service import JudgeService, LoadedJudge
+    from stacker.judge.explain.explanation import Explanation
+    from stacker.judge.verdict import Verdict
+
+Stage = Literal["answering", "broken", "judging", "unstored", "open", "voting", "voted"]
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a round works with; the same for all rounds of a person."""
+
+    styles: StylesParams
+    store: VoteStore
+    judges: "JudgeService"
+    limits: SessionLimits
+    slots: AnswerSlots
+    session: str
+
+
+class Round:
+    """A question being answered, judged and voted on.
+
+    Parameters
+    ----------
+    question : str
+        What the person typed.
+    desk : Desk
+        Store, judge, limits.
+    swapped : bool or None
+        Whether style B stands left; None draws it.
+
+    Attributes
+    ----------
+    stage : str
+        `answering`; `broken` when an answer failed and none is being written; `judging`; `unstored` when the store
+        did not take the battle; `open` to votes; `voting`; `voted`.
+    answers : tuple of two Answer
+        The left and the right column.
+    prompt : str
+        What the answers answer: the question, or the recorded question nearest to it.
+    notice : Notice or None
+        What must be said about the answers.
+    verdict, judge, judge_fault : Verdict or None, LoadedJudge or None, str
+        What the judge said before the vote; a fault where it could not.
+    explanation : Explanation or None
+        Why, as soon as it is known.
+    vote : Voted or None
+        The vote that holds.
+    fault : StoreFault or None
+        What the store last refused.
+    on_answer, on_stage : function
+        Called when an answer has changed, and when anything else has.
+    """
+
+    def __init__(self, question: str, desk: Desk, swapped: bool | None = None) -> None:
+        self.question = self.prompt = question
+        self.desk = desk
+        self.stage: Stage = "answering"
+        swapped = bool(secrets.randbits(1)) if swapped is None else swapped
+        left, right = ("b", "a") if swapped else ("a", "b")
+        styles: dict[str, Any] = {"a": desk.styles.a, "b": desk.styles.b}
+        self.answers = (
+            Answer("a", left, styles[left], self._answer_changed),  # type: ignore[arg-type]
+            Answer("b", right, styles[right], self._answer_changed),  # type: ignore[arg-type]
+        )
+        self.notice: Notice | None = None
+        self.battle_id = ""
+        self.verdict: Verdict | None = None
+        self.judge: LoadedJudge | None = None
+        self.judge_fault = ""
+        self.explanation: Explanation | None = None
+        self.explained = False
+        self.vote: Voted | None = None
+        self.fault: StoreFault | None = None
+        self.on_answer: Callable[[Answer], None] = lambda answer: None
+        self.on_stage: Callable[[], None] = lambda: None
+        self._lang = ""
+        self._tasks = Tasks()
+
+    def start(self) -> None:
+        """Begin; needs a running event loop."""
+        self._tasks.start(self._begin())
+
+    def retry(self, side: Literal["a", "b"]) -> None:
+        """Write a failed or cut-off answer again, while nobody has voted.
+
+        Raises
+        ------
+        LimitReached
+            When the session has asked for too much.
+        """
+        answer = self.answers[0 if side == "a" else 1]
+        if answer.state != "failed" or self.stage not in ("answering", "broken", "open"):
+            return
+        self.desk.limits.again()
+        self._to("answering")
+        self._tasks.start(self._write(answer))
+
+    async def cast(self, choice: Choice) -> None:
+        """Store a vote; `stage` says whether it holds, `fault` why not.
+
+        Raises
+        ------
+        LimitReached
+            When the session votes too fast.
+        """
+        if self.stage != "open":
+            return
+        self.desk.limits.vote()
+        self._to("voting")
+        try:
+            self.vote = await in_store_thread(self.desk.store.vote, self.battle_id, choice, self.desk.session)
+            self.fault = None
+            self._to("voted")
+        except StoreFault as fault:
+            self.fault = fault
+            self._to("voted" if isinstance(fault, AlreadyVoted) and self.vote is not None else "open")
+
+    async def undo(self) -> None:
+        """Withdraw the vote, or leave in `fault` why not."""
+        if self.stage != "voted":
+            return
+        try:
+            await in_store_thread(self.desk.store.undo, self.battle_id, self.desk.session)
+            self.vote, self.fault = None, None
+            self._to("open")
+        except StoreFault as fault:
+            self.fault = fault
+            self._to("voted")
+
+    def store_again(self) -> None:
+        """Try once more to store a battle that the store did not take."""
+        if self.stage == "unstored":
+            self._tasks.start(self._judge())
+
+    def close(self) -> None:
+        """End whatever still runs."""
+        self.on_answer, self.on_stage = (lambda answer: None), (lambda: None)
+        self._tasks.end()
+
+    async def _begin(self) -> None:
+        generator = generator_for(self.answers[0].style, self.answers[0].key)
+        self.notice = await asyncio.to_thread(generator.notice, self.question)
+        if self.notice is not None and self.notice.code == "recorded":
+            self.prompt, self._lang = str(self.notice.details["question"]), str(self.notice.details["lang"])
+        else:
+            self._lang = language_of(self.question)
+        self.on_stage()
+        for answer in self.answers:
+            self._tasks.start(self._write(answer))
+
+    async def _write(self, answer: Answer) -> None:
+        await answer.write(self.question, self.desk.slots, self.desk.limits.params.answer_characters)
+        if self.stage != "answering" or not all(each.ended for each in self.answers):
+            return
+        if all(each.usable for each in self.answers):
+            await self._judge()
+        else:
+            self._to("broken")
+
+    async def _judge(self) -> None:
+        self._to("judging")
+        self.verdict, self.judge, self.explanation, self.explained, self.judge_fault = None, None, None, False, ""
+        texts = [self.prompt], [self.answers[0].text], [self.answers[1].text]
+        try:
+            said = await self.desk.judges.compare(*texts)
+            if said is not None:
+                self.verdict, self.judge = said
+        except UserError as fault:
+            self.judge_fault = str(fault)
+        except Exception as fault:
+            # a judge is three libraries and what somebody trained: whatever breaks in it must not take the vote with it
+            _log.exception("the judge failed")
+            self.judge_fault = type(fault).__name__
+        self.battle_id = new_battle_id()
+        try:
+            await in_store_thread(self.desk.store.add_battle, self._battle())
+        except StoreFault as fault:
+            self.fault = fault
+            self._to("unstored")
+            return
+        self.fault = None
+        self._to("open")
+        await self._explain(*texts)
+
+    async def _explain(self, *texts: list[str]) -> None:
+        judge = self.judge
+        if judge is not None:
+            try:
+                found = await self.desk.judges.explain(judge, *texts)
+                if judge is self.judge:
+                    self.explanation = found
+            except UserError:
+                pass  # a judge without a baseline: the page says that there is nothing to explain from
+            except Exception:
+                # as above; the vote is open already, and the page says that there are no reasons
+                _log.exception("the judge could not explain itself")
+        self.explained = True
+        self.on_stage()
+
+    def _battle(self) -> Battle:
+        verdict = None if self.verdict is None else self.verdict.probabilities
+        return Battle(
+            self.battle_id,
+            self.desk.session,
+            [self.prompt],
+            self.answers[0].record(),
+            self.answers[1].record(),
+            verdict,
+            "" if self.judge is None else self.judge.version,
+            self._lang,
+            asked=self.question if self.prompt != self.question else "",
+        )
+
+    def _answer_changed(self, answer: Answer) -> None:
+        self.on_answer(answer)
+
+    def _to(self, stage: Stage) -> None:
+        self.stage = stage
+        self.on_stage()

@@ -1,0 +1,1 @@
+"""The store of votes and what is read from it."""

@@ -1,0 +1,275 @@
+"""The vote store: battles with the verdict given before the vote, and the votes. A vote that returns is on disk."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from time import perf_counter
+from typing import Any, Self
+
+import pandas as pd
+from sqlalchemy import Connection, Engine, select, text, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from dashboard.votes import migrations
+from dashboard.votes.database import address_of, check_is_there, engine_of
+from dashboard.votes.store_faults import AlreadyVoted as AlreadyVoted
+from dashboard.votes.store_faults import StoreFault as StoreFault
+from dashboard.votes.vote_records import BATTLES, JSON_COLUMNS, TURN_COLUMNS, VOTES, Battle, Choice, Voted
+
+
+@dataclass(frozen=True)
+class VoteFilter:
+    """Which votes to read; None takes all.
+
+    Attributes
+    ----------
+    battle, session, source, origin, lang, choice, style : str or None
+        Equal to this; `battle` is its id, `style` on either side.
+    since, until : datetime or None
+        Voted at or after, and before; with a time zone.
+    undone : bool
+        Whether withdrawn votes come too.
+    last : int or None
+        At most this many, the newest.
+    """
+
+    battle: str | None = None
+    session: str | None = None
+    source: str | None = None
+    origin: str | None = None
+    lang: str | None = None
+    choice: Choice | None = None
+    style: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    undone: bool = False
+    last: int | None = None
+
+
+class VoteStore:
+    """Keeps battles and votes in SQLite or PostgreSQL; usable from many threads, but not on the server's loop.
+
+    Make one with `open`.
+    """
+
+    def __init__(self, engine: Engine, undo_seconds: float, clock: Callable[[], datetime]) -> None:
+        self.undo_seconds = undo_seconds
+        self.backend = engine.dialect.name
+        self._engine = engine
+        self._clock = clock
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        password: str = "",
+        create: bool = True,
+        undo_seconds: float = 10.0,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> Self:
+        """Open a store, upgrade its tables, and create them where there are none.
+
+        Parameters
+        ----------
+        url : str
+            An SQLAlchemy address: `sqlite:///votes.sqlite` or `postgresql://user@host/database`.
+        password : str
+            The database password, where it does not stand in the address.
+        create : bool
+            Whether a store that is not there is made; who only reads wants to be told.
+        undo_seconds : float
+            How long a vote can be withdrawn.
+        clock : function
+            Returns the present time with its zone.
+
+        Raises
+        ------
+        StoreFault
+            When the address is wrong, the database cannot be reached or written, is newer than this program, or is not
+            there and shall not be made.
+        """
+        address = address_of(url, password)
+        where = address.render_as_string(hide_password=True)
+        if not create:
+            check_is_there(address)
+        try:
+            engine = engine_of(address)
+        except ImportError:
+            raise StoreFault(
+                "bad_address", f"The vote store {where} needs a driver: pip install 'psycopg[binary]'.", url=where
+            ) from None
+        store = cls(engine, undo_seconds, clock)
+        try:
+            with store._writing() as connection:
+                migrations.upgrade(connection, where, create=create)
+        except BaseException:
+            store.close()  # no connection of a store that nobody got stays open
+            raise
+        return store
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def add_battle(self, battle: Battle) -> str:
+        """Store a battle with the verdict on it, before anybody votes, and return its id.
+
+        Raises
+        ------
+        StoreFault
+            `same_battle` when another battle has this id; storing the very same one again does nothing.
+        """
+        row = battle.row(self._clock())
+        with self._writing() as connection:
+            known = connection.execute(select(BATTLES).where(BATTLES.c.id == battle.id)).mappings().one_or_none()
+            if known is None:
+                connection.execute(BATTLES.insert(), row)
+            elif any(known[name] != value for name, value in row.items() if name not in ("created_at", "named")):
+                raise StoreFault("same_battle", f"Battle {battle.id} exists with other texts.", battle=battle.id)
+        return battle.id
+
+    def vote(self, battle_id: str, choice: Choice, session: str) -> Voted:
+        """Store a vote; when this returns, it is committed.
+
+        Raises
+        ------
+        AlreadyVoted
+            When the battle has a vote; nothing is changed.
+        StoreFault
+            `unknown_battle`, `other_session`, or `unavailable` when the database did not take it.
+        """
+        now = self._clock()
+        with self._writing() as connection:
+            owner = connection.execute(select(BATTLES.c.session).where(BATTLES.c.id == battle_id)).scalar()
+            if owner is None:
+                raise StoreFault("unknown_battle", f"There is no battle {battle_id}.", battle=battle_id)
+            if owner != session:
+                raise StoreFault("other_session", f"Battle {battle_id} belongs to another session.", battle=battle_id)
+            row = {"battle_id": battle_id, "session": session, "choice": choice, "voted_at": now}
+            try:
+                with connection.begin_nested():
+                    connection.execute(VOTES.insert(), row)
+            except IntegrityError:
+                raise self._already(connection, battle_id) from None
+        return Voted(battle_id, choice, now, now + timedelta(seconds=self.undo_seconds))
+
+    def undo(self, battle_id: str, session: str) -> Choice:
+        """Withdraw a session's own vote within `undo_seconds`, and return what it was; its row stays, marked.
+
+        Raises
+        ------
+        StoreFault
+            `nothing_to_undo` when the session has no vote on this battle, `too_late` afterwards.
+        """
+        now = self._clock()
+        holds = (VOTES.c.battle_id == battle_id) & (VOTES.c.session == session) & VOTES.c.undone_at.is_(None)
+        with self._writing() as connection:
+            vote = connection.execute(select(VOTES).where(holds)).mappings().one_or_none()
+            if vote is None:
+                raise StoreFault("nothing_to_undo", f"There is no vote of yours on {battle_id}.", battle=battle_id)
+            if now > vote["voted_at"] + timedelta(seconds=self.undo_seconds):
+                seconds = f"{self.undo_seconds:g}"
+                raise StoreFault("too_late", f"A vote can be withdrawn within {seconds} seconds.", seconds=seconds)
+            connection.execute(update(VOTES).where(VOTES.c.id == vote["id"]).values(undone_at=now))
+        choice: Choice = vote["choice"]
+        return choice
+
+    def votes(self, chosen: VoteFilter | None = None) -> pd.DataFrame:
+        """Return votes with their battles, the oldest first.
+
+        Returns
+        -------
+        DataFrame
+            One row a vote: every column of `records.BATTLES` but `session` (texts as tuples of turns, settings as
+            dicts, `id` as `battle_id`), then `choice`, `session`, `voted_at`, `undone_at` (UTC).
+        """
+        chosen = chosen or VoteFilter()
+        battle = [column.label("battle_id" if column.name == "id" else column.name) for column in BATTLES.c]
+        vote = [VOTES.c[name] for name in ("choice", "session", "voted_at", "undone_at")]
+        query = select(*(column for column in battle if column.name != "session"), *vote).join_from(VOTES, BATTLES)
+        for name in ("session", "choice"):
+            if (value := getattr(chosen, name)) is not None:
+                query = query.where(VOTES.c[name] == value)
+        for name in ("source", "origin", "lang"):
+            if (value := getattr(chosen, name)) is not None:
+                query = query.where(BATTLES.c[name] == value)
+        if chosen.battle is not None:
+            query = query.where(BATTLES.c.id == chosen.battle)
+        if chosen.style is not None:
+            query = query.where((BATTLES.c.style_a == chosen.style) | (BATTLES.c.style_b == chosen.style))
+        if chosen.since is not None:
+            query = query.where(VOTES.c.voted_at >= chosen.since)
+        if chosen.until is not None:
+            query = query.where(VOTES.c.voted_at < chosen.until)
+        if not chosen.undone:
+            query = query.where(VOTES.c.undone_at.is_(None))
+        query = query.order_by(VOTES.c.voted_at.desc(), VOTES.c.id.desc()).limit(chosen.last)
+        with self._reading() as connection:
+            result = connection.execute(query)
+            frame = pd.DataFrame(result.all()[::-1], columns=list(result.keys()))
+        return _typed(frame)
+
+    def voted(self, origin: str, session: str) -> dict[str, Choice]:
+        """Return the votes of a session on the battles of one file, by the battle's `origin_id`: where it left off."""
+        query = select(BATTLES.c.origin_id, VOTES.c.choice).join_from(VOTES, BATTLES)
+        query = query.where(BATTLES.c.origin == origin, VOTES.c.session == session, VOTES.c.undone_at.is_(None))
+        with self._reading() as connection:
+            return {row.origin_id: row.choice for row in connection.execute(query)}
+
+    def health(self) -> dict[str, Any]:
+        """Return whether the store can be written to: `ok`, `backend`, `schema`, `votes`, `milliseconds`, `message`."""
+        start = perf_counter()
+        found: dict[str, Any] = {"ok": False, "backend": self.backend, "schema": None, "votes": None}
+        try:
+            with self._writing() as connection:
+                found["schema"] = connection.execute(text("SELECT max(version) FROM schema_steps")).scalar()
+                found["votes"] = connection.execute(text("SELECT count(*) FROM votes WHERE undone_at IS NULL")).scalar()
+                connection.execute(text("DELETE FROM votes WHERE id = -1"))  # needs the right to write
+            found |= {"ok": True, "message": ""}
+        except StoreFault as fault:
+            found["message"] = str(fault)
+        return found | {"milliseconds": round(1000 * (perf_counter() - start), 1)}
+
+    def _already(self, connection: Connection, battle_id: str) -> AlreadyVoted:
+        query = select(VOTES.c.choice, VOTES.c.voted_at).where(VOTES.c.battle_id == battle_id)
+        row = connection.execute(query.where(VOTES.c.undone_at.is_(None))).one()
+        sentence = f"Battle {battle_id} already has a vote: {row.choice}."
+        return AlreadyVoted(
+            "already_voted", sentence, battle=battle_id, choice=row.choice, voted_at=row.voted_at.isoformat()
+        )
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._said(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._said(), self._engine.connect().execution_options(reads_only=True) as connection:
+            yield connection
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as fault:
+            where = self._engine.url.render_as_string(hide_password=True)
+            reason = " ".join(str(fault.orig).split())[:200]
+            raise StoreFault(
+                "unavailable", f"The vote store {where} did not do it: {reason}.", url=where, reason=reason
+            ) from fault
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    for name in TURN_COLUMNS:
+        frame[name] = pd.Series([tuple(json.loads(cell)) for cell in frame[name]], index=frame.index, dtype=object)
+    for name in JSON_COLUMNS:
+        frame[name] = pd.Series([json.loads(cell) for cell in frame[name]], index=frame.index, dtype=object)
+    for name in ("created_at", "voted_at", "undone_at"):
+        frame[name] = pd.to_datetime(frame[name], utc=True)
+    for name in ("p_a", "p_b", "p_tie"):
+        frame[name] = frame[name].astype("float64")
+    return frame

@@ -1,0 +1,203 @@
+"""What the vote store holds: the battle as the person saw it, and the tables."""
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from sqlalchemy import Column, DateTime, Dialect, Float, ForeignKey, Integer, MetaData, Table, Text, TypeDecorator
+
+from dashboard.sessions.self_naming import sides_named
+
+Choice = Literal["a", "tie", "b", "both_bad"]
+CHOICES: tuple[Choice, ...] = ("a", "tie", "b", "both_bad")
+"""What can be voted, in the order of the buttons and of the keys 1 to 4."""
+TURN_COLUMNS = ("prompt", "response_a", "response_b")
+JSON_COLUMNS = ("settings_a", "settings_b")
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment with its zone, also in SQLite, which knows none."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn any zone into UTC; SQLite gets it without the mark."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone has no place in the vote store")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the moment its zone back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+_TABLES = MetaData()
+BATTLES = Table(
+    "battles",
+    _TABLES,
+    Column("id", Text, primary_key=True),
+    Column("created_at", UtcTime),
+    Column("session", Text),
+    Column("source", Text),
+    Column("lang", Text),
+    *(Column(name, Text) for name in TURN_COLUMNS),
+    *(Column(name, Text) for name in ("style_a", "style_b", "model_a", "model_b", *JSON_COLUMNS, "fault_a", "fault_b")),
+    *(Column(name, Float) for name in ("p_a", "p_b", "p_tie")),
+    *(Column(name, Text) for name in ("judge", "asked", "origin", "origin_id", "named")),
+)
+VOTES = Table(
+    "votes",
+    _TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("battle_id", Text, ForeignKey("battles.id")),
+    Column("session", Text),
+    Column("choice", Text),
+    Column("voted_at", UtcTime),
+    Column("undone_at", UtcTime),
+)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One column of the page.
+
+    Attributes
+    ----------
+    response : sequence of str
+        The answer's turns, as far as they came.
+    style : str
+        The style's name; "" for a battle from a file.
+    model : str
+        Who answered; "" where unknown.
+    settings : dict
+        The generator and its settings (`Description.settings`).
+    fault : str
+        Code of the fault the answer ended in; "" for none.
+    """
+
+    response: Sequence[str]
+    style: str = ""
+    model: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class Battle:
+    """A battle as it was shown, with the verdict on it.
+
+    Attributes
+    ----------
+    id : str
+        Unique; `new_battle_id()`, or `file_battle_id(…)` for a battle from a file.
+    session : str
+        The pseudonym of who may vote on it.
+    prompt : sequence of str
+        The turns that the two answers answer.
+    a, b : Side
+        The left and the right column.
+    verdict : three floats or None
+        The judge's probabilities of A, B and tie; None where no judge is loaded.
+    judge : str
+        Version of the judge; "" for none.
+    lang : str
+        Language of the prompt, e.g. `en`, `zh`.
+    source : "ask" or "file"
+        How the battle came about.
+    asked : str
+        What the person typed, where the prompt is a recorded question near to it.
+    origin, origin_id : str
+        The file (name and hash) and the battle's id in it.
+    """
+
+    id: str
+    session: str
+    prompt: Sequence[str]
+    a: Side
+    b: Side
+    verdict: Sequence[float] | None
+    judge: str = ""
+    lang: str = ""
+    source: Literal["ask", "file"] = "ask"
+    asked: str = ""
+    origin: str = ""
+    origin_id: str = ""
+
+    def row(self, created_at: datetime) -> dict[str, Any]:
+        """Return the battle as a row of `BATTLES`.
+
+        Texts are JSON in ASCII: lone surrogates and NUL, which no database takes, come back as they were.
+        """
+        p_a, p_b, p_tie = (None, None, None) if self.verdict is None else (float(p) for p in self.verdict)
+        return {
+            "id": self.id,
+            "created_at": created_at,
+            "session": self.session,
+            "source": self.source,
+            "lang": self.lang,
+            "prompt": json.dumps(list(self.prompt)),
+            "response_a": json.dumps(list(self.a.response)),
+            "response_b": json.dumps(list(self.b.response)),
+            "style_a": _storable(self.a.style),
+            "style_b": _storable(self.b.style),
+            "model_a": _storable(self.a.model),
+            "model_b": _storable(self.b.model),
+            "settings_a": json.dumps(self.a.settings, sort_keys=True),
+            "settings_b": json.dumps(self.b.settings, sort_keys=True),
+            "fault_a": self.a.fault,
+            "fault_b": self.b.fault,
+            "p_a": p_a,
+            "p_b": p_b,
+            "p_tie": p_tie,
+            "judge": _storable(self.judge),
+            "asked": _storable(self.asked),
+            "origin": _storable(self.origin),
+            "origin_id": _storable(self.origin_id),
+            "named": sides_named(self.a.response, self.b.response, self.a.model, self.b.model),
+        }
+
+
+@dataclass(frozen=True)
+class Voted:
+    """A vote that is stored, and until when it can be withdrawn (UTC)."""
+
+    battle_id: str
+    choice: Choice
+    voted_at: datetime
+    undo_until: datetime
+
+
+def new_battle_id() -> str:
+    """Return an id that nobody can guess."""
+    return secrets.token_hex(16)
+
+
+def file_battle_id(origin: str, origin_id: str, session: str) -> str:
+    """Return the id of a session's battle from a file: the same whenever the file is opened again."""
+    return hashlib.sha256(json.dumps([origin, origin_id, session]).encode()).hexdigest()[:32]
+
+
+def new_session() -> str:
+    """Return a random pseudonym for a person without an account."""
+    return secrets.token_hex(8)
+
+
+def pseudonym(user: str, secret: bytes) -> str:
+    """Return the pseudonym of a person with an account; without the secret it cannot be traced back to the name."""
+    return hmac.new(secret, user.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:16]
+
+
+def _storable(text: str) -> str:
+    """Replace what a database text cannot hold: NUL and lone surrogates."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
