@@ -9,7 +9,7 @@ from dashboard.votes.analysis.counted_votes import neutral_only
 from dashboard.votes.exports import FORMATS
 from dashboard.votes.store import VoteStore
 from pipelines.errors import UserError
-from pipelines.files.atomic_files import whole_file
+from pipelines.files.atomic_files import atomic_write
 from pipelines.terminal.command_line import run_command
 from pipelines.terminal.screen import Screen
 
@@ -61,7 +61,7 @@ def write_votes(out: Path, params: DashboardParams) -> tuple[int, int]:
             f"{store.url}: in all {len(votes)} votes an answer named its own model; "
             "set dashboard.leave_out_named: false to write them all the same."
         )
-    with whole_file(out) as part:
+    with atomic_write(out) as part:
         part.write_bytes(makers[out.suffix](kept))
     return len(kept), len(votes) - len(kept)
 

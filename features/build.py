@@ -15,7 +15,7 @@ from features.blocks.turns import ANSWER_COLUMNS, BATTLE_COLUMNS, answer_turns, 
 from features.cache import BlockCache, key_of
 from features.pairs import Embeddings, PairMatrix, answer_pairs, join, shared
 from features.parallel import Chunk, Runner, Texts, chunks, compute
-from pipelines.battles.table import text_of
+from pipelines.battles.table import TEXT_COLUMNS, text_of
 from pipelines.settings.sections import Section
 from pipelines.terminal.progress import Progress, silent
 
@@ -132,7 +132,7 @@ def build_features(
 
 def feature_columns(params: FeatureParams, encoder_block: TextBlock | None = None) -> BattleFeatures:
     """Return what `build_features` gives for no battle: the names of the features, and how the swap acts on them."""
-    nothing = pd.DataFrame({column: pd.Series(dtype=object) for column in ("prompt", "response_a", "response_b")})
+    nothing = pd.DataFrame({column: pd.Series(dtype=object) for column in TEXT_COLUMNS})
     return build_features(nothing, params, encoder_block=encoder_block)
 
 
@@ -140,7 +140,7 @@ def _distinct(battles: pd.DataFrame) -> _Battles:
     """Join the turns of each text and number the distinct texts in the order they are met."""
     place: dict[str, int] = {}
     columns = []
-    for column in ("prompt", "response_a", "response_b"):
+    for column in TEXT_COLUMNS:
         places = (place.setdefault(text_of(turns), len(place)) for turns in battles[column])
         columns.append(np.fromiter(places, dtype=np.int64, count=len(battles)))
     texts = list(place)

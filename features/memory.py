@@ -5,7 +5,7 @@ import gc
 import sys
 
 
-def give_back() -> None:
+def release_memory() -> None:
     """Free what is unreachable, and have glibc return the pages that it kept for later; elsewhere the first alone."""
     gc.collect()
     if not sys.platform.startswith("linux"):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import UserError
-from pipelines.files.atomic_files import whole_folder, write_json
+from pipelines.files.atomic_files import atomic_folder, write_json
 from pipelines.formats.reading import iter_battles
 from pipelines.models.model_loading import load_generator
 from pipelines.preferences import RULES, Form, Ties, pairs_of
@@ -116,7 +116,7 @@ def fine_tune(
     rows = [pair for battles in tables for pair in pairs_of(battles, form, ties)]
     if not rows:
         raise UserError(f"{sources[0]}: gives no preference pair; name battles with votes for one side.")
-    with whole_folder(out, DPO) as part:
+    with atomic_folder(out, DPO) as part:
         trainer = _trainer(trl, network, tokenizer, rows, settings, part)
         before = float(trainer.evaluate()["eval_loss"])
         trainer.train()

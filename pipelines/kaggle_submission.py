@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.errors import UserError
-from pipelines.files.atomic_files import whole_file
+from pipelines.files.atomic_files import atomic_write
 from pipelines.kaggle.submission import HEADER, check_ids, read_sample_ids, write_submission
 from pipelines.terminal.command_line import check_output, run_command
 
@@ -68,7 +68,7 @@ def complete(predicted: Path, submission: Path, sample: Path | None, fallback: S
         check_ids(sample, ids, names)
     if ids == names:
         # As it was predicted, to the last digit.
-        with whole_file(submission) as part:
+        with atomic_write(submission) as part:
             shutil.copyfile(predicted, part)
         return 0
     probabilities = np.array([[float(cell) for cell in row[1:]] for row in rows[1:]]).reshape(-1, 3)

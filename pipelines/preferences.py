@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipelines.battles.table import text_of
 from pipelines.errors import UserError
-from pipelines.files.atomic_files import whole_file
+from pipelines.files.atomic_files import atomic_write
 from pipelines.formats.reading import iter_battles
 from pipelines.terminal.command_line import check_output, run_command
 
@@ -82,7 +82,7 @@ def export(
             pairs.extend(pairs_of(battles, form, ties))
     if not pairs:
         raise UserError(f"{sources[0]}: gives no pair of {read:,} battles; name battles with votes for one side.")
-    with whole_file(out) as part:
+    with atomic_write(out) as part:
         if out.suffix == ".parquet":
             pd.DataFrame(pairs).to_parquet(part, index=False)
         else:

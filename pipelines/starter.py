@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipelines.battles.table import COLUMNS, TURN_COLUMNS, check
+from pipelines.battles.table import COLUMNS, TEXT_COLUMNS, check
 from pipelines.errors import UserError
 from pipelines.formats.reading import read_battles
 
@@ -115,9 +115,9 @@ def _shared(votes: pd.DataFrame, annotator: np.ndarray) -> pd.DataFrame:
     share = one / pd.Series(one).groupby([pair, annotator]).transform("sum").to_numpy()
     share = share / pd.Series(share).groupby(pair).transform("sum").to_numpy()
     # A pair's id stands for its texts; by the texts themselves, two that share an id by mistake stay apart.
-    keys = [votes["pair"], votes["outcome"], *(votes[column] for column in TURN_COLUMNS)]
+    keys = [votes["pair"], votes["outcome"], *(votes[column] for column in TEXT_COLUMNS)]
     grouped = votes.assign(weight=share).groupby(keys, sort=False)
-    first = votes.loc[~votes.duplicated(["pair", "outcome", *TURN_COLUMNS])].reset_index(drop=True)
+    first = votes.loc[~votes.duplicated(["pair", "outcome", *TEXT_COLUMNS])].reset_index(drop=True)
     return first.assign(weight=grouped["weight"].sum().to_numpy())[list(COLUMNS)]
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from pipelines.errors import UserError
-from pipelines.files.atomic_files import sha256_of, whole_file
+from pipelines.files.atomic_files import atomic_write, sha256_of
 from pipelines.files.code_version import code_version
 from pipelines.formats.file_formats import SUFFIXES, open_rows
 from pipelines.formats.quarantine import BadRow
@@ -182,7 +182,7 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
             raise UserError(
                 f"{', '.join(map(str, inputs))}: none of {numbers.bad:,} rows can be used; name a file of battles."
             )
-        with whole_file(aside) as told, whole_file(out) as part:  # both are filled before the first has its place
+        with atomic_write(aside) as told, atomic_write(out) as part:  # both are filled before the first has its place
             _join_bad(told, [parts.beside(number, _BAD) for number in range(numbers.parts)])
             join_parts(part, map(parts.path, range(numbers.parts)), options.columns, suffix)
         if not numbers.told:
@@ -229,9 +229,9 @@ def _predict_part(
 ) -> None:
     probabilities = work.judge.predict_proba(battles, cache=cache, threads=work.threads)
     rows = verdict_rows(battles, probabilities, work.options.columns)
-    with whole_file(parts.beside(number, _BAD)) as part, part.open("w", encoding="ascii") as file:
+    with atomic_write(parts.beside(number, _BAD)) as part, part.open("w", encoding="ascii") as file:
         file.writelines(row.line() for row in bad)
-    with whole_file(parts.path(number)) as part:
+    with atomic_write(parts.path(number)) as part:
         write_part(part, rows, work.options.columns, work.suffix)
 
 

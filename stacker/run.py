@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipelines.battles.arrays import FLIP, Floats
 from pipelines.battles.folds import fold_hash
-from pipelines.files.atomic_files import STALE_S, remove_stale_temp_files, whole_file, write_json
+from pipelines.files.atomic_files import STALE_S, atomic_write, remove_stale_temp_files, write_json
 from pipelines.kaggle.submission import write_submission
 from pipelines.terminal.command_line import add_params_arguments, run_command
 from pipelines.terminal.screen import Screen
@@ -173,11 +173,11 @@ def _results(params: Params, prepared: Prepared, level: Level0, predictions: dic
 
 
 def _write_tables(folder: RunFolder, params: Params, prepared: Prepared, predictions: dict[str, Floats]) -> None:
-    with whole_file(folder.params) as part:
+    with atomic_write(folder.params) as part:
         part.write_text(dump_params(params), encoding="utf-8")
     order = np.argsort(prepared.place)  # back to the order of the sources
     battles = prepared.battles.iloc[order]
-    with whole_file(folder.folds) as part:
+    with atomic_write(folder.folds) as part:
         pd.DataFrame({"id": battles["id"].to_numpy(), "fold": prepared.folds[order]}).to_parquet(part, index=False)
     ordered = {name: probabilities[order] for name, probabilities in predictions.items()}
     results.write_out_of_fold(folder.out_of_fold, battles, prepared.folds[order], ordered)

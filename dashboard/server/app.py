@@ -7,7 +7,7 @@ import panel as pn
 
 from dashboard.components.look import ROOT
 from dashboard.pages.shell import Shell
-from dashboard.server.delivery import mend_delivery
+from dashboard.server.delivery import patch_panel_websocket_queue
 from dashboard.server.services import Services
 
 _FOLDER = Path(__file__).parents[1] / "components"
@@ -27,7 +27,7 @@ server."""
 
 def extend() -> None:
     """Tell Panel what the pages need; called once in each session, before anything is made."""
-    mend_delivery()
+    patch_panel_websocket_queue()
     pn.extension(sizing_mode=None, notifications=False, inline=True)
 
 

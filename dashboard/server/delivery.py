@@ -7,7 +7,7 @@ from typing import Any
 from tornado.websocket import WebSocketClosedError
 
 
-def mend_delivery() -> None:
+def patch_panel_websocket_queue() -> None:
     """Give Panel another way to send what cannot be written at once; to be called before the first page.
 
     While a socket is being written to, Panel 1.9.4 lays further messages into a queue of its own, looks every ten

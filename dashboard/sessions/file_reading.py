@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from dashboard.sessions.file_worker import NAMES
-from pipelines.battles.table import TURN_COLUMNS, UNLABELLED, battles_table
+from pipelines.battles.table import TEXT_COLUMNS, UNLABELLED, battles_table
 from pipelines.errors import UserError
 from pipelines.processes.bounded_process import LOOK_S, Bounds, Stopped, TooMuch, run_apart
 
@@ -99,7 +99,7 @@ def _table(path: Path, shown: str, stop: threading.Event) -> pd.DataFrame:
     """Return the battles that the process has written, taken batch by batch so that other threads get their turn."""
     import pyarrow
 
-    columns: dict[str, list[Any]] = {name: [] for name in (*NAMES, *TURN_COLUMNS)}
+    columns: dict[str, list[Any]] = {name: [] for name in (*NAMES, *TEXT_COLUMNS)}
     with pyarrow.memory_map(str(path)) as file:
         reader = pyarrow.ipc.open_file(file)
         for number in range(reader.num_record_batches):
@@ -108,7 +108,7 @@ def _table(path: Path, shown: str, stop: threading.Event) -> pd.DataFrame:
             batch = reader.get_batch(number)
             for name in NAMES:
                 columns[name].extend(batch.column(name).to_pylist())
-            for name in TURN_COLUMNS:
+            for name in TEXT_COLUMNS:
                 cells = batch.column(name).to_pylist()
                 columns[name].extend(tuple(turn.decode("utf-8", "surrogatepass") for turn in turns) for turns in cells)
     for name, value in (("outcome", UNLABELLED), ("weight", 1.0), ("source", shown)):

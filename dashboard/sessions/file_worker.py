@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.battles.table import TURN_COLUMNS, storable
+from pipelines.battles.table import TEXT_COLUMNS, storable
 from pipelines.errors import UserError
 from pipelines.formats.quarantine import BadRow
 from pipelines.formats.reading import battle_rows
@@ -64,7 +64,7 @@ def write(path: Path, out: Path, most: int) -> dict[str, Any]:
     """
     import pyarrow
 
-    texts = {name: pyarrow.list_(pyarrow.large_binary()) for name in TURN_COLUMNS}
+    texts = {name: pyarrow.list_(pyarrow.large_binary()) for name in TEXT_COLUMNS}
     schema = pyarrow.schema({**dict.fromkeys(NAMES, pyarrow.large_string()), **texts})
     left_out = _LeftOut()
     with pyarrow.OSFile(str(out), "wb") as file, pyarrow.ipc.new_file(file, schema) as writer:
@@ -86,7 +86,7 @@ class _LeftOut:
 
 def _batches(path: Path, most: int, left_out: _LeftOut) -> Iterator[dict[str, list[Any]]]:
     """Yield columns of some battles each, and count the rows that hold none."""
-    columns: dict[str, list[Any]] = {name: [] for name in (*NAMES, *TURN_COLUMNS)}
+    columns: dict[str, list[Any]] = {name: [] for name in (*NAMES, *TEXT_COLUMNS)}
     held = 0
     for record, bad, size in battle_rows(path, _ROWS, labelled=False, most=most):
         held += size
@@ -97,7 +97,7 @@ def _batches(path: Path, most: int, left_out: _LeftOut) -> Iterator[dict[str, li
             continue
         for name in NAMES:
             columns[name].append(storable(getattr(record, name)))
-        for name in TURN_COLUMNS:
+        for name in TEXT_COLUMNS:
             columns[name].append([turn.encode("utf-8", "surrogatepass") for turn in getattr(record, name)])
         if len(columns["id"]) >= _ROWS or held >= _CHARACTERS:
             yield columns

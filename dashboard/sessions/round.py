@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Desk:
+class RoundDependencies:
     """What a round works with; the same for all rounds of a person."""
 
     styles: StylesParams
@@ -46,7 +46,7 @@ class Round:
     ----------
     question : str
         What the person typed.
-    desk : Desk
+    desk : RoundDependencies
         Store, judge, limits.
     swapped : bool or None
         Whether style B stands left; None draws it.
@@ -74,7 +74,7 @@ class Round:
         Called when an answer has changed, and when anything else has.
     """
 
-    def __init__(self, question: str, desk: Desk, swapped: bool | None = None) -> None:
+    def __init__(self, question: str, desk: RoundDependencies, swapped: bool | None = None) -> None:
         self.question = self.prompt = question
         self.desk = desk
         self.stage: Stage = "answering"

@@ -10,7 +10,7 @@ import pandas as pd
 
 from dashboard.votes.analysis.counted_votes import outcomes
 from dashboard.votes.vote_records import Choice
-from pipelines.battles.table import OUTCOMES
+from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS
 
 KAGGLE_COLUMNS = ("id", "model_a", "model_b", "prompt", "response_a", "response_b", *OUTCOMES)
 EXTRA_COLUMNS = (
@@ -129,7 +129,7 @@ def _kaggle(votes: pd.DataFrame, cell: Callable[[Sequence[str]], str]) -> pd.Dat
         "model_a": votes["model_a"].astype(str).tolist(),
         "model_b": votes["model_b"].astype(str).tolist(),
     }
-    for name in ("prompt", "response_a", "response_b"):
+    for name in TEXT_COLUMNS:
         columns[name] = [cell(turns) for turns in votes[name]]
     for place, name in enumerate(OUTCOMES):
         columns[name] = [int(each == place) for each in outcome]

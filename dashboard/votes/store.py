@@ -16,7 +16,8 @@ from dashboard.votes import migrations
 from dashboard.votes.database import address_of, check_is_there, engine_of
 from dashboard.votes.store_faults import AlreadyVoted as AlreadyVoted
 from dashboard.votes.store_faults import StoreFault as StoreFault
-from dashboard.votes.vote_records import BATTLES, JSON_COLUMNS, TURN_COLUMNS, VOTES, Battle, Choice, Voted
+from dashboard.votes.vote_records import BATTLES, JSON_COLUMNS, VOTES, Battle, Choice, Voted
+from pipelines.battles.table import TEXT_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -264,7 +265,7 @@ class VoteStore:
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    for name in TURN_COLUMNS:
+    for name in TEXT_COLUMNS:
         frame[name] = pd.Series([tuple(json.loads(cell)) for cell in frame[name]], index=frame.index, dtype=object)
     for name in JSON_COLUMNS:
         frame[name] = pd.Series([json.loads(cell) for cell in frame[name]], index=frame.index, dtype=object)

@@ -12,11 +12,11 @@ from typing import Any, Literal
 from sqlalchemy import Column, DateTime, Dialect, Float, ForeignKey, Integer, MetaData, Table, Text, TypeDecorator
 
 from dashboard.sessions.self_naming import sides_named
+from pipelines.battles.table import TEXT_COLUMNS
 
 Choice = Literal["a", "tie", "b", "both_bad"]
 CHOICES: tuple[Choice, ...] = ("a", "tie", "b", "both_bad")
 """What can be voted, in the order of the buttons and of the keys 1 to 4."""
-TURN_COLUMNS = ("prompt", "response_a", "response_b")
 JSON_COLUMNS = ("settings_a", "settings_b")
 
 
@@ -51,7 +51,7 @@ BATTLES = Table(
     Column("session", Text),
     Column("source", Text),
     Column("lang", Text),
-    *(Column(name, Text) for name in TURN_COLUMNS),
+    *(Column(name, Text) for name in TEXT_COLUMNS),
     *(Column(name, Text) for name in ("style_a", "style_b", "model_a", "model_b", *JSON_COLUMNS, "fault_a", "fault_b")),
     *(Column(name, Float) for name in ("p_a", "p_b", "p_tie")),
     *(Column(name, Text) for name in ("judge", "asked", "origin", "origin_id", "named")),

@@ -15,7 +15,7 @@ from features.encoder.choice import EncoderParams, ResolvedEncoder
 from features.encoder.engines import Engine, Ids, OneByOne, SameShape
 from features.encoder.engines.copies import EncoderCopies, calibration_texts
 from features.encoder.tokens import OwnTokens, Tokens, head_and_tail, open_tokens
-from features.memory import give_back
+from features.memory import release_memory
 from pipelines.errors import UserError
 from pipelines.files.saved_files import checking
 from pipelines.models.model_files import read_config, tokenizer_sha256, vocabulary_of
@@ -128,7 +128,7 @@ class EmbeddingBlock:
             self._begun = None
             for name in ("_engine", "_model"):
                 self.__dict__.pop(name, None)
-            give_back()
+            release_memory()
 
     def token_ids(self, texts: Sequence[str]) -> list[Ids]:
         """Return each text's token ids, special tokens included; of a long text the head and the tail."""

@@ -8,7 +8,7 @@ import pandas as pd
 
 from features.encoder.choice import EncoderParams, ResolvedEncoder, resolve
 from features.encoder.embedding import EmbeddingBlock
-from pipelines.battles.table import text_of
+from pipelines.battles.table import TEXT_COLUMNS, text_of
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Encoder:
         UserError
             When int8 strays too far from fp32; it says how far.
         """
-        columns = ("prompt", "response_a", "response_b")
+        columns = TEXT_COLUMNS
         self.block.calibrate(text_of(turns) for column in columns for turns in battles[column])
 
     def rest(self) -> None:

@@ -24,7 +24,7 @@ from pydantic import Field
 
 from pipelines.battles.arrays import Floats
 from pipelines.battles.built_in_texts import Prompt, Traits, make_answer, make_prompt, words_of
-from pipelines.battles.table import UNLABELLED, battles_table
+from pipelines.battles.table import TEXT_COLUMNS, UNLABELLED, battles_table
 from pipelines.settings.sections import Section
 
 PER_ASPECT, PER_DOUBLING, PER_TONE, FOR_LIST, FOR_REFUSAL = 0.6, 0.4, 0.6, 0.3, -1.2
@@ -101,7 +101,7 @@ def sample_battles(rows: int, seed: int = 0, part: Literal["train", "test"] = "t
     random = Random(f"{part} {seed} {rows}")
     models = _models(Random(f"models {seed}"))
     pool: dict[int, Prompt] = {}
-    columns: dict[str, list[object]] = {name: [] for name in ("prompt", "response_a", "response_b")}
+    columns: dict[str, list[object]] = {name: [] for name in TEXT_COLUMNS}
     names: list[tuple[str, str]] = []
     gaps = np.empty(rows)
     for row in range(rows):

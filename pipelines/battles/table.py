@@ -15,7 +15,7 @@ UNLABELLED = -1
 """The outcome of a battle nobody has voted on."""
 COLUMNS = ("id", "prompt", "response_a", "response_b", "model_a", "model_b", "outcome", "weight", "source", "lang")
 """Columns of a battles table: texts are tuples of turns; `model_*` and `lang` are "" where unknown."""
-TURN_COLUMNS = ("prompt", "response_a", "response_b")
+TEXT_COLUMNS = ("prompt", "response_a", "response_b")
 TURN_BREAK = "\n\n"
 
 
@@ -40,7 +40,7 @@ def battles_table(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     made: dict[str, pd.Series] = {}
     for name in COLUMNS:
         values = columns[name]
-        if name in TURN_COLUMNS:
+        if name in TEXT_COLUMNS:
             # Cell by cell: numpy would make a matrix of tuples of one length.
             cells = np.empty(len(values), dtype=object)
             for row, turns in enumerate(values):
@@ -105,7 +105,7 @@ def _schema() -> Any:
     unique = pa.Check(lambda ids: ~ids.duplicated(), error="an id that no other row has")
     columns = {
         "id": name(filled, unique),
-        **{column: texts() for column in TURN_COLUMNS},
+        **{column: texts() for column in TEXT_COLUMNS},
         "model_a": name(),
         "model_b": name(),
         "outcome": pa.Column(

@@ -28,7 +28,7 @@ _OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST)
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path next to `path`; when the block ends well, it replaces `path` in one step.
 
     When the block raises, `path` is as it was and the temporary file is gone. The file has the permissions that
@@ -56,7 +56,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(path: Path, marker: str | None = None, *, keep: bool = False) -> Iterator[Path]:
+def atomic_folder(path: Path, marker: str | None = None, *, keep: bool = False) -> Iterator[Path]:
     """Yield a temporary folder next to `path`; when the block ends well, it takes the place of `path`.
 
     Wherever a writer fails or is killed, the old folder or the new one is there whole, the old one perhaps only after
@@ -178,7 +178,7 @@ def parents_made(target: Path) -> Iterator[None]:
 
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as indented JSON (UTF-8, non-ASCII kept), whole or not at all."""
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         part.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 

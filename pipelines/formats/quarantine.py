@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from pipelines.errors import UserError, shown
-from pipelines.files.atomic_files import whole_file
+from pipelines.files.atomic_files import atomic_write
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def setting_aside(path: Path) -> Iterator[Callable[[BadRow], None]]:
         def add(row: BadRow) -> None:
             with _told(path):
                 if not files:
-                    part = open_files.enter_context(whole_file(path))
+                    part = open_files.enter_context(atomic_write(path))
                     files.append(open_files.enter_context(part.open("w", encoding="ascii")))
                 files[0].write(row.line())
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.battles.outcomes import NoVoteError, outcome_of
-from pipelines.battles.table import OUTCOMES, TURN_COLUMNS, UNLABELLED, storable
+from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS, UNLABELLED, storable
 from pipelines.formats.turn_lists import BadTurnsError, parse_turns, rescue_turns
 
 CONVERSATIONS = ("conversation_a", "conversation_b")
 IDS = ("id", "question_id", "battle_id")
 """Names that the id has in the files, the first that a row has is taken."""
-READ = (*IDS, *TURN_COLUMNS, *CONVERSATIONS, "model_a", "model_b", *OUTCOMES, "winner", "lang", "language")
+READ = (*IDS, *TEXT_COLUMNS, *CONVERSATIONS, "model_a", "model_b", *OUTCOMES, "winner", "lang", "language")
 """Every column that is read; all others are left alone."""
 _ASKED = ("user", "human")
 _ANSWERED = ("assistant", "gpt", "model", "bot")
@@ -38,11 +38,11 @@ class Record:
 
 def missing_columns(columns: tuple[str, ...], labelled: bool) -> str:
     """Name what a file with a head lacks to hold battles, as in "the column prompt"; "" where nothing lacks."""
-    if any(name in columns for name in CONVERSATIONS) and not any(name in columns for name in TURN_COLUMNS):
+    if any(name in columns for name in CONVERSATIONS) and not any(name in columns for name in TEXT_COLUMNS):
         lacking = [name for name in CONVERSATIONS if name not in columns]
     else:
         lacking = [] if any(name in columns for name in IDS) else ["id"]
-        lacking += [name for name in TURN_COLUMNS if name not in columns]
+        lacking += [name for name in TEXT_COLUMNS if name not in columns]
     marks = [name for name in OUTCOMES if name in columns]
     if labelled and (marks or "winner" not in columns):
         lacking += [name for name in OUTCOMES if name not in columns]
@@ -74,7 +74,7 @@ def record_of(values: dict[str, Any], place: str, labelled: bool, rescue: bool, 
     """
     if trouble and not rescue:
         raise BadRecordError(trouble)
-    arena = any(name in values for name in CONVERSATIONS) and not any(name in values for name in TURN_COLUMNS)
+    arena = any(name in values for name in CONVERSATIONS) and not any(name in values for name in TEXT_COLUMNS)
     name = _id_of(values) or (place if arena and not trouble else "")
     if not name:
         raise BadRecordError(trouble or "has no id")
@@ -106,7 +106,7 @@ Texts = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 
 def _columns(values: dict[str, Any]) -> Texts:
     found: list[tuple[str, ...]] = []
-    for column in TURN_COLUMNS:
+    for column in TEXT_COLUMNS:
         if column not in values:
             raise BadTurnsError(f"lacks the column {column}")
         try:
@@ -117,7 +117,7 @@ def _columns(values: dict[str, Any]) -> Texts:
 
 
 def _rescued_columns(values: dict[str, Any]) -> Texts:
-    prompt, first, second = (rescue_turns(values.get(column)) for column in TURN_COLUMNS)
+    prompt, first, second = (rescue_turns(values.get(column)) for column in TEXT_COLUMNS)
     return prompt, first, second
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import yaml
 
 from pipelines.errors import UserError
-from pipelines.files.atomic_files import whole_folder, write_json
+from pipelines.files.atomic_files import atomic_folder, write_json
 from pipelines.files.file_hashes import hashes_of
 from pipelines.kaggle.notebooks import predict_notebook, train_notebook
 from pipelines.kaggle.wheels import PROJECT, download_wheels, installed, installed_wheel, project_wheel
@@ -113,7 +113,7 @@ def bundle(run: Path, out: Path, options: Options) -> None:
     """
     described = _judge_of(run)
     _check_names(options)
-    with whole_folder(out, f"{DATASET}/{ABOUT}") as part:
+    with atomic_folder(out, f"{DATASET}/{ABOUT}") as part:
         dataset = part / DATASET
         shutil.copytree(run / "judge", dataset / "judge")
         bases = _localise(dataset)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipelines.battles.arrays import Floats
 from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
-from pipelines.files.atomic_files import whole_file
+from pipelines.files.atomic_files import atomic_write
 from pipelines.formats.file_formats import open_rows
 
 HEADER = ("id", *OUTCOMES)
@@ -150,7 +150,7 @@ def write_submission(
     wanted, filled = in_sample_order(ids, table_ids, probabilities, fallback)
     _check(wanted, ids)
     wanted = wanted / wanted.sum(axis=1, keepdims=True)
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         with part.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(HEADER)

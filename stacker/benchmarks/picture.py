@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from pipelines.files.atomic_files import whole_file
+from pipelines.files.atomic_files import atomic_write
 
 WIDTH, LEFT, RIGHT, TOP, BAR, GAP = 760, 150, 130, 54, 14, 16
 COLOURS = ("#9ecae1", "#4292c6", "#08519c", "#08306b")
@@ -58,7 +58,7 @@ def draw(path: Path, result: Mapping[str, Any]) -> None:
             told = f"time ~ rows^{stage['growth']:.2f}"
             _write(drawing, WIDTH - 10, middle + 13, told, {"text-anchor": "end", "font-size": "10"})
         y += GAP
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         ElementTree.ElementTree(svg).write(part, encoding="utf-8", xml_declaration=True)
 
 

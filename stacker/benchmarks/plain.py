@@ -13,13 +13,13 @@ import pandas as pd
 from features.encoder.choice import ResolvedEncoder
 from features.fast.oracle import plain_readability, plain_sentiment
 from pipelines.battles.arrays import FLIP, Floats
-from pipelines.battles.table import text_of
+from pipelines.battles.table import TEXT_COLUMNS, text_of
 from pipelines.models.model_loading import OWN_FILES, SAFE_WEIGHTS, quiet
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.sparse.sparse import SparseParams
 from stacker.learners.trees.boosting import BoostingParams
 
-TEXT_COLUMNS = ("prompt", "response_a", "response_b")
+TEXT_COLUMNS = TEXT_COLUMNS
 
 
 def all_texts(battles: pd.DataFrame) -> list[str]:

@@ -16,6 +16,7 @@ from features.text.english import looks_english
 from features.text.words import remembered_sentences
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import grouped_folds, prompt_groups
+from pipelines.battles.table import TEXT_COLUMNS
 from stacker.benchmarks import plain
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.stacking.stack import cross_fitted, fit_stack
@@ -43,7 +44,7 @@ class Bench:
     def text_features(self, rows: int) -> LearnerData:
         """Compute the text features of the first battles, with an empty cache."""
         built = build_features(self.first(rows), FeatureParams(embedding=False), threads=self.threads)
-        texts = self.first(rows)[["prompt", "response_a", "response_b"]].reset_index(drop=True)
+        texts = self.first(rows)[list(TEXT_COLUMNS)].reset_index(drop=True)
         return LearnerData(texts, built.pairs, built.embeddings)
 
     def encoding(self, rows: int) -> Floats32:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.errors import UserError
 
 VERDICTS = 100
@@ -48,7 +49,7 @@ def time_verdicts(folder: Path, battles: pd.DataFrame) -> dict[str, Any]:
 
 def _typical(battles: pd.DataFrame) -> list[list[list[str]]]:
     """Return the turns of up to 101 battles, those with answers of about 300 words first."""
-    columns = [battles[name].tolist() for name in ("prompt", "response_a", "response_b")]
+    columns = [battles[name].tolist() for name in TEXT_COLUMNS]
     lengths = np.array(
         [[sum(len(turn.split()) for turn in turns) for turns in column] for column in columns[1:]], dtype=np.float64
     )
@@ -67,7 +68,7 @@ def _main(folder: str, path: str, begun: float) -> None:
     loaded = time.time()
     spent = []
     for turns in json.loads(Path(path).read_text(encoding="utf-8")):
-        cells = {name: [tuple(turns[place])] for place, name in enumerate(("prompt", "response_a", "response_b"))}
+        cells = {name: [tuple(turns[place])] for place, name in enumerate(TEXT_COLUMNS)}
         table = pd.DataFrame(cells)
         before = time.perf_counter()
         judge.predict_proba(table)

@@ -10,7 +10,7 @@ import pandas as pd
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import normalised
 from pipelines.battles.table import OUTCOMES
-from pipelines.files.atomic_files import whole_file
+from pipelines.files.atomic_files import atomic_write
 from stacker.evaluation import metrics
 from stacker.evaluation.intervals import difference_interval
 from stacker.evaluation.strengths import order_agreement
@@ -91,5 +91,5 @@ def write_out_of_fold(path: Path, battles: pd.DataFrame, folds: Ints, prediction
     for name, probabilities in predictions.items():
         for place, outcome in enumerate(OUTCOMES):
             columns[f"{name}: {outcome}"] = probabilities[:, place]
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         pd.DataFrame(columns).to_parquet(part, index=False)

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.errors import UserError
 
 Text = str | Sequence[str]
 """One turn, or the turns of a conversation."""
-COLUMNS = ("prompt", "response_a", "response_b")
+COLUMNS = TEXT_COLUMNS
 
 
 def turns_of(text: Any, where: str) -> tuple[str, ...]:

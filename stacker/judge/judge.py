@@ -11,14 +11,14 @@ from features.build import FeatureParams
 from features.cache import BlockCache
 from features.encoder.frozen import Encoder
 from pipelines.battles.arrays import Floats
-from pipelines.battles.table import OUTCOMES
+from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS
 from pipelines.errors import UserError
 from pipelines.terminal.progress import Progress, silent
 from stacker.judge.answer_ranking import RankedAnswer, every_pair, ranking
 from stacker.judge.explain.group_effects import Baseline, group_effects
 from stacker.judge.input_texts import Text, battles_of, one_battle, turns_of
 from stacker.judge.judge_folder import JudgeParts, load_parts, save_parts
-from stacker.judge.learner_data import SETTLED, learner_data
+from stacker.judge.learner_data import learner_data
 from stacker.judge.members import Member
 from stacker.judge.verdict import Verdict
 from stacker.learners.learner_interface import LearnerData
@@ -128,8 +128,8 @@ class Judge:
             When a text is something else, or the judge was saved without a baseline.
         """
         from stacker.judge.explain.explanation import explanation
-        from stacker.judge.explain.token_contributions import term_effects
-        from stacker.judge.explain.tree_contributions import tree_effects
+        from stacker.judge.explain.token_contributions import token_contributions
+        from stacker.judge.explain.tree_contributions import tree_contributions
 
         if self.baseline is None:
             raise UserError("this judge holds no baseline to explain from; make it again by stacker.run.")
@@ -138,8 +138,8 @@ class Judge:
         verdict = Verdict.of(self.pool.predict_proba(said)[0])
         groups = group_effects(self.members, self.pool, self.baseline, data, said)
         learners = [member.learner for member in self.members]
-        trees = tree_effects(learners, self.pool, data)
-        terms = term_effects(learners, self.pool, data, 0, TERMS)
+        trees = tree_contributions(learners, self.pool, data)
+        terms = token_contributions(learners, self.pool, data, 0, TERMS)
         return explanation(verdict, groups, trees, terms, data.pairs, 0)
 
     def rank(self, prompt: Text, answers: Sequence[Text], *, votes: int = 1, level: float = 0.95) -> list[RankedAnswer]:
@@ -174,7 +174,7 @@ class Judge:
         first, second = every_pair(len(texts))
         asked = turns_of(prompt, "prompt")
         battles = pd.DataFrame(
-            [(asked, texts[a], texts[b]) for a, b in zip(first, second, strict=True)], columns=list(SETTLED)
+            [(asked, texts[a], texts[b]) for a, b in zip(first, second, strict=True)], columns=list(TEXT_COLUMNS)
         )
         return ranking(first, second, self.predict_proba(battles), len(texts), votes, level)
 

@@ -12,9 +12,9 @@ from features.build import FeatureParams, feature_columns
 from features.encoder.choice import EncoderParams
 from features.encoder.frozen import Encoder, open_encoder
 from features.pairs import LackingFeaturesError
-from pipelines.battles.table import TURN_COLUMNS
+from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.errors import UserError, shown
-from pipelines.files.atomic_files import whole_folder, write_json
+from pipelines.files.atomic_files import atomic_folder, write_json
 from pipelines.files.file_hashes import hashes_of
 from pipelines.files.saved_files import MOST_SAID, DamagedError, checking
 from stacker.judge.explain.group_effects import Baseline, PairLearner
@@ -57,7 +57,7 @@ class JudgeParts:
 
 def save_parts(folder: Path, parts: JudgeParts) -> None:
     """Write the parts of a judge as one folder, whole or not at all."""
-    with whole_folder(folder, FILE) as part:
+    with atomic_folder(folder, FILE) as part:
         for place, member in enumerate(parts.members):
             inside = part / LEARNERS / _folder_of(place, member)
             inside.mkdir(parents=True)
@@ -132,7 +132,7 @@ def _said(folder: Path) -> Iterator[None]:
 def _check_features(folder: Path, parts: JudgeParts) -> None:
     """Check that every learner finds the features that it learnt from, and the baseline those of its learners."""
     columns = feature_columns(parts.features, None if parts.encoder is None else parts.encoder.block)
-    nothing = pd.DataFrame({name: [] for name in TURN_COLUMNS})
+    nothing = pd.DataFrame({name: [] for name in TEXT_COLUMNS})
     data = LearnerData(nothing, columns.pairs, columns.embeddings)
     for member in parts.members:
         if isinstance(member.learner, PairLearner):

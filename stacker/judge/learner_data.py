@@ -5,11 +5,10 @@ import pandas as pd
 from features.build import FeatureParams, build_features
 from features.cache import BlockCache, code_of
 from features.encoder.frozen import Encoder
+from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.files.code_version import code_version
 from pipelines.terminal.progress import Progress
 from stacker.learners.learner_interface import LearnerData
-
-SETTLED = ("prompt", "response_a", "response_b")
 
 
 def learner_data(
@@ -29,7 +28,7 @@ def learner_data(
         threads=threads,
         progress=progress,
     )
-    return LearnerData(battles[list(SETTLED)].reset_index(drop=True), built.pairs, built.embeddings)
+    return LearnerData(battles[list(TEXT_COLUMNS)].reset_index(drop=True), built.pairs, built.embeddings)
 
 
 def features_version(features: FeatureParams, encoder: Encoder | None) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from features.pairs import Embeddings, PairMatrix
 from pipelines.battles.arrays import Floats, Ints
+from pipelines.battles.table import TEXT_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class LearnerData:
         """Return the same battles with the sides swapped."""
         texts = self.texts.rename(columns={"response_a": "response_b", "response_b": "response_a"})
         embeddings = None if self.embeddings is None else self.embeddings.flip()
-        return LearnerData(texts[["prompt", "response_a", "response_b"]], self.pairs.flip(), embeddings)
+        return LearnerData(texts[list(TEXT_COLUMNS)], self.pairs.flip(), embeddings)
 
 
 @dataclass(frozen=True)

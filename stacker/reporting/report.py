@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.files.atomic_files import whole_file
+from pipelines.files.atomic_files import atomic_write
 from stacker.reporting.battle_sections import listed_battles, settings
 from stacker.reporting.breakdown_sections import ablation, importances, learning_curve, length, slices
 from stacker.reporting.report_page import page
@@ -30,7 +30,7 @@ def write_report(path: Path, found: dict[str, Any], battles: pd.DataFrame, param
         The resolved parameters; the section report says how many characters of a text are shown.
     """
     html = report(found, battles, params)
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         part.write_text(html, encoding="utf-8", errors="replace")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from features.cache import BlockCache
 from features.encoder.embedding import usable_cores
-from pipelines.files.atomic_files import whole_folder
+from pipelines.files.atomic_files import atomic_folder
 from pipelines.starter import SETS, StarterSet, read_votes
 from pipelines.terminal.command_line import run_command
 from pipelines.terminal.screen import Screen
@@ -87,7 +87,7 @@ def make_starter(
         unseen = score_unseen(
             fitted.judge, data, votes["prompt"], cache=kept, threads=threads, progress=screen.progress
         )
-        with whole_folder(out, JUDGE) as part:
+        with atomic_folder(out, JUDGE) as part:
             shutil.copytree(judge, part, dirs_exist_ok=True)
             (part / CARD).write_text(model_card(fitted, settings, unseen, digest), encoding="utf-8")
     screen.note(f"Starter judge: {out}")

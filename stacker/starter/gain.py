@@ -13,7 +13,7 @@ from features.encoder.embedding import usable_cores
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import grouped_folds, prompt_groups
 from pipelines.errors import UserError
-from pipelines.files.atomic_files import whole_file
+from pipelines.files.atomic_files import atomic_write
 from pipelines.formats.reading import read_battles
 from pipelines.terminal.command_line import check_output, run_command
 from pipelines.terminal.progress import Progress, silent
@@ -85,7 +85,7 @@ def _command(votes: Path, table: Path, picture: Path, cache: Path | None) -> Non
     screen = Screen()
     with screen.working():
         found = measure(votes, cache=cache, threads=usable_cores(), progress=screen.progress)
-    with whole_file(table) as part:
+    with atomic_write(table) as part:
         part.write_text(as_table(found), encoding="utf-8")
     draw(picture, {gain.size: {kind: gain.interval(kind, PRIOR) for kind in KINDS_OF_RESULT[1:]} for gain in found})
     screen.note(as_table(found))

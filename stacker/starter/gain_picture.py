@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
-from pipelines.files.atomic_files import whole_file
+from pipelines.files.atomic_files import atomic_write
 from stacker.evaluation.intervals import Interval
 from stacker.reporting.charts.axis import fitting
 
@@ -73,7 +73,7 @@ def draw(path: Path, results: Mapping[int, Mapping[str, Interval]]) -> None:
                 ElementTree.SubElement(drawing, "line", whisker, stroke=colour)
             ElementTree.SubElement(drawing, "circle", {"cx": x, "cy": f"{up(mean):.1f}", "r": "3.5"}, fill=colour)
         _write(drawing, WIDTH - RIGHT + 12, height + 4, kind, {"fill": colour})
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         ElementTree.ElementTree(svg).write(part, encoding="utf-8", xml_declaration=True)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from optuna.distributions import CategoricalDistribution
 from optuna.storages import BaseStorage
 
-from pipelines.files.atomic_files import whole_file
+from pipelines.files.atomic_files import atomic_write
 from pipelines.files.code_version import code_version
 from pipelines.terminal.screen import Screen
 from stacker.study.nested import Outer, outer_folds
@@ -17,7 +17,7 @@ from stacker.study.objective import CrossFitted, widest
 from stacker.study.space import FIXED_SECTIONS, Space, read_space
 from stacker.study.storage import open_storage
 from stacker.study.study_log import About, Ledger
-from stacker.study.worker_lock import Guard
+from stacker.study.worker_lock import WorkerLock
 from stacker.training.data_set import Prepared, prepare, read_data
 from stacker.training.params import Params
 
@@ -76,7 +76,7 @@ def open_tuning(params: Params, screen: Screen, continue_anyway: bool) -> Tuning
 def _keep(rejected: Path, target: Path) -> None:
     """Copy the file of rejected rows to its place, or remove an older one where there is none."""
     if rejected.exists():
-        with whole_file(target) as part:
+        with atomic_write(target) as part:
             shutil.copyfile(rejected, part)
     else:
         target.unlink(missing_ok=True)
@@ -86,7 +86,7 @@ def _job(
     params: Params,
     space: Space,
     storage: BaseStorage,
-    guard: Guard,
+    guard: WorkerLock,
     whole: CrossFitted,
     outer: Outer | None,
     continue_anyway: bool,

@@ -43,7 +43,7 @@ class Objective(Protocol):
 
 
 @dataclass(frozen=True)
-class Sight:
+class FeatureView:
     """Battles as one choice of feature blocks shows them.
 
     Attributes
@@ -93,7 +93,7 @@ class CrossFitted:
         self.progress = progress
         self._prepare = prepare
         self._kept: dict[str, Prepared] = {}
-        self._sights: dict[str, Sight] = {}
+        self._sights: dict[str, FeatureView] = {}
 
     def part(self, rows: Ints) -> "CrossFitted":
         """Return the same objective on some of the battles, parted into folds of their own."""
@@ -183,14 +183,14 @@ class CrossFitted:
             "".join(f"{each} {fold}\n" for each, fold in zip(prints, folds, strict=True)).encode()
         ).hexdigest()
 
-    def _at(self, params: Params) -> tuple[Prepared, Sight]:
+    def _at(self, params: Params) -> tuple[Prepared, FeatureView]:
         key = params.encoder.model_dump_json() + params.features.model_dump_json()
         if key not in self._sights:
             _drop_oldest(self._sights, MOST_SIGHTS)
             self._sights[key] = self._seen(params, self.rows)
         return self.prepared(params), self._sights[key]
 
-    def _seen(self, params: Params, rows: Ints | None) -> Sight:
+    def _seen(self, params: Params, rows: Ints | None) -> FeatureView:
         prepared = self.prepared(params)
         data, battles = prepared.data, prepared.battles
         if rows is not None:
@@ -200,7 +200,7 @@ class CrossFitted:
             for blocks in (params.features, self.widest)
         ]
         prints, text_prints = (fingerprint(battles, version) for version in versions)
-        return Sight(shown(data, params.features), prints, text_prints)
+        return FeatureView(shown(data, params.features), prints, text_prints)
 
     def _fit_and_folds(self, params: Params, prepared: Prepared) -> tuple[Fit, Ints]:
         if self.rows is None:

@@ -7,7 +7,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from pipelines.errors import UserError
-from pipelines.files.atomic_files import whole_file, write_json
+from pipelines.files.atomic_files import atomic_write, write_json
 from pipelines.terminal.screen import Screen
 from stacker.study.jobs import Tuning
 from stacker.study.nested import Comparison, compare
@@ -38,7 +38,7 @@ def write_outcome(tuning: Tuning, screen: Screen) -> dict[str, Any]:
     folder = params.study.folder
     comparison = _compare(tuning, screen)
     tuned = folder / "params.tuned.yaml"
-    with whole_file(tuned) as part:
+    with atomic_write(tuned) as part:
         part.write_text(dump_params(tuning.space.params(best.params)), encoding="utf-8")
     chosen = [["parameter", "default", "tuned"]]
     default = params.model_dump(mode="json")

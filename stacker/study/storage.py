@@ -12,13 +12,13 @@ from optuna.storages.journal._file import BaseJournalFileLock
 
 from pipelines.errors import UserError
 from pipelines.settings.database_urls import database_address
-from stacker.study.worker_lock import FileGuard, Guard, PostgresGuard
+from stacker.study.worker_lock import FileWorkerLock, PostgresWorkerLock, WorkerLock
 
 JOURNAL = "study.journal"
 """Name of the journal in the study's folder."""
 
 
-def open_storage(url: str | None, folder: Path, name: str) -> tuple[BaseStorage, Guard]:
+def open_storage(url: str | None, folder: Path, name: str) -> tuple[BaseStorage, WorkerLock]:
     """Open a storage, and the guard that keeps its workers apart.
 
     Parameters
@@ -46,9 +46,9 @@ def open_storage(url: str | None, folder: Path, name: str) -> tuple[BaseStorage,
     return _database(url, name)
 
 
-def _journal(path: Path, name: str) -> tuple[BaseStorage, Guard]:
+def _journal(path: Path, name: str) -> tuple[BaseStorage, WorkerLock]:
     try:
-        guard = FileGuard(path.with_name(path.name + ".locks"), name)
+        guard = FileWorkerLock(path.with_name(path.name + ".locks"), name)
         return JournalStorage(JournalFileBackend(str(path), HealingLock(path))), guard
     except OSError as fault:
         raise UserError(f"{path}: cannot be written ({fault.strerror}); name another study.folder.") from fault
@@ -56,7 +56,7 @@ def _journal(path: Path, name: str) -> tuple[BaseStorage, Guard]:
         raise UserError(f"{path}: is no journal of a study ({fault}); name another study.folder.") from fault
 
 
-def _database(url: str, name: str) -> tuple[BaseStorage, Guard]:
+def _database(url: str, name: str) -> tuple[BaseStorage, WorkerLock]:
     from sqlalchemy.exc import SQLAlchemyError
 
     address = database_address(url, "study.storage")
@@ -65,12 +65,12 @@ def _database(url: str, name: str) -> tuple[BaseStorage, Guard]:
     engine: dict[str, Any] = {"pool_pre_ping": True}
     if kind == "sqlite":
         engine["connect_args"] = {"timeout": 120}
-    guard: Guard | None = None
+    guard: WorkerLock | None = None
     try:
         if kind == "sqlite":
-            guard = FileGuard(Path(f"{address.database}.locks"), name)
+            guard = FileWorkerLock(Path(f"{address.database}.locks"), name)
         else:
-            guard = PostgresGuard(address, name)
+            guard = PostgresWorkerLock(address, name)
         with guard.asking():  # two processes that create the tables at once would meet
             return RDBStorage(address.render_as_string(hide_password=False), engine_kwargs=engine), guard
     except ImportError as fault:

@@ -16,7 +16,7 @@ from pipelines.errors import UserError
 from stacker.study.sampling import FreshSampler, exhausted, seed_of
 from stacker.study.space import Space, key_of
 from stacker.study.storage import close_storage
-from stacker.study.worker_lock import Guard
+from stacker.study.worker_lock import WorkerLock
 from stacker.training.params import StudyParams
 
 PROJECT, ABOUT, WORKER, WHY = "project", "about", "worker", "why"
@@ -54,7 +54,7 @@ class Ledger:
     ----------
     storage : BaseStorage
         Where it is kept.
-    guard : Guard
+    guard : WorkerLock
         Keeps the workers apart.
     name : str
         The study's name in the storage.
@@ -67,7 +67,7 @@ class Ledger:
     """
 
     def __init__(
-        self, storage: BaseStorage, guard: Guard, name: str, params: StudyParams, space: Space, seed: int
+        self, storage: BaseStorage, guard: WorkerLock, name: str, params: StudyParams, space: Space, seed: int
     ) -> None:
         self.storage = storage
         self.guard = guard
@@ -108,7 +108,7 @@ class Ledger:
     def ask(self) -> Trial | None:
         """Return a new trial at a point that nobody has or had; None where the study has all that it shall have."""
         with self.guard.asking():
-            self._bury()
+            self.fail_stale_trials()
             trials = self.study.get_trials(deepcopy=False)
             if sum(trial.state in (*DONE, TrialState.RUNNING) for trial in trials) >= self.params.trials:
                 return None
@@ -127,7 +127,7 @@ class Ledger:
     def unfinished(self) -> bool:
         """Return whether there is still something to try, now that no worker runs."""
         with self.guard.asking():
-            self._bury()
+            self.fail_stale_trials()
             trials = self.study.get_trials(deepcopy=False)
             going = sum(trial.state in (*DONE, TrialState.RUNNING) for trial in trials)
             return going < self.params.trials and not exhausted(self.space, self._taken(trials))
@@ -152,7 +152,7 @@ class Ledger:
         close_storage(self.storage)
         self.guard.close()
 
-    def _bury(self) -> None:
+    def fail_stale_trials(self) -> None:
         """Fail the trials whose worker was killed; nobody else asks meanwhile."""
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             # Without a worker's name it was killed while it asked.

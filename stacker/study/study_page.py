@@ -12,7 +12,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from pipelines.errors import UserError
-from pipelines.files.atomic_files import whole_file
+from pipelines.files.atomic_files import atomic_write
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1f2430; background: #fff; margin: 2rem auto; max-width: 1100px;
@@ -72,7 +72,7 @@ def write_page(
         # The first chart brings plotly.js for all of them.
         parts.append(f'<h2>{escape(title)}</h2><p class="note">{escape(note)}</p>{_chart(figure, place == 0)}')
     parts.append(f"<h2>Trials</h2>{_table(_trials(study, objectives))}</body></html>")
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         part.write_text("\n".join(parts), encoding="utf-8", errors="backslashreplace")
 
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 from filelock import FileLock, Timeout
 
 
-class Guard(Protocol):
+class WorkerLock(Protocol):
     """Keeps the workers of one study apart.
 
     Attributes
@@ -38,7 +38,7 @@ class Guard(Protocol):
         ...
 
 
-class FileGuard:
+class FileWorkerLock:
     """Locks on files in a folder beside the study; for workers of one machine.
 
     Parameters
@@ -87,7 +87,7 @@ class FileGuard:
         return self.folder / f"{worker}.worker"
 
 
-class PostgresGuard:
+class PostgresWorkerLock:
     """Advisory locks of a PostgreSQL session; for workers of several machines.
 
     The server gives them back when the session's connection ends; it asks a silent machine after a minute.

@@ -8,7 +8,7 @@ from pipelines.battles.folds import grouped_folds
 from pipelines.battles.table import text_of
 from stacker.learners.balance import class_shares
 from stacker.learners.learner_interface import Fit
-from stacker.learners.linear.antisymmetric import OddEvenLogistic
+from stacker.learners.linear.antisymmetric import AntisymmetricLogistic
 
 BASELINES = ("uniform", "class prior", "length only")
 
@@ -22,7 +22,7 @@ def out_of_fold_baselines(texts: pd.DataFrame, fit: Fit, folds: np.ndarray) -> d
         # With A and B made equal: no baseline may learn the position either.
         found["class prior"][held] = class_shares(fit.outcome[train], fit.weight[train])
         inner = grouped_folds(fit.group[train], fit.outcome[train], 4, fit.seed)
-        model = OddEvenLogistic((0.01, 0.1, 1.0)).fit(
+        model = AntisymmetricLogistic((0.01, 0.1, 1.0)).fit(
             odd[train], even[train], fit.outcome[train], fit.weight[train], inner
         )
         found["length only"][held] = model.predict_proba(odd[held], even[held])

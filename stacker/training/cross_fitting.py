@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.memory import give_back
+from features.memory import release_memory
 from pipelines.battles.arrays import FLIP, Floats, Ints
 from pipelines.terminal.progress import Progress
 from stacker.learners.learner_interface import Fit, Learner, LearnerData
@@ -89,7 +89,7 @@ def held_out(
             if kept is None:
                 kept = _held_out(learner, data, replace(_part(fit, train), workdir=workdir), train, held)
                 store.keep_arrays(key, kept)
-        give_back()
+        release_memory()
     return kept
 
 
@@ -120,7 +120,7 @@ def fitted_on_all(
                 del fitted
                 # Read back even when just fitted: the judge is made of what was stored, so a second run cannot differ.
                 found = load_learner(learner.kind, folder), folder
-        give_back()
+        release_memory()
     progress(stage, 1, 1)
     return found
 

@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 import numpy as np
 from filelock import FileLock
 
-from pipelines.files.atomic_files import whole_file, whole_folder
+from pipelines.files.atomic_files import atomic_folder, atomic_write
 from pipelines.files.code_version import code_version
 from stacker.learners.learner_interface import Learner
 
@@ -49,7 +49,7 @@ class FitStore:
 
     def keep_arrays(self, key: str, arrays: Mapping[str, Any]) -> None:
         """Keep arrays under a key, whole or not at all."""
-        with whole_file(self.folder / f"{key}.npz") as part, part.open("wb") as file:
+        with atomic_write(self.folder / f"{key}.npz") as part, part.open("wb") as file:
             np.savez(file, **dict(arrays))
 
     def learner_folder(self, key: str) -> Path | None:
@@ -60,7 +60,7 @@ class FitStore:
     def keep_learner(self, key: str, learner: Learner) -> Path:
         """Save a learner under a key, whole or not at all, and return its folder."""
         path = self.folder / key
-        with whole_folder(path, keep=True) as part:
+        with atomic_folder(path, keep=True) as part:
             learner.save(part)
         return path
 

@@ -11,7 +11,7 @@ from panel.io import document
 from tornado.locks import Lock
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from dashboard.server.delivery import mend_delivery
+from dashboard.server.delivery import patch_panel_websocket_queue
 
 
 class Socket(WebSocketHandler):
@@ -47,7 +47,7 @@ def message_of(content: str) -> Message:
 def socket(monkeypatch: pytest.MonkeyPatch) -> Socket:
     made = Socket()
     monkeypatch.setattr(WebSocketHandler, "write_message", lambda socket, *given, **named: socket.write_message(*given))
-    mend_delivery()
+    patch_panel_websocket_queue()
     return made
 
 

@@ -27,7 +27,7 @@ from dashboard.judges.learning.judge_comparison import compared
 from dashboard.judges.learning.learned import decide, decide_for, free_name, last_learned
 from dashboard.judges.learning.learning_service import LearningService
 from dashboard.judges.learning.learning_settings import FEW, run_params
-from dashboard.judges.learning.learning_work import Told, learn
+from dashboard.judges.learning.learning_work import ProgressReporter, learn
 from dashboard.judges.learning.seen import seen_by
 from dashboard.judges.learning.steps import Steps
 from dashboard.judges.learning.usable import LEAST, usable_votes
@@ -340,7 +340,7 @@ def test_names_and_what_cannot_be_read(tmp_path: Path) -> None:
     assert last_learned([run]) is None
 
 
-class _Listening(Told):
+class _Listening(ProgressReporter):
     """Keeps the shares that are told."""
 
     def __init__(self, params: Params, told: list[float]) -> None:

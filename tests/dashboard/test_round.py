@@ -9,7 +9,7 @@ from dashboard.params import LimitParams, StyleParams, StylesParams
 from dashboard.server.limits import AnswerSlots, LimitReached, SessionLimits
 from dashboard.sessions import answering
 from dashboard.sessions import round as rounds
-from dashboard.sessions.round import Desk, Round
+from dashboard.sessions.round import Round, RoundDependencies
 from dashboard.votes.store import VoteStore
 from pipelines.errors import UserError
 from stacker.judge.verdict import Verdict
@@ -78,10 +78,10 @@ def styles(one: str = "fine", two: str = "fine") -> StylesParams:
     )
 
 
-def desk(tmp_path: Path, judges: Any = None, chosen: StylesParams | None = None, **limits: int) -> Desk:
+def desk(tmp_path: Path, judges: Any = None, chosen: StylesParams | None = None, **limits: int) -> RoundDependencies:
     store = VoteStore.open(f"sqlite:///{tmp_path / 'votes.sqlite'}")
     counts = SessionLimits(LimitParams(**limits))
-    return Desk(chosen or styles(), store, judges or Judges(), counts, AnswerSlots(4), "s")
+    return RoundDependencies(chosen or styles(), store, judges or Judges(), counts, AnswerSlots(4), "s")
 
 
 async def until(one: Round, stage: str) -> None:

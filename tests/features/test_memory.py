@@ -2,7 +2,7 @@ import ctypes
 import gc
 import weakref
 
-from features.memory import give_back
+from features.memory import release_memory
 
 
 class Ring:
@@ -21,7 +21,7 @@ def test_what_is_out_of_reach_is_freed_with_any_c_library(monkeypatch):
     try:
         gone = weakref.ref(Ring())
         assert gone() is not None
-        give_back()
+        release_memory()
         assert gone() is None
     finally:
         gc.enable()

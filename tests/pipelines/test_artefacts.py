@@ -14,11 +14,11 @@ from disk_faults import failed_at_each_step, killed_at_each_step
 
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import (
+    atomic_folder,
+    atomic_write,
     put_back,
     remove_stale_temp_files,
     sha256_of,
-    whole_file,
-    whole_folder,
     write_json,
 )
 
@@ -41,11 +41,11 @@ def umask(request):
 def test_a_file_is_replaced_only_when_its_writer_ended_well(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(RuntimeError), whole_file(path) as part:
+    with pytest.raises(RuntimeError), atomic_write(path) as part:
         part.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old"
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         part.write_text("new")
     assert path.read_text() == "new"
     assert names(tmp_path) == ["a.txt"]
@@ -53,20 +53,20 @@ def test_a_file_is_replaced_only_when_its_writer_ended_well(tmp_path):
 
 def test_a_folder_is_replaced_only_when_its_writer_ended_well(tmp_path):
     path = tmp_path / "judge"
-    with whole_folder(path) as part:
+    with atomic_folder(path) as part:
         (part / "one").write_text("1")
-    with pytest.raises(RuntimeError), whole_folder(path) as part:
+    with pytest.raises(RuntimeError), atomic_folder(path) as part:
         (part / "two").write_text("2")
         raise RuntimeError
     assert names(path) == ["one"]
-    with whole_folder(path) as part:
+    with atomic_folder(path) as part:
         (part / "three").write_text("3")
     assert names(path) == ["three"]
     assert names(tmp_path) == ["judge"]
 
 
 def write_folder(path, content):
-    with whole_folder(path) as part:
+    with atomic_folder(path) as part:
         (part / "sub").mkdir()
         for name in ("one", "sub/two"):
             (part / name).write_text(content)
@@ -117,7 +117,7 @@ def test_the_writer_after_a_killed_one_brings_the_old_folder_back_even_when_it_f
     path = tmp_path / "judge"
     write_folder(path, "old")
     path.rename(tmp_path / ".judge.1-a.old")
-    with pytest.raises(RuntimeError), whole_folder(path):
+    with pytest.raises(RuntimeError), atomic_folder(path):
         raise RuntimeError
     assert content(path) == "old"
 
@@ -154,18 +154,18 @@ def test_many_writers_of_one_folder_all_end_well_and_mix_nothing(tmp_path):
 
 def test_the_writer_that_ends_last_wins(tmp_path):
     path = tmp_path / "judge"
-    with whole_folder(path) as slow:
+    with atomic_folder(path) as slow:
         (slow / "slow").write_text("")
-        with whole_folder(path) as fast:
+        with atomic_folder(path) as fast:
             (fast / "fast").write_text("")
     assert names(path) == ["slow"]
 
 
 def test_a_folder_whose_name_tells_its_content_is_not_replaced(tmp_path):
     path = tmp_path / "0123abc"
-    with whole_folder(path, keep=True) as slow:
+    with atomic_folder(path, keep=True) as slow:
         (slow / "same").write_text("")
-        with whole_folder(path, keep=True) as fast:
+        with atomic_folder(path, keep=True) as fast:
             (fast / "same").write_text("")
         before = path.stat().st_ino
     assert path.stat().st_ino == before and names(tmp_path) == ["0123abc"]
@@ -194,10 +194,10 @@ def test_a_folder_that_is_held_open_stays_and_is_named(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("umask", [0o022, 0o077, 0o002], indirect=True)
 def test_permissions_are_those_that_open_would_have_given(tmp_path, umask):
-    with whole_file(tmp_path / "a.json") as part:
+    with atomic_write(tmp_path / "a.json") as part:
         part.unlink()
         os.close(os.open(part, os.O_CREAT | os.O_WRONLY, 0o600))  # as libraries do that rename a file of tempfile's
-    with whole_folder(tmp_path / "judge") as part:
+    with atomic_folder(tmp_path / "judge") as part:
         (part / "sub").mkdir(0o700)
         for name in ("one", "sub/two"):
             os.close(os.open(part / name, os.O_CREAT | os.O_WRONLY, 0o600))
@@ -241,24 +241,25 @@ def test_a_link_is_followed(tmp_path):
 def test_somebodys_own_folder_is_not_replaced(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(UserError, match=r"holds other files and no judge\.json, so it is not replaced"):
-        with whole_folder(tmp_path, "judge.json"):
+        with atomic_folder(tmp_path, "judge.json"):
             pytest.fail("was begun")
     (tmp_path / "empty").mkdir()
     for _ in range(2):  # an empty one, then one of the same kind
-        with whole_folder(tmp_path / "empty", "judge.json") as part:
+        with atomic_folder(tmp_path / "empty", "judge.json") as part:
             write_json(part / "judge.json", {})
-    with pytest.raises(UserError, match=r"thesis\.tex: is a file, not a folder"), whole_folder(tmp_path / "thesis.tex"):
+    refused = pytest.raises(UserError, match=r"thesis\.tex: is a file, not a folder")
+    with refused, atomic_folder(tmp_path / "thesis.tex"):
         pytest.fail("was begun")
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
 
 def test_a_folder_or_a_device_is_not_replaced_by_a_file(tmp_path):
     for path in (tmp_path, Path(os.devnull)):
-        with pytest.raises(UserError, match="is a folder or a device, not a file"), whole_file(path):
+        with pytest.raises(UserError, match="is a folder or a device, not a file"), atomic_write(path):
             pytest.fail("was begun")
 
 
-@pytest.mark.parametrize("kind", [whole_file, whole_folder])
+@pytest.mark.parametrize("kind", [atomic_write, atomic_folder])
 def test_what_hinders_the_writing_is_one_sentence_and_leaves_nothing(tmp_path, kind):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"file/out: cannot be written \(File exists: .*/file\); make room"):
@@ -288,9 +289,9 @@ def test_hash_of_a_known_text(tmp_path):
 def test_what_a_killed_writer_left_is_removed_once_nobody_can_be_writing_it(tmp_path):
     code = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from pipelines.files.atomic_files import whole_file, whole_folder\n"
+        "from pipelines.files.atomic_files import atomic_write, atomic_folder\n"
         "here = Path(sys.argv[1])\n"
-        "with whole_file(here / 'a.txt') as file, whole_folder(here / 'judge') as folder:\n"
+        "with atomic_write(here / 'a.txt') as file, atomic_folder(here / 'judge') as folder:\n"
         "    file.write_text('half'); (folder / 'one').write_text('half'); os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)

@@ -17,7 +17,7 @@ from pipelines.battles import built_in_texts as texts
 from pipelines.battles.built_in import MODELS, TIE_THRESHOLD, sample_battles, utility, vote_probabilities
 from pipelines.battles.folds import grouped_folds, prompt_groups
 from pipelines.battles.table import check, text_of
-from stacker.learners.linear.antisymmetric import OddEvenLogistic
+from stacker.learners.linear.antisymmetric import AntisymmetricLogistic
 
 
 def test_the_same_size_and_seed_give_the_same_battles():
@@ -142,7 +142,8 @@ def test_features_and_a_logistic_regression_come_near_the_best_loss():
     half = 1500
     even = np.abs(odd)
     inner = grouped_folds(prompt_groups(made.battles["prompt"][:half]), outcome[:half], 4, 0)
-    model = OddEvenLogistic((0.003, 0.01, 0.03)).fit(odd[:half], even[:half], outcome[:half], np.ones(half), inner)
+    model = AntisymmetricLogistic((0.003, 0.01, 0.03))
+    model.fit(odd[:half], even[:half], outcome[:half], np.ones(half), inner)
     p = model.predict_proba(odd[half:], even[half:])
     rows = np.arange(len(p))
     best = -np.log(made.bayes_probabilities[half:][rows, outcome[half:]]).mean()

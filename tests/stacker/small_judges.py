@@ -7,8 +7,9 @@ import pandas as pd
 
 from features.blocks.interface import Floats
 from features.build import FeatureParams, build_features
+from pipelines.battles.table import TEXT_COLUMNS
 from stacker.judge.explain.group_effects import baseline
-from stacker.judge.judge import SETTLED, Judge
+from stacker.judge.judge import Judge
 from stacker.judge.members import Member
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.linear.linear import LinearLearner, LinearParams
@@ -62,7 +63,7 @@ def battles(n: int, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
         rows.append(((f"Question {row % (n // 2 + 1)} about {text(5)}",), (text(a),), (text(b),)))
         gap = (a - b) / 12 + random.logistic()
         outcomes.append(2 if abs(gap) < 0.8 else int(gap < 0))
-    return pd.DataFrame(rows, columns=list(SETTLED)), np.array(outcomes, dtype=np.int64)
+    return pd.DataFrame(rows, columns=list(TEXT_COLUMNS)), np.array(outcomes, dtype=np.int64)
 
 
 @cache

@@ -13,7 +13,7 @@ from stacker.learners.trees.bags import symmetric_log_loss
 from stacker.learners.trees.boosting import LightGBMParams, XGBoostParams
 from stacker.learners.trees.focal import focal_objective
 from stacker.learners.trees.lightgbm_trees import LightGBMLearner
-from stacker.learners.trees.size_dependent import Pace
+from stacker.learners.trees.size_dependent import SizeDependentParams
 from stacker.learners.trees.smote import synthetic_battles
 from stacker.learners.trees.xgboost_trees import XGBoostLearner
 
@@ -231,11 +231,11 @@ def test_the_loss_that_is_watched_is_that_of_corrected_probabilities():
 
 def test_the_learning_rate_grows_with_the_root_of_the_battles_up_to_its_limit():
     params = LightGBMParams(learning_rate=0.03, rate_from=2000, rate_most=0.12)
-    rates = [Pace.of(params, battles).learning_rate for battles in (100, 2000, 8000, 32000, 10**6)]
+    rates = [SizeDependentParams.of(params, battles).learning_rate for battles in (100, 2000, 8000, 32000, 10**6)]
     assert rates == pytest.approx([0.03, 0.03, 0.06, 0.12, 0.12])
     # A higher rate that was asked for stays, and 0 switches the rule off.
-    assert Pace.of(LightGBMParams(learning_rate=0.2), 10**6).learning_rate == 0.2
-    assert Pace.of(LightGBMParams(learning_rate=0.03, rate_from=0), 10**6).learning_rate == 0.03
+    assert SizeDependentParams.of(LightGBMParams(learning_rate=0.2), 10**6).learning_rate == 0.2
+    assert SizeDependentParams.of(LightGBMParams(learning_rate=0.03, rate_from=0), 10**6).learning_rate == 0.03
 
 
 @pytest.mark.parametrize("kind", LEARNERS)

@@ -20,9 +20,9 @@ from pipelines.errors import UserError
 from pipelines.terminal.progress import silent
 from stacker.judge.explain.group_effects import Baseline, PairLearner, baseline, group_effects, typical_row
 from stacker.judge.explain.groups import GROUPS, group_of_feature, group_of_kind, parsed, shown_order
-from stacker.judge.explain.token_contributions import term_effects
-from stacker.judge.explain.tree_contributions import tree_effects
-from stacker.judge.judge import SETTLED, Judge
+from stacker.judge.explain.token_contributions import token_contributions
+from stacker.judge.explain.tree_contributions import tree_contributions
+from stacker.judge.judge import Judge
 from stacker.judge.members import Member
 from stacker.learners.balance import BalanceParams
 from stacker.learners.learner_interface import Fit, LearnerData
@@ -176,7 +176,7 @@ def test_the_features_of_the_trees_add_up_and_turn():
     judge = small_judge()
     data = seen_by(judge)
     learners = [member.learner for member in judge.members]
-    here, there = tree_effects(learners, judge.pool, data), tree_effects(learners, judge.pool, data.flip())
+    here, there = tree_contributions(learners, judge.pool, data), tree_contributions(learners, judge.pool, data.flip())
     margins, ties = margins_and_ties(judge.member_probabilities(data)[:, :2])
     w, v = (weights[:2] / judge.pool.temperature_ for weights in (judge.pool.margin_weights_, judge.pool.tie_weights_))
     # XGBoost gives its contributions in float32.
@@ -204,7 +204,7 @@ def test_the_correction_of_a_class_balance_is_part_of_the_features(kind, method)
     alone = Pool()
     alone.margin_weights_, alone.tie_weights_, alone.tie_offset_, alone.temperature_ = np.ones(1), np.ones(1), 0.0, 1.0
     some = data.take(np.arange(8))
-    effects = tree_effects([fitted], alone, some)
+    effects = tree_contributions([fitted], alone, some)
     margin, tie = margins_and_ties(fitted.predict_proba(some))
     np.testing.assert_allclose(effects.margin.sum(axis=1), margin, rtol=0, atol=1e-5)
     np.testing.assert_allclose(effects.tie.sum(axis=1) + effects.base_tie, tie, rtol=0, atol=1e-5)
@@ -215,7 +215,7 @@ def test_trees_that_never_split_on_a_feature_give_it_nothing():
     pairs = judge.members[0].learner.pairs(seen_by(judge))
     places = {place for b in judge.members[0].learner.boosters_ for place in np.flatnonzero(b.feature_importance())}
     used = {pairs.names[place] for place in places} | {pairs.names[pairs.partner[place]] for place in places}
-    effects = tree_effects([judge.members[0].learner], judge.pool, seen_by(judge))
+    effects = tree_contributions([judge.members[0].learner], judge.pool, seen_by(judge))
     unused = [place for place, name in enumerate(effects.names) if name not in used]
     assert unused and not effects.margin[:, unused].any() and not effects.tie[:, unused].any()
 
@@ -227,11 +227,12 @@ def test_the_terms_of_the_sparse_learner_add_up_and_turn():
     margins, _ = margins_and_ties(learners[3].predict_proba(data))
     weight = judge.pool.margin_weights_[3] / judge.pool.temperature_
     for row in range(3):
-        terms = term_effects(learners, judge.pool, data, row, 10**6)
+        terms = token_contributions(learners, judge.pool, data, row, 10**6)
         assert sum(effect for _, effect in terms) == pytest.approx(margins[row] * weight, abs=1e-6)
-        assert term_effects(learners, judge.pool, data.flip(), row, 10**6) == [(t, -effect) for t, effect in terms]
-        assert term_effects(learners, judge.pool, data, row, 5) == terms[:5]
-    assert term_effects(learners[:3], judge.pool, data, 0, 5) == []
+        flipped = token_contributions(learners, judge.pool, data.flip(), row, 10**6)
+        assert flipped == [(t, -effect) for t, effect in terms]
+        assert token_contributions(learners, judge.pool, data, row, 5) == terms[:5]
+    assert token_contributions(learners[:3], judge.pool, data, 0, 5) == []
 
 
 def test_trees_that_see_a_transformer_are_explained_too():
@@ -245,7 +246,8 @@ def test_trees_that_see_a_transformer_are_explained_too():
         met = dict(zip(frame["response_a"] + frame["response_b"], outcome.tolist(), strict=True))
 
         def logits(self, data):
-            longer = [int(len(a[0]) < len(b[0])) for a, b in zip(*(data.texts[s] for s in SETTLED[1:]), strict=True)]
+            sides = zip(data.texts["response_a"], data.texts["response_b"], strict=True)
+            longer = [int(len(a[0]) < len(b[0])) for a, b in sides]
             pairs = data.texts["response_a"] + data.texts["response_b"]
             return np.eye(3)[[self.met.get(pair, guess) for pair, guess in zip(pairs, longer, strict=True)]]
 

@@ -16,7 +16,7 @@ from pipelines.formats.reading import read_battles
 from stacker.evaluation.metrics import log_loss
 from stacker.learners.balance import BalanceParams, class_shares
 from stacker.learners.learner_interface import Fit, LearnerData
-from stacker.learners.linear.antisymmetric import OddEvenLogistic
+from stacker.learners.linear.antisymmetric import AntisymmetricLogistic
 from stacker.learners.linear.linear import LinearLearner, LinearParams
 from stacker.learners.sparse.sparse import SparseLearner, SparseParams
 from stacker.learners.stacking.stack import StackParams, cross_fitted, fit_stack
@@ -116,11 +116,12 @@ def level_0(odd, even, outcome, group, asked):
     for place, strength in enumerate((0.01, 0.1, 3.0)):
         for fold in np.unique(folds):
             train, out = folds != fold, folds == fold
-            model = OddEvenLogistic((strength,)).fit(
+            model = AntisymmetricLogistic((strength,)).fit(
                 odd[train], even[train], outcome[train], np.ones(train.sum()), np.zeros(train.sum())
             )
             held[out, place] = model.predict_proba(odd[out], even[out])
-        model = OddEvenLogistic((strength,)).fit(odd, even, outcome, np.ones(len(outcome)), np.zeros(len(outcome)))
+        model = AntisymmetricLogistic((strength,))
+        model.fit(odd, even, outcome, np.ones(len(outcome)), np.zeros(len(outcome)))
         said[:, place] = model.predict_proba(*asked)
     return held, said, folds
 

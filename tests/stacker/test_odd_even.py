@@ -6,7 +6,7 @@ from scipy import sparse
 
 from pipelines.battles.arrays import FLIP
 from stacker.evaluation.metrics import log_loss
-from stacker.learners.linear.antisymmetric import OddEvenLogistic
+from stacker.learners.linear.antisymmetric import AntisymmetricLogistic
 from stacker.learners.stacking.pool import probabilities_of
 
 
@@ -24,7 +24,7 @@ def drawn(n, seed=0):
 
 def fitted(odd, even, outcome, strengths=(1.0,)):
     n = len(outcome)
-    return OddEvenLogistic(strengths).fit(odd, even, outcome, np.ones(n), np.arange(n) % 4)
+    return AntisymmetricLogistic(strengths).fit(odd, even, outcome, np.ones(n), np.arange(n) % 4)
 
 
 def test_finds_the_coefficients_that_drew_the_votes():

@@ -12,7 +12,7 @@ from small_runs import small_params, small_run
 
 from features.build import FeatureParams
 from pipelines.battles.built_in import sample_battles
-from pipelines.battles.table import OUTCOMES, TURN_COLUMNS
+from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS
 from pipelines.errors import UserError
 from pipelines.formats.reading import read_battles
 from pipelines.starter import PRIOR, StarterSet
@@ -45,7 +45,7 @@ KAGGLE = Path(__file__).parents[2].parent / "shared" / "data" / "kaggle"
 
 def raw(frame, name):
     """Return battles as a set of votes holds them."""
-    columns = {column: [json.dumps(list(turns)) for turns in frame[column]] for column in TURN_COLUMNS}
+    columns = {column: [json.dumps(list(turns)) for turns in frame[column]] for column in TEXT_COLUMNS}
     votes = {column: (frame["outcome"] == place).astype(int) for place, column in enumerate(OUTCOMES)}
     ids = [f"{name}:{id}" for id in frame["id"]]
     return pd.DataFrame(

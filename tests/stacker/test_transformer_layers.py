@@ -14,7 +14,7 @@ from stacker.learners.transformer.chosen import choose_transformers
 from stacker.learners.transformer.fine_tuning.batch_memory import TokenBudget
 from stacker.learners.transformer.fine_tuning.checkpoint import open_checkpoint
 from stacker.learners.transformer.fine_tuning.fine_tuning import make_runner
-from stacker.learners.transformer.network.hidden_states import Room, Shelf
+from stacker.learners.transformer.network.hidden_states import HiddenStateCache, MemoryBudget
 from stacker.learners.transformer.network.layers import SplitEncoder, layer_count, linear_names
 from stacker.learners.transformer.network.structure import Structure
 from stacker.learners.transformer.params import TransformerParams, TransformersParams
@@ -132,7 +132,7 @@ def test_kept_states_give_the_same_numbers_and_are_found_again(tiny_checkpoint):
     network, items = network_of(tiny_checkpoint, "distilbert", 1)
     runner = make_runner("m", TransformerParams(), network, 512)
     without = runner.numbers(items)
-    shelf = Shelf(1.0)
+    shelf = HiddenStateCache(1.0)
     kept = shelf.of("weights 1")
     assert kept.fill(network, items[:4], TokenBudget(4096), "m")
     assert len(kept) == 4
@@ -148,7 +148,7 @@ def test_pooled_parts_of_an_untrained_encoder_are_run_once(tiny_checkpoint, monk
     network, items = network_of(tiny_checkpoint, "distilbert", 2)
     runner = make_runner("m", TransformerParams(tuning="frozen"), network, 512)
     without = runner.numbers(items)
-    runner.untrained = Shelf(1.0).of("weights")
+    runner.untrained = HiddenStateCache(1.0).of("weights")
     first = runner.numbers(items)
     monkeypatch.setattr(network.encoder, "forward", None)
     monkeypatch.setattr(network, "pooled", None)
@@ -158,9 +158,9 @@ def test_pooled_parts_of_an_untrained_encoder_are_run_once(tiny_checkpoint, monk
 
 def test_nothing_is_kept_where_there_is_no_room(tiny_checkpoint):
     network, items = network_of(tiny_checkpoint, "distilbert", 1)
-    kept = Shelf(1e-9).of("weights")
+    kept = HiddenStateCache(1e-9).of("weights")
     assert not kept.fill(network, items, TokenBudget(4096), "m")
     assert kept.get(items) is None
-    room = Room(1.0, 0.5)
+    room = MemoryBudget(1.0, 0.5)
     assert room.take(1 << 20)
     assert not room.take(1 << 30)

@@ -29,7 +29,7 @@ from dashboard.votes.analysis.judge_calibration import probabilities_of
 from features.cache import BlockCache
 from pipelines.battles.folds import prompt_groups
 from pipelines.errors import UserError
-from pipelines.files.atomic_files import whole_file, write_json
+from pipelines.files.atomic_files import atomic_write, write_json
 from pipelines.formats.reading import read_battles
 from pipelines.terminal.screen import Screen
 from stacker.evaluation import results
@@ -44,7 +44,7 @@ TOLD_EVERY = 0.2
 LOWEST = 19
 
 
-class Told(Screen):
+class ProgressReporter(Screen):
     """A screen whose progress goes to whoever started this process; notes and tables are not shown."""
 
     def __init__(self, steps: Steps) -> None:
@@ -53,7 +53,7 @@ class Told(Screen):
         self._last = 0.0
 
     @contextmanager
-    def working(self) -> Iterator["Told"]:
+    def working(self) -> Iterator["ProgressReporter"]:
         """Show nothing of its own."""
         yield self
 
@@ -80,14 +80,14 @@ def main(folder: Path) -> None:
         tell(fault="There is not enough memory to learn from the votes; close other programs and try again.")
 
 
-def learn(folder: Path, tell_steps: Told | None = None) -> Path:
+def learn(folder: Path, tell_steps: ProgressReporter | None = None) -> Path:
     """Make the run, compare it with the judge so far, and move it to its place, which is returned.
 
     Parameters
     ----------
     folder : Path
         Holds the votes, the run's parameters and the job (`JOB`): `final`, `old`, `seen`, `people`.
-    tell_steps : Told or None
+    tell_steps : ProgressReporter or None
         Told how far it has come.
 
     Raises
@@ -103,7 +103,7 @@ def learn(folder: Path, tell_steps: Told | None = None) -> Path:
         raise UserError("Another process is learning from the votes just now; wait until it is done.") from fault
     try:
         params = read_params(folder / PARAMS)
-        screen = tell_steps or Told(Steps(params))
+        screen = tell_steps or ProgressReporter(Steps(params))
         run(params, screen)
         screen.progress("comparison", 0, 1)
         about = {"format": FORMAT, **_compared(folder, params, job), "decision": None}
@@ -152,7 +152,7 @@ def _moved(folder: Path, params: Params, final: Path) -> Path:
             "run": params.run.model_copy(update={"folder": final}),
         }
     )
-    with whole_file(RunFolder(folder).params) as part:
+    with atomic_write(RunFolder(folder).params) as part:
         part.write_text(dump_params(there), encoding="utf-8")
     for name in (JOB, PARAMS, LOG):
         (folder / name).unlink(missing_ok=True)

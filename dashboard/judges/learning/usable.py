@@ -9,6 +9,7 @@ import pandas as pd
 
 from dashboard.generators.generator import USABLE
 from dashboard.votes.analysis.counted_votes import OUTCOME_OF
+from pipelines.battles.table import TEXT_COLUMNS
 
 LEAST = 100
 """Votes from which on it is offered: what the README's table of own votes begins with; below, nobody has measured."""
@@ -66,7 +67,7 @@ def usable_votes(votes: pd.DataFrame, neutral: bool = True) -> Usable:
 
 
 def _can_teach(row: Mapping[Hashable, Any], neutral: bool) -> bool:
-    texts = all(_any_text(row[name]) for name in ("prompt", "response_a", "response_b"))
+    texts = all(_any_text(row[name]) for name in TEXT_COLUMNS)
     whole = all(row[name] in ("", *USABLE) for name in ("fault_a", "fault_b"))
     return texts and whole and row["choice"] in OUTCOME_OF and not (neutral and row.get("named", ""))
 

@@ -19,7 +19,7 @@ from dashboard.params import StylesParams
 from dashboard.rendering.rendered import Rendered
 from dashboard.server.concurrency import Tasks
 from dashboard.server.limits import LimitReached
-from dashboard.sessions.round import Desk, Round
+from dashboard.sessions.round import Round, RoundDependencies
 from dashboard.texts import Texts
 from dashboard.votes.vote_records import CHOICES, Choice
 from pipelines.terminal.unseen_signs import plain
@@ -120,7 +120,9 @@ class AskPage:
         if self.round is not None:
             self.round.close()
         context = self.context
-        desk = Desk(self._styles(), context.store, context.judges, context.limits, context.slots, context.session)
+        desk = RoundDependencies(
+            self._styles(), context.store, context.judges, context.limits, context.slots, context.session
+        )
         begun = Round(text, desk)
         self.memory["round"] = begun
         with pn.io.hold():

@@ -28,7 +28,7 @@ from features.blocks.interface import Floats
 from features.encoder.engines.engine import Engine, Ids
 from features.encoder.tokens import Tokens
 from pipelines.errors import UserError
-from pipelines.files.atomic_files import whole_folder, write_json
+from pipelines.files.atomic_files import atomic_folder, write_json
 from pipelines.files.code_version import code_version
 from pipelines.files.saved_files import Saved, checking, read_object
 
@@ -111,7 +111,7 @@ class Copies:
         """
         if not self.place.is_dir():
             model, examples = self.load(), self.examples()
-            with whole_folder(self.place, keep=True) as part:
+            with atomic_folder(self.place, keep=True) as part:
                 self.tokens().save(part)
                 with undisturbed():
                     try:
@@ -153,7 +153,7 @@ class Copies:
         place = self.folder / f"int8-{digest}"
         if not place.is_dir():
             source = self.fp32()
-            with whole_folder(place, keep=True) as part:
+            with atomic_folder(place, keep=True) as part:
                 self.tokens().save(part)
                 with undisturbed():
                     self.kind.quantise(source, learnt, part, self.longest)

@@ -10,7 +10,7 @@ from stacker.learners.sparse.sparse import SparseLearner
 from stacker.learners.stacking.pool import Pool
 
 
-def term_effects(
+def token_contributions(
     learners: Sequence[Any], pool: Pool, data: LearnerData, row: int, most: int
 ) -> list[tuple[str, float]]:
     """Return the terms that add most to the log-odds of A against B of one battle.

@@ -38,7 +38,7 @@ class TreeEffects:
     base_tie: float
 
 
-def tree_effects(learners: Sequence[Any], pool: Pool, data: LearnerData) -> TreeEffects:
+def tree_contributions(learners: Sequence[Any], pool: Pool, data: LearnerData) -> TreeEffects:
     """Attribute the boosted learners' part of n verdicts to named features.
 
     The libraries' own `pred_contrib` (Lundberg et al., 2020) is averaged over bags and over both orders of each battle,

@@ -17,7 +17,7 @@ Rows = Any
 """A (n, p) array or scipy CSR matrix."""
 
 
-class OddEvenLogistic:
+class AntisymmetricLogistic:
     """Margin from odd features, tie from even ones; each strength of the penalty chosen on inner folds.
 
     Parameters
@@ -34,7 +34,7 @@ class OddEvenLogistic:
 
     def fit(
         self, odd: Rows, even: Rows, outcome: Ints, weight: Floats, inner: Ints, unseen: Floats = UNSEEN
-    ) -> "OddEvenLogistic":
+    ) -> "AntisymmetricLogistic":
         """Fit both regressions.
 
         Parameters

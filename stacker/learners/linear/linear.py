@@ -15,7 +15,7 @@ from pipelines.files.saved_files import Names, Number, Saved, Tensors, checking,
 from pipelines.settings.sections import Components, InnerFolds, Section, Strengths
 from stacker.learners.balance import BalanceParams, weighted
 from stacker.learners.learner_interface import Fit, LearnerData
-from stacker.learners.linear.antisymmetric import OddEvenLogistic
+from stacker.learners.linear.antisymmetric import AntisymmetricLogistic
 
 CAP = 5.0
 """Scaled features are cut at this many typical sizes: one answer of 50,000 characters must not rule the verdict."""
@@ -62,7 +62,7 @@ class LinearLearner:
         inner = grouped_folds(fit.group, fit.outcome, self.params.inner_folds, fit.seed)
         scaled = self._scaled(pairs)
         weights = weighted(self.balance, fit.outcome, fit.weight)
-        self.model_ = OddEvenLogistic(self.params.strengths).fit(
+        self.model_ = AntisymmetricLogistic(self.params.strengths).fit(
             scaled[:, self.odd_], scaled[:, self.even_], fit.outcome, weights.rows, inner, weights.unseen
         )
         self.model_.offset_ += weights.correction.tie
@@ -112,7 +112,7 @@ class LinearLearner:
         learner.odd_, learner.even_ = stored.places("odd", count), stored.places("even", count)
         learner.centre_ = stored.floats("centre", count)
         learner.spread_ = stored.floats("spread", count, least=1e-30, most=np.inf)
-        learner.model_ = OddEvenLogistic(learner.params.strengths)
+        learner.model_ = AntisymmetricLogistic(learner.params.strengths)
         learner.model_.margin_ = stored.floats("margin", len(learner.odd_))
         learner.model_.tie_ = stored.floats("tie", len(learner.even_))
         learner.model_.offset_ = meta.offset

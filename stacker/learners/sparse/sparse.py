@@ -19,7 +19,7 @@ from pipelines.files.saved_files import MOST_WORDS_JSON, Names, Number, Saved, T
 from pipelines.settings.sections import InnerFolds, Section, Strengths
 from stacker.learners.balance import BalanceParams, Weights, weighted
 from stacker.learners.learner_interface import Fit, LearnerData
-from stacker.learners.linear.antisymmetric import OddEvenLogistic
+from stacker.learners.linear.antisymmetric import AntisymmetricLogistic
 from stacker.learners.sparse.block_logistic import Blocks, blocks_of, chosen_logistic
 from stacker.learners.sparse.char_tfidf import LONGEST, MOST_LETTERS, CharTfidf
 
@@ -88,7 +88,7 @@ class SparseLearner:
                 self.vectorisers_[name] = vectoriser.fit([*a, *b])
         inner = grouped_folds(fit.group, fit.outcome, self.params.inner_folds, fit.seed)
         weights = weighted(self.balance, fit.outcome, fit.weight)
-        self.model_ = OddEvenLogistic(self.params.strengths)
+        self.model_ = AntisymmetricLogistic(self.params.strengths)
         with blocks_of(list(self._differences(data, fit.threads)), fit.threads) as rows:
             won, tied = fit.outcome == 0, fit.outcome == 2
             decided = np.where(tied, 0.0, weights.rows)
@@ -206,7 +206,7 @@ class SparseLearner:
             terms += len(keys)
             idf = stored.floats("idf_characters", len(keys), least=1e-9)
             self.vectorisers_["characters"].restore(meta.letters, keys, idf)
-        self.model_ = OddEvenLogistic(self.params.strengths)
+        self.model_ = AntisymmetricLogistic(self.params.strengths)
         # Where no term is in enough answers, one that no answer has stands for all.
         self.model_.margin_, self.model_.tie_ = (stored.floats(name, max(terms, 1)) for name in ("margin", "tie"))
         self.model_.offset_ = meta.offset

@@ -116,10 +116,10 @@ def configured_transformers(
     """
     if not chosen:
         return []
-    from stacker.learners.transformer.network.hidden_states import Shelf
+    from stacker.learners.transformer.network.hidden_states import HiddenStateCache
 
     first = chosen[0].params
-    shelf = Shelf(first.states_gb, first.memory_share)
+    shelf = HiddenStateCache(first.states_gb, first.memory_share)
     rising = Rising(progress)
     settings = lightgbm or LightGBMParams()
     balance = balance or BalanceParams()

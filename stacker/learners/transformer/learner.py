@@ -16,7 +16,8 @@ import pandas as pd
 from features.encoder.choice import ResolvedEncoder
 from features.pairs import Embeddings
 from pipelines.battles.arrays import Floats
-from pipelines.files.atomic_files import whole_folder
+from pipelines.battles.table import TEXT_COLUMNS
+from pipelines.files.atomic_files import atomic_folder
 from pipelines.files.code_version import code_version
 from pipelines.terminal.progress import Progress, silent
 from stacker.learners.balance import BalanceParams, Correction, followed_correction
@@ -26,7 +27,7 @@ from stacker.learners.transformer.params import TransformerParams
 
 if TYPE_CHECKING:
     from stacker.learners.transformer.inference import Runner
-    from stacker.learners.transformer.network.hidden_states import Shelf
+    from stacker.learners.transformer.network.hidden_states import HiddenStateCache
 
 ROWS_AT_ONCE = 1024
 """Battles that are turned into sequences and run at a time: memory does not grow with the rows."""
@@ -57,7 +58,7 @@ class TransformerLearner:
         params: TransformerParams,
         encoder: ResolvedEncoder,
         *,
-        shelf: "Shelf | None" = None,
+        shelf: "HiddenStateCache | None" = None,
         progress: Progress = silent,
         balance: BalanceParams | None = None,
     ) -> None:
@@ -90,7 +91,7 @@ class TransformerLearner:
                 (folder / "stamp").write_text(stamp, encoding="ascii")
             self._train(data, fit, folder / "checkpoints")
             if fit.workdir is not None:
-                with whole_folder(finished) as part:
+                with atomic_folder(finished) as part:
                     self.save(part)
             # They hold torch's own pickled optimiser state, and nobody needs them any more.
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
@@ -181,10 +182,10 @@ class TransformerLearner:
 
     def _train(self, data: LearnerData, fit: Fit, folder: Path) -> None:
         from stacker.learners.transformer.fine_tuning.fine_tuning import fit_network
-        from stacker.learners.transformer.network.hidden_states import Shelf
+        from stacker.learners.transformer.network.hidden_states import HiddenStateCache
 
         began = time.monotonic()
-        shelf = self.shelf or Shelf(self.params.states_gb, self.params.memory_share)
+        shelf = self.shelf or HiddenStateCache(self.params.states_gb, self.params.memory_share)
         fitted = fit_network(
             self.name, self.params, self.encoder, data.texts, fit, shelf, folder, self.progress, self.correction_
         )
@@ -217,7 +218,7 @@ class TransformerLearner:
         digest.update(f"{self.encoder.sha256} {fit.seed} {self.correction_.to_dict()}".encode())
         for values in (fit.outcome, fit.weight, fit.group):
             digest.update(np.ascontiguousarray(values).tobytes())
-        for row in zip(*(data.texts[name] for name in ("prompt", "response_a", "response_b")), strict=True):
+        for row in zip(*(data.texts[name] for name in TEXT_COLUMNS), strict=True):
             digest.update(repr(row).encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
 

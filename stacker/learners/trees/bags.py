@@ -7,7 +7,7 @@ import numpy as np
 from features.pairs import PairMatrix
 from pipelines.battles.arrays import FLIP, Floats, Ints
 from stacker.learners.balance import Correction
-from stacker.learners.trees.size_dependent import Pace
+from stacker.learners.trees.size_dependent import SizeDependentParams
 
 RARE = 20
 """Battles of an outcome below which trees see others as if they had ended so."""
@@ -83,7 +83,7 @@ class Bag:
         Power of the focal loss; None trains the library's own log loss.
     correction : Correction
         What brings the booster's probabilities back to the real prior.
-    pace : Pace
+    pace : SizeDependentParams
         Learning rate, and how often the held battles are looked at.
     seed, threads : int
         For the library.
@@ -93,7 +93,7 @@ class Bag:
     start: float
     gamma: float | None
     correction: Correction
-    pace: Pace
+    pace: SizeDependentParams
     seed: int
     threads: int
 

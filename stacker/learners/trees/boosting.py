@@ -30,7 +30,7 @@ from stacker.learners.balance import (
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.trees.bags import Bag, Rows, softmax
 from stacker.learners.trees.saved_trees.learner_file import BoostingFile
-from stacker.learners.trees.size_dependent import Pace
+from stacker.learners.trees.size_dependent import SizeDependentParams
 from stacker.learners.trees.smote import synthetic_battles
 
 
@@ -39,7 +39,8 @@ class BoostingParams(Section):
 
     `bags` models are trained, each on the rows outside one of `bags` inner folds and stopped early on the rows inside;
     their log-odds are averaged. Beyond `rate_from` battles the learning rate grows with the root of their number, up
-    to `rate_most`; from `many` battles on, two of the models must do (see `Pace`). 0 switches either rule off.
+    to `rate_most`; from `many` battles on, two of the models must do (see `SizeDependentParams`). 0 switches either
+    rule off.
     """
 
     enabled: bool = True
@@ -91,7 +92,7 @@ class Boosting(ABC):
         inner = grouped_folds(fit.group, fit.outcome, max(self.params.bags, 2) if self.params.bags > 1 else 5, fit.seed)
         # A bag to a thread, not several threads to a bag: the libraries meet at a barrier for every leaf, which on few
         # rows takes longer than the leaf (1,173 battles on two busy cores: 2.7 s against 23 s for 100 rounds).
-        pace = Pace.of(self.params, len(fit.outcome))
+        pace = SizeDependentParams.of(self.params, len(fit.outcome))
         at_once = min(fit.threads, pace.bags)
         threads = max(fit.threads // at_once, 1)
 

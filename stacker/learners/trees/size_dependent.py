@@ -16,7 +16,7 @@ LOOK_EVERY_OF_MANY = 10
 
 
 @dataclass(frozen=True)
-class Pace:
+class SizeDependentParams:
     """What a fit on n battles is done with.
 
     Attributes
@@ -34,7 +34,7 @@ class Pace:
     look_every: int
 
     @classmethod
-    def of(cls, params: "BoostingParams", battles: int) -> "Pace":
+    def of(cls, params: "BoostingParams", battles: int) -> "SizeDependentParams":
         """Return the pace of a fit on so many battles; `rate_from` and `many` of 0 switch the rules off."""
         rate = params.learning_rate
         if 0 < params.rate_from < battles:

@@ -7,7 +7,7 @@ import numpy as np
 
 from pipelines.battles.arrays import Floats
 from stacker.judge.explain.groups import group_of_feature, parsed
-from stacker.judge.explain.tree_contributions import tree_effects
+from stacker.judge.explain.tree_contributions import tree_contributions
 from stacker.judge.judge import Judge
 from stacker.learners.learner_interface import LearnerData
 from stacker.learners.stacking.pool import margins_and_ties
@@ -54,7 +54,7 @@ def importance(judge: Judge, data: LearnerData, probabilities: Floats) -> dict[s
         for place, member in enumerate(judge.members)
     ]
     rows = np.unique(np.linspace(0, len(data) - 1, min(BATTLES, len(data))).astype(np.int64))
-    effects = tree_effects([member.learner for member in judge.members], pool, data.take(rows))
+    effects = tree_contributions([member.learner for member in judge.members], pool, data.take(rows))
     owners = np.array([group_of_feature(name) for name in effects.names], dtype=object)
     columns = np.array([_column(name) for name in effects.names], dtype=object)
     features = _sizes(columns, effects.margin, effects.tie)[:FEATURES]

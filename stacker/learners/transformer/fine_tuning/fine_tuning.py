@@ -22,7 +22,7 @@ from stacker.learners.transformer.fine_tuning.probe import INNER_FOLDS, MOST_BAT
 from stacker.learners.transformer.fine_tuning.training_loop import fine_tune
 from stacker.learners.transformer.inference import Runner, choose_device, choose_half
 from stacker.learners.transformer.network.adapters import add_adapters, merge_adapters
-from stacker.learners.transformer.network.hidden_states import Shelf
+from stacker.learners.transformer.network.hidden_states import HiddenStateCache
 from stacker.learners.transformer.network.layers import layer_count
 from stacker.learners.transformer.network.network import PreferenceNetwork
 from stacker.learners.transformer.network.structure import Structure
@@ -46,7 +46,7 @@ def fit_network(
     encoder: ResolvedEncoder,
     texts: pd.DataFrame,
     fit: Fit,
-    shelf: Shelf,
+    shelf: HiddenStateCache,
     folder: Path,
     progress: Progress,
     correction: Correction,

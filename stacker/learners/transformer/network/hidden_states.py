@@ -15,7 +15,7 @@ from stacker.learners.transformer.network.structure import Item
 _GIGABYTE = 1 << 30
 
 
-class Room:
+class MemoryBudget:
     """Bytes that may be kept.
 
     Parameters
@@ -45,7 +45,7 @@ class Kept:
     any training: those of the head's first fit, and all that a frozen encoder needs.
     """
 
-    def __init__(self, owner: str, room: Room) -> None:
+    def __init__(self, owner: str, room: MemoryBudget) -> None:
         self.owner = owner
         self.room = room
         self._states: dict[bytes, Tensor] = {}
@@ -128,7 +128,7 @@ class Kept:
         return np.asarray(torch.stack([self._parts[_parts_key(item)] for item in items]).double().numpy())
 
 
-class Shelf:
+class HiddenStateCache:
     """Holds what the latest fit of a run has kept, so that the next fold finds it.
 
     One object may serve many fits one after another; what belongs to another frozen part is let go.
@@ -149,7 +149,7 @@ class Shelf:
     def of(self, owner: str) -> Kept:
         """Return what is kept of a frozen part; `owner` names its weights and its layers."""
         if self._kept is None or self._kept.owner != owner:
-            self._kept = Kept(owner, Room(self.most_gb, self.share))
+            self._kept = Kept(owner, MemoryBudget(self.most_gb, self.share))
         return self._kept
 
     def clear(self) -> None:
