@@ -15,13 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from markdown_it import MarkdownIt
 
-from dashboard.rendering.code_marks import highlighted
 from dashboard.rendering.completeness import shows_all, visible
 from dashboard.rendering.maths import maths
-from dashboard.rendering.rendered import AsWritten, source_html
+from dashboard.rendering.rendered import AsWritten, source_html, with_soft_breaks
 from dashboard.rendering.sanitiser import LINK_SCHEMES, clean
 from dashboard.rendering.shown_whole import LOSES, show_whole
-from dashboard.rendering.soft_breaks import with_soft_breaks
 from pipelines.terminal.unseen_signs import percent_encoded, show_controls
 
 if TYPE_CHECKING:
@@ -35,6 +33,9 @@ MOST_ELEMENTS = 20_000
 MOST_IN_A_BLOCK = 2_000
 """Elements, of the whole and of one paragraph, beyond which a text is shown as it was written: 60,000 characters of
 `*_` are 30,000 emphasised signs in one paragraph, and a browser takes long to break that into lines."""
+LONGEST_MARKED = 20_000
+"""Characters of one block of code that are marked in colours: more marks would take a browser long to draw."""
+_LONGEST_NAME = 40
 _ELEMENT = re.compile("<(?!span|/)")
 _BLOCK = re.compile("<(?:p|li|h[1-6]|t[hd]|pre|blockquote)[ >]")
 
@@ -129,3 +130,50 @@ def _fence(_: "RendererHTML", tokens: Sequence["Token"], at: int, options: Any, 
 
 def _is_link(url: str) -> bool:
     return url.strip().lower().partition(":")[0] in LINK_SCHEMES
+
+
+def highlighted(code: str, language: str) -> str:
+    """Return code as HTML with `<span class="hl-…">`; escaped only where the language is unknown or the code too long.
+
+    A lexer is made of regular expressions and has no bound on its time: call it where it can be ended.
+
+    Parameters
+    ----------
+    code : str
+        Untrusted; everything of it is escaped.
+    language : str
+        The word after the fence, untrusted.
+    """
+    if not language or len(code) > LONGEST_MARKED or len(language) > _LONGEST_NAME:
+        return html.escape(code)
+    try:
+        return _marked(code, _lexer(language.lower()))
+    except Exception:  # noqa: BLE001 - five hundred lexers by as many authors: whatever one raises, the code is shown
+        return html.escape(code)
+
+
+def _marked(code: str, lexer: Any) -> str:
+    found = []
+    for token, text in lexer.get_tokens(code):
+        kind, shown = _kind(str(token)), html.escape(text)
+        found.append(f'<span class="{kind}">{shown}</span>' if kind and text.strip() else shown)
+    return "".join(found)
+
+
+@lru_cache(maxsize=64)
+def _lexer(language: str) -> Any:
+    from pygments.lexers import get_lexer_by_name
+
+    return get_lexer_by_name(language, stripnl=False, ensurenl=False)
+
+
+def _kind(token: str) -> str:
+    if token.startswith("Token.Keyword") or token == "Token.Operator.Word":
+        return "hl-k"
+    if token.startswith("Token.Literal.String"):
+        return "hl-s"
+    if token.startswith("Token.Comment"):
+        return "hl-c"
+    if token.startswith("Token.Literal.Number"):
+        return "hl-m"
+    return "hl-f" if token.startswith(("Token.Name.Function", "Token.Name.Class", "Token.Name.Builtin")) else ""

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.rendering.code_marks import CLASSES, LONGEST, highlighted
-from dashboard.rendering.markdown import drawn
+from dashboard.rendering.markdown import LONGEST_MARKED, drawn, highlighted
+from dashboard.rendering.sanitiser import CODE_CLASSES
 
 PYTHON = 'def f(x):\n    """Say <it>."""\n    return x + 1  # & more\n'
 
@@ -31,7 +31,7 @@ def test_unknown_languages_stay_plain(language: str) -> None:
 
 
 def test_long_code_stays_plain() -> None:
-    assert "<" not in highlighted("x = 1\n" * (LONGEST // 6 + 1), "python")
+    assert "<" not in highlighted("x = 1\n" * (LONGEST_MARKED // 6 + 1), "python")
     assert "<" in highlighted("x = 1\n" * 10, "python")
 
 
@@ -42,10 +42,10 @@ def test_long_code_stays_plain() -> None:
 def test_nothing_of_the_code_is_lost_and_nothing_of_it_becomes_markup(code: str, language: str) -> None:
     marked = highlighted(code, language)
     assert plain(marked) == code
-    assert set(re.findall(r"<[^>]*>", marked)) <= {"</span>", *(f'<span class="{name}">' for name in CLASSES)}
+    assert set(re.findall(r"<[^>]*>", marked)) <= {"</span>", *(f'<span class="{name}">' for name in CODE_CLASSES)}
 
 
 def test_the_page_shows_the_marks_and_only_known_classes() -> None:
     shown, _ = drawn(f"```python\n{PYTHON}```")
     assert '<span class="hl-k">def</span>' in shown
-    assert set(re.findall(r'class="([^"]*)"', shown)) <= set(CLASSES)
+    assert set(re.findall(r'class="([^"]*)"', shown)) <= set(CODE_CLASSES)

@@ -1,6 +1,6 @@
 import threading
 
-from dashboard.rendering.fair_queue import FairQueue
+from dashboard.rendering.drawings import FairQueue
 
 
 def test_people_take_turns_however_much_one_of_them_asks_for() -> None:

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from dashboard.rendering import maths
 from dashboard.rendering.completeness import shows_all
 from dashboard.rendering.markdown import drawn
-from dashboard.rendering.mathml_elements import MATHML_ATTRIBUTES, MATHML_TAGS
 from dashboard.rendering.maths import LONGEST, mathml
-from dashboard.rendering.sanitiser import clean
+from dashboard.rendering.sanitiser import MATHML_ATTRIBUTES, MATHML_TAGS, clean
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from dashboard.rendering.markdown import drawn
-from dashboard.rendering.rendered import source_html
-from dashboard.rendering.soft_breaks import FURTHEST, with_soft_breaks
+from dashboard.rendering.rendered import FURTHEST, source_html, with_soft_breaks
 
 RANGES = {"Thai": (0xE01, 0xE2E), "Lao": (0xE94, 0xEA2), "Burmese": (0x1000, 0x1020), "Khmer": (0x1780, 0x17A2)}
 
