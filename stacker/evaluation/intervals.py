@@ -1,7 +1,7 @@
 """95 % intervals over battles that come in groups (one prompt each): of means, shares and ratios, and by resampling.
 
 Battles of one prompt are not independent, so every interval here lets them move together. Each is held to its level by
-simulation in tests/stacker/test_intervals.py, from few and unequal groups on.
+simulation in tests/stacker/evaluation/test_intervals.py, from few and unequal groups on.
 """
 
 from collections.abc import Callable, Mapping

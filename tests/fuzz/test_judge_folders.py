@@ -15,9 +15,8 @@ from victim import Victim
 
 from pipelines.files.file_hashes import hashes_of
 
-sys.path.append(str(Path(__file__).parents[1] / "stacker"))  # edits of LightGBM's text, which tests there share
 FILE = "judge.json"
-OLD = Path(__file__).parents[1] / "stacker" / "saved_judges" / "without_hashes"
+OLD = Path(__file__).parents[1] / "stacker" / "judge" / "saved_judges" / "without_hashes"
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded by Linux's own means")
 
 

@@ -40,7 +40,7 @@ SMALL = StarterSettings(
     lightgbm=LightGBMParams(rounds=12, stop_after=6, bags=3, leaves=4, least_rows=5),
     linear=LinearParams(strengths=(0.003, 0.03), inner_folds=3),
 )
-KAGGLE = Path(__file__).parents[2].parent / "shared" / "data" / "kaggle"
+KAGGLE = Path(__file__).parents[3].parent / "shared" / "data" / "kaggle"
 
 
 def raw(frame, name):

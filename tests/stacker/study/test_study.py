@@ -401,7 +401,7 @@ def test_the_command_from_params_to_params_that_run(tmp_path):
             [sys.executable, "-W", "error", "-m", "stacker.study", path, *arguments],
             capture_output=True,
             text=True,
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
             check=False,
         )
 

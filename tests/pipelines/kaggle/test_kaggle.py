@@ -27,7 +27,7 @@ from pipelines.kaggle.notebooks import code_of
 from pipelines.kaggle.wheels import PROJECT, installed_wheel, project_wheel
 from pipelines.kaggle_submission import complete
 
-REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "kaggle"
+REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "kaggle"
 OUTCOMES = ["winner_model_a", "winner_model_b", "winner_tie"]
 
 

@@ -9,7 +9,7 @@ from pipelines.battles.folds import prompt_groups
 from pipelines.battles.sources import DataParams, load
 from pipelines.formats.reading import iter_battles, read_battles
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(not DATA.is_dir(), reason="the real battles (../shared/data) are not here"),

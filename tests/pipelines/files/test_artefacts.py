@@ -208,7 +208,7 @@ def test_permissions_are_those_that_open_would_have_given(tmp_path, umask):
 
 def test_permissions_are_nowhere_set_by_hand():
     """tempfile's files and folders are its owner's alone, and a fixed mode is not the umask's."""
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     for package in ("pipelines", "features", "stacker", "dashboard"):
         for path in (root / package).rglob("*.py"):
             source = path.read_text(encoding="utf-8")

@@ -18,7 +18,7 @@ from dashboard.server.services import read_dashboard
 from dashboard.server.visitor import session_of
 from pipelines.errors import UserError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_only_this_computer_is_listened_to_unless_asked() -> None:

@@ -27,7 +27,7 @@ from stacker.learners.trees.xgboost_trees import XGBoostLearner
 TREES = {"lightgbm": (LightGBMLearner, LightGBMParams), "xgboost": (XGBoostLearner, XGBoostParams)}
 METHODS = ("none", "weights", "focal", "smote", "borderline_smote")
 SHARES = {"no tie": 0.0, "one tie": None, "5 %": 0.05, "30 %": 0.3, "90 %": 0.9, "ties alone": 1.0}
-KAGGLE = Path(__file__).parents[2].parent / "shared" / "data" / "kaggle" / "train.csv"
+KAGGLE = Path(__file__).parents[3].parent / "shared" / "data" / "kaggle" / "train.csv"
 
 
 def chosen(outcome, size, share, rng):

@@ -18,8 +18,8 @@ from stacker.study.space import key_of
 from stacker.study.storage import JOURNAL, heal
 from stacker.study.study_log import DEAD, WHY
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
+ROOT = Path(__file__).parents[3]
+SUPPORT = ROOT / "tests" / "support"
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,8 @@ def postgres():
 
 
 def worker(folder, storage, trials, sampler="tpe", said=subprocess.DEVNULL):
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{HERE}", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, HERE / "study_double.py", folder, storage or "-", str(trials), sampler]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{SUPPORT}", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, SUPPORT / "study_double.py", folder, storage or "-", str(trials), sampler]
     return subprocess.Popen(command, env=environment, stdout=said)
 
 

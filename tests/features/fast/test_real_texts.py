@@ -14,7 +14,7 @@ from features.fast.textstat_counts import token_table
 from features.fast.vader import vader
 from features.text.words import sentences
 
-FOLDER = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "battles"
+FOLDER = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "battles"
 TEXTS = 5000
 pytestmark = [
     pytest.mark.real,

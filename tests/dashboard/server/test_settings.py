@@ -43,7 +43,7 @@ def accepted(params: Path, key: str) -> Iterator[tuple[str, DashboardParams]]:
 
 
 def test_the_projects_own_file_says_every_key_of_the_dashboard_and_each_default() -> None:
-    own = read_params(Path(__file__).parents[2] / "params.yaml").dashboard
+    own = read_params(Path(__file__).parents[3] / "params.yaml").dashboard
 
     def leaves(node: dict[str, Any], prefix: str) -> Iterator[str]:
         for key, value in node.items():

@@ -55,7 +55,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     url = f"http://localhost:{port}/"
     with (folder / "log").open("w") as log:
         command = [sys.executable, "-m", "dashboard", str(folder / "params.yaml")]
-        server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=Path(__file__).parents[2])
+        server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=Path(__file__).parents[3])
     store = VoteStore.open(store_url)
     try:
         _wait_for(url + "health", server, folder / "log")

@@ -1,7 +1,7 @@
 """Twenty people vote at once on a real server process, which is killed hard in the middle of it.
 
-`VOTING_SECONDS=120 python -m pytest -m load tests/dashboard/test_many_voters.py` lets them vote for two minutes on
-each kind of store. It prints how many votes were acknowledged, and how long that took from the press.
+`VOTING_SECONDS=120 python -m pytest -m load tests/dashboard/server/test_many_voters.py` lets them vote for two minutes
+on each kind of store. It prints how many votes were acknowledged, and how long that took from the press.
 """
 
 import json
@@ -28,7 +28,7 @@ from dashboard.votes.store import VoteStore
 
 SECONDS = float(os.environ.get("VOTING_SECONDS", "10"))
 PEOPLE = 20
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def server_process(params: Path, port: int) -> Iterator[subprocess.Popen[bytes]]
 @contextmanager
 def voters(url: str) -> Iterator[Iterator[dict[str, Any]]]:
     """Let people vote until the server is gone; yield what they are told, as it comes."""
-    program = Path(__file__).with_name("voters.py")
+    program = ROOT / "tests" / "support" / "pages" / "voters.py"
     command = [sys.executable, str(program), url, "--people", str(PEOPLE), "--seconds", "3600"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -12,7 +12,7 @@ from pipelines.formats.reading import read_battles
 from pipelines.terminal.screen import Screen
 from stacker.predict import Options, predict_files
 
-KAGGLE = Path(__file__).parents[2].parent / "shared" / "data" / "kaggle"
+KAGGLE = Path(__file__).parents[3].parent / "shared" / "data" / "kaggle"
 pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(not KAGGLE.is_dir(), reason="the real battles are not beside the checkout"),

@@ -14,7 +14,7 @@ from pipelines.errors import UserError
 from pipelines.models.model_files import check_folder
 from pipelines.models.model_loading import OWN_FILES, SAFE_WEIGHTS, load_backbone, load_generator, load_tokenizer
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def calls():

@@ -16,7 +16,7 @@ from stacker.learners.trees.saved_trees.tree_shape import DEEPEST, check_trees
 from stacker.learners.trees.saved_trees.ubjson import parse
 from stacker.learners.trees.saved_trees.xgboost_model import check_model
 
-SAVED = Path(__file__).parent / "saved_judges" / "without_hashes" / "learners"
+SAVED = Path(__file__).parents[2] / "judge" / "saved_judges" / "without_hashes" / "learners"
 TEXT = (SAVED / "0_lightgbm" / "booster_0.txt").read_bytes()
 MODEL = (SAVED / "1_xgboost" / "booster_0.ubj").read_bytes()
 FEATURES = 542

@@ -7,7 +7,7 @@ from pipelines.errors import UserError
 from stacker.training.level0 import stack_learners
 from stacker.training.params import Params, described_keys, dump_params, key_names, parse_params, read_params
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def written(tmp_path, text):
