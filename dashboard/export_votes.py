@@ -10,8 +10,7 @@ from dashboard.votes.exports import FORMATS
 from dashboard.votes.store import VoteStore
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_write
-from pipelines.terminal.command_line import run_command
-from pipelines.terminal.screen import Screen
+from pipelines.terminal.command_line import Screen, run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, ValidationError, field_validator, model_
 from dashboard.server.origins import host_of
 from dashboard.server.server_params import AccountsParams, ServerParams
 from pipelines.errors import UserError
-from pipelines.settings.sections import OptionalPathText, PathText, Section, Variable, fault_sentence
+from pipelines.settings import OptionalPathText, PathText, Section, Variable, fault_sentence
 from stacker.training.params import key_names
 
 DAY_S = 24 * 3600.0

@@ -16,8 +16,8 @@ from features.cache import BlockCache, key_of
 from features.pairs import Embeddings, PairMatrix, answer_pairs, join, shared
 from features.parallel import Chunk, Runner, Texts, chunks, compute
 from pipelines.battles.table import TEXT_COLUMNS, text_of
-from pipelines.settings.sections import Section
-from pipelines.terminal.progress import Progress, silent
+from pipelines.settings import Section
+from pipelines.terminal.command_line import Progress, silent
 
 ENCODER_CHUNK = 1024
 """Texts the encoder is given at once; what it has done is kept after each chunk."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from features.blocks.interface import AnswerBlock, Floats, TextBlock
 from features.worker import request
-from pipelines.processes.worker_process import WorkerProcess
+from pipelines.terminal.processes import WorkerProcess
 
 CHUNK_TEXTS = 256
 CHUNK_CHARACTERS = 1 << 18

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 
 from features.blocks.registry import answer_blocks, text_blocks
-from pipelines.processes.worker_process import run_worker
+from pipelines.terminal.processes import run_worker
 
 
 def request(block: str, texts: Sequence[Sequence[str]]) -> bytes:

@@ -15,11 +15,10 @@ from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_write, sha256_of
 from pipelines.files.code_version import code_version
 from pipelines.formats.file_formats import SUFFIXES, open_rows
-from pipelines.formats.quarantine import BadRow
+from pipelines.formats.raw_rows import BadRow
 from pipelines.formats.reading import iter_battles
 from pipelines.formats.records import IDS, missing_columns
-from pipelines.terminal.command_line import check_output, run_command
-from pipelines.terminal.screen import Screen
+from pipelines.terminal.command_line import Screen, check_output, run_command
 from stacker.judge.provenance import read_provenance
 from stacker.judge.resumable_parts import Parts, kept_parts
 from stacker.judge.verdict_files import ARENA, COLUMNS, KAGGLE, join_parts, suffix_of, verdict_rows, write_part

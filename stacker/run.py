@@ -14,8 +14,7 @@ from pipelines.battles.arrays import FLIP, Floats
 from pipelines.battles.folds import fold_hash
 from pipelines.files.atomic_files import STALE_S, atomic_write, remove_stale_temp_files, write_json
 from pipelines.kaggle.submission import write_submission
-from pipelines.terminal.command_line import add_params_arguments, run_command
-from pipelines.terminal.screen import Screen
+from pipelines.terminal.command_line import Screen, add_params_arguments, run_command
 from stacker.evaluation import metrics, results
 from stacker.evaluation.intervals import in_words
 from stacker.judge.explain.group_effects import baseline

@@ -22,7 +22,7 @@ from time import monotonic
 from typing import Generic, TypeVar
 
 from dashboard.rendering.rendered import TOO_LARGE, Rendered, cut, joined, source_of
-from pipelines.processes.worker_process import WorkerProcess
+from pipelines.terminal.processes import WorkerProcess
 
 PROCESSES = max(2, min(4, os.cpu_count() or 2))
 """Two at least: one that a hostile text holds up must leave another to everybody else."""

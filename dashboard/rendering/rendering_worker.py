@@ -13,7 +13,7 @@ from functools import partial
 
 from dashboard.rendering.markdown import drawn
 from dashboard.rendering.rendered import TOO_LARGE
-from pipelines.processes.worker_process import run_worker
+from pipelines.terminal.processes import run_worker
 
 MEGABYTES = 384
 """Address space of the process: 180 of it are there or set aside by the system from the first text on, 35 are taken by

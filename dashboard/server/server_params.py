@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from dashboard.server.addresses import network_of
 from dashboard.server.origins import host_of, origin_of
-from pipelines.settings.sections import OneOrMore, OptionalPathText, PathText, Section, Variable
+from pipelines.settings import OneOrMore, OptionalPathText, PathText, Section, Variable
 
 
 def _network(value: str) -> str:

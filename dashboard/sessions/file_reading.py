@@ -14,7 +14,7 @@ import pandas as pd
 from dashboard.sessions.file_worker import NAMES
 from pipelines.battles.table import TEXT_COLUMNS, UNLABELLED, battles_table
 from pipelines.errors import UserError
-from pipelines.processes.bounded_process import LOOK_S, Bounds, Stopped, TooMuch, run_apart
+from pipelines.terminal.processes import LOOK_S, Bounds, Stopped, TooMuch, run_apart
 
 MOST_UNFOLDED = 500_000_000
 """Characters that a file may unfold to: a small parquet file can hold a text a million times. Kaggle's holds 180 M."""

@@ -30,7 +30,7 @@ def opinion_of(judge: Judge) -> Opinion:
     """Return a judge's opinion: its verdicts, and its embeddings (of words where it has none)."""
 
     def opinion(battles: pd.DataFrame) -> tuple[Floats, Floats]:
-        from pipelines.terminal.progress import silent
+        from pipelines.terminal.command_line import silent
 
         data = judge.data(battles, cache=None, threads=1, progress=silent)
         probabilities = judge.pool.predict_proba(judge.member_probabilities(data))

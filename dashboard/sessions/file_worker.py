@@ -15,9 +15,9 @@ from typing import Any
 
 from pipelines.battles.table import TEXT_COLUMNS, storable
 from pipelines.errors import UserError
-from pipelines.formats.quarantine import BadRow
+from pipelines.formats.raw_rows import BadRow
 from pipelines.formats.reading import battle_rows
-from pipelines.processes.bounded_process import end_with_the_parent
+from pipelines.terminal.processes import end_with_the_parent
 
 NAMES = ("id", "model_a", "model_b", "lang")
 """Columns that go to the server besides the texts."""

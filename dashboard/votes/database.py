@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 
 from dashboard.votes.store_faults import StoreFault
 from pipelines.errors import UserError
-from pipelines.settings.database_urls import database_address
+from pipelines.files.database_urls import database_address
 
 KEY = "dashboard.store.url"
 BUSY_SECONDS = 15

@@ -8,21 +8,22 @@ from typing import Literal
 from pydantic import Field
 
 from pipelines.errors import UserError
-from pipelines.models.model_files import check_folder, files_sha256
-from pipelines.models.model_store import (
+from pipelines.models.model_files import (
     BUILTIN,
     BUILTIN_NAME,
     BUILTIN_SHA256,
     MODELS_DIR,
     MODERN_NAMES,
     builtin_folder,
+    check_folder,
     fetch_command,
+    files_sha256,
     find_model,
     is_builtin,
     is_hub_name,
     read_manifest,
 )
-from pipelines.settings.sections import LocalPath, PathText, Section
+from pipelines.settings import LocalPath, PathText, Section
 
 
 class EncoderParams(Section):

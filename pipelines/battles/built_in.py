@@ -14,7 +14,9 @@ Everything in u can be read off the texts, so these are the probabilities given 
 lower expected log loss. The battles teach nothing about real answers.
 """
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Literal
 
@@ -23,9 +25,8 @@ import pandas as pd
 from pydantic import Field
 
 from pipelines.battles.arrays import Floats
-from pipelines.battles.built_in_texts import Prompt, Traits, make_answer, make_prompt, words_of
 from pipelines.battles.table import TEXT_COLUMNS, UNLABELLED, battles_table
-from pipelines.settings.sections import Section
+from pipelines.settings import Section
 
 PER_ASPECT, PER_DOUBLING, PER_TONE, FOR_LIST, FOR_REFUSAL = 0.6, 0.4, 0.6, 0.3, -1.2
 """What a covered aspect, a doubling of the words, a step of tone, a list and a refusal are worth, in log-odds."""
@@ -39,6 +40,12 @@ MODELS = (
     "amber-1", "basalt-mini", "cirrus", "dune-2", "ember-large", "fjord", "garnet-chat", "harbour-7", "iris", "juniper",
     "kestrel-3", "lagoon",
 )  # fmt: skip
+
+
+ASKED = 4
+"""Aspects that each prompt asks for."""
+WORDS: dict[str, list[str]] = json.loads(Path(__file__).with_name("built_in_words.json").read_text(encoding="utf-8"))
+"""What prompts and answers are made of. An answer has a word of `aspects` exactly where it covers that aspect."""
 
 
 class SampleParams(Section):
@@ -73,6 +80,25 @@ class SampleBattles:
     def unlabelled(self) -> pd.DataFrame:
         """Return the battles without their votes."""
         return self.battles.assign(outcome=np.full(len(self.battles), UNLABELLED, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt's turns, and the aspects it asks for."""
+
+    turns: tuple[str, ...]
+    aspects: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What an answer shows: aspects covered, sentences beside the point, tone (-1, 0, 1), a list, a refusal."""
+
+    covered: tuple[str, ...]
+    beside: int
+    tone: int
+    listed: bool
+    refuses: bool
 
 
 @dataclass(frozen=True)
@@ -179,3 +205,48 @@ def _traits(random: Random, model: _Model, prompt: Prompt, ease: float) -> Trait
     mood = random.random()
     tone = 1 if mood < model.warm else -1 if mood > 1 - model.cold else 0
     return Traits(covered, beside, tone, random.random() < model.listed, refuses)
+
+
+def make_prompt(random: Random, two_turns: bool) -> Prompt:
+    """Draw a prompt."""
+    aspects = tuple(random.sample(WORDS["aspects"], ASKED))
+    task = random.choice(WORDS["tasks"]).format(subject=random.choice(WORDS["subjects"]))
+    words = dict(
+        zip(("one", "two", "three", "four"), aspects, strict=True), task=task, setting=random.choice(WORDS["settings"])
+    )
+    forms = WORDS["two_turns" if two_turns else "one_turn"]
+    return Prompt(tuple(form.format(**words) for form in forms), aspects)
+
+
+def make_answer(random: Random, prompt: Prompt, traits: Traits) -> tuple[str, ...]:
+    """Write an answer with these traits, a turn for each of the prompt's."""
+    body = [_covering(random, aspect) for aspect in traits.covered]
+    body += [
+        " ".join(random.choice(WORDS[part]) for part in ("leads", "who", "does", "when")) + "."
+        for _ in range(traits.beside)
+    ]
+    random.shuffle(body)
+    tones = {1: WORDS["warm"], -1: WORDS["cold"]}.get(traits.tone, [])
+    opening = [random.choice(WORDS["refusals"])] if traits.refuses else []
+    opening += [random.choice(tones)] if tones else []
+    ending = [random.choice(tones)] if tones else []
+    if len(prompt.turns) == 1:
+        return (_layout(opening, body, ending, traits.listed),)
+    half = (len(body) + 1) // 2
+    return (_layout(opening, body[:half], [], traits.listed), _layout([], body[half:], ending, traits.listed))
+
+
+def words_of(turns: tuple[str, ...]) -> int:
+    """Count the words of an answer: the runs without white space that hold a letter or a digit."""
+    return sum(any(map(str.isalnum, word)) for turn in turns for word in turn.split())
+
+
+def _covering(random: Random, aspect: str) -> str:
+    return random.choice(WORDS["covering"]).format(aspect=aspect, Aspect=aspect.capitalize())
+
+
+def _layout(opening: list[str], body: list[str], ending: list[str], listed: bool) -> str:
+    if not listed:
+        return " ".join([*opening, *body, *ending])
+    items = "\n".join(f"- {sentence}" for sentence in body)
+    return "\n\n".join(part for part in (" ".join(opening), items, " ".join(ending)) if part)

@@ -1,4 +1,4 @@
-"""Folds: grouped by normalised prompt, stratified by outcome, the same for every learner."""
+"""Folds, grouped by normalised prompt and stratified by outcome; and families of sources that share prompts."""
 
 import hashlib
 import unicodedata
@@ -10,7 +10,7 @@ from pydantic import Field
 
 from pipelines.battles.arrays import Ints
 from pipelines.battles.table import text_of
-from pipelines.settings.sections import MOST_FOLDS, Section
+from pipelines.settings import MOST_FOLDS, Section
 
 
 class FoldParams(Section):
@@ -84,3 +84,38 @@ def fold_hash(ids: Iterable[str], folds: Ints) -> str:
     for name, fold in zip(ids, folds.tolist(), strict=True):
         digest.update(f"{name}\t{fold}\n".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
+
+
+CHANCE = 0.01
+"""Share of a source's rows up to which common prompts are chance ("hello"): they do not join two sources."""
+LEFT_OUT = -1
+
+
+def families(source: Iterable[str], group: Ints) -> Ints:
+    """Return the family of each battle: the sources that share prompts, directly or by others, are one.
+
+    Parameters
+    ----------
+    source : n str
+        Where each battle is from.
+    group : (n,) int
+        Its prompt, as `prompt_groups` numbers it.
+
+    Returns
+    -------
+    (n,) int64
+        Numbers from 0. No prompt is in two families: where two share one by chance, it stays with the smaller, and the
+        other's rows of it are `LEFT_OUT`.
+    """
+    from scipy.sparse.csgraph import connected_components
+
+    names, of = np.unique(np.asarray(list(source), dtype=str), return_inverse=True)
+    _, prompt = np.unique(group, return_inverse=True)
+    counts = np.zeros((len(names), int(prompt.max(initial=-1)) + 1))
+    np.add.at(counts, (of, prompt), 1.0)
+    shared = counts @ (counts > 0).T / np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
+    family = connected_components(np.maximum(shared, shared.T) > CHANCE, directed=False)[1].astype(np.int64)[of]
+    owner = np.full(counts.shape[1], LEFT_OUT, dtype=np.int64)
+    for number in np.argsort(-np.bincount(family), kind="stable"):  # the smallest comes last and keeps its prompts
+        owner[prompt[family == number]] = number
+    return np.where(owner[prompt] == family, family, LEFT_OUT)

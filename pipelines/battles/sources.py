@@ -13,10 +13,10 @@ from pydantic import Field
 from pipelines.battles.built_in import SampleParams, sample_battles
 from pipelines.battles.table import check
 from pipelines.errors import UserError
-from pipelines.formats.quarantine import BadRow, setting_aside
+from pipelines.formats.raw_rows import BadRow, setting_aside
 from pipelines.formats.reading import OnBadRow, iter_battles, joined, read_battles, stop_at_bad
 from pipelines.kaggle.submission import check_ids, read_sample_ids, rows_of
-from pipelines.settings.sections import LocalPath, Section
+from pipelines.settings import LocalPath, Section
 
 __all__ = ["DataParams", "Loaded", "SampleParams", "SourceParams", "iter_battles", "load", "read_battles"]
 TRAIN, TEST, SAMPLE = "train.csv", "test.csv", "sample_submission.csv"

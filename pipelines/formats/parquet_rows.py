@@ -13,7 +13,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipelines.errors import UserError
-from pipelines.formats.parquet_footer import footer_length
 from pipelines.formats.raw_rows import MOST_ROW, NOT_UTF8, ROW_SIZE, TOO_LONG, RawFile, RawRow
 
 _BUFFER_BYTES = 1 << 20
@@ -94,7 +93,7 @@ class _File:
         # A buffered stream reads a column chunk piece by piece: files often are one row group, whatever their size.
         how: dict[str, Any] = {"buffer_size": _BUFFER_BYTES, "pre_buffer": False}
         self.path = path
-        length = footer_length(path)
+        length = _footer_length(path)
         self.plain = parquet.ParquetFile(path, **how)
         if self.plain.metadata.serialized_size != length:  # a signature follows, as where columns are encrypted
             # pyarrow ends the process when it looks at such a column without a key
@@ -309,3 +308,25 @@ def _escaped(cell: Any) -> str | None:
         return None
     data: bytes = cell.cast(pyarrow.large_binary())[0].as_py()
     return data.decode("utf-8", "surrogateescape")
+
+
+_MOST_FOOTER = 64_000_000
+"""Bytes of the description at a file's end; one of a thousand columns and a thousand row groups has as many."""
+
+
+def _footer_length(path: Path) -> int:
+    """Return the bytes of the description, which a library takes into memory whole, where it grows tenfold.
+
+    Raises
+    ------
+    ValueError
+        When there is none, or it is larger than any is.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(size - 8, 0))
+        end = file.read(8)
+    length = int.from_bytes(end[:4], "little")
+    if end[4:] != b"PAR1" or length > min(_MOST_FOOTER, size):
+        raise ValueError("no footer")
+    return length

@@ -6,13 +6,20 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from pipelines.battles.outcomes import WINNERS, UnknownWinnerError
 from pipelines.battles.table import COLUMNS, battles_table, check, empty_table
 from pipelines.errors import UserError, shown
 from pipelines.formats.file_formats import open_rows
-from pipelines.formats.quarantine import BadRow
-from pipelines.formats.raw_rows import RawRow
-from pipelines.formats.records import READ, BadRecordError, Record, id_shown, missing_columns, record_of
+from pipelines.formats.raw_rows import BadRow, RawRow
+from pipelines.formats.records import (
+    READ,
+    WINNERS,
+    BadRecordError,
+    Record,
+    UnknownWinnerError,
+    id_shown,
+    missing_columns,
+    record_of,
+)
 
 _HELD = 64_000_000
 """Characters that a piece of a stream holds, about."""

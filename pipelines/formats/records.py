@@ -1,12 +1,10 @@
-"""A row of a file to a battle: Kaggle's columns of turns, or the Arena's two conversations."""
+"""A row of a file to a battle: texts as Kaggle's columns of turns or the Arena's conversations, and the vote."""
 
 import json
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.battles.outcomes import NoVoteError, outcome_of
 from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS, UNLABELLED, storable
-from pipelines.formats.turn_lists import BadTurnsError, parse_turns, rescue_turns
 
 CONVERSATIONS = ("conversation_a", "conversation_b")
 IDS = ("id", "question_id", "battle_id")
@@ -203,3 +201,143 @@ def _name_of(value: Any) -> str:
     if value is None or value != value:  # parquet files of pandas have NaN where nothing is known
         return ""
     return str(value)
+
+
+WINNERS = {"model_a": 0, "model_b": 1, "tie": 2, "tie (bothbad)": 2, "both_bad": 2}
+"""Spellings of the Arena's winner and the outcomes they mean; "both are bad" is a tie, as on Kaggle."""
+_ZERO, _ONE = ("0", "0.0", "false"), ("1", "1.0", "true")
+
+
+class NoVoteError(ValueError):
+    """Why a row's vote cannot be used; the text is part of a sentence about the row."""
+
+
+class UnknownWinnerError(ValueError):
+    """A winner of a spelling that is not in `WINNERS`; to skip such rows would bend the shares of the outcomes."""
+
+
+def outcome_of(values: dict[str, Any]) -> int:
+    """Return the outcome of a row, 0, 1 or 2.
+
+    Raises
+    ------
+    NoVoteError
+        When no winner is marked, or several, or a mark is neither 0 nor 1, or the columns are absent.
+    UnknownWinnerError
+        When the row's `winner` is spelled as none in `WINNERS`.
+    """
+    if any(name in values for name in OUTCOMES):
+        return _marked(values)
+    if "winner" not in values:
+        raise NoVoteError(f"has no vote: neither {', '.join(OUTCOMES)} nor winner")
+    winner = values["winner"]
+    if winner is None or (isinstance(winner, str) and not winner.strip()):
+        raise NoVoteError("has no vote: winner is empty")
+    outcome = WINNERS.get(" ".join(winner.split()).lower()) if isinstance(winner, str) else None
+    if outcome is None:
+        raise UnknownWinnerError(winner)
+    return outcome
+
+
+def _marked(values: dict[str, Any]) -> int:
+    marks: list[int] = []
+    empty = 0
+    for name in OUTCOMES:
+        if name not in values:
+            raise NoVoteError(f"lacks the column {name}")
+        mark = values[name]
+        text = "" if mark is None else str(mark).strip().lower()
+        if text in ("", "nan"):
+            empty += 1
+            marks.append(0)
+        elif text in _ZERO or text in _ONE:
+            marks.append(int(text in _ONE))
+        else:
+            raise NoVoteError(f"{name} is {ascii(text[:40])}, neither 0 nor 1")
+    if sum(marks) > 1:
+        raise NoVoteError(f"has {('two', 'three')[sum(marks) - 2]} winners")
+    if sum(marks) == 0:
+        raise NoVoteError(
+            "has no vote: the winner columns are empty" if empty == 3 else "has no vote: no winner is marked"
+        )
+    return marks.index(1)
+
+
+class BadTurnsError(ValueError):
+    """What is wrong with a cell of turns; the text follows the column's name in a sentence."""
+
+
+def parse_turns(cell: Any) -> tuple[str, ...]:
+    """Return the turns that a cell holds; at least one, a null turn as "".
+
+    Parameters
+    ----------
+    cell : str or list
+        A JSON list of texts and nulls, written as text (Kaggle) or already a list (parquet, JSON). Line breaks and
+        tabs inside JSON strings are taken as they stand; lone surrogates written as escapes are kept.
+
+    Raises
+    ------
+    BadTurnsError
+        When the cell is empty, is not JSON, or holds something else than a list of texts.
+    """
+    if cell is None:
+        raise BadTurnsError("is empty")
+    if isinstance(cell, str):
+        if not cell.strip():
+            raise BadTurnsError("is empty")
+        try:
+            cell = json.loads(cell, strict=False)
+        except json.JSONDecodeError as fault:
+            raise BadTurnsError(f"is not JSON ({fault.msg} at character {fault.pos + 1})") from fault
+        except (ValueError, RecursionError) as fault:
+            raise BadTurnsError("is not JSON that can be read") from fault
+    if not isinstance(cell, list):
+        raise BadTurnsError(f"is {_kind(cell)}, not a list of turns")
+    for place, turn in enumerate(cell, start=1):
+        if turn is not None and not isinstance(turn, str):
+            raise BadTurnsError(f"has {_kind(turn)} as turn {place}, not text")
+    return tuple(turn or "" for turn in cell) or ("",)
+
+
+def rescue_turns(cell: Any) -> tuple[str, ...]:
+    """Return the turns of a cell as far as they can be told: what is no list of turns is one turn as it stands."""
+    try:
+        return parse_turns(cell)
+    except BadTurnsError:
+        pass
+    if isinstance(cell, str):
+        try:
+            found = json.loads(cell, strict=False)
+        except (ValueError, RecursionError):
+            return (cell,)
+        return rescue_turns(found) if isinstance(found, list) else (cell,)
+    if isinstance(cell, list):
+        return tuple(_as_text(turn) for turn in cell) or ("",)
+    return (_as_text(cell),)
+
+
+def _as_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except (ValueError, RecursionError):
+        return ""
+
+
+def _kind(value: Any) -> str:
+    """Name the kind of a JSON value."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, str):
+        return "a text"
+    if isinstance(value, list):
+        return "a list"
+    return "an object" if isinstance(value, dict) else f"a {type(value).__name__}"

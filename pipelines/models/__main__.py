@@ -11,8 +11,7 @@ from typing import Any
 
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import put, write_json
-from pipelines.models.model_files import check_folder, files_sha256
-from pipelines.models.model_store import (
+from pipelines.models.model_files import (
     BUILTIN,
     BUILTIN_NAME,
     BUILTIN_SHA256,
@@ -21,16 +20,18 @@ from pipelines.models.model_store import (
     Manifest,
     builtin_folder,
     check_files,
+    check_folder,
     describe_files,
     fetch_command,
+    files_sha256,
     find_model,
     is_builtin,
     is_hub_name,
     read_manifest,
     stored_folder,
 )
-from pipelines.processes.writer_lock import one_writer
 from pipelines.terminal.command_line import run_command
+from pipelines.terminal.processes import one_writer
 
 WANTED = (
     "*.json",

@@ -1,12 +1,19 @@
-"""What commands share: how they end when the user must fix something, and the arguments for params.yaml."""
+"""What commands share: how they end when the user must fix something, arguments for params.yaml, and the screen."""
 
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from pipelines.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
 
 USER_ERROR, INTERRUPTED = 2, 130
 """Exit status for what the user can fix, and after Ctrl+C, as shells give it."""
@@ -55,3 +62,62 @@ def add_params_arguments(parser: argparse.ArgumentParser, example: str, default:
         metavar="KEY=VALUE",
         help=f"override one parameter, for example --set {example}; may be repeated",
     )
+
+
+class Progress(Protocol):
+    """Called now and then from one thread; `done` never falls within a stage, and reaches `total` at its end."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Report that `done` of `total` steps of a stage are finished."""
+        ...
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Report nothing."""
+
+
+class Screen:
+    """Notes, tables and progress on one console; progress bars only where somebody watches a terminal."""
+
+    def __init__(self, console: "Console | None" = None) -> None:
+        from rich.console import Console  # rich takes a while to import, and most of this file does without
+
+        self.console = console or Console(highlight=False, soft_wrap=True)
+        self._progress: Bars | None = None
+        self._tasks: dict[str, TaskID] = {}
+
+    @contextmanager
+    def working(self) -> Iterator["Screen"]:
+        """Show progress bars for as long as the block runs."""
+        from rich import progress as bars
+
+        columns = (bars.TextColumn("{task.description:<32}"), bars.BarColumn(), bars.MofNCompleteColumn())
+        with bars.Progress(*columns, bars.TimeElapsedColumn(), console=self.console) as progress:
+            self._progress = progress
+            try:
+                yield self
+            finally:
+                self._progress, self._tasks = None, {}
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Move the bar of a stage; a `Progress`."""
+        if self._progress is None:
+            return
+        if stage not in self._tasks:
+            self._tasks[stage] = self._progress.add_task(stage, total=total)
+        self._progress.update(self._tasks[stage], completed=done, total=total)
+
+    def note(self, text: str) -> None:
+        """Show one line."""
+        self.console.print(text, markup=False)
+
+    def table(self, title: str, rows: Sequence[Sequence[str]]) -> None:
+        """Show a table whose first row is its heading and whose first column holds names."""
+        from rich.cells import cell_len
+
+        widths = [max(cell_len(row[place]) for row in rows) for place in range(len(rows[0]))]
+        self.note(title)
+        for row in rows:
+            first, *others = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
+            numbers = (cell.rstrip().rjust(width) for cell, width in zip(others, widths[1:], strict=True))
+            self.note("  ".join(["", first, *numbers]).rstrip())

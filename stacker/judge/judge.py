@@ -13,7 +13,7 @@ from features.encoder.frozen import Encoder
 from pipelines.battles.arrays import Floats
 from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS
 from pipelines.errors import UserError
-from pipelines.terminal.progress import Progress, silent
+from pipelines.terminal.command_line import Progress, silent
 from stacker.judge.answer_ranking import RankedAnswer, every_pair, ranking
 from stacker.judge.explain.group_effects import Baseline, group_effects
 from stacker.judge.input_texts import Text, battles_of, one_battle, turns_of

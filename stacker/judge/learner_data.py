@@ -7,7 +7,7 @@ from features.cache import BlockCache, code_of
 from features.encoder.frozen import Encoder
 from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.files.code_version import code_version
-from pipelines.terminal.progress import Progress
+from pipelines.terminal.command_line import Progress
 from stacker.learners.learner_interface import LearnerData
 
 

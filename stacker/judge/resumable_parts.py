@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.files.atomic_files import remove_stale_temp_files, write_json
-from pipelines.processes.writer_lock import one_writer
+from pipelines.terminal.processes import one_writer
 
 STAMP = "stamp.json"
 

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from pipelines.battles.arrays import Floats, Ints
-from pipelines.settings.sections import Section
+from pipelines.settings import Section
 
 Method = Literal["none", "weights", "focal", "smote", "borderline_smote"]
 SYNTHETIC = ("smote", "borderline_smote")

@@ -9,7 +9,7 @@ from features.build import FeatureParams
 from pipelines.errors import UserError, shown
 from pipelines.files.code_version import code_version
 from pipelines.files.saved_files import checking
-from pipelines.settings.sections import Section
+from pipelines.settings import Section
 from stacker.learners.balance import BalanceParams
 from stacker.learners.learner_interface import Learner
 from stacker.learners.linear.linear import LinearLearner

@@ -11,8 +11,7 @@ from features.cache import BlockCache
 from features.encoder.embedding import usable_cores
 from pipelines.files.atomic_files import atomic_folder
 from pipelines.starter import SETS, StarterSet, read_votes
-from pipelines.terminal.command_line import run_command
-from pipelines.terminal.screen import Screen
+from pipelines.terminal.command_line import Screen, run_command
 from stacker.learners.stacking.judge_record import FILE as JUDGE
 from stacker.learners.starter_prior import CARD, judge_hash, starter_folder
 from stacker.starter.card import model_card

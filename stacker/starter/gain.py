@@ -15,9 +15,7 @@ from pipelines.battles.folds import grouped_folds, prompt_groups
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_write
 from pipelines.formats.reading import read_battles
-from pipelines.terminal.command_line import check_output, run_command
-from pipelines.terminal.progress import Progress, silent
-from pipelines.terminal.screen import Screen
+from pipelines.terminal.command_line import Progress, Screen, check_output, run_command, silent
 from stacker.evaluation import metrics
 from stacker.evaluation.intervals import Interval, draws_interval
 from stacker.judge.learner_data import learner_data

@@ -10,11 +10,10 @@ from scipy import optimize
 from features.build import FeatureParams
 from features.cache import BlockCache
 from pipelines.battles.arrays import Floats
-from pipelines.battles.families import LEFT_OUT, families
-from pipelines.battles.folds import prompt_groups
+from pipelines.battles.folds import LEFT_OUT, families, prompt_groups
 from pipelines.errors import UserError
 from pipelines.starter import PRIOR
-from pipelines.terminal.progress import Progress, silent
+from pipelines.terminal.command_line import Progress, silent
 from stacker.judge.explain.group_effects import baseline
 from stacker.judge.judge import Judge
 from stacker.judge.learner_data import learner_data

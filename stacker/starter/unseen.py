@@ -11,7 +11,7 @@ from features.cache import BlockCache
 from pipelines.battles.folds import normalised, prompt_groups
 from pipelines.formats.reading import read_battles
 from pipelines.starter import UNSEEN
-from pipelines.terminal.progress import Progress, silent
+from pipelines.terminal.command_line import Progress, silent
 from stacker.evaluation import metrics
 from stacker.evaluation.intervals import mean_interval
 from stacker.judge.judge import Judge

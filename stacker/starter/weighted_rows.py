@@ -49,7 +49,7 @@ def weighted_rows(votes: pd.DataFrame, family: Ints, factors: Mapping[str, float
     votes : DataFrame, m rows
         A battles table of `pipelines.starter.read_votes`; the weights of a pair of answers add up to 1.
     family : (m,) int64
-        Of each battle, by `pipelines.battles.families.families`.
+        Of each battle, by `pipelines.battles.folds.families`.
     factors : mapping of float by set
         How much a set counts besides; 1 where it is not named.
     power : float

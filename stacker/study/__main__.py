@@ -5,8 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.terminal.command_line import INTERRUPTED, add_params_arguments, run_command
-from pipelines.terminal.screen import Screen
+from pipelines.terminal.command_line import INTERRUPTED, Screen, add_params_arguments, run_command
 from stacker.training.params import Params, read_params
 
 

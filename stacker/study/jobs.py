@@ -11,7 +11,7 @@ from optuna.storages import BaseStorage
 
 from pipelines.files.atomic_files import atomic_write
 from pipelines.files.code_version import code_version
-from pipelines.terminal.screen import Screen
+from pipelines.terminal.command_line import Screen
 from stacker.study.nested import Outer, outer_folds
 from stacker.study.objective import CrossFitted, widest
 from stacker.study.space import FIXED_SECTIONS, Space, read_space

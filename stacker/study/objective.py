@@ -11,7 +11,7 @@ from features.build import FeatureParams
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import grouped_folds
 from pipelines.errors import UserError
-from pipelines.terminal.progress import Progress, silent
+from pipelines.terminal.command_line import Progress, silent
 from stacker.evaluation import metrics
 from stacker.judge.learner_data import features_version
 from stacker.learners.learner_interface import Fit, LearnerData

@@ -8,7 +8,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_write, write_json
-from pipelines.terminal.screen import Screen
+from pipelines.terminal.command_line import Screen
 from stacker.study.jobs import Tuning
 from stacker.study.nested import Comparison, compare
 from stacker.study.study_log import Ledger

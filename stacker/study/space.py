@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from pydantic import ValidationError
 
 from pipelines.errors import UserError
-from pipelines.settings.sections import Section
+from pipelines.settings import Section
 from stacker.training.params import Params, key_names, parse_params
 
 FIXED_SECTIONS = ("data", "folds", "run", "study", "dashboard")

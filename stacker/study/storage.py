@@ -11,7 +11,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 
 from pipelines.errors import UserError
-from pipelines.settings.database_urls import database_address
+from pipelines.files.database_urls import database_address
 from stacker.study.worker_lock import FileWorkerLock, PostgresWorkerLock, WorkerLock
 
 JOURNAL = "study.journal"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from optuna.trial import FrozenTrial, TrialState
 
-from pipelines.terminal.screen import Screen
+from pipelines.terminal.command_line import Screen
 from stacker.study.study_log import Ledger
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from features.memory import release_memory
 from pipelines.battles.arrays import FLIP, Floats, Ints
-from pipelines.terminal.progress import Progress
+from pipelines.terminal.command_line import Progress
 from stacker.learners.learner_interface import Fit, Learner, LearnerData
 from stacker.learners.learner_registry import Configured, load_learner
 from stacker.training.fit_store import FitStore

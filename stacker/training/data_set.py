@@ -14,7 +14,7 @@ from pipelines.battles.arrays import Ints
 from pipelines.battles.folds import grouped_folds, prompt_groups
 from pipelines.battles.sources import Loaded, load
 from pipelines.errors import UserError
-from pipelines.terminal.screen import Screen
+from pipelines.terminal.command_line import Screen
 from stacker.judge.learner_data import features_version, learner_data
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.training.cross_fitting import fingerprint

@@ -20,7 +20,7 @@ from pipelines.battles.folds import grouped_folds, prompt_groups
 from pipelines.battles.sources import Loaded
 from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
-from pipelines.terminal.progress import silent
+from pipelines.terminal.command_line import silent
 from stacker.judge.explain.group_effects import baseline
 from stacker.judge.input_texts import COLUMNS, battles_of
 from stacker.judge.judge import Judge

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.battles.arrays import Floats
 from pipelines.errors import UserError
-from pipelines.terminal.progress import Progress, silent
+from pipelines.terminal.command_line import Progress, silent
 from stacker.judge.members import Member
 from stacker.learners.learner_registry import Configured, configured_learners, configured_prior
 from stacker.learners.transformer.chosen import ChosenTransformer, configured_transformers

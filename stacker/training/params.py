@@ -12,7 +12,7 @@ from features.encoder.choice import EncoderParams
 from pipelines.battles.folds import FoldParams
 from pipelines.battles.sources import DataParams
 from pipelines.errors import UserError, shown
-from pipelines.settings.sections import MOST_FOLDS, LocalPath, Section, fault_sentence
+from pipelines.settings import MOST_FOLDS, LocalPath, Section, fault_sentence
 from stacker.learners.balance import BalanceParams
 from stacker.learners.linear.linear import LinearParams
 from stacker.learners.sparse.sparse import SparseParams

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import put, remove_stale_temp_files
-from pipelines.processes.writer_lock import one_writer
+from pipelines.terminal.processes import one_writer
 
 NEW, MOVING = ".new", ".moving"
 """Inside the folder: a run that is under way, and a finished one whose artefacts are being moved to their places."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from features.blocks.registry import answer_blocks, text_blocks
 from features.parallel import CHUNK_CHARACTERS, CHUNK_TEXTS, Chunk, Runner, chunks, compute
 from features.worker import answer, request
-from pipelines.processes.worker_process import receive, send, serve
+from pipelines.terminal.processes import receive, send, serve
 
 SURFACE = text_blocks()["surface"]
 TEXTS = [f"This is the text number {place}, I think. Sorry!" for place in range(900)]

@@ -13,7 +13,7 @@ from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
 from pipelines.formats.reading import read_battles
 from pipelines.kaggle.submission import write_submission
-from pipelines.terminal.screen import Screen
+from pipelines.terminal.command_line import Screen
 from stacker import predict
 from stacker.judge.judge import Judge
 from stacker.predict import Options, predict_files
@@ -85,7 +85,7 @@ def test_every_format_holds_the_same_verdicts_of_many_files(judge, tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from pipelines.terminal.screen import Screen
+from pipelines.terminal.command_line import Screen
 from stacker.predict import Options, predict_files
 
 class Killer(Screen):

@@ -45,7 +45,7 @@ def make_distilbert_of_builtin(folder: Path) -> Path:
     from safetensors.torch import load_file, save_file
     from transformers import AutoConfig, AutoTokenizer, DistilBertConfig
 
-    from pipelines.models.model_store import builtin_folder
+    from pipelines.models.model_files import builtin_folder
 
     old = load_file(builtin_folder() / "model.safetensors")
     config = AutoConfig.from_pretrained(builtin_folder(), local_files_only=True)

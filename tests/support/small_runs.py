@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from pipelines.terminal.screen import Screen
+from pipelines.terminal.command_line import Screen
 from stacker.run import run
 from stacker.training.params import Params, parse_params
 

@@ -31,7 +31,7 @@ from pipelines.battles.folds import prompt_groups
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_write, write_json
 from pipelines.formats.reading import read_battles
-from pipelines.terminal.screen import Screen
+from pipelines.terminal.command_line import Screen
 from stacker.evaluation import results
 from stacker.judge.judge import Judge
 from stacker.learners.starter_prior import KIND as STARTER

@@ -15,7 +15,7 @@ from dashboard.server.concurrency import in_thread, in_waiting_thread
 from dashboard.sessions import battle_files
 from dashboard.sessions.battle_files import BattleFile
 from pipelines.errors import UserError
-from pipelines.processes.bounded_process import Stopped
+from pipelines.terminal.processes import Stopped
 from pipelines.terminal.unseen_signs import options_of, plain
 
 NOTHING: tuple[str, Any] | tuple[()] = ()

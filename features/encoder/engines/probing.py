@@ -14,7 +14,7 @@ from features.encoder.engines.conversion import kind_of
 from features.encoder.tokens import SAVED, SavedTokens
 from pipelines.errors import UserError
 from pipelines.files.saved_files import DamagedError
-from pipelines.processes.bounded_process import Bounds, TooMuch, end_with_the_parent, run_apart
+from pipelines.terminal.processes import Bounds, TooMuch, end_with_the_parent, run_apart
 
 BOUNDS = Bounds(memory=4_000_000_000, seconds=60.0)
 _TEXTS = ["", "Which answer is better?", "字 \u0000 🙂 [SEP] <s>", "some words " * 500]

@@ -12,7 +12,7 @@ from features.pairs import PairMatrix
 from pipelines.battles.arrays import Floats
 from pipelines.battles.folds import grouped_folds
 from pipelines.files.saved_files import Names, Number, Saved, Tensors, checking, read_object
-from pipelines.settings.sections import Components, InnerFolds, Section, Strengths
+from pipelines.settings import Components, InnerFolds, Section, Strengths
 from stacker.learners.balance import BalanceParams, weighted
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.linear.antisymmetric import AntisymmetricLogistic

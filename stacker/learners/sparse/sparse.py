@@ -16,7 +16,7 @@ from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import grouped_folds
 from pipelines.battles.table import text_of
 from pipelines.files.saved_files import MOST_WORDS_JSON, Names, Number, Saved, Tensors, checking, read_object
-from pipelines.settings.sections import InnerFolds, Section, Strengths
+from pipelines.settings import InnerFolds, Section, Strengths
 from stacker.learners.balance import BalanceParams, Weights, weighted
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.linear.antisymmetric import AntisymmetricLogistic

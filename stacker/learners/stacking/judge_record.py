@@ -10,8 +10,19 @@ from features.build import FeatureParams
 from features.pairs import LackingFeaturesError
 from pipelines.errors import UserError, shown
 from pipelines.files.atomic_files import put_back
-from pipelines.files.file_hashes import StoredFile, first_difference, is_canonical, sizes_of
-from pipelines.files.saved_files import LARGEST, DamagedError, Name, Number, Saved, checking, read_object
+from pipelines.files.saved_files import (
+    LARGEST,
+    DamagedError,
+    Name,
+    Number,
+    Saved,
+    StoredFile,
+    checking,
+    first_difference,
+    is_canonical,
+    read_object,
+    sizes_of,
+)
 
 FILE = "judge.json"
 FORMAT = 1

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from pipelines.battles.arrays import Floats, Ints
-from pipelines.settings.sections import Section
+from pipelines.settings import Section
 from stacker.learners.learner_interface import Fit
 from stacker.learners.stacking.pool import Pool
 from stacker.learners.stacking.temperature import fit_temperature

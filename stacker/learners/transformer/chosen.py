@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from features.encoder.choice import EncoderParams, ResolvedEncoder, resolve
-from pipelines.models.model_files import tokenizer_sha256
+from pipelines.models.model_files import BUILTIN_NAME, tokenizer_sha256
 from pipelines.models.model_loading import check_encoder
-from pipelines.models.model_store import BUILTIN_NAME
-from pipelines.terminal.progress import Progress, silent
+from pipelines.terminal.command_line import Progress, silent
 from stacker.learners.balance import BalanceParams
 from stacker.learners.learner_registry import Configured
 from stacker.learners.transformer.learner import TransformerLearner

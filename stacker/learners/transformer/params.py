@@ -4,7 +4,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from pipelines.settings.sections import PathText, Section, Strengths
+from pipelines.settings import PathText, Section, Strengths
 from stacker.learners.balance import BalanceParams
 
 Watched = Literal["log_loss", "accuracy", "balanced_accuracy", "bradley_terry_loss"]

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from features.encoder.choice import ResolvedEncoder, resolve
 from pipelines.errors import UserError, shown
 from pipelines.files.saved_files import DamagedError, check_names, checking, read_object
-from pipelines.models.model_store import BUILTIN_NAME, MODELS_DIR
+from pipelines.models.model_files import BUILTIN_NAME, MODELS_DIR
 from stacker.learners.balance import Correction
 from stacker.learners.transformer.fine_tuning.checkpoint import Checkpoint, open_checkpoint
 from stacker.learners.transformer.network.heads import make_head

@@ -18,7 +18,7 @@ from pipelines.battles.arrays import Floats
 from pipelines.battles.folds import grouped_folds
 from pipelines.errors import UserError
 from pipelines.files.saved_files import DamagedError, read_object
-from pipelines.terminal.progress import Progress, silent
+from pipelines.terminal.command_line import Progress, silent
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.transformer.learner import TransformerLearner
 from stacker.learners.trees.boosting import Boosting

@@ -16,7 +16,7 @@ from features.pairs import PairMatrix
 from pipelines.battles.arrays import FLIP, Floats, Ints
 from pipelines.battles.folds import grouped_folds
 from pipelines.files.saved_files import checking, read_bytes, read_object
-from pipelines.settings.sections import MOST_FOLDS, Components, Section
+from pipelines.settings import MOST_FOLDS, Components, Section
 from stacker.learners.balance import (
     SYNTHETIC,
     BalanceParams,

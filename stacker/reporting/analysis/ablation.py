@@ -7,7 +7,7 @@ import numpy as np
 
 from features.build import FeatureParams
 from pipelines.battles.arrays import Floats, Ints
-from pipelines.terminal.progress import Progress
+from pipelines.terminal.command_line import Progress
 from stacker.evaluation import metrics
 from stacker.evaluation.intervals import difference_interval, mean_interval
 from stacker.judge.explain.groups import parsed

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from pipelines.battles.arrays import Floats
-from pipelines.terminal.progress import Progress
+from pipelines.terminal.command_line import Progress
 from stacker.evaluation import metrics
 from stacker.evaluation.intervals import mean_interval
 from stacker.evaluation.results import STACK

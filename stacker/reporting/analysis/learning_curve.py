@@ -7,7 +7,7 @@ import numpy as np
 from scipy import optimize
 
 from pipelines.battles.arrays import Floats, Ints
-from pipelines.terminal.progress import Progress
+from pipelines.terminal.command_line import Progress
 from stacker.evaluation.intervals import mean_interval
 from stacker.learners.learner_interface import Fit, Learner, LearnerData
 from stacker.reporting.analysis.refits import held_out_losses, stepped

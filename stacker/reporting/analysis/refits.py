@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipelines.battles.arrays import Floats, Ints
-from pipelines.terminal.progress import Progress
+from pipelines.terminal.command_line import Progress
 from stacker.evaluation import metrics
 from stacker.learners.learner_interface import Fit, Learner, LearnerData
 from stacker.learners.learner_registry import KINDS

@@ -24,7 +24,7 @@ from dashboard.sessions import battle_files, file_reading
 from dashboard.sessions.file_reading import read_apart
 from dashboard.texts import Texts
 from pipelines.errors import UserError
-from pipelines.processes.bounded_process import Bounds, Stopped
+from pipelines.terminal.processes import Bounds, Stopped
 
 LINE = json.dumps({"id": "1", "prompt": ["half \ud83d", "字"], "response_a": ["a"], "response_b": [""]}) + "\n"
 

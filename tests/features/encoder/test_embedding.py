@@ -41,7 +41,7 @@ def test_rows_do_not_depend_on_other_texts_or_threads_to_the_bit(block):
 def test_embeddings_are_those_of_sentence_transformers(block):
     from sentence_transformers import SentenceTransformer
 
-    from pipelines.models.model_store import builtin_folder
+    from pipelines.models.model_files import builtin_folder
 
     expected = SentenceTransformer(str(builtin_folder()), device="cpu").encode(list(SENTENCES), batch_size=1)
     np.testing.assert_allclose(block.compute(SENTENCES), expected, atol=1e-5)

@@ -11,9 +11,15 @@ from checkpoints import ARCHITECTURES
 from features.encoder.choice import EncoderParams, resolve
 from features.encoder.embedding import EmbeddingBlock
 from pipelines.errors import UserError
-from pipelines.models.model_files import files_sha256, tokenizer_sha256, weight_files
+from pipelines.models.model_files import (
+    BUILTIN_SHA256,
+    MANIFEST,
+    describe_files,
+    files_sha256,
+    tokenizer_sha256,
+    weight_files,
+)
 from pipelines.models.model_loading import load_backbone, load_tokenizer, most_tokens
-from pipelines.models.model_store import BUILTIN_SHA256, MANIFEST, describe_files
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.battles.families import LEFT_OUT, families
+from pipelines.battles.folds import LEFT_OUT, families
 
 
 def test_sets_that_share_prompts_are_one_family_also_by_a_third():

@@ -13,8 +13,19 @@ from features.build import FeatureParams, build_features
 from features.fast.vader import vader
 from features.text.english import FUNCTION_WORDS
 from features.text.words import words
-from pipelines.battles import built_in_texts as texts
-from pipelines.battles.built_in import MODELS, TIE_THRESHOLD, sample_battles, utility, vote_probabilities
+from pipelines.battles.built_in import (
+    ASKED,
+    MODELS,
+    TIE_THRESHOLD,
+    WORDS,
+    Traits,
+    make_answer,
+    make_prompt,
+    sample_battles,
+    utility,
+    vote_probabilities,
+    words_of,
+)
 from pipelines.battles.folds import grouped_folds, prompt_groups
 from pipelines.battles.table import check, text_of
 from stacker.learners.linear.antisymmetric import AntisymmetricLogistic
@@ -63,9 +74,9 @@ def test_twenty_thousand_battles_look_like_kaggles_and_their_votes_follow_the_pr
 
 
 def test_utility_and_probabilities_by_hand():
-    traits = texts.Traits(("a", "b"), 3, -1, True, False)
+    traits = Traits(("a", "b"), 3, -1, True, False)
     assert utility(traits, 32) == pytest.approx(0.6 * 2 + 0.4 * 5 - 0.6 + 0.3)
-    assert utility(texts.Traits((), 1, 0, False, True), 0) == pytest.approx(-1.2)
+    assert utility(Traits((), 1, 0, False, True), 0) == pytest.approx(-1.2)
     # Rao and Kupper with gap log 2 and threshold log 3: 2/5, 1/7 and the rest.
     np.testing.assert_allclose(vote_probabilities(np.array([math.log(2)]), math.log(3)), [[2 / 5, 1 / 7, 16 / 35]])
 
@@ -80,12 +91,12 @@ def test_swapping_the_sides_swaps_the_probabilities(gaps):
 def read_off(prompt, answer):
     """Tell an answer's worth from its text alone."""
     text = text_of(answer)
-    asked = [aspect for aspect in texts.ASPECTS if aspect in words(text_of(prompt).lower())]
+    asked = [aspect for aspect in WORDS["aspects"] if aspect in words(text_of(prompt).lower())]
     covered = tuple(aspect for aspect in asked if aspect in words(text.lower()))
-    tone = any(warm in text for warm in texts._WARM) - any(cold in text for cold in texts._COLD)
-    shown = texts.Traits(covered, 0, tone, "- " in text, any(refusal in text for refusal in texts._REFUSALS))
-    assert len(asked) == texts.ASKED
-    return utility(shown, texts.words_of(answer))
+    tone = any(warm in text for warm in WORDS["warm"]) - any(cold in text for cold in WORDS["cold"])
+    shown = Traits(covered, 0, tone, "- " in text, any(refusal in text for refusal in WORDS["refusals"]))
+    assert len(asked) == ASKED
+    return utility(shown, words_of(answer))
 
 
 def test_everything_that_votes_depend_on_can_be_read_off_the_texts():
@@ -98,31 +109,38 @@ def test_everything_that_votes_depend_on_can_be_read_off_the_texts():
 def test_the_words_say_what_they_should_and_no_more():
     # What is beside the point shares no word with any prompt, and has no tone.
     asked = " ".join(
-        [*texts._SUBJECTS, *texts._TASKS, *texts._SETTINGS, texts._FIRST, texts._TWO_SECOND, *texts.ASPECTS]
+        [
+            *WORDS["subjects"],
+            *WORDS["tasks"],
+            *WORDS["settings"],
+            *WORDS["one_turn"],
+            WORDS["two_turns"][1],
+            *WORDS["aspects"],
+        ]
     )
-    covering = [form.format(aspect="", Aspect="") for form in texts._COVERING]
+    covering = [form.format(aspect="", Aspect="") for form in WORDS["covering"]]
     said = " ".join(
         [
-            *texts._LEADS,
-            *texts._WHO,
-            *texts._DOES,
-            *texts._WHEN,
+            *WORDS["leads"],
+            *WORDS["who"],
+            *WORDS["does"],
+            *WORDS["when"],
             *covering,
-            *texts._WARM,
-            *texts._COLD,
-            *texts._REFUSALS,
+            *WORDS["warm"],
+            *WORDS["cold"],
+            *WORDS["refusals"],
         ]
     )
     assert set(words(asked.lower())) & set(words(said.lower())) <= set(FUNCTION_WORDS)
-    assert len(set(texts.ASPECTS)) == len(texts.ASPECTS)
+    assert len(set(WORDS["aspects"])) == len(WORDS["aspects"])
     random = Random(0)
-    prompt = texts.make_prompt(random, False)
+    prompt = make_prompt(random, False)
     score = vader().score
     for _ in range(100):
-        answer = texts.make_answer(random, prompt, texts.Traits(prompt.aspects, 8, 0, False, False))
+        answer = make_answer(random, prompt, Traits(prompt.aspects, 8, 0, False, False))
         assert all(abs(score(f"{part}.", remember=False).compound) < 0.06 for part in answer[0].split("."))
-    assert min(score(text, remember=False).compound for text in texts._WARM) > 0.6
-    assert max(score(text, remember=False).compound for text in texts._COLD) < -0.4
+    assert min(score(text, remember=False).compound for text in WORDS["warm"]) > 0.6
+    assert max(score(text, remember=False).compound for text in WORDS["cold"]) < -0.4
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from huggingface_hub import errors
 
 from pipelines.errors import UserError
 from pipelines.models import __main__ as models
-from pipelines.models.model_store import BUILTIN_SHA256, find_model, read_manifest
+from pipelines.models.model_files import BUILTIN_SHA256, find_model, read_manifest
 
 NAME = "owner/tiny"
 

@@ -1,6 +1,6 @@
 import io
 
-from pipelines.processes.worker_process import receive, send
+from pipelines.terminal.processes import receive, send
 
 
 def test_half_a_message_is_none():

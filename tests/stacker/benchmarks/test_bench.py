@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from features.encoder.frozen import open_encoder
 from pipelines.battles.built_in import sample_battles
-from pipelines.terminal.screen import Screen
+from pipelines.terminal.command_line import Screen
 from stacker.bench import NAMES, SIZES, benchmark, main
 from stacker.benchmarks import plain
 from stacker.benchmarks.measure import growth_exponent, measured

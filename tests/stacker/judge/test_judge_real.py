@@ -9,7 +9,7 @@ from small_judges import small_judge
 
 from pipelines.battles.table import OUTCOMES
 from pipelines.formats.reading import read_battles
-from pipelines.terminal.screen import Screen
+from pipelines.terminal.command_line import Screen
 from stacker.predict import Options, predict_files
 
 KAGGLE = Path(__file__).parents[3].parent / "shared" / "data" / "kaggle"

@@ -10,7 +10,7 @@ from features.build import FeatureParams
 from features.pairs import Embeddings
 from pipelines.battles.built_in import sample_battles
 from pipelines.battles.folds import prompt_groups
-from pipelines.terminal.progress import silent
+from pipelines.terminal.command_line import silent
 from stacker.judge.judge import learner_data
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.learner_registry import KINDS

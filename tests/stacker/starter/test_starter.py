@@ -16,7 +16,7 @@ from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS
 from pipelines.errors import UserError
 from pipelines.formats.reading import read_battles
 from pipelines.starter import PRIOR, StarterSet
-from pipelines.terminal.screen import Screen
+from pipelines.terminal.command_line import Screen
 from stacker import predict
 from stacker.evaluation import metrics
 from stacker.judge.judge import Judge

@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from study_double import GRID, SPACE, Cheap, ledger, value
 
 from pipelines.errors import UserError
-from pipelines.terminal.screen import Screen
+from pipelines.terminal.command_line import Screen
 from stacker.study.nested import compare, outer_folds
 from stacker.study.objective import CrossFitted, shown, widest
 from stacker.study.space import key_of, read_space

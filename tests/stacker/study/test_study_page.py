@@ -11,7 +11,7 @@ from chromium import chromium
 from rich.console import Console
 from study_double import Cheap, ledger
 
-from pipelines.terminal.screen import Screen
+from pipelines.terminal.command_line import Screen
 from stacker.study.study_page import write_page
 from stacker.study.study_work import work
 from stacker.study.whole_study import run_study

@@ -9,7 +9,7 @@ import pytest
 
 from features.build import FeatureParams, build_features
 from pipelines.errors import UserError
-from pipelines.terminal.progress import silent
+from pipelines.terminal.command_line import silent
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.learner_registry import Configured, load_learner
 from stacker.learners.linear.linear import LinearLearner, LinearParams

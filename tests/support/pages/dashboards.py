@@ -17,7 +17,7 @@ from dashboard.server.services import Services
 from features.build import FeatureParams
 from pipelines.battles.built_in import sample_battles
 from pipelines.battles.folds import prompt_groups
-from pipelines.terminal.progress import silent
+from pipelines.terminal.command_line import silent
 from stacker.judge.explain.group_effects import baseline
 from stacker.judge.judge import Judge
 from stacker.judge.learner_data import learner_data

@@ -13,7 +13,7 @@ from features.build import FeatureParams
 from pipelines.battles.built_in import sample_battles
 from pipelines.battles.folds import prompt_groups
 from pipelines.files.atomic_files import write_json
-from pipelines.terminal.progress import silent
+from pipelines.terminal.command_line import silent
 from stacker.evaluation import results
 from stacker.judge.judge import Judge
 from stacker.judge.learner_data import learner_data

@@ -11,7 +11,7 @@ import torch
 from features.encoder.choice import ResolvedEncoder
 from pipelines.battles.arrays import Ints
 from pipelines.battles.folds import grouped_folds
-from pipelines.terminal.progress import Progress
+from pipelines.terminal.command_line import Progress
 from stacker.learners.balance import Correction, class_weights
 from stacker.learners.learner_interface import Fit
 from stacker.learners.transformer.fine_tuning.batch_memory import TokenBudget

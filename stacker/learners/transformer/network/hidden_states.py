@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pipelines.battles.arrays import Floats
-from pipelines.terminal.progress import Progress, silent
+from pipelines.terminal.command_line import Progress, silent
 from stacker.learners.transformer.fine_tuning.batch_memory import TokenBudget, free_bytes, length_batches, with_halving
 from stacker.learners.transformer.network.network import PreferenceNetwork
 from stacker.learners.transformer.network.structure import Item

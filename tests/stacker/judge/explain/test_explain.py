@@ -17,7 +17,7 @@ from small_judges import (
 
 from features.pairs import answer_pairs, join, shared
 from pipelines.errors import UserError
-from pipelines.terminal.progress import silent
+from pipelines.terminal.command_line import silent
 from stacker.judge.explain.group_effects import Baseline, PairLearner, baseline, group_effects, typical_row
 from stacker.judge.explain.groups import GROUPS, group_of_feature, group_of_kind, parsed, shown_order
 from stacker.judge.explain.token_contributions import token_contributions

@@ -11,7 +11,7 @@ from transformer_battles import fit_of, learner_data
 
 from features.encoder.choice import EncoderParams, resolve
 from features.encoder.embedding import EmbeddingBlock
-from pipelines.models.model_store import builtin_folder
+from pipelines.models.model_files import builtin_folder
 from stacker.learners.transformer.learner import TransformerLearner
 from stacker.learners.transformer.params import TransformerParams
 

@@ -1,1 +1,0 @@
-"""Work in processes of its own: bounded, asked by lines, or alone on a folder."""

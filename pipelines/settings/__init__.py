@@ -1,1 +1,0 @@
-"""Typed sections of params.yaml, and the addresses of databases in them."""
