@@ -5,7 +5,7 @@ from typing import Any
 
 import panel as pn
 
-from stacker.reporting.charts.chart_look import CHARTS
+from stacker.reporting.charts import CHARTS
 
 PAGES = """
 :host(.card) { border: 1px solid var(--line); border-radius: 1.1rem; box-shadow: var(--shadow);

@@ -3,9 +3,7 @@
 import math
 from typing import Any
 
-from stacker.reporting.charts.axis import Axis, fitting
-from stacker.reporting.charts.plane import Dot, Series, plane
-from stacker.reporting.charts.rows import Row, bars, interval_rows
+from stacker.reporting.charts import Axis, Dot, Row, Series, bars, fitting, interval_rows, plane
 from stacker.reporting.numbers import MINUS, at, figure, interval, name, table, written
 from stacker.reporting.report_page import Part, holder
 

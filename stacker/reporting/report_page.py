@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from stacker.reporting.charts.chart_look import CHARTS
+from stacker.reporting.charts import CHARTS
 
 LOOK = """
 :root { color-scheme: light dark; --first: light-dark(#0072b2, #56b4e9); --second: light-dark(#c45500, #e69f00);

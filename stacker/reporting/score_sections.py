@@ -5,9 +5,7 @@ from typing import Any
 import numpy as np
 
 from stacker.evaluation.results import COLUMNS, STACK
-from stacker.reporting.charts.axis import fitting, shares
-from stacker.reporting.charts.plane import Dot, Series, plane
-from stacker.reporting.charts.rows import Row, confusion_table, interval_rows
+from stacker.reporting.charts import Dot, Row, Series, confusion_table, fitting, interval_rows, plane, shares
 from stacker.reporting.numbers import at, figure, interval, name, table, written
 from stacker.reporting.report_page import Part, holder
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 from pipelines.files.atomic_files import atomic_write
 from stacker.evaluation.intervals import Interval
-from stacker.reporting.charts.axis import fitting
+from stacker.reporting.charts import fitting
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 360, 64, 236, 46, 48
 COLOURS = ("#8a929c", "#c45500", "#00795a", "#0072b2")

@@ -12,9 +12,7 @@ from dashboard.texts import Say
 from dashboard.votes.analysis import agreement as agreements
 from dashboard.votes.analysis.model_ranking import CONTROLS, Ranking, rank, style_differences
 from pipelines.terminal.unseen_signs import plain
-from stacker.reporting.charts.axis import Axis, fitting, shares
-from stacker.reporting.charts.plane import Dot, Series, plane
-from stacker.reporting.charts.rows import Row, confusion_table, interval_rows
+from stacker.reporting.charts import Axis, Dot, Row, Series, confusion_table, fitting, interval_rows, plane, shares
 
 FEW = 10
 """Votes below which a row stands back."""

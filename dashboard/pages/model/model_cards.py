@@ -25,9 +25,7 @@ from stacker.evaluation.results import COLUMNS, STACK
 from stacker.judge.explain.groups import PROMPT
 from stacker.judge.explain.importances import by_group
 from stacker.judge.explain.wording import name_of
-from stacker.reporting.charts.axis import Axis, fitting, shares
-from stacker.reporting.charts.plane import Dot, Series, plane
-from stacker.reporting.charts.rows import Row, bars, interval_rows
+from stacker.reporting.charts import Axis, Dot, Row, Series, bars, fitting, interval_rows, plane, shares
 from stacker.reporting.numbers import written
 
 LOWER_IS_BETTER = {"log_loss", "bradley_terry_loss", "brier", "ece"}

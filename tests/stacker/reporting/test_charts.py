@@ -5,9 +5,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stacker.reporting.charts.axis import Axis, fitting, shares
-from stacker.reporting.charts.plane import Dot, Series, plane
-from stacker.reporting.charts.rows import Row, bars, confusion_table, interval_rows
+from stacker.reporting.charts import (
+    Axis,
+    Dot,
+    Row,
+    Series,
+    bars,
+    confusion_table,
+    fitting,
+    interval_rows,
+    plane,
+    shares,
+)
 
 HOSTILE = "<img src=x onerror=alert(1)>\u202e"
 
