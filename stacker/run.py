@@ -23,9 +23,9 @@ from stacker.judge.provenance import KEY, trained_on
 from stacker.learners.balance import class_shares
 from stacker.learners.stacking.stack import cross_fitted, fit_stack
 from stacker.learners.starter_prior import KIND as STARTER
-from stacker.learners.transformer.budget import share_read
 from stacker.learners.transformer.chosen import choose_transformers
 from stacker.learners.transformer.learner import TransformerLearner
+from stacker.learners.transformer.network.structure import share_read
 from stacker.reporting.analysis.analyses import analyse
 from stacker.reporting.report import write_report
 from stacker.training import baselines

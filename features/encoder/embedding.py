@@ -137,7 +137,7 @@ class EmbeddingBlock:
         before, after = self._tokens.frame
         room = max(self.params.max_tokens - len(before) - len(after), 0)
         share = self.params.head_share
-        return [[*before, *head_and_tail(ids, room, share), *after] for ids in self._tokens.ids(texts)]
+        return [[*before, *head_and_tail(ids, room, share)[0], *after] for ids in self._tokens.ids(texts)]
 
     @cached_property
     def _model(self) -> Any:

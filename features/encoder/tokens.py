@@ -116,12 +116,33 @@ def open_tokens(folders: Sequence[Path], load: Callable[[], Any], vocabulary: in
     return OwnTokens(load())
 
 
-def head_and_tail(ids: Ids, room: int, head_share: float) -> Ids:
-    """Keep at most `room` tokens: `head_share` of them from the head of the text, the others from its tail."""
-    if len(ids) <= room:
-        return ids
+def head_and_tail(ids: Ids, budget: int, head_share: float, gap: Sequence[int] = ()) -> tuple[Ids, int]:
+    """Keep the head and the tail of a text.
+
+    Parameters
+    ----------
+    ids : list of int
+        Tokens of the text.
+    budget : int
+        Tokens there may be afterwards, the mark of the gap included.
+    head_share : float
+        Share of the kept tokens that is taken from the head.
+    gap : sequence of int
+        Tokens that mark the gap; left out where the budget is too small to show text on both its sides.
+
+    Returns
+    -------
+    list of int, int
+        At most `budget` tokens, and how many of the text's own tokens were cut.
+    """
+    if len(ids) <= budget:
+        return ids, 0
+    mark = gap if budget >= len(gap) + 2 else ()
+    room = max(budget - len(mark), 0)
     head = min(round(room * head_share), room)
-    return [*ids[:head], *ids[len(ids) - (room - head) :]]
+    if mark:
+        head = min(max(head, 1), room - 1)
+    return [*ids[:head], *mark, *ids[len(ids) - (room - head) :]], len(ids) - room
 
 
 def _frame(plain: Ids, framed: Ids) -> tuple[Ids, Ids]:

@@ -16,7 +16,7 @@ from pipelines.battles.arrays import FLIP, Floats
 from pipelines.battles.table import TEXT_COLUMNS, text_of
 from pipelines.models.model_loading import OWN_FILES, SAFE_WEIGHTS, quiet
 from stacker.learners.learner_interface import Fit, LearnerData
-from stacker.learners.sparse.sparse import SparseParams
+from stacker.learners.linear.sparse import SparseParams
 from stacker.learners.trees.boosting import BoostingParams
 
 TEXT_COLUMNS = TEXT_COLUMNS

@@ -13,7 +13,7 @@ from pipelines.settings import Section
 from stacker.learners.balance import BalanceParams
 from stacker.learners.learner_interface import Learner
 from stacker.learners.linear.linear import LinearLearner
-from stacker.learners.sparse.sparse import SparseLearner
+from stacker.learners.linear.sparse import SparseLearner
 from stacker.learners.starter_prior import KIND as STARTER
 from stacker.learners.starter_prior import StarterLearner, check_blocks, starter_identity
 from stacker.learners.transformer.learner import TransformerLearner

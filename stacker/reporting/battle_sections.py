@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipelines.battles.table import text_of
 from pipelines.terminal.unseen_signs import show_controls
-from stacker.learners.transformer.budget import share_read
+from stacker.learners.transformer.network.structure import share_read
 from stacker.reporting.numbers import figure, name, table
 from stacker.reporting.report_page import Part
 

@@ -22,7 +22,7 @@ from stacker.learners.learner_interface import Fit, Learner, LearnerData
 from stacker.learners.learner_registry import KINDS
 from stacker.learners.linear.linear import LinearParams
 from stacker.learners.stacking.pool import Pool
-from stacker.learners.stacking.temperature import fit_temperature
+from stacker.learners.stacking.stack import fit_temperature
 from stacker.learners.trees.boosting import LightGBMParams
 from stacker.starter.weighted_rows import Rows, weighted_rows
 from stacker.training.data_set import canonical_order

@@ -15,7 +15,7 @@ from pipelines.errors import UserError, shown
 from pipelines.settings import MOST_FOLDS, LocalPath, Section, fault_sentence
 from stacker.learners.balance import BalanceParams
 from stacker.learners.linear.linear import LinearParams
-from stacker.learners.sparse.sparse import SparseParams
+from stacker.learners.linear.sparse import SparseParams
 from stacker.learners.stacking.stack import StackParams
 from stacker.learners.transformer.params import TransformersParams
 from stacker.learners.trees.boosting import LightGBMParams, XGBoostParams

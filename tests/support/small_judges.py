@@ -13,7 +13,7 @@ from stacker.judge.judge import Judge
 from stacker.judge.members import Member
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.linear.linear import LinearLearner, LinearParams
-from stacker.learners.sparse.sparse import SparseLearner, SparseParams
+from stacker.learners.linear.sparse import SparseLearner, SparseParams
 from stacker.learners.stacking.pool import Pool
 from stacker.learners.trees.boosting import LightGBMParams, XGBoostParams
 from stacker.learners.trees.lightgbm_trees import LightGBMLearner

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from stacker.learners.learner_interface import LearnerData
-from stacker.learners.sparse.sparse import SparseLearner
+from stacker.learners.linear.sparse import SparseLearner
 from stacker.learners.stacking.pool import Pool
 
 

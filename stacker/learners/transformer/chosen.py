@@ -115,7 +115,7 @@ def configured_transformers(
     """
     if not chosen:
         return []
-    from stacker.learners.transformer.network.hidden_states import HiddenStateCache
+    from stacker.learners.transformer.network.inference import HiddenStateCache
 
     first = chosen[0].params
     shelf = HiddenStateCache(first.states_gb, first.memory_share)

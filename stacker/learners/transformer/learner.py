@@ -26,8 +26,7 @@ from stacker.learners.transformer.network.structure import Battles, Structure, T
 from stacker.learners.transformer.params import TransformerParams
 
 if TYPE_CHECKING:
-    from stacker.learners.transformer.inference import Runner
-    from stacker.learners.transformer.network.hidden_states import HiddenStateCache
+    from stacker.learners.transformer.network.inference import HiddenStateCache, Runner
 
 ROWS_AT_ONCE = 1024
 """Battles that are turned into sequences and run at a time: memory does not grow with the rows."""
@@ -105,7 +104,7 @@ class TransformerLearner:
 
     def logits(self, data: LearnerData) -> Floats:
         """Return (n, 3) log-odds of A, B and tie as trained, those of A and B opposite to each other."""
-        from stacker.learners.transformer.network.heads import battle_logits
+        from stacker.learners.transformer.network.network import battle_logits
 
         found = np.empty((len(data), 3))
         for rows, battles in self._parts(data.texts):
@@ -181,8 +180,8 @@ class TransformerLearner:
         return learner
 
     def _train(self, data: LearnerData, fit: Fit, folder: Path) -> None:
-        from stacker.learners.transformer.fine_tuning.fine_tuning import fit_network
-        from stacker.learners.transformer.network.hidden_states import HiddenStateCache
+        from stacker.learners.transformer.fine_tuning import fit_network
+        from stacker.learners.transformer.network.inference import HiddenStateCache
 
         began = time.monotonic()
         shelf = self.shelf or HiddenStateCache(self.params.states_gb, self.params.memory_share)
@@ -199,7 +198,7 @@ class TransformerLearner:
         return self
 
     def _runner(self) -> "Runner":
-        from stacker.learners.transformer.fine_tuning.fine_tuning import make_runner
+        from stacker.learners.transformer.fine_tuning import make_runner
 
         return make_runner(self.name, self.params, self.network_, self.structure_.longest)
 

@@ -1,4 +1,4 @@
-"""A fitted transformer on disk: what it learned as safetensors, its settings as JSON, its base whole or by name."""
+"""Checkpoints, opened; a fitted transformer on disk: what it learned as safetensors, its settings as JSON, its base."""
 
 import json
 from dataclasses import dataclass
@@ -11,13 +11,56 @@ from safetensors.torch import load_file, save_file
 from features.encoder.choice import ResolvedEncoder, resolve
 from pipelines.errors import UserError, shown
 from pipelines.files.saved_files import DamagedError, check_names, checking, read_object
-from pipelines.models.model_files import BUILTIN_NAME, MODELS_DIR
+from pipelines.models.model_files import BUILTIN_NAME, MODELS_DIR, check_folder
+from pipelines.models.model_loading import load_backbone, load_tokenizer, most_tokens
 from stacker.learners.balance import Correction
-from stacker.learners.transformer.fine_tuning.checkpoint import Checkpoint, open_checkpoint
-from stacker.learners.transformer.network.heads import make_head
 from stacker.learners.transformer.network.layers import SplitEncoder, layer_count
-from stacker.learners.transformer.network.network import PreferenceNetwork
+from stacker.learners.transformer.network.network import PreferenceNetwork, make_head
 from stacker.learners.transformer.params import TransformerParams
+
+_NO_LIMIT = 1 << 20
+"""Tokenizers without a limit of their own state an enormous number."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """An encoder without a head, in float32 and evaluation mode, with its tokenizer.
+
+    Attributes
+    ----------
+    model, tokenizer
+        As transformers loads them.
+    positions : int
+        The longest sequence the encoder reads.
+    """
+
+    model: Any
+    tokenizer: Any
+    positions: int
+
+
+def open_checkpoint(folder: Path, name: str) -> Checkpoint:
+    """Open a checkpoint folder; `name` is how it is called in errors.
+
+    Raises
+    ------
+    UserError
+        When the folder is not whole, its tokenizer cannot pad, or weights and tokenizer do not belong together.
+    """
+    check_folder(folder)
+    tokenizer, model = load_tokenizer(folder, name), load_backbone(folder, name)
+    if getattr(model, "pooler", None) is not None:
+        # Parts are pooled by the heads; a pooler that a checkpoint lacks would be filled at random.
+        model.pooler = None
+    size = int(model.get_input_embeddings().num_embeddings)
+    if len(tokenizer) > size and max(tokenizer.get_vocab().values()) >= size:
+        raise UserError(
+            f"encoder {name}: the tokenizer in {folder} has {len(tokenizer)} tokens, the model {size}; they are not of "
+            f"one checkpoint."
+        )
+    most, own = most_tokens(folder) or _NO_LIMIT, int(tokenizer.model_max_length)
+    return Checkpoint(model, tokenizer, min(most, own) if 0 < own < _NO_LIMIT else most)
+
 
 FORMAT = 1
 SETTINGS, WEIGHTS, BASE = "learner.json", "learned.safetensors", "encoder"

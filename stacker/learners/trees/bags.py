@@ -1,13 +1,48 @@
-"""What one booster of a learner is trained with: its rows, of which it sees both orders, and how it is watched."""
+"""What one booster of a learner is trained with: its rows, in both orders, its pace, how it is watched."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from features.pairs import PairMatrix
 from pipelines.battles.arrays import FLIP, Floats, Ints
 from stacker.learners.balance import Correction
-from stacker.learners.trees.size_dependent import SizeDependentParams
+
+if TYPE_CHECKING:
+    from stacker.learners.trees.boosting import BoostingParams
+
+BAGS_OF_MANY = 2
+LOOK_EVERY_OF_MANY = 10
+
+
+@dataclass(frozen=True)
+class SizeDependentParams:
+    """What a fit on n battles is done with.
+
+    Attributes
+    ----------
+    learning_rate : float
+        Shrinkage of each tree.
+    bags : int
+        Boosters that are trained.
+    look_every : int
+        Rounds between two looks at the held battles, where a look costs as much as half a round.
+    """
+
+    learning_rate: float
+    bags: int
+    look_every: int
+
+    @classmethod
+    def of(cls, params: "BoostingParams", battles: int) -> "SizeDependentParams":
+        """Return the pace of a fit on so many battles; `rate_from` and `many` of 0 switch the rules off."""
+        rate = params.learning_rate
+        if 0 < params.rate_from < battles:
+            rate = min(rate * (battles / params.rate_from) ** 0.5, max(rate, params.rate_most))
+        many = 0 < params.many <= battles
+        return cls(rate, min(params.bags, BAGS_OF_MANY) if many else params.bags, LOOK_EVERY_OF_MANY if many else 1)
+
 
 RARE = 20
 """Battles of an outcome below which trees see others as if they had ended so."""

@@ -15,9 +15,10 @@ from features.encoder.reduction import EmbeddingReducer, with_reduced
 from features.pairs import PairMatrix
 from pipelines.battles.arrays import FLIP, Floats, Ints
 from pipelines.battles.folds import grouped_folds
-from pipelines.files.saved_files import checking, read_bytes, read_object
+from pipelines.files.saved_files import Names, Number, Saved, checking, read_bytes, read_object
 from pipelines.settings import MOST_FOLDS, Components, Section
 from stacker.learners.balance import (
+    FARTHEST,
     SYNTHETIC,
     BalanceParams,
     Correction,
@@ -28,10 +29,24 @@ from stacker.learners.balance import (
     weighted,
 )
 from stacker.learners.learner_interface import Fit, LearnerData
-from stacker.learners.trees.bags import Bag, Rows, softmax
-from stacker.learners.trees.saved_trees.learner_file import BoostingFile
-from stacker.learners.trees.size_dependent import SizeDependentParams
-from stacker.learners.trees.smote import synthetic_battles
+from stacker.learners.trees.bags import Bag, Rows, SizeDependentParams, softmax
+from stacker.learners.trees.tree_balance import synthetic_battles
+
+MOST_BOOSTERS = 100
+
+
+class BoostingFile(Saved):
+    """Settings of the fit, and how many boosters lie beside; `names` are those of their features, in their order.
+
+    `start` is the log-odds of a tie that the boosters begin from; those of earlier versions hold it themselves.
+    """
+
+    params: dict[str, Any]
+    balance: BalanceParams = BalanceParams()
+    correction: dict[str, Number] | None = None
+    start: float = Field(0.0, ge=-FARTHEST, le=FARTHEST)
+    names: Names
+    boosters: int = Field(ge=1, le=MOST_BOOSTERS, strict=True)
 
 
 class BoostingParams(Section):

@@ -10,8 +10,8 @@ from features.blocks.interface import Floats as Floats32
 from pipelines.battles.arrays import Floats
 from stacker.learners.trees.bags import Bag, Rows, starts
 from stacker.learners.trees.boosting import Boosting, LightGBMParams
-from stacker.learners.trees.focal import focal_objective
-from stacker.learners.trees.saved_trees.lightgbm_text import canonical_text
+from stacker.learners.trees.lightgbm_text import canonical_text
+from stacker.learners.trees.tree_balance import focal_objective
 
 HESSIAN_SCALE = 1.5
 """LightGBM multiplies the Hessian p (1 - p) of its softmax over K classes by K / (K - 1)."""

@@ -10,8 +10,8 @@ from features.blocks.interface import Floats as Floats32
 from pipelines.battles.arrays import FLIP, Floats
 from stacker.learners.trees.bags import Bag, Rows, starts
 from stacker.learners.trees.boosting import Boosting, XGBoostParams
-from stacker.learners.trees.focal import focal_objective
-from stacker.learners.trees.saved_trees.xgboost_model import check_model
+from stacker.learners.trees.tree_balance import focal_objective
+from stacker.learners.trees.xgboost_model import check_model
 
 HESSIAN_SCALE = 2.0
 """XGBoost doubles the Hessian p (1 - p) of its softmax."""

@@ -73,7 +73,8 @@ def test_long_texts_keep_head_and_tail(block):
 @given(st.lists(st.integers(), max_size=50), st.integers(0, 40), st.floats(0, 1))
 @settings(deadline=None)
 def test_head_and_tail_fills_the_room(ids, room, share):
-    found = head_and_tail(ids, room, share)
+    found, cut = head_and_tail(ids, room, share)
+    assert cut == max(len(ids) - room, 0)
     assert len(found) == min(len(ids), room)
     head = min(round(room * share), room) if len(ids) > room else len(ids)
     assert found[:head] == ids[:head]

@@ -18,7 +18,7 @@ from stacker.learners.balance import BalanceParams, class_shares
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.linear.antisymmetric import AntisymmetricLogistic
 from stacker.learners.linear.linear import LinearLearner, LinearParams
-from stacker.learners.sparse.sparse import SparseLearner, SparseParams
+from stacker.learners.linear.sparse import SparseLearner, SparseParams
 from stacker.learners.stacking.stack import StackParams, cross_fitted, fit_stack
 from stacker.learners.trees.boosting import LightGBMParams, XGBoostParams
 from stacker.learners.trees.lightgbm_trees import LightGBMLearner

@@ -9,8 +9,7 @@ from pipelines.battles.arrays import FLIP
 from stacker.evaluation.metrics import log_loss
 from stacker.learners.learner_interface import Fit
 from stacker.learners.stacking.pool import Pool, margins_and_ties, probabilities_of
-from stacker.learners.stacking.stack import StackParams, cross_fitted, fit_stack
-from stacker.learners.stacking.temperature import fit_temperature, scaled
+from stacker.learners.stacking.stack import StackParams, cross_fitted, fit_stack, fit_temperature, scaled
 
 
 def battles(n, seed=0, learners=3):

@@ -15,7 +15,7 @@ from stacker.judge.judge import learner_data
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.learner_registry import KINDS
 from stacker.learners.linear.linear import LinearParams
-from stacker.learners.sparse.sparse import SparseParams
+from stacker.learners.linear.sparse import SparseParams
 from stacker.learners.trees.boosting import LightGBMParams, XGBoostParams
 
 ROWS = 40

@@ -1,7 +1,10 @@
-"""Structured input: prompt and answers with their lengths marked, each within its budget, as one model's token ids."""
+"""Structured input: prompt and answers with their lengths marked, each within its budget, as one model's token ids.
+
+Of a conversation the last turns come first; of a long turn its head and its tail are kept.
+"""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.encoder.engines.engine import Ids
+from features.encoder.tokens import head_and_tail
 from features.text.words import words
 from pipelines.battles.table import text_of
 from pipelines.errors import UserError
-from stacker.learners.transformer.budget import CutCount, CutCounts, Ids, fit_turns
 from stacker.learners.transformer.params import TransformerParams
 
 PROMPT, FIRST, SECOND = 1, 2, 3
@@ -23,6 +27,78 @@ _TEXTS_AT_ONCE = 512
 """The tokenizer's own records take about 100 bytes a token; few texts at once keep memory steady."""
 
 Turns = tuple[str, ...]
+
+
+@dataclass
+class CutCount:
+    """What cutting has cost so far.
+
+    Attributes
+    ----------
+    texts, cut_texts : int
+        Texts seen, and those that lost a token.
+    tokens, cut_tokens : int
+        Tokens of all texts before cutting, and those that were cut away.
+    """
+
+    texts: int = 0
+    cut_texts: int = 0
+    tokens: int = 0
+    cut_tokens: int = 0
+
+    def add(self, before: int, cut: int) -> None:
+        """Count one text of `before` tokens that lost `cut` of them."""
+        self.texts += 1
+        self.cut_texts += cut > 0
+        self.tokens += before
+        self.cut_tokens += cut
+
+
+def share_read(count: Mapping[str, int]) -> float:
+    """Return the share of tokens that were not cut, by a `CutCount` as JSON values; 1 where there were none."""
+    return 1 - count["cut_tokens"] / max(count["tokens"], 1)
+
+
+def fit_turns(turns: Sequence[Ids], budget: int, head_share: float, gap: Ids, between: Ids) -> tuple[Ids, int]:
+    """Fit the turns of a conversation into a budget, the last turn first.
+
+    Each turn, from the last to the first, gets what the later ones left over; the first one that does not fit whole
+    is cut to its head and tail, and nothing before it is kept.
+
+    Parameters
+    ----------
+    turns : sequence of lists of int
+        Tokens of each turn, in the order of the conversation.
+    budget : int
+        Tokens there may be afterwards, marks included.
+    head_share, gap
+        As in `head_and_tail`.
+    between : list of int
+        Tokens that part two turns.
+
+    Returns
+    -------
+    list of int, int
+        At most `budget` tokens in the order of the conversation, and how many of the turns' own tokens were cut.
+    """
+    kept: list[Ids] = []
+    left, cut, full = budget, 0, False
+    for turn in reversed(turns):
+        room = left - (len(between) if kept else 0)
+        # A scrap of a few tokens says nothing; the last turn is shown whatever the room.
+        if full or (kept and room < min(len(turn), len(gap) + 2)):
+            full = True
+            cut += len(turn)
+            continue
+        short, lost = head_and_tail(turn, max(room, 0), head_share, gap)
+        cut += lost
+        full = lost > 0
+        left = room - len(short)
+        kept.append(short)
+    joined = kept.pop() if kept else []
+    while kept:
+        joined = [*joined, *between, *kept.pop()]
+    return joined, cut
 
 
 @dataclass(frozen=True)
@@ -99,7 +175,7 @@ class Structure:
     def __init__(self, tokenizer: Any, params: TransformerParams, most: int) -> None:
         self.tokenizer = tokenizer
         self.params = params
-        self.cut = CutCounts()
+        self.cut = {"prompt": CutCount(), "answer": CutCount()}
         self.joint = params.head == "joint"
         self.prefix, self.middle, self.suffix, self.second_type = _template(tokenizer)
         self.gap, self.between = self.tokens(["…", "|"])
@@ -147,10 +223,10 @@ class Structure:
         return [list(ids) for ids in found["input_ids"]]
 
     def _prompts(self, texts: Iterable[Turns]) -> list[_Text]:
-        return self._cut_all(texts, self.params.prompt_tokens, self.cut.prompt)
+        return self._cut_all(texts, self.params.prompt_tokens, self.cut["prompt"])
 
     def _answers(self, texts: Iterable[Turns]) -> list[_Text]:
-        return self._cut_all(texts, self.params.answer_tokens, self.cut.answer)
+        return self._cut_all(texts, self.params.answer_tokens, self.cut["answer"])
 
     def _cut_all(self, texts: Iterable[Turns], budget: int, count: CutCount) -> list[_Text]:
         every = list(texts)

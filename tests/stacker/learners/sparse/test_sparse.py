@@ -10,8 +10,8 @@ from pipelines.battles.arrays import FLIP
 from pipelines.battles.built_in import sample_battles
 from pipelines.battles.folds import prompt_groups
 from stacker.learners.learner_interface import Fit, LearnerData
-from stacker.learners.sparse import block_logistic
-from stacker.learners.sparse.sparse import SparseLearner, SparseParams
+from stacker.learners.linear import antisymmetric as block_logistic
+from stacker.learners.linear.sparse import SparseLearner, SparseParams
 
 SMALL = SparseParams(words=300, characters=500, strengths=(0.3, 3.0), inner_folds=2)
 
@@ -64,7 +64,7 @@ def test_stored_and_read_again_it_gives_the_same_bytes(battles, learner, tmp_pat
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_blocks_and_threads_change_nothing(battles, learner, monkeypatch, threads: int):
-    monkeypatch.setattr("stacker.learners.sparse.sparse.ROWS_AT_ONCE", 64)
+    monkeypatch.setattr("stacker.learners.linear.sparse.ROWS_AT_ONCE", 64)
     cut = SparseLearner(SMALL).fit(learner_data(battles), fit_of(battles, threads=threads))
     data = learner_data(battles)
     np.testing.assert_allclose(cut.predict_proba(data), learner.predict_proba(data), atol=2e-3)
@@ -72,7 +72,7 @@ def test_blocks_and_threads_change_nothing(battles, learner, monkeypatch, thread
 
 
 def test_the_vocabulary_of_many_battles_comes_from_some_of_them(battles, monkeypatch):
-    monkeypatch.setattr("stacker.learners.sparse.sparse.VOCABULARY_BATTLES", 100)
+    monkeypatch.setattr("stacker.learners.linear.sparse.VOCABULARY_BATTLES", 100)
     monkeypatch.setattr(block_logistic, "ONE_FOLD_FROM", 200)
     some = SparseLearner(SMALL).fit(learner_data(battles), fit_of(battles))
     found = some.predict_proba(learner_data(battles))

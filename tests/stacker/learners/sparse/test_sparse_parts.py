@@ -6,8 +6,8 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from stacker.learners.sparse.block_logistic import Blocks, blocks_of, chosen_logistic, fit_logistic
-from stacker.learners.sparse.char_tfidf import CharTfidf
+from stacker.learners.linear.antisymmetric import Blocks, blocks_of, chosen_logistic, fit_logistic
+from stacker.learners.linear.char_tfidf import CharTfidf
 
 WORD = st.one_of(
     st.sampled_from("the a good answer is bad, I'd İstanbul ß 我们 😀 don't x".split()),
@@ -63,7 +63,7 @@ def _rows(n: int, p: int, seed: int = 0) -> tuple[sparse.csr_array, np.ndarray, 
 @pytest.mark.parametrize("unseen", [None, (2.0, 0.5)])
 @pytest.mark.parametrize("strength", [0.1, 1.0, 10.0])
 def test_coefficients_are_those_of_scikit_learn(unseen: tuple[float, float] | None, strength: float, monkeypatch):
-    monkeypatch.setattr("stacker.learners.sparse.block_logistic.TOLERANCE", 1e-6)
+    monkeypatch.setattr("stacker.learners.linear.antisymmetric.TOLERANCE", 1e-6)
     rows, label, weight = _rows(400, 30)
     weight[::7] = 0
     there = [rows[weight > 0].astype(np.float64)], [label[weight > 0]], [weight[weight > 0]]

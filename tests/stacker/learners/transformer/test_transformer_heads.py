@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.battles.arrays import FLIP
-from stacker.learners.transformer.fine_tuning.losses import BattleLoss
-from stacker.learners.transformer.fine_tuning.probe import Votes, fit_head
-from stacker.learners.transformer.network.heads import battle_logits, log_expm1, make_head
+from stacker.learners.transformer.fine_tuning import Votes, fit_head
+from stacker.learners.transformer.fine_tuning_work import BattleLoss
+from stacker.learners.transformer.network.network import battle_logits, log_expm1, make_head
 from stacker.learners.transformer.params import LossParams
 
 WIDTH = 4

@@ -11,14 +11,13 @@ from transformers import AutoConfig, AutoModel
 from features.encoder.choice import EncoderParams
 from pipelines.errors import UserError
 from stacker.learners.transformer.chosen import choose_transformers
-from stacker.learners.transformer.fine_tuning.batch_memory import TokenBudget
-from stacker.learners.transformer.fine_tuning.checkpoint import open_checkpoint
-from stacker.learners.transformer.fine_tuning.fine_tuning import make_runner
-from stacker.learners.transformer.network.hidden_states import HiddenStateCache, MemoryBudget
+from stacker.learners.transformer.fine_tuning import make_runner
+from stacker.learners.transformer.network.batch_memory import TokenBudget
+from stacker.learners.transformer.network.inference import HiddenStateCache, MemoryBudget
 from stacker.learners.transformer.network.layers import SplitEncoder, layer_count, linear_names
 from stacker.learners.transformer.network.structure import Structure
 from stacker.learners.transformer.params import TransformerParams, TransformersParams
-from stacker.learners.transformer.stored import build_network
+from stacker.learners.transformer.stored import build_network, open_checkpoint
 
 SPLITTABLE = [name for name in ARCHITECTURES if name != "albert"]
 

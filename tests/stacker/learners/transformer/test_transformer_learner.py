@@ -11,7 +11,7 @@ from transformer_battles import fit_of, learner_data
 from features.encoder.choice import resolve
 from pipelines.battles.arrays import FLIP
 from pipelines.errors import UserError
-from stacker.learners.transformer.fine_tuning import training_loop as training
+from stacker.learners.transformer import training_loop as training
 from stacker.learners.transformer.learner import TransformerLearner
 from stacker.learners.transformer.params import TransformerParams
 
@@ -83,7 +83,7 @@ def test_a_step_changes_what_learns_and_nothing_else(tiny_checkpoint, tuning):
         folder, data, outcome, tuning=tuning, learning_rate=0.01, watch=("accuracy",), patience=9, epochs=2.0
     )
     before = resolve(str(folder))
-    from stacker.learners.transformer.fine_tuning.checkpoint import open_checkpoint
+    from stacker.learners.transformer.stored import open_checkpoint
 
     old = open_checkpoint(before.folder, "old").model.state_dict()
     new = learner.network_.encoder.model.state_dict()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from pipelines.battles.arrays import FLIP
-from stacker.learners.transformer.fine_tuning.losses import BattleLoss, cross_entropy, focal, ranking
+from stacker.learners.transformer.fine_tuning_work import BattleLoss, cross_entropy, focal, ranking
 from stacker.learners.transformer.params import LossParams
 
 rows = st.lists(st.tuples(*[st.floats(-6, 6)] * 3, st.integers(0, 2)), min_size=1, max_size=6)

@@ -9,16 +9,16 @@ from transformer_battles import fit_of, learner_data
 
 from features.encoder.choice import resolve
 from pipelines.errors import UserError
-from stacker.learners.transformer.fine_tuning import training_loop as training
-from stacker.learners.transformer.fine_tuning.batch_memory import (
+from stacker.learners.transformer import training_loop as training
+from stacker.learners.transformer.learner import TransformerLearner
+from stacker.learners.transformer.network.batch_memory import (
     LEAST_TOKENS,
     TokenBudget,
     bytes_per_token,
     length_batches,
     with_halving,
 )
-from stacker.learners.transformer.inference import choose_device, choose_half
-from stacker.learners.transformer.learner import TransformerLearner
+from stacker.learners.transformer.network.inference import choose_device, choose_half
 from stacker.learners.transformer.params import TransformerParams
 
 
@@ -70,7 +70,7 @@ def test_budget_follows_free_memory(monkeypatch):
     config = AutoConfig.from_pretrained(config)
     one = bytes_per_token(config, 2, 200, training=True)
     assert one > bytes_per_token(config, 1, 200, training=True) > bytes_per_token(config, 1, 100, training=True)
-    monkeypatch.setattr("stacker.learners.transformer.fine_tuning.batch_memory.free_bytes", lambda _: one * 2000)
+    monkeypatch.setattr("stacker.learners.transformer.network.batch_memory.free_bytes", lambda _: one * 2000)
     budget = TokenBudget.from_memory(config, torch.device("cpu"), 0.5, 2, 200, training=True)
     assert budget.tokens == 1000
 
@@ -138,7 +138,7 @@ def failing(trainer, monkeypatch):
 
 def calm(folder, monkeypatch):
     """Switch the encoder's dropout off: passes of another size draw other numbers."""
-    from stacker.learners.transformer.fine_tuning import fine_tuning as fitting
+    from stacker.learners.transformer import fine_tuning as fitting
 
     original = fitting.open_checkpoint
 

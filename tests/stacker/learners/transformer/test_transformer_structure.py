@@ -6,11 +6,11 @@ from checkpoints import ARCHITECTURES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.encoder.tokens import head_and_tail
 from pipelines.errors import UserError
-from stacker.learners.transformer.budget import fit_turns, head_and_tail
-from stacker.learners.transformer.fine_tuning.checkpoint import open_checkpoint
-from stacker.learners.transformer.network.structure import FIRST, PROMPT, SECOND, Structure
+from stacker.learners.transformer.network.structure import FIRST, PROMPT, SECOND, Structure, fit_turns
 from stacker.learners.transformer.params import TransformerParams
+from stacker.learners.transformer.stored import open_checkpoint
 
 GAP, BETWEEN = [-1], [-2]
 turns = st.lists(st.lists(st.integers(0, 99), max_size=30), max_size=6)
@@ -102,7 +102,7 @@ def test_lengths_are_marked_in_the_text_and_given_to_the_head(tiny_checkpoint):
 def test_cuts_are_counted(tiny_checkpoint):
     structure = structure_of(tiny_checkpoint, "bert", prompt_tokens=4, answer_tokens=500 - 30)
     structure.battles(texts_of())
-    found = structure.cut.described()
+    found = {name: vars(count) for name, count in structure.cut.items()}
     assert found["prompt"]["cut_texts"] == 1
     assert found["prompt"]["cut_tokens"] == found["prompt"]["tokens"] - 3  # one of the four is the mark of the gap
     assert found["answer"] == {"texts": 2, "cut_texts": 0, "tokens": found["answer"]["tokens"], "cut_tokens": 0}

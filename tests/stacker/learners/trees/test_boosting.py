@@ -8,13 +8,11 @@ from pipelines.battles.arrays import FLIP
 from stacker.learners.balance import BalanceParams, Correction
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.linear.linear import LinearLearner, LinearParams
-from stacker.learners.sparse.sparse import SparseLearner, SparseParams
-from stacker.learners.trees.bags import symmetric_log_loss
+from stacker.learners.linear.sparse import SparseLearner, SparseParams
+from stacker.learners.trees.bags import SizeDependentParams, symmetric_log_loss
 from stacker.learners.trees.boosting import LightGBMParams, XGBoostParams
-from stacker.learners.trees.focal import focal_objective
 from stacker.learners.trees.lightgbm_trees import LightGBMLearner
-from stacker.learners.trees.size_dependent import SizeDependentParams
-from stacker.learners.trees.smote import synthetic_battles
+from stacker.learners.trees.tree_balance import focal_objective, synthetic_battles
 from stacker.learners.trees.xgboost_trees import XGBoostLearner
 
 LEARNERS = {"lightgbm": (LightGBMLearner, LightGBMParams), "xgboost": (XGBoostLearner, XGBoostParams)}
@@ -256,7 +254,7 @@ def test_many_battles_train_two_bags_on_the_same_inner_folds(kind, case):
 def test_xgboost_keeps_the_rounds_up_to_the_best_look(look_every, case, monkeypatch):
     losses = iter([0.9, 0.7, 0.8, 0.85, 0.6])  # the third and fourth look are worse than the second
     monkeypatch.setattr("stacker.learners.trees.boosting.Bag.loss", lambda self, logs: next(losses))
-    monkeypatch.setattr("stacker.learners.trees.size_dependent.LOOK_EVERY_OF_MANY", look_every)
+    monkeypatch.setattr("stacker.learners.trees.bags.LOOK_EVERY_OF_MANY", look_every)
     booster = fitted("xgboost", case, bags=1, many=1, rounds=100, stop_after=2 * look_every).boosters_[0]
     assert booster.num_boosted_rounds() == 2 * look_every
     assert next(losses) == 0.6  # and stops there

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pipelines.battles.arrays import FLIP
 from stacker.learners.balance import Correction
-from stacker.learners.trees.focal import LEAST_CURVATURE, focal_derivatives, focal_loss, focal_objective
+from stacker.learners.trees.tree_balance import LEAST_CURVATURE, focal_derivatives, focal_loss, focal_objective
 
 
 def points(n, seed=0, size=3.0):

@@ -11,10 +11,9 @@ from saved_text import with_sizes
 from small_judges import small_judge
 
 from stacker.learners.starter_prior import starter_folder
-from stacker.learners.trees.saved_trees.lightgbm_text import canonical_text
-from stacker.learners.trees.saved_trees.tree_shape import DEEPEST, check_trees
-from stacker.learners.trees.saved_trees.ubjson import parse
-from stacker.learners.trees.saved_trees.xgboost_model import check_model
+from stacker.learners.trees.lightgbm_text import canonical_text
+from stacker.learners.trees.tree_shape import DEEPEST, check_trees
+from stacker.learners.trees.xgboost_model import check_model, parse
 
 SAVED = Path(__file__).parents[2] / "judge" / "saved_judges" / "without_hashes" / "learners"
 TEXT = (SAVED / "0_lightgbm" / "booster_0.txt").read_bytes()

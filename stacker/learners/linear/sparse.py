@@ -19,9 +19,8 @@ from pipelines.files.saved_files import MOST_WORDS_JSON, Names, Number, Saved, T
 from pipelines.settings import InnerFolds, Section, Strengths
 from stacker.learners.balance import BalanceParams, Weights, weighted
 from stacker.learners.learner_interface import Fit, LearnerData
-from stacker.learners.linear.antisymmetric import AntisymmetricLogistic
-from stacker.learners.sparse.block_logistic import Blocks, blocks_of, chosen_logistic
-from stacker.learners.sparse.char_tfidf import LONGEST, MOST_LETTERS, CharTfidf
+from stacker.learners.linear.antisymmetric import AntisymmetricLogistic, Blocks, blocks_of, chosen_logistic
+from stacker.learners.linear.char_tfidf import LONGEST, MOST_LETTERS, CharTfidf
 
 LONGEST_WORDS = 5
 """Words of the longest phrase that is counted."""

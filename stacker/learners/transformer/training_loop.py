@@ -17,9 +17,8 @@ from transformers.trainer_callback import PrinterCallback
 from pipelines.battles.arrays import FLIP
 from pipelines.models.model_loading import quiet
 from pipelines.terminal.command_line import Progress
-from stacker.learners.transformer.fine_tuning.batch_memory import length_batches, with_halving
-from stacker.learners.transformer.fine_tuning.fine_tuning_work import Metrics, Work
-from stacker.learners.transformer.fine_tuning.schedule import LOWER_IS_BETTER, EpochBatches, should_stop
+from stacker.learners.transformer.fine_tuning_work import LOWER_IS_BETTER, EpochBatches, Metrics, Work, should_stop
+from stacker.learners.transformer.network.batch_memory import length_batches, with_halving
 from stacker.learners.transformer.network.network import PreferenceNetwork
 
 WEIGHTS = "weights.safetensors"

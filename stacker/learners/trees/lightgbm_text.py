@@ -12,7 +12,7 @@ import numpy as np
 
 from pipelines.battles.arrays import Ints
 from pipelines.files.saved_files import LARGEST
-from stacker.learners.trees.saved_trees.tree_shape import check_trees
+from stacker.learners.trees.tree_shape import check_trees
 
 CLASSES = 3
 _SPLITS = ("split_feature", "split_gain", "threshold", "decision_type", "left_child", "right_child")

@@ -1,1 +1,0 @@
-"""The learner on counts of letter sequences."""

@@ -1,1 +1,0 @@
-"""Training the network: batches that fit in memory, losses, schedule, checkpoints."""
