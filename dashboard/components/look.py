@@ -1,12 +1,35 @@
-"""The look: colours for light and dark on the root, and the sheets of the parts that stand on every page."""
+"""The look: sheets with the colours for light and dark, panes and cards of that look, and templates of their HTML."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-_FOLDER = Path(__file__).parent / "sheets"
+import panel as pn
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from pipelines.terminal.unseen_signs import plain
+from stacker.reporting.charts import CHARTS
+
+_SHEETS = Path(__file__).parent / "sheets"
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parents[1]),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=StrictUndefined,
+)
+
+
+def _plain(text: str, longest: int = 500) -> Markup:
+    return Markup(plain(text, longest))  # escaped there
+
+
+_TEMPLATES.filters["plain"] = _plain
 
 
 def _sheet(*names: str) -> str:
-    return "\n".join((_FOLDER / f"{name}.css").read_text(encoding="utf-8") for name in names)
+    return "\n".join((_SHEETS / f"{name}.css").read_text(encoding="utf-8") for name in names)
 
 
 ROOT = _sheet("root")
@@ -25,3 +48,88 @@ TABLE = _sheet("base", "table")
 """A table of which one page is shown at a time."""
 COMPARISON = _sheet("base", "comparison")
 """Vote against verdict."""
+UPLOAD = _sheet("upload")
+"""A place to drop a file."""
+ASK = _sheet("ask")
+"""How the parts of the ask page lie."""
+CARDS = f"{CHARTS}\n{_sheet('cards')}"
+"""Titled cards, and the tables, figures and charts in them."""
+WIDGET = _sheet("widgets")
+"""Panel's buttons, selects and fields."""
+_LAYOUT = _sheet("layout")
+
+
+def filled(template: str, **values: Any) -> str:
+    """Return a template's HTML; what is no `Markup` is escaped.
+
+    Parameters
+    ----------
+    template : str
+        A file in `dashboard`, e.g. `pages/history/details.html`. Its filter `plain(80)` shows an untrusted text as one
+        line of at most so many characters.
+    values : anything
+        The template's names; all of them have to be given.
+    """
+    return _TEMPLATES.get_template(template).render(values)
+
+
+def note(sentence: str, kind: str = "nothing", role: str = "") -> Markup:
+    """Return a sentence as a paragraph of a CSS class, and for a screen reader of a role; "" for no sentence."""
+    if not sentence:
+        return Markup()
+    told = Markup(' role="{}"').format(role) if role else ""
+    return Markup('<p class="{}"{}>{}</p>').format(kind, told, _plain(sentence, 600))
+
+
+def card_pane(html: str = "", visible: bool = True) -> pn.pane.HTML:
+    """Return a pane that shows cards' HTML."""
+    return pn.pane.HTML(html, stylesheets=[CARDS], sizing_mode="stretch_width", margin=0, visible=visible)
+
+
+def boxed(title: str, *parts: Any, hint: str = "") -> pn.Column:
+    """Return a titled card around some parts."""
+    return card_sheet(card_pane(Markup("<h3>{}</h3>{}").format(title, note(hint, "hint"))), *parts)
+
+
+def card_sheet(*parts: Any) -> pn.Column:
+    """Return a card without a title."""
+    return pn.Column(*parts, sizing_mode="stretch_width", css_classes=["card"], stylesheets=[CARDS])
+
+
+def button(label: str, kind: str, pressed: Callable[[Any], Any], color: str = "default") -> pn.widgets.Button:
+    """Return a button with a CSS class, whose lower edge is in line with its neighbours'."""
+    made = pn.widgets.Button(label=label, color=color, align="end", margin=0, css_classes=[kind], stylesheets=[WIDGET])
+    made.on_click(pressed)
+    return made
+
+
+def select(label: str, options: dict[str, Any], changed: Callable[[Any], Any], kind: str = "") -> pn.widgets.Select:
+    """Return a select with a CSS class, as wide as there is room for."""
+    look = {"sizing_mode": "stretch_width", "margin": 0, "css_classes": [kind] if kind else [], "stylesheets": [WIDGET]}
+    made = pn.widgets.Select(label=label, options=options, **look)
+    made.param.watch(changed, "value")
+    return made
+
+
+def in_line(*parts: Any) -> pn.Row:
+    """Return widgets beside each other, their lower edges in line."""
+    return pn.Row(*parts, sizing_mode="stretch_width", margin=(8, 0, 4, 0), styles={"gap": ".75rem"})
+
+
+def sticky(*parts: Any) -> pn.Column:
+    """Return parts that stay in view at the lower edge."""
+    return _laid_out(parts, "sticky")
+
+
+def stacked(*parts: Any) -> pn.Column:
+    """Return parts below each other, with air between."""
+    return pn.Column(*parts, sizing_mode="stretch_width", margin=0, styles={"gap": "1rem"})
+
+
+def grid(*parts: Any, fine: bool = False) -> pn.Column:
+    """Return parts in as many columns as there is room for, each as wide as a chart, or as a field where `fine`."""
+    return _laid_out(parts, "grid", *(["fine"] if fine else []))
+
+
+def _laid_out(parts: Sequence[Any], *kinds: str) -> pn.Column:
+    return pn.Column(*parts, sizing_mode="stretch_width", margin=0, css_classes=list(kinds), stylesheets=[_LAYOUT])

@@ -7,8 +7,8 @@ from typing import Any
 import panel as pn
 
 from dashboard.components import TopBar
+from dashboard.components.look import card_pane, note
 from dashboard.judges.judge_line import judge_line
-from dashboard.pages.cards_look import card_pane
 from dashboard.pages.page import Context, Page
 from dashboard.server.concurrency import Tasks
 from dashboard.server.services import Services
@@ -51,8 +51,6 @@ class Shell:
             active="ask",
             session=self.visitor.token,
             user=self.visitor.user,
-            sizing_mode="stretch_width",
-            margin=0,
         )
         self._word()
         self._unfollow = services.judges.follow(self._judge_changed)
@@ -63,7 +61,7 @@ class Shell:
     def open(self, name: str) -> None:
         """Bring a page into view; an unknown name is passed over.
 
-        The browser swaps the pages by itself (`components/pages.js`); here a page is made and told.
+        The browser swaps the pages by itself (`components/scripts/pages.js`); here a page is made and told.
         """
         if name not in PAGES:
             return
@@ -102,7 +100,7 @@ class Shell:
         self._pages[name] = (page, tasks)
 
     def _tell(self, name: str, key: str) -> None:
-        self._notes[name].param.update(object=f'<p class="nothing" role="alert">{self.say(key)}</p>', visible=True)
+        self._notes[name].param.update(object=note(self.say(key), role="alert"), visible=True)
 
     def _context(self, tasks: Tasks) -> Context:
         return Context(

@@ -12,7 +12,10 @@ from dashboard.server.services import Services
 
 _FOLDER = Path(__file__).parents[1] / "components"
 _TEMPLATE = (_FOLDER / "page.html").read_text(encoding="utf-8")
-_SCRIPTS = {name: (_FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in ("unreachable", "patches", "pages")}
+_SCRIPTS = {
+    name: (_FOLDER / "scripts" / f"{name}.js").read_text(encoding="utf-8")
+    for name in ("unreachable", "patches", "pages")
+}
 """Run in the page itself: first of all, before BokehJS hears from the server, and once the pages' places are there."""
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "

@@ -8,9 +8,8 @@ from contextlib import suppress
 from typing import Any, Literal
 
 from dashboard.components import AnswerColumn
+from dashboard.components.drawn_texts import draw, not_shown
 from dashboard.pages.ask.comparison import written_by
-from dashboard.pages.not_shown import not_shown
-from dashboard.pages.show import draw
 from dashboard.rendering.rendered import Rendered, cut, source_of
 from dashboard.sessions.answering import Answer
 from dashboard.sessions.round import Round
@@ -83,8 +82,6 @@ class AnswerColumns:
         column = AnswerColumn(
             side=side,
             words={"name": say(f"ask.answer_{side}"), "again": say("ask.again"), **words},
-            sizing_mode="stretch_width",
-            margin=0,
         )
         column.param.watch(lambda _: self._again(side), "again")
         return column

@@ -7,14 +7,13 @@ from typing import Any, Literal
 import panel as pn
 
 from dashboard.components import Composer, VoteBar
-from dashboard.components.look import COMPARISON, PARTS
+from dashboard.components.drawn_texts import draw, noted
+from dashboard.components.look import ASK, COMPARISON, PARTS
 from dashboard.generators.generator import Notice
 from dashboard.generators.ollama import OllamaModel, find_models, styled
 from dashboard.pages.ask.answer_columns import AnswerColumns
 from dashboard.pages.ask.comparison import comparison
-from dashboard.pages.not_shown import noted
 from dashboard.pages.page import Context
-from dashboard.pages.show import draw
 from dashboard.params import StylesParams
 from dashboard.rendering.rendered import Rendered
 from dashboard.server.concurrency import Tasks
@@ -66,8 +65,6 @@ class AskPage:
             },
             examples=[say(f"ask.example.{name}") for name in ("one", "two", "three")],
             most=self.context.params.limits.question_characters,
-            sizing_mode="stretch_width",
-            margin=0,
         )
         self.question = _pane(PARTS)
         self.comparison = _pane(COMPARISON)
@@ -81,8 +78,6 @@ class AskPage:
                 "next": say("ask.next"),
                 "again": say("ask.store_again"),
             },
-            sizing_mode="stretch_width",
-            margin=0,
         )
         self.composer.param.watch(self._asked, "sent")
         self.composer.param.watch(self._sourced, "source")
@@ -257,16 +252,5 @@ def _pane(sheet: str, html: str = "") -> pn.pane.HTML:
     return pn.pane.HTML(html, stylesheets=[sheet], sizing_mode="stretch_width", margin=0)
 
 
-_LAYOUT = """
-:host(.start) { max-width: 44rem; margin: 0 auto !important; }
-:host(.battle) { gap: 1.1rem; }
-:host(.answers) { display: grid !important; gap: 1rem; grid-template-columns: repeat(2, minmax(0, 1fr)); }
-:host(.sticky) { position: sticky !important; bottom: .75rem; z-index: 5; }
-@media (max-width: 760px) { :host(.answers) { grid-template-columns: minmax(0, 1fr); gap: .75rem; }
-  :host(.battle) { gap: .8rem; } :host(.sticky) { bottom: .4rem; } }
-"""
-"""No `display` on what is hidden at times: it would outweigh Bokeh's own rule."""
-
-
 def _stack(*parts: Any, css: str) -> pn.Column:
-    return pn.Column(*parts, sizing_mode="stretch_width", margin=0, css_classes=[css], stylesheets=[_LAYOUT])
+    return pn.Column(*parts, sizing_mode="stretch_width", margin=0, css_classes=[css], stylesheets=[ASK])

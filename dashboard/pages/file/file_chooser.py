@@ -6,17 +6,15 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-import panel as pn
-
-from dashboard.pages.cards_look import WIDGET, boxed, card_pane, in_line
-from dashboard.pages.file.upload import Upload
+from dashboard.components import Upload
+from dashboard.components.look import boxed, button, card_pane, in_line, note, select
 from dashboard.pages.page import Context
 from dashboard.server.concurrency import in_thread, in_waiting_thread
 from dashboard.sessions import battle_files
 from dashboard.sessions.battle_files import BattleFile
 from pipelines.errors import UserError
 from pipelines.terminal.processes import Stopped
-from pipelines.terminal.unseen_signs import options_of, plain
+from pipelines.terminal.unseen_signs import options_of
 
 NOTHING: tuple[str, Any] | tuple[()] = ()
 
@@ -45,17 +43,10 @@ class FileChooser:
             too_large=say("file.too_large", megabytes=most),
             accept=",".join(battle_files.ENDINGS),
             most_bytes=1_000_000 * most,
-            sizing_mode="stretch_width",
-            margin=0,
         )
         self.upload.on_file(lambda name, content: self.load(partial(battle_files.uploaded, name, content)))
-        self.choice = pn.widgets.Select(
-            label=say("file.or_choose"), options={}, sizing_mode="stretch_width", margin=0, stylesheets=[WIDGET]
-        )
-        self.open = pn.widgets.Button(
-            label=say("file.open"), color="primary", align="end", margin=0, css_classes=["open"], stylesheets=[WIDGET]
-        )
-        self.open.on_click(lambda _: self._open())
+        self.choice = select(say("file.or_choose"), {}, lambda _: None)
+        self.open = button(say("file.open"), "open", lambda _: self._open(), "primary")
         self.choices = in_line(self.choice, self.open)
         self.choices.visible = False
         self.message = card_pane()
@@ -77,7 +68,7 @@ class FileChooser:
 
     def tell(self, sentence: str) -> None:
         """Say something below the choices; "" takes it away."""
-        self.message.object = f'<p class="nothing" role="status">{plain(sentence, 600)}</p>' if sentence else ""
+        self.message.object = note(sentence, role="status")
 
     async def _refresh(self) -> None:
         names = await in_thread(self._offers)

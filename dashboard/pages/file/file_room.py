@@ -2,17 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from html import escape
 from typing import Any
 
 import pandas as pd
-import panel as pn
 
 from dashboard.components import AnswerColumn, VoteBar
-from dashboard.pages.cards_look import WIDGET, card_pane, card_sheet, grid, in_line, stacked, sticky
+from dashboard.components.drawn_texts import draw, not_shown, noted
+from dashboard.components.look import button, card_pane, card_sheet, grid, in_line, note, select, stacked, sticky
 from dashboard.pages.history.history_cards import percent, verdict_line
-from dashboard.pages.not_shown import not_shown, noted
-from dashboard.pages.show import draw
 from dashboard.rendering.rendered import Rendered
 from dashboard.sessions.battle_files import BattleFile
 from dashboard.sessions.file_verdicts import FileVerdicts
@@ -49,29 +46,14 @@ class FileRoom:
         self.say = say
         self.battle: Battle | None = None
         self.head, self.question, self.outcome = card_pane(), card_pane(), card_pane(visible=False)
-        self.order = pn.widgets.Select(
-            label=say("file.order"),
-            options={say(f"file.order_{order}"): order for order in ORDERS},
-            sizing_mode="stretch_width",
-            margin=0,
-            css_classes=["order"],
-            stylesheets=[WIDGET],
-        )
-        self.order.param.watch(lambda _: ordered(), "value")
-        self.skip_button = pn.widgets.Button(
-            label=say("file.skip"), align="end", margin=0, css_classes=["skip"], stylesheets=[WIDGET]
-        )
-        self.skip_button.on_click(lambda _: skipped())
-        other = pn.widgets.Button(
-            label=say("file.other"), align="end", margin=0, css_classes=["other"], stylesheets=[WIDGET]
-        )
-        other.on_click(lambda _: left())
+        orders = {say(f"file.order_{order}"): order for order in ORDERS}
+        self.order = select(say("file.order"), orders, lambda _: ordered(), "order")
+        self.skip_button = button(say("file.skip"), "skip", lambda _: skipped())
+        other = button(say("file.other"), "other", lambda _: left())
         self.columns = {side: self._column(side) for side in ("a", "b")}
         self.bar = VoteBar(
             choices=[[choice, say(f"choice.{choice}")] for choice in CHOICES],
             words={"label": say("file.votes"), "undo": say("file.undo"), "next": say("file.next"), "again": ""},
-            sizing_mode="stretch_width",
-            margin=0,
         )
         self.bar.param.watch(lambda event: pressed(event.new.get("code")), "press")
         self.view = stacked(
@@ -122,7 +104,7 @@ class FileRoom:
         """Say that no battle is left, or that only those are that were passed over."""
         sentence = self.say("file.finished" if finished else "file.only_passed")
         self.battle = None
-        self.question.object = f'<p class="nothing first">{escape(sentence)}</p>'
+        self.question.object = note(sentence, "nothing first")
         self.line("judging" if finished else "voted", "")
 
     def show_outcome(self, battle: Battle, vote: Voted, row: pd.Series | None) -> None:
@@ -159,9 +141,7 @@ class FileRoom:
 
     def _column(self, side: str) -> AnswerColumn:
         name = self.say(f"history.answer_{side}")
-        return AnswerColumn(
-            side=side, words={"name": name, "again": ""}, state="done", sizing_mode="stretch_width", margin=0
-        )
+        return AnswerColumn(side=side, words={"name": name, "again": ""}, state="done")
 
     def _put(self, battle: Battle, drawn: Sequence[Rendered]) -> None:
         """Show the texts of a battle and open it to a vote, unless another has been called for meanwhile."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import panel as pn
 
-from dashboard.pages.cards_look import stacked
+from dashboard.components.look import stacked
 from dashboard.pages.file.file_chooser import FileChooser
 from dashboard.pages.file.file_room import FileRoom
 from dashboard.pages.page import Context

@@ -10,12 +10,12 @@ from typing import Literal
 import pandas as pd
 import panel as pn
 
-from dashboard.pages.cards_look import WIDGET, boxed, card_pane, grid, stacked
+from dashboard.components.drawn_texts import draw
+from dashboard.components.look import WIDGET, boxed, card_pane, grid, note, stacked
 from dashboard.pages.history import history_cards as cards
 from dashboard.pages.history.history_filters import HistoryFilters, Wishes, fitting
 from dashboard.pages.history.vote_table import COLUMNS, Sorting, VoteTable, sorted_rows
 from dashboard.pages.page import Context
-from dashboard.pages.show import draw
 from dashboard.rendering.rendered import Rendered
 from dashboard.server.concurrency import in_store_thread, in_thread
 from dashboard.votes import exports
@@ -98,7 +98,7 @@ class HistoryPage:
         self._changed()
 
     def _say_instead(self, sentence: str) -> None:
-        self.nothing.object = f'<p class="nothing first" role="status">{escape(sentence)}</p>'
+        self.nothing.object = note(sentence, "nothing first", "status")
         self.nothing.visible, self.body.visible = True, False
 
     def _changed(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from dashboard.pages.not_shown import noted
+from dashboard.components.drawn_texts import noted
 from dashboard.rendering.rendered import Rendered
 from dashboard.texts import Say
 from dashboard.votes.analysis import agreement as agreements

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 import panel as pn
 
-from dashboard.pages.cards_look import WIDGET, grid
+from dashboard.components.look import WIDGET, grid
 from dashboard.texts import Texts
 from dashboard.votes.vote_records import CHOICES
 from pipelines.battles.table import text_of
@@ -85,7 +85,7 @@ class HistoryFilters:
             widget.width = None
             widget.sizing_mode, widget.margin, widget.stylesheets = "stretch_width", 0, [WIDGET]
             widget.param.watch(lambda _: changed(), "value")
-        self.view = grid(*widgets, least="9.5rem")
+        self.view = grid(*widgets, fine=True)
 
     def offer(self, languages: list[str]) -> None:
         """Offer these languages, by their codes."""

@@ -70,8 +70,6 @@ class VoteTable:
             columns=[[name, say(f"history.column.{name}")] for name in COLUMNS],
             words=words | {"label": say("history.table"), "none": say("history.none_found")},
             opener="question",
-            sizing_mode="stretch_width",
-            margin=0,
             css_classes=["votes"],
         )
         self.view.param.watch(lambda event: self._pressed(event.new), "press")

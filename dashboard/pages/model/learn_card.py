@@ -4,17 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import panel as pn
-
+from dashboard.components.look import boxed, button, card_pane, in_line, note
 from dashboard.judges.learning.learned import Learned, decide
 from dashboard.judges.learning.learning_service import LearningService, Overview
 from dashboard.judges.saved_runs import SavedRun
-from dashboard.pages.cards_look import WIDGET, boxed, card_pane, in_line, plain_button
 from dashboard.pages.model import learn_results as results
 from dashboard.pages.page import Context
 from dashboard.server.concurrency import in_thread
 from pipelines.errors import UserError
-from pipelines.terminal.unseen_signs import plain
 
 LOOK_S = 0.5
 """Seconds after which a page looks again how far the learning has come, while it runs."""
@@ -49,21 +46,15 @@ class LearnCard:
         self._following: asyncio.Task[None] | None = None
         say = self.say
         self.votes, self.going, self.note, self.outcome = (card_pane() for _ in range(4))
-        self.begin = pn.widgets.Button(
-            label=say("model.learn.begin"), align="end", margin=0, css_classes=["learn"], stylesheets=[WIDGET]
-        )
-        self.begin.on_click(self._begin)
-        self.stop = plain_button(say("model.learn.stop"), "stop")
-        self.stop.on_click(self._stop)
-        self.take = plain_button(say("model.learn.take"), "take")
-        self.take.on_click(self._take)
-        self.keep = plain_button(say("model.learn.keep"), "keep")
-        self.keep.on_click(self._keep)
+        self.begin = button(say("model.learn.begin"), "learn", self._begin)
+        self.stop = button(say("model.learn.stop"), "stop", self._stop)
+        self.take = button(say("model.learn.take"), "take", self._take)
+        self.keep = button(say("model.learn.keep"), "keep", self._keep)
         self.actions = in_line(self.begin, self.stop)
         self.decision = in_line(self.take, self.keep)
         for part in (self.begin, self.stop, self.actions, self.decision, self.going, self.note, self.outcome):
             part.visible = False
-        self.votes.object = f'<p class="nothing" role="status">{plain(say("model.learn.counting"), 200)}</p>'
+        self.votes.object = note(say("model.learn.counting"), role="status")
         self.view = boxed(
             say("model.learn.title"),
             *(self.votes, self.going, self.note, self.actions, self.outcome, self.decision),
@@ -133,7 +124,7 @@ class LearnCard:
         if last is None:
             return
         say = self.say
-        decided = "" if last.decision is None else f'<p class="nothing">{plain(self._decided(last), 600)}</p>'
+        decided = "" if last.decision is None else note(self._decided(last))
         self.outcome.object = results.outcome(last.about, say) + decided
         word = (last.about["against_starter"] if last.about["old"]["starter"] else last.about["against_old"])["word"]
         self.take.param.update(color="primary" if word == "better" else "default", disabled=False)
@@ -188,7 +179,7 @@ class LearnCard:
 
     def _say(self, sentence: str) -> None:
         self.note.visible = bool(sentence)
-        self.note.object = f'<p class="nothing" role="status">{plain(sentence, 600)}</p>' if sentence else ""
+        self.note.object = note(sentence, role="status")
 
     def _follow(self) -> None:
         if self._following is None or self._following.done():

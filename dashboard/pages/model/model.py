@@ -7,19 +7,18 @@ from typing import Any
 import pandas as pd
 import panel as pn
 
+from dashboard.components.drawn_texts import draw, noted
+from dashboard.components.look import boxed, button, card_pane, grid, in_line, note, select, stacked
 from dashboard.judges.judge_line import trained
 from dashboard.judges.learning.learned import decide_for
 from dashboard.judges.saved_runs import SavedRun
-from dashboard.pages.cards_look import WIDGET, boxed, card_pane, grid, in_line, stacked
 from dashboard.pages.model import model_cards as cards
 from dashboard.pages.model.learn_card import LearnCard
-from dashboard.pages.not_shown import noted
 from dashboard.pages.page import Context
-from dashboard.pages.show import draw
 from dashboard.rendering.rendered import Rendered
 from dashboard.server.concurrency import in_thread
 from pipelines.errors import UserError
-from pipelines.terminal.unseen_signs import options_of, plain
+from pipelines.terminal.unseen_signs import options_of
 from stacker.judge.explain.importances import tree_gains
 
 CARDS = ("facts", "results", "calibration", "importances", "length", "language")
@@ -39,14 +38,8 @@ class ModelPage:
     def panel(self) -> pn.viewable.Viewable:
         """Return what is shown."""
         say = self.say
-        self.choice = pn.widgets.Select(
-            label=say("model.choose"), options={}, sizing_mode="stretch_width", margin=0, stylesheets=[WIDGET]
-        )
-        self.choice.param.watch(lambda _: self._chosen(), "value")
-        self.switch = pn.widgets.Button(
-            label=say("model.use"), color="primary", align="end", margin=0, css_classes=["use"], stylesheets=[WIDGET]
-        )
-        self.switch.on_click(self._use)
+        self.choice = select(say("model.choose"), {}, lambda _: self._chosen())
+        self.switch = button(say("model.use"), "use", self._use, "primary")
         self.switch.visible = self.context.admin
         self.message = card_pane()
         self.panes = {name: card_pane() for name in CARDS}
@@ -59,7 +52,7 @@ class ModelPage:
             self.learn = LearnCard(self.context, self.context.learning, self._switched, self._look)
         self.head, self.body = self._layout()
         self.head.visible = self.body.visible = False
-        self.empty = card_pane(f'<p class="nothing first">{plain(say("model.no_judges"))}</p>', visible=False)
+        self.empty = card_pane(note(say("model.no_judges"), "nothing first"), visible=False)
         return stacked(self.empty, self.head, *([] if self.learn is None else [self.learn.view]), self.body)
 
     def opened(self) -> None:
@@ -130,7 +123,7 @@ class ModelPage:
         return True
 
     def _note(self, sentence: str) -> str:
-        return f'<p class="nothing" role="status">{plain(sentence, 600)}</p>'
+        return note(sentence, role="status")
 
     def _chosen(self) -> None:
         run: SavedRun | None = self.choice.value

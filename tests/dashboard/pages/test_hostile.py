@@ -8,7 +8,7 @@ from hostile_texts import HOSTILE
 from playwright.sync_api import Browser
 from talking_server import TalkingServer
 
-from dashboard.pages.not_shown import not_shown
+from dashboard.components.drawn_texts import not_shown
 from dashboard.rendering.drawings import drawings
 from dashboard.rendering.sanitiser import LINK_SCHEMES
 from dashboard.texts import Texts

@@ -5,10 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from dashboard.pages import show as showing
+from dashboard.components import drawn_texts as showing
+from dashboard.components.drawn_texts import draw, not_shown, noted
 from dashboard.pages.ask.answer_columns import AnswerColumns
-from dashboard.pages.not_shown import not_shown, noted
-from dashboard.pages.show import draw
 from dashboard.params import StyleParams
 from dashboard.rendering.drawings import drawings
 from dashboard.rendering.rendered import Rendered

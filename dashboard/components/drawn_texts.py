@@ -1,13 +1,15 @@
-"""Strangers' texts on a page: drawn beside the server's loop, and shown as they were written until that is done."""
+"""Strangers' texts on a page: drawn beside the server's loop, and what is said of one that is not shown whole."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from html import escape
 
 import panel as pn
 
 from dashboard.rendering.drawings import drawings
 from dashboard.rendering.rendered import Rendered, cut, source_of
+from dashboard.texts import Say
 
 SOON = 0.25
 """Seconds after which texts that are not drawn yet are shown as they were written; ordinary ones take hundredths."""
@@ -38,6 +40,20 @@ async def draw(
         put([each.result() if each.done() else _meanwhile(turns) for each, turns in zip(drawing, texts, strict=True)])
         if not late:
             return
+
+
+def not_shown(text: Rendered, say: Say) -> str:
+    """Return the note in the page's language; "" for a text that is shown whole and drawn."""
+    notes = [say(f"shown.as_written_{text.as_written}")] if text.as_written else []
+    if text.left_out:
+        notes.append(say("shown.left_out", count=f"{text.left_out:,}"))
+    return " ".join(notes)
+
+
+def noted(text: Rendered, say: Say) -> str:
+    """Return a text's HTML below the note, which must not be out of view where a long text scrolls."""
+    note = not_shown(text, say)
+    return f"<p class='hint' role='note'>{escape(note)}</p>{text.html}" if note else text.html
 
 
 def _meanwhile(turns: Sequence[str]) -> Rendered:
