@@ -23,8 +23,8 @@ from stacker.benchmarks.measure import growth_exponent, measured
 from stacker.benchmarks.picture import draw, table
 from stacker.benchmarks.stages import STAGES, Bench, Stage
 from stacker.benchmarks.verdicts import time_verdicts
+from stacker.judge.provenance import versions
 from stacker.training.params import Params, parse_params
-from stacker.training.versions import versions
 
 SIZES = (1000, 5000, 20000)
 NAMES = tuple(stage.name for stage in STAGES)

@@ -20,8 +20,17 @@ from pipelines.formats.reading import iter_battles
 from pipelines.formats.records import IDS, missing_columns
 from pipelines.terminal.command_line import Screen, check_output, run_command
 from stacker.judge.provenance import read_provenance
-from stacker.judge.resumable_parts import Parts, kept_parts
-from stacker.judge.verdict_files import ARENA, COLUMNS, KAGGLE, join_parts, suffix_of, verdict_rows, write_part
+from stacker.judge.verdict_files import (
+    ARENA,
+    COLUMNS,
+    KAGGLE,
+    Parts,
+    join_parts,
+    kept_parts,
+    suffix_of,
+    verdict_rows,
+    write_part,
+)
 from stacker.learners.starter_prior import starter_folder
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from stacker.evaluation import metrics, results
 from stacker.evaluation.intervals import in_words
 from stacker.judge.explain.group_effects import baseline
 from stacker.judge.judge import Judge
-from stacker.judge.provenance import KEY, trained_on
+from stacker.judge.provenance import KEY, trained_on, versions
 from stacker.learners.balance import class_shares
 from stacker.learners.stacking.stack import cross_fitted, fit_stack
 from stacker.learners.starter_prior import KIND as STARTER
@@ -28,12 +28,11 @@ from stacker.learners.transformer.learner import TransformerLearner
 from stacker.learners.transformer.network.structure import share_read
 from stacker.reporting.analysis.analyses import analyse
 from stacker.reporting.report import write_report
-from stacker.training import baselines
+from stacker.training.cross_fitting import BASELINES, out_of_fold_baselines
 from stacker.training.data_set import Prepared, prepare, read_data
-from stacker.training.level0 import Level0, level0, members, stack_learners
 from stacker.training.params import Params, described_keys, dump_params, read_params
 from stacker.training.run_folder import RunFolder
-from stacker.training.versions import versions
+from stacker.training.train import Level0, level0, members, stack_learners
 
 SWAP_ROWS = 200
 
@@ -95,7 +94,7 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
             baseline(fitted, prepared.data, level.probabilities),
         )
         predictions = {**level.by_name(), results.STACK: stacked}
-        predictions |= baselines.out_of_fold_baselines(prepared.data.texts, prepared.fit, prepared.folds)
+        predictions |= out_of_fold_baselines(prepared.data.texts, prepared.fit, prepared.folds)
         found = _results(params, prepared, level, predictions)
         found["transformers"] = [
             {**chosen.described(), "fit": member.learner.about_}
@@ -161,7 +160,7 @@ def _results(params: Params, prepared: Prepared, level: Level0, predictions: dic
         "folds": {"count": params.folds.count, "sha256": fold_hash(battles["id"], prepared.folds)},
         "encoder": None if prepared.encoder is None else prepared.encoder.described(),
         "learners": list(level.names),
-        "baselines": list(baselines.BASELINES),
+        "baselines": list(BASELINES),
         "scores": scored,
         "stack_log_loss_by_fold": [float(losses[prepared.folds == fold].mean()) for fold in np.unique(prepared.folds)],
         "intervals": results.intervals(predictions, rivals, fit.outcome, fit.group),

@@ -10,7 +10,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from pipelines.battles.arrays import Floats, Ints
 
@@ -188,6 +187,8 @@ def share_interval(hits: Floats, group: NDArray[Any], level: float = LEVEL) -> t
     is a group of its own, fewer the more the rows of a group are alike; one for each group where all are hits or none,
     as nothing then says how alike they are. 0 to 1 for no row.
     """
+    from scipy import stats  # half a second that judges need not wait for
+
     rows = len(hits)
     if rows == 0:
         return 0.0, 1.0
@@ -249,4 +250,6 @@ def resampled_interval(
 
 
 def _reach(freedom: float, level: float) -> float:
+    from scipy import stats
+
     return float(stats.t.ppf((1 + level) / 2, freedom))

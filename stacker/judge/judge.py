@@ -18,8 +18,7 @@ from stacker.judge.answer_ranking import RankedAnswer, every_pair, ranking
 from stacker.judge.explain.group_effects import Baseline, group_effects
 from stacker.judge.input_texts import Text, battles_of, one_battle, turns_of
 from stacker.judge.judge_folder import JudgeParts, load_parts, save_parts
-from stacker.judge.learner_data import learner_data
-from stacker.judge.members import Member
+from stacker.judge.members import Member, learner_data
 from stacker.judge.verdict import Verdict
 from stacker.learners.learner_interface import LearnerData
 from stacker.learners.stacking.pool import Pool

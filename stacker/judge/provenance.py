@@ -1,8 +1,10 @@
-"""What a judge was trained on: votes of which sources, how many and when, or battles that were made up."""
+"""What a judge was trained on, and by which software."""
 
+import platform
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -108,3 +110,34 @@ def _mapping(content: Any) -> Mapping[str, Any]:
 
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST
+
+
+PACKAGES = (
+    "preference-stacker",
+    "torch",
+    "transformers",
+    "sentence-transformers",
+    "peft",
+    "lightgbm",
+    "xgboost-cpu",
+    "xgboost",
+    "scikit-learn",
+    "imbalanced-learn",
+    "textstat",
+    "vaderSentiment",
+    "optuna",
+    "numpy",
+    "pandas",
+    "scipy",
+)
+
+
+def versions() -> dict[str, str]:
+    """Return Python's version and that of each package which is installed, by name."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

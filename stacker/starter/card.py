@@ -6,9 +6,9 @@ import numpy as np
 
 from pipelines.starter import PRIOR, SETS
 from stacker.evaluation import metrics
+from stacker.judge.provenance import versions
 from stacker.starter.starter_fit import FittedStarter, StarterSettings
 from stacker.starter.unseen import Scored
-from stacker.training.versions import versions
 
 _MATTERS = ("python", "lightgbm", "scikit-learn", "numpy", "scipy")
 """Versions that the bits of the judge depend on."""

@@ -5,30 +5,115 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import optimize
 
 from features.build import FeatureParams
 from features.cache import BlockCache
-from pipelines.battles.arrays import Floats
+from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import LEFT_OUT, families, prompt_groups
 from pipelines.errors import UserError
 from pipelines.starter import PRIOR
 from pipelines.terminal.command_line import Progress, silent
 from stacker.judge.explain.group_effects import baseline
 from stacker.judge.judge import Judge
-from stacker.judge.learner_data import learner_data
-from stacker.judge.members import Member
+from stacker.judge.members import Member, learner_data
 from stacker.learners.learner_interface import Fit, Learner, LearnerData
 from stacker.learners.learner_registry import KINDS
 from stacker.learners.linear.linear import LinearParams
 from stacker.learners.stacking.pool import Pool
 from stacker.learners.stacking.stack import fit_temperature
 from stacker.learners.trees.boosting import LightGBMParams
-from stacker.starter.weighted_rows import Rows, weighted_rows
 from stacker.training.data_set import canonical_order
 
 FEATURES = FeatureParams(embedding=False)
 """No encoder: the judge loads in a fraction of a second, works on any machine, and frozen embeddings bring little."""
+TIE = 2
+LEAST_OF_LANGUAGE = 50.0
+"""Pairs of a language in a set from which on its ties are weighed by themselves."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows to learn from; several can be of one battle.
+
+    Attributes
+    ----------
+    battle : (n,) int64
+        Place of the battle in the table.
+    outcome : (n,) int64
+        0 A preferred, 1 B preferred, 2 tie.
+    weight : (n,) float64
+        Mean 1.
+    family : (n,) int64
+        Number of the family of sets that share prompts; rows of one family are held out together.
+    """
+
+    battle: Ints
+    outcome: Ints
+    weight: Floats
+    family: Ints
+
+    def take(self, rows: Ints) -> "Rows":
+        """Return the chosen rows, with weights of mean 1 again."""
+        weight = self.weight[rows]
+        return Rows(self.battle[rows], self.outcome[rows], weight / weight.mean(), self.family[rows])
+
+
+def weighted_rows(votes: pd.DataFrame, family: Ints, factors: Mapping[str, float], power: float, ties: float) -> Rows:
+    """Weigh battles of several sets.
+
+    Parameters
+    ----------
+    votes : DataFrame, m rows
+        A battles table of `pipelines.starter.read_votes`; the weights of a pair of answers add up to 1.
+    family : (m,) int64
+        Of each battle, by `pipelines.battles.folds.families`.
+    factors : mapping of float by set
+        How much a set counts besides; 1 where it is not named.
+    power : float
+        All rows of a set together weigh its number of pairs to this power: at 1 the largest set rules, at 0 each has
+        the same say.
+    ties : float
+        Share of ties, by weight, that every set, and every language of a set that has `LEAST_OF_LANGUAGE` pairs, is
+        brought to, so that no learner takes its voters' habit for a property of its texts. Where there are none, each
+        battle is given one beside its vote: it then says nothing of ties, and still which answer is preferred.
+    """
+    outcome, own = votes["outcome"].to_numpy(dtype=np.int64), votes["weight"].to_numpy(dtype=np.float64)
+    source, lang = votes["source"].to_numpy(dtype=str), votes["lang"].to_numpy(dtype=str)
+    parts = []
+    for name in np.unique(source):
+        inside = source == name
+        total = own[inside].sum()
+        for place in _languages(inside, lang, own):
+            battle, voted, share = _with_ties(place, outcome[place], own[place], ties)
+            weight = share * own[place].sum() / total * total**power * factors.get(name, 1.0)
+            parts.append((battle, voted, weight, family[battle]))
+    battle, voted, weight, families = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.lexsort((voted, battle))
+    weight = weight[order]
+    return Rows(battle[order], voted[order].astype(np.int64), weight / weight.mean(), families[order].astype(np.int64))
+
+
+def _languages(inside: NDArray[np.bool_], lang: NDArray[np.str_], own: Floats) -> list[Ints]:
+    """Part a set's battles by language; languages of few pairs are one part."""
+    large = [name for name in np.unique(lang[inside]) if own[inside & (lang == name)].sum() >= LEAST_OF_LANGUAGE]
+    found = [np.flatnonzero(inside & (lang == name)) for name in large]
+    found.append(np.flatnonzero(inside & ~np.isin(lang, large)))
+    return [place for place in found if len(place)]
+
+
+def _with_ties(place: Ints, outcome: Ints, own: Floats, ties: float) -> tuple[Ints, Ints, Floats]:
+    """Return battles, outcomes and weights that add up to 1, ties among them at this share."""
+    tied = outcome == TIE
+    share = own / own.sum()
+    if tied.all():
+        return place, outcome, share
+    if tied.any():
+        return place, outcome, share * np.where(tied, ties / share[tied].sum(), (1 - ties) / share[~tied].sum())
+    made_up = np.full(len(place), TIE, dtype=np.int64)
+    shares = np.concatenate([share * (1 - ties), share * ties])
+    return np.tile(place, 2), np.concatenate([outcome, made_up]), shares
 
 
 @dataclass(frozen=True)
@@ -38,7 +123,7 @@ class StarterSettings:
     Attributes
     ----------
     power, factors
-        See `stacker.starter.weighted_rows.weighted_rows`.
+        See `stacker.starter.starter_fit.weighted_rows`.
     lightgbm, linear
         Settings of the learners. Their bags and inner folds split the battles by families of sets that share prompts,
         so that trees stop, and penalties are chosen, where a family that was not learnt from is predicted best.

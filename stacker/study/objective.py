@@ -13,17 +13,16 @@ from pipelines.battles.folds import grouped_folds
 from pipelines.errors import UserError
 from pipelines.terminal.command_line import Progress, silent
 from stacker.evaluation import metrics
-from stacker.judge.learner_data import features_version
+from stacker.judge.members import features_version
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.learner_registry import Configured, configured_learners
 from stacker.learners.stacking.pool import margins_and_ties, probabilities_of
 from stacker.learners.stacking.stack import cross_fitted, fit_stack
 from stacker.learners.transformer.chosen import choose_transformers
-from stacker.training.cross_fitting import fingerprint, held_out
+from stacker.training.cross_fitting import FitStore, fingerprint, held_out
 from stacker.training.data_set import Prepared
-from stacker.training.fit_store import FitStore
-from stacker.training.level0 import stack_learners
 from stacker.training.params import Params
+from stacker.training.train import stack_learners
 
 STACK = "stack"
 TEXT_KINDS = ("sparse", "transformer")

@@ -9,13 +9,13 @@ from optuna.trial import FrozenTrial, TrialState
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_write, write_json
 from pipelines.terminal.command_line import Screen
+from stacker.judge.provenance import versions
 from stacker.study.jobs import Tuning
 from stacker.study.nested import Comparison, compare
 from stacker.study.study_log import Ledger
 from stacker.study.study_page import shown, write_page
 from stacker.study.study_work import SCORES
 from stacker.training.params import dump_params
-from stacker.training.versions import versions
 
 MOST_POINTS = 60
 """A grid of more points is not shown whole."""

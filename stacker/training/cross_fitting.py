@@ -1,20 +1,99 @@
-"""Out-of-fold probabilities of every learner, and the learners fitted on all rows, each fit done once."""
+"""Out-of-fold probabilities of learners and of what they have to beat; each fit is kept on disk and done once."""
 
 import hashlib
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 
 from features.memory import release_memory
 from pipelines.battles.arrays import FLIP, Floats, Ints
+from pipelines.battles.folds import grouped_folds
+from pipelines.battles.table import text_of
+from pipelines.files.atomic_files import atomic_folder, atomic_write
+from pipelines.files.code_version import code_version
 from pipelines.terminal.command_line import Progress
+from stacker.learners.balance import class_shares
 from stacker.learners.learner_interface import Fit, Learner, LearnerData
 from stacker.learners.learner_registry import Configured, load_learner
-from stacker.training.fit_store import FitStore
+from stacker.learners.linear.antisymmetric import AntisymmetricLogistic
+
+
+class FitStore:
+    """A folder of finished fits: held-out predictions as npz, learners as folders.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when first written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._code = code_version(__name__, follow=False)
+
+    def key(self, *parts: str) -> str:
+        """Return the name of a fit from all that it depends on besides how it is kept here."""
+        digest = hashlib.sha256(self._code.encode())
+        for part in parts:
+            digest.update(b"\0" + part.encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()[:32]
+
+    def arrays(self, key: str) -> dict[str, Any] | None:
+        """Return the arrays kept under a key, or None."""
+        path = self.folder / f"{key}.npz"
+        if not path.exists():
+            return None
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                return {name: stored[name] for name in stored.files}
+        except (OSError, ValueError, KeyError, BadZipFile):  # damaged by the disk: fit again
+            return None
+
+    def keep_arrays(self, key: str, arrays: Mapping[str, Any]) -> None:
+        """Keep arrays under a key, whole or not at all."""
+        with atomic_write(self.folder / f"{key}.npz") as part, part.open("wb") as file:
+            np.savez(file, **dict(arrays))
+
+    def learner_folder(self, key: str) -> Path | None:
+        """Return the folder of a kept learner, or None."""
+        path = self.folder / key
+        return path if path.is_dir() else None
+
+    def keep_learner(self, key: str, learner: Learner) -> Path:
+        """Save a learner under a key, whole or not at all, and return its folder."""
+        path = self.folder / key
+        with atomic_folder(path, keep=True) as part:
+            learner.save(part)
+        return path
+
+    def drop_learner(self, key: str) -> None:
+        """Remove a kept learner that cannot be read."""
+        shutil.rmtree(self.folder / key, ignore_errors=True)
+
+    @contextmanager
+    def fitting(self, key: str) -> Iterator[Path]:
+        """Yield a folder for checkpoints of a fit; it is gone when the block ends well, and found again otherwise.
+
+        Of several processes that come with the same key one fits, and the others wait: they find the fit done then.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder / f".{key}.lock")
+        with lock:
+            folder = self.folder / f"{key}.work"
+            folder.mkdir(exist_ok=True)
+            yield folder
+            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):  # Windows removes no open file
+                Path(lock.lock_file).unlink()
+
 
 SWAP_ROWS = 100
 """Rows of each fold whose verdict is also taken with the sides swapped."""
@@ -150,3 +229,33 @@ def _part(fit: Fit, rows: Ints) -> Fit:
 
 def _digest(prints: Sequence[str], rows: Ints) -> str:
     return hashlib.sha256("".join(prints[row] for row in rows).encode()).hexdigest()
+
+
+BASELINES = ("uniform", "class prior", "length only")
+
+
+def out_of_fold_baselines(texts: pd.DataFrame, fit: Fit, folds: np.ndarray) -> dict[str, Floats]:
+    """Return (n, 3) out-of-fold probabilities of each baseline; all arguments are of the same n battles."""
+    odd, even = length_features(texts)
+    found = {name: np.full((len(texts), 3), 1 / 3) for name in BASELINES}
+    for fold in np.unique(folds):
+        held, train = folds == fold, folds != fold
+        # With A and B made equal: no baseline may learn the position either.
+        found["class prior"][held] = class_shares(fit.outcome[train], fit.weight[train])
+        inner = grouped_folds(fit.group[train], fit.outcome[train], 4, fit.seed)
+        model = AntisymmetricLogistic((0.01, 0.1, 1.0)).fit(
+            odd[train], even[train], fit.outcome[train], fit.weight[train], inner
+        )
+        found["length only"][held] = model.predict_proba(odd[held], even[held])
+    return found
+
+
+def length_features(texts: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Return odd (n, 2) and even (n, 3) features of the answers' and the prompt's lengths in characters."""
+    logs = [
+        np.log1p([len(text_of(turns)) for turns in texts[column]]) for column in ("response_a", "response_b", "prompt")
+    ]
+    gap = logs[0] - logs[1]
+    odd = np.stack([gap, np.sign(gap) * np.sqrt(np.abs(gap))], axis=1)
+    even = np.stack([np.sqrt(np.abs(gap)), logs[0] + logs[1] - 13.0, logs[2] - 5.0], axis=1)
+    return odd, even

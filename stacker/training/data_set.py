@@ -15,10 +15,9 @@ from pipelines.battles.folds import grouped_folds, prompt_groups
 from pipelines.battles.sources import Loaded, load
 from pipelines.errors import UserError
 from pipelines.terminal.command_line import Screen
-from stacker.judge.learner_data import features_version, learner_data
+from stacker.judge.members import features_version, learner_data
 from stacker.learners.learner_interface import Fit, LearnerData
-from stacker.training.cross_fitting import fingerprint
-from stacker.training.fit_store import FitStore
+from stacker.training.cross_fitting import FitStore, fingerprint
 from stacker.training.params import Params
 
 LEAST_BATTLES = 20

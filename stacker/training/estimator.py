@@ -24,17 +24,16 @@ from pipelines.terminal.command_line import silent
 from stacker.judge.explain.group_effects import baseline
 from stacker.judge.input_texts import COLUMNS, battles_of
 from stacker.judge.judge import Judge
-from stacker.judge.learner_data import features_version, learner_data
+from stacker.judge.members import features_version, learner_data
 from stacker.judge.verdict import most_probable
 from stacker.learners.balance import class_shares
 from stacker.learners.learner_interface import Fit
 from stacker.learners.stacking.stack import fit_stack
 from stacker.learners.transformer.chosen import choose_transformers
-from stacker.training.cross_fitting import fingerprint
+from stacker.training.cross_fitting import FitStore, fingerprint
 from stacker.training.data_set import Prepared
-from stacker.training.fit_store import FitStore
-from stacker.training.level0 import level0, members, stack_learners
 from stacker.training.params import LearnersParams, Params, parse_params
+from stacker.training.train import level0, members, stack_learners
 
 VOCABULARIES: tuple[tuple[Any, Any, Any], ...] = (OUTCOMES, ("A", "B", "tie"), ("model_a", "model_b", "tie"), (0, 1, 2))
 """Ways to write the outcomes A, B and tie; the labels of one fit are of one of them."""

@@ -12,8 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from pipelines.battles.arrays import Floats
 from pipelines.battles.table import text_of
-from stacker.evaluation.strength_intervals import strength_intervals
-from stacker.evaluation.strengths import fit_strengths
+from stacker.evaluation.strengths import fit_strengths, strength_intervals
 
 CONTROLS = ("length", "headings", "list items", "bold", "code blocks")
 """What is held equal: the features of Chatbot Arena's style control, and code blocks."""

@@ -19,8 +19,8 @@ from stacker.reporting.analysis.reliability import calibration
 from stacker.reporting.analysis.slices import slices
 from stacker.reporting.analysis.worst import worst_and_surprising
 from stacker.training.data_set import Prepared
-from stacker.training.level0 import Level0
 from stacker.training.params import Params
+from stacker.training.train import Level0
 
 
 def analyse(

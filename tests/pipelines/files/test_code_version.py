@@ -132,7 +132,7 @@ def covered(*names):
 def test_the_keys_cover_every_module_that_computes():
     """A module that is left out here is one whose edit would go unnoticed."""
     blocks = {kind.__module__ for kind in map(type, (*text_blocks().values(), *answer_blocks().values()))}
-    features = covered("stacker.judge.learner_data", EmbeddingBlock.__module__)
+    features = covered("stacker.judge.members", EmbeddingBlock.__module__)
     assert blocks <= features
     learners = covered(*(kind.__module__ for kind in KINDS.values()))
     plain = {"features.fast.oracle"}  # for the benchmark

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from stacker.evaluation.strength_intervals import strength_intervals
-from stacker.evaluation.strengths import fit_strengths, order_agreement, strengths
+from stacker.evaluation.strengths import fit_strengths, order_agreement, strength_intervals, strengths
 
 
 def test_two_models_have_the_log_odds_of_their_wins():

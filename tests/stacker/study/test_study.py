@@ -19,8 +19,8 @@ from stacker.study.space import key_of, read_space
 from stacker.study.storage import open_storage
 from stacker.study.study_log import DEAD, WHY
 from stacker.study.study_work import work
+from stacker.training.cross_fitting import FitStore
 from stacker.training.data_set import prepare, read_data
-from stacker.training.fit_store import FitStore
 from stacker.training.params import parse_params, read_params
 
 SMALL = {

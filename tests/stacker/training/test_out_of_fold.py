@@ -13,8 +13,7 @@ from pipelines.terminal.command_line import silent
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.learner_registry import Configured, load_learner
 from stacker.learners.linear.linear import LinearLearner, LinearParams
-from stacker.training.cross_fitting import fingerprint, fitted_on_all, out_of_fold
-from stacker.training.fit_store import FitStore
+from stacker.training.cross_fitting import FitStore, fingerprint, fitted_on_all, out_of_fold
 
 
 def frame(n):
@@ -79,7 +78,7 @@ def test_nothing_is_fitted_twice_and_what_changed_is_fitted_again(case, tmp_path
     assert Counting.fits == 12
 
 
-@pytest.mark.parametrize("place", ["stacker.learners.learner_registry", "stacker.training.fit_store"])
+@pytest.mark.parametrize("place", ["stacker.learners.learner_registry", "stacker.training.cross_fitting"])
 def test_what_other_code_has_fitted_is_fitted_again(case, tmp_path, monkeypatch, place):
     battles, data, fit, folds = case
     prints = fingerprint(battles, "1")

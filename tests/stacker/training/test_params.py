@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from pipelines.errors import UserError
-from stacker.training.level0 import stack_learners
 from stacker.training.params import Params, described_keys, dump_params, key_names, parse_params, read_params
+from stacker.training.train import stack_learners
 
 ROOT = Path(__file__).parents[3]
 

@@ -20,8 +20,7 @@ from pipelines.battles.folds import prompt_groups
 from pipelines.terminal.command_line import silent
 from stacker.judge.explain.group_effects import baseline
 from stacker.judge.judge import Judge
-from stacker.judge.learner_data import learner_data
-from stacker.judge.members import Member
+from stacker.judge.members import Member, learner_data
 from stacker.learners.learner_interface import Fit
 from stacker.learners.learner_registry import KINDS
 from stacker.learners.stacking.pool import Pool

@@ -16,8 +16,7 @@ from pipelines.files.atomic_files import write_json
 from pipelines.terminal.command_line import silent
 from stacker.evaluation import results
 from stacker.judge.judge import Judge
-from stacker.judge.learner_data import learner_data
-from stacker.judge.members import Member
+from stacker.judge.members import Member, learner_data
 from stacker.learners.learner_interface import Fit
 from stacker.learners.learner_registry import KINDS
 from stacker.learners.stacking.pool import Pool

@@ -12,8 +12,7 @@ from pipelines.errors import UserError
 from stacker.learners.learner_registry import load_learner
 from stacker.learners.transformer.chosen import Rising, choose_transformers, configured_transformers
 from stacker.learners.transformer.params import TransformersParams
-from stacker.training.cross_fitting import out_of_fold
-from stacker.training.fit_store import FitStore
+from stacker.training.cross_fitting import FitStore, out_of_fold
 
 SMALL = {"tuning": "frozen", "strengths": (0.01,), "prompt_tokens": 16, "answer_tokens": 24}
 
