@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.blocks.interface import AnswerBlock, Floats, TextBlock
+from features.blocks.interface import AnswerBlock, TextBlock
 from features.blocks.registry import answer_blocks, text_blocks
 from features.blocks.turns import ANSWER_COLUMNS, BATTLE_COLUMNS, answer_turns, battle_turns
 from features.cache import BlockCache, key_of
 from features.pairs import Embeddings, PairMatrix, answer_pairs, join, shared
 from features.parallel import Chunk, Runner, Texts, chunks, compute
+from pipelines.battles.arrays import Floats32
 from pipelines.battles.table import TEXT_COLUMNS, text_of
 from pipelines.settings import Section
 from pipelines.terminal.command_line import Progress, silent
@@ -61,7 +62,7 @@ class _Work:
     block: TextBlock | AnswerBlock
     texts: Texts
     keys: list[bytes]
-    rows: Floats
+    rows: Floats32
     missing: list[int]
 
     @property
@@ -185,7 +186,7 @@ def _work(block: TextBlock | AnswerBlock, texts: Texts, keys: list[bytes], cache
 
 
 def _store(
-    works: Sequence[_Work], results: Iterator[tuple[Chunk, Floats]], cache: BlockCache | None, progress: Progress
+    works: Sequence[_Work], results: Iterator[tuple[Chunk, Floats32]], cache: BlockCache | None, progress: Progress
 ) -> None:
     """Put computed rows in their places and into the cache, and report; results come in the order of the works."""
     queue = iter(works)
@@ -204,7 +205,7 @@ def _store(
         progress(work.block.name, len(work.keys), len(work.keys))
 
 
-def _of_texts(block: TextBlock | AnswerBlock, rows: Floats, found: _Battles) -> PairMatrix:
+def _of_texts(block: TextBlock | AnswerBlock, rows: Floats32, found: _Battles) -> PairMatrix:
     """Build the features of a block that sees one text: both answers and the prompt."""
     answers = answer_pairs(block.name, block.columns, rows[found.a], rows[found.b])
     return join([answers, shared(block.name, block.columns, rows[found.prompt])])
@@ -217,7 +218,7 @@ def _embed(block: TextBlock, found: _Battles, cache: BlockCache | None, progress
     return Embeddings(work.rows[found.prompt], work.rows[found.a], work.rows[found.b])
 
 
-def _encoded(work: _Work) -> Iterator[tuple[Chunk, Floats]]:
+def _encoded(work: _Work) -> Iterator[tuple[Chunk, Floats32]]:
     """Yield the encoder's chunks with their rows."""
     for start in range(0, len(work.missing), ENCODER_CHUNK):
         places = work.missing[start : start + ENCODER_CHUNK]
@@ -228,7 +229,7 @@ def _encoded(work: _Work) -> Iterator[tuple[Chunk, Floats]]:
 def _cosines(embeddings: Embeddings) -> list[PairMatrix]:
     """Return how near the answers are to the prompt and to each other."""
 
-    def cosine(one: Floats, other: Floats) -> Floats:
+    def cosine(one: Floats32, other: Floats32) -> Floats32:
         return np.einsum("nd,nd->n", one, other)[:, None]
 
     to_prompt = (cosine(embeddings.prompt, side) for side in (embeddings.a, embeddings.b))

@@ -12,7 +12,8 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from features.blocks.interface import AnswerBlock, Floats, TextBlock
+from features.blocks.interface import AnswerBlock, TextBlock
+from pipelines.battles.arrays import Floats32
 from pipelines.errors import UserError
 from pipelines.files.code_version import code_version
 
@@ -38,7 +39,7 @@ def key_of(*texts: str) -> bytes:
 def code_of(kind: type) -> str:
     """Return a hash of all code that the rows of a kind of block depend on, and of that which brings them here."""
     own = {each.__module__ for each in kind.__mro__[:-1]}
-    way = code_version("features.cache", "features.parallel", "features.worker", follow=False)
+    way = code_version("features.cache", "features.parallel", follow=False)
     return code_version(*sorted(own)) + way
 
 
@@ -82,7 +83,7 @@ class BlockCache:
         about = "\n".join((block.name, block.version, code_of(type(block)), *block.columns))
         return self.folder / f"{block.name}-{hashlib.sha256(about.encode()).hexdigest()[:16]}.sqlite"
 
-    def get(self, block: Block, keys: Sequence[bytes]) -> tuple[Floats, NDArray[np.bool_]]:
+    def get(self, block: Block, keys: Sequence[bytes]) -> tuple[Floats32, NDArray[np.bool_]]:
         """Return the rows kept for these keys, (len(keys), columns), and which were found; others are NaN."""
         width = len(block.columns)
         rows = np.full((len(keys), width), np.nan, dtype=np.float32)
@@ -106,7 +107,7 @@ class BlockCache:
             self._run(block, read)
         return rows, found
 
-    def put(self, block: Block, keys: Sequence[bytes], rows: Floats) -> None:
+    def put(self, block: Block, keys: Sequence[bytes], rows: Floats32) -> None:
         """Keep the rows, (len(keys), columns), in one transaction: all of them or none."""
         data = [(key, _packed(row)) for key, row in zip(keys, np.ascontiguousarray(rows, dtype="<f4"), strict=True)]
 
@@ -170,13 +171,13 @@ def _close_all(databases: dict[Path, sqlite3.Connection]) -> None:
         databases.popitem()[1].close()
 
 
-def _packed(row: Floats) -> bytes:
+def _packed(row: Floats32) -> bytes:
     """Return a row's bytes and their checksum."""
     data = row.tobytes()
     return data + zlib.crc32(data).to_bytes(4, "little")
 
 
-def _unpacked(data: object, width: int) -> Floats | None:
+def _unpacked(data: object, width: int) -> Floats32 | None:
     """Return the row, or None where its bytes are not what was written."""
     if not isinstance(data, bytes) or len(data) != 4 * width + 4:
         return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.blocks.interface import Floats
+from pipelines.battles.arrays import Floats32
 from pipelines.errors import UserError, shown
 
 
@@ -42,10 +42,10 @@ class PairMatrix:
         -1 where the swapped value is negated, 1 elsewhere.
     """
 
-    values: Floats
+    values: Floats32
     names: tuple[str, ...]
     partner: NDArray[np.int64]
-    sign: Floats
+    sign: Floats32
 
     def __len__(self) -> int:
         return len(self.values)
@@ -93,9 +93,9 @@ class PairMatrix:
 class Embeddings:
     """Frozen sentence embeddings of n battles: `prompt`, `a` and `b`, each (n, d) float32, rows of unit length."""
 
-    prompt: Floats
-    a: Floats
-    b: Floats
+    prompt: Floats32
+    a: Floats32
+    b: Floats32
 
     def take(self, rows: NDArray[np.int64]) -> "Embeddings":
         """Return the chosen rows."""
@@ -117,7 +117,7 @@ def join(parts: Sequence[PairMatrix]) -> PairMatrix:
     )
 
 
-def answer_pairs(block: str, columns: Sequence[str], a: Floats, b: Floats) -> PairMatrix:
+def answer_pairs(block: str, columns: Sequence[str], a: Floats32, b: Floats32) -> PairMatrix:
     """Turn numbers of answer A and of answer B, each (n, k), into A, B, A - B and |A - B|: (n, 4k)."""
     k = len(columns)
     difference = a - b
@@ -129,7 +129,7 @@ def answer_pairs(block: str, columns: Sequence[str], a: Floats, b: Floats) -> Pa
     return PairMatrix(values.astype(np.float32), names, partner, sign)
 
 
-def shared(block: str, columns: Sequence[str], values: Floats, of: str = "prompt") -> PairMatrix:
+def shared(block: str, columns: Sequence[str], values: Floats32, of: str = "prompt") -> PairMatrix:
     """Name numbers that both sides share, (n, k): those of the prompt, or of the battle as a whole."""
     names = tuple(f"{block}: {column} ({of})" for column in columns)
     k = len(columns)

@@ -1,5 +1,10 @@
-"""Runs chunks of texts through a block, over the cores where that pays, and yields the results in order."""
+"""Runs chunks of texts through a block, over the cores where that pays, and yields the results in order.
 
+`python -m features.parallel` is the process that runs blocks for another one. A request is UTF-8 JSON
+`[block, [text, ...], ...]` with one or two lists of texts; an answer is the float32 rows.
+"""
+
+import json
 import sys
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
@@ -10,9 +15,10 @@ from typing import Self
 
 import numpy as np
 
-from features.blocks.interface import AnswerBlock, Floats, TextBlock
-from features.worker import request
-from pipelines.terminal.processes import WorkerProcess
+from features.blocks.interface import AnswerBlock, TextBlock
+from features.blocks.registry import answer_blocks, text_blocks
+from pipelines.battles.arrays import Floats32
+from pipelines.terminal.processes import WorkerProcess, run_worker
 
 CHUNK_TEXTS = 256
 CHUNK_CHARACTERS = 1 << 18
@@ -49,7 +55,7 @@ def _chunk(block: TextBlock | AnswerBlock, places: Sequence[int], texts: Texts) 
     return Chunk(block, places, tuple([column[place] for place in places] for column in texts))
 
 
-def compute(block: TextBlock | AnswerBlock, texts: Texts) -> Floats:
+def compute(block: TextBlock | AnswerBlock, texts: Texts) -> Floats32:
     """Run a block of either kind in this process."""
     return block.compute(*texts)
 
@@ -72,7 +78,7 @@ class Runner:
 
     def __enter__(self) -> Self:
         if self._wanted > 1:
-            self._processes = [WorkerProcess("features.worker") for _ in range(self._wanted)]
+            self._processes = [WorkerProcess("features.parallel") for _ in range(self._wanted)]
             for process in self._processes:
                 self._idle.put(process)
         return self
@@ -81,14 +87,14 @@ class Runner:
         for process in self._processes:
             process.close()
 
-    def run(self, work: Iterator[Chunk]) -> Generator[tuple[Chunk, Floats], None, None]:
+    def run(self, work: Iterator[Chunk]) -> Generator[tuple[Chunk, Floats32], None, None]:
         """Yield each chunk with its rows, in the order of the work."""
         if not self._processes:
             for chunk in work:
                 yield chunk, compute(chunk.block, chunk.texts)
             return
         asking = ThreadPoolExecutor(len(self._processes))
-        waiting: deque[Future[tuple[Chunk, Floats]]] = deque()
+        waiting: deque[Future[tuple[Chunk, Floats32]]] = deque()
         try:
             for chunk in work:
                 waiting.append(asking.submit(self._ask, chunk))
@@ -99,7 +105,7 @@ class Runner:
         finally:
             asking.shutdown(cancel_futures=True)
 
-    def _ask(self, chunk: Chunk) -> tuple[Chunk, Floats]:
+    def _ask(self, chunk: Chunk) -> tuple[Chunk, Floats32]:
         """Have an idle process compute a chunk; where the process has died, compute it here."""
         process = self._idle.get()
         try:
@@ -109,3 +115,20 @@ class Runner:
         if answer is None:
             return chunk, compute(chunk.block, chunk.texts)
         return chunk, np.frombuffer(answer, dtype=np.float32).reshape(len(chunk.places), -1)
+
+
+def request(block: str, texts: Sequence[Sequence[str]]) -> bytes:
+    """Return the message that asks for a block's numbers; JSON's escapes carry lone surrogates too."""
+    return json.dumps([block, *(list(column) for column in texts)]).encode("ascii")
+
+
+def answer(message: bytes) -> bytes:
+    """Return the numbers that a request asks for."""
+    name, *texts = json.loads(message)
+    alone, paired = text_blocks(), answer_blocks()
+    rows = alone[name].compute(texts[0]) if name in alone else paired[name].compute(texts[0], texts[1])
+    return rows.tobytes()
+
+
+if __name__ == "__main__":
+    run_worker(answer)

@@ -12,13 +12,13 @@ from typing import Any
 import pandas as pd
 import psutil
 
-from features.encoder.embedding import usable_cores
-from features.encoder.frozen import open_encoder
+from features.encoder.embedding import open_encoder
 from pipelines.battles.built_in import sample_battles
 from pipelines.battles.sources import DataParams, SourceParams, load
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import write_json
 from pipelines.terminal.command_line import Screen, run_command
+from pipelines.terminal.cores_and_memory import usable_cores
 from stacker.benchmarks.measure import growth_exponent, measured
 from stacker.benchmarks.picture import draw, table
 from stacker.benchmarks.stages import STAGES, Bench, Stage

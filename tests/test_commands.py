@@ -15,7 +15,7 @@ from pipelines.terminal.command_line import run_command
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("pipelines", "features", "stacker", "dashboard")
 CHILDREN = {
-    "features.worker",
+    "features.parallel",
     "features.encoder.engines.probing",
     "stacker.benchmarks.verdicts",
     "dashboard.sessions.file_worker",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dashboard.generators.generator import Description, Notice
 from dashboard.params import StyleParams
-from features.text.words import script_counts
+from features.text import script_counts
 from pipelines.models.model_loading import OWN_FILES, SAFE_WEIGHTS
 
 FOLDER = Path(__file__).parent / "answers"

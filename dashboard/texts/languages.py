@@ -2,7 +2,7 @@
 
 import re
 
-from features.text.words import script_counts
+from features.text import script_counts
 
 _ENGLISH = frozenset(
     "the a an of to and in is are was were be do does did how what why when where who which can could should would i "

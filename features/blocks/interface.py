@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-Floats = NDArray[np.float32]
+from pipelines.battles.arrays import Floats32
 
 
 class TextBlock(Protocol):
@@ -26,7 +23,7 @@ class TextBlock(Protocol):
     version: str
     columns: tuple[str, ...]
 
-    def compute(self, texts: Sequence[str]) -> Floats:
+    def compute(self, texts: Sequence[str]) -> Floats32:
         """Return a (len(texts), len(columns)) float32 array; NaN where a number does not apply to the text."""
         ...
 
@@ -38,6 +35,6 @@ class AnswerBlock(Protocol):
     version: str
     columns: tuple[str, ...]
 
-    def compute(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats:
+    def compute(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats32:
         """Return a (len(answers), len(columns)) float32 array; `prompts` has the length of `answers`."""
         ...

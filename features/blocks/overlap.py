@@ -5,9 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from features.blocks.interface import Floats
-from features.text.english import FUNCTION_WORDS
-from features.text.words import dominant_script, sentences, words
+from features.text import FUNCTION_WORDS, dominant_script, sentences, words
+from pipelines.battles.arrays import Floats32
 
 _HEAD = 100_000
 """Characters of a text that are compared; of real answers none is longer."""
@@ -48,7 +47,7 @@ class Overlap:
         "contains the prompt",
     )
 
-    def compute(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats:
+    def compute(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats32:
         """Return a (len(answers), len(columns)) float32 array."""
         contents = lru_cache(maxsize=4)(_Contents)
         rows = np.zeros((len(answers), len(self.columns)), dtype=np.float32)
@@ -86,7 +85,7 @@ class Agreement:
         "shorter by longer",
     )
 
-    def compute(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats:
+    def compute(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats32:
         """Return a (len(answers), len(columns)) float32 array; the two arguments are the answers of a battle."""
         rows = np.zeros((len(answers), len(self.columns)), dtype=np.float32)
         for row, (one, other) in enumerate(zip(prompts, answers, strict=True)):

@@ -7,7 +7,7 @@ from itertools import chain, repeat
 import numpy as np
 from numpy.typing import NDArray
 
-from features.text.words import BEFORE_CJK, PIECE, blocks_of, code_points
+from features.text import BEFORE_CJK, PIECE, blocks_of, code_points
 
 # Phrases of words: lower case, straight apostrophes; found word by word, so that line breaks and signs do not matter.
 _SPOKEN = {

@@ -5,10 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from features.blocks.interface import Floats
 from features.fast.textstat_counts import TextCounts, token_table
-from features.text.english import is_english
-from pipelines.battles.arrays import Ints
+from features.text import is_english
+from pipelines.battles.arrays import Floats32, Ints
 
 Numbers = NDArray[np.float64]
 
@@ -131,7 +130,7 @@ class Readability:
     version = "1"
     columns: tuple[str, ...] = tuple(FORMULAS)
 
-    def compute(self, texts: Sequence[str]) -> Floats:
+    def compute(self, texts: Sequence[str]) -> Floats32:
         """Return a (len(texts), len(columns)) float32 array."""
         rows = np.full((len(texts), len(self.columns)), np.nan, dtype=np.float32)
         english = [row for row, text in enumerate(texts) if is_english(text)]

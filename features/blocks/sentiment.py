@@ -7,10 +7,9 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from features.blocks.interface import Floats
 from features.fast.vader import Scores, vader
-from features.text.english import is_english
-from features.text.words import sentence_list, sentences
+from features.text import is_english, sentence_list, sentences
+from pipelines.battles.arrays import Floats32
 
 _TONE = 0.05
 """The compound from which the library's authors call a sentence positive (or, negated, negative)."""
@@ -41,7 +40,7 @@ class Sentiment:
         "mean neutral share",
     )
 
-    def compute(self, texts: Sequence[str]) -> Floats:
+    def compute(self, texts: Sequence[str]) -> Floats32:
         """Return a (len(texts), len(columns)) float32 array."""
         rows = np.full((len(texts), len(self.columns)), np.nan, dtype=np.float32)
         places: list[int] = []

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from features.blocks.interface import Floats
 from features.blocks.phrases import KINDS, count_all, count_in_words, count_signs, has_phrase, plain, some_words
-from features.text.words import pieces
+from features.text import pieces
+from pipelines.battles.arrays import Floats32
 
 _GREETING = 60
 _OPENING = 240
@@ -65,7 +65,7 @@ class Style:
         "Markdown marks",
     )
 
-    def compute(self, texts: Sequence[str]) -> Floats:
+    def compute(self, texts: Sequence[str]) -> Floats32:
         """Return a (len(texts), len(columns)) float32 array; all 0 for an empty text."""
         rows = np.zeros((len(texts), len(self.columns)), dtype=np.float32)
         filled = [row for row, text in enumerate(texts) if text and not text.isspace()]

@@ -9,8 +9,8 @@ from itertools import filterfalse
 import numpy as np
 from numpy.typing import NDArray
 
-from features.blocks.interface import Floats
-from features.text.words import PIECE, SCRIPTS, blocks_of, count_sentences, script_of, words
+from features.text import PIECE, SCRIPTS, blocks_of, count_sentences, script_of, words
+from pipelines.battles.arrays import Floats32
 
 _URL = re.compile(r"https?://|www\.", re.IGNORECASE)
 _MATHS_COMMANDS = ("\\(", "\\[", "\\begin{")
@@ -62,7 +62,7 @@ class Surface:
         "LaTeX commands",
     )
 
-    def compute(self, texts: Sequence[str]) -> Floats:
+    def compute(self, texts: Sequence[str]) -> Floats32:
         """Return a (len(texts), len(columns)) float32 array."""
         rows = np.zeros((len(texts), len(self.columns)), dtype=np.float32)
         filled = [row for row, text in enumerate(texts) if text]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from features.blocks.interface import Floats
+from pipelines.battles.arrays import Floats32
 
 BATTLE_COLUMNS = (
     "turns",
@@ -23,7 +23,7 @@ ANSWER_COLUMNS = (
 """Numbers of one side's answers, turn by turn."""
 
 
-def battle_turns(prompts: Sequence[tuple[str, ...]]) -> Floats:
+def battle_turns(prompts: Sequence[tuple[str, ...]]) -> Floats32:
     """Return a (len(prompts), len(BATTLE_COLUMNS)) float32 array."""
     rows = np.zeros((len(prompts), len(BATTLE_COLUMNS)), dtype=np.float32)
     for row, turns in enumerate(prompts):
@@ -37,7 +37,7 @@ def battle_turns(prompts: Sequence[tuple[str, ...]]) -> Floats:
     return rows
 
 
-def answer_turns(answers: Sequence[tuple[str, ...]]) -> Floats:
+def answer_turns(answers: Sequence[tuple[str, ...]]) -> Floats32:
     """Return a (len(answers), len(ANSWER_COLUMNS)) float32 array."""
     rows = np.zeros((len(answers), len(ANSWER_COLUMNS)), dtype=np.float32)
     for row, turns in enumerate(answers):

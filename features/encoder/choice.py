@@ -1,6 +1,7 @@
 """Which encoder a run uses: by Hub name or local folder, from this disk only, with a built-in one to fall back on."""
 
 import difflib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -8,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipelines.errors import UserError
+from pipelines.files.saved_files import checking
 from pipelines.models.model_files import (
     BUILTIN,
     BUILTIN_NAME,
@@ -21,9 +23,13 @@ from pipelines.models.model_files import (
     find_model,
     is_builtin,
     is_hub_name,
+    read_config,
     read_manifest,
 )
 from pipelines.settings import LocalPath, PathText, Section
+
+_WIDEST = 65_536
+"""Numbers of an embedding; no encoder gives as many."""
 
 
 class EncoderParams(Section):
@@ -112,6 +118,50 @@ def resolve(name: str, fallback: str | None = BUILTIN, models_dir: Path = MODELS
         )
     message = f"ENCODER {name} IS NOT ON THIS DISK{_did_you_mean(name)}: using {second.name}; get it with {command}."
     return ResolvedEncoder(second.name, name, second.folder, second.sha256, message)
+
+
+def device_of(params: EncoderParams) -> str:
+    """Return `cpu` or `cuda`; raises a `UserError` where engine, precision and device do not go together."""
+    device = params.device
+    if params.engine != "torch":
+        if device == "cuda":
+            raise UserError(
+                f"encoder.engine {params.engine}: runs on a CPU; set encoder.device to cpu, or the engine to torch."
+            )
+        if params.precision not in ("fp32", "int8"):
+            raise UserError(
+                f"encoder.precision {params.precision}: {params.engine} has fp32 and int8; set it to one of them."
+            )
+        return "cpu"
+    if params.precision == "int8":
+        raise UserError("encoder.precision int8: torch has none here; set encoder.engine to openvino or onnx.")
+    if device != "cpu":
+        import torch
+
+        there = torch.cuda.is_available()
+        if device == "cuda" and not there:
+            raise UserError("encoder.device cuda: torch sees no GPU here; set it to auto or cpu.")
+        device = "cuda" if there else "cpu"
+    if device == "cpu" and params.precision != "fp32":
+        raise UserError(f"encoder.precision {params.precision}: is for a GPU and there is none in use; set it to fp32.")
+    return device
+
+
+def width_of(folder: Path) -> int:
+    """Return the length of an embedding from the configuration alone: loading a model takes seconds."""
+    config = read_config(folder)
+    width = next((config[key] for key in ("hidden_size", "dim", "d_model") if isinstance(config.get(key), int)), None)
+    modules = folder / "modules.json"
+    if modules.is_file():
+        with checking(modules):
+            for module in json.loads(modules.read_text(encoding="utf-8")):
+                settings = folder / module["path"] / "config.json"
+                if module["path"] and settings.is_file():
+                    found = json.loads(settings.read_text(encoding="utf-8"))
+                    width = found.get("out_features", width)
+    if not isinstance(width, int) or not 0 < width <= _WIDEST:
+        raise UserError(f"{folder / 'config.json'}: does not say how long an embedding is (hidden_size).")
+    return width
 
 
 def _find(name: str, wanted: str, models_dir: Path) -> ResolvedEncoder | None:

@@ -1,24 +1,23 @@
-"""The block of the frozen encoder: one mean-pooled embedding of unit length for each text."""
+"""The frozen encoder of a run or a judge, and its block: one mean-pooled embedding of unit length for each text."""
 
-import json
-import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from features.blocks.interface import Floats
-from features.encoder.choice import EncoderParams, ResolvedEncoder
+from features.encoder.choice import EncoderParams, ResolvedEncoder, device_of, resolve, width_of
 from features.encoder.engines import Engine, Ids, OneByOne, SameShape
 from features.encoder.engines.copies import EncoderCopies, calibration_texts
 from features.encoder.tokens import OwnTokens, Tokens, head_and_tail, open_tokens
-from features.memory import release_memory
+from pipelines.battles.arrays import Floats32
+from pipelines.battles.table import TEXT_COLUMNS, text_of
 from pipelines.errors import UserError
-from pipelines.files.saved_files import checking
-from pipelines.models.model_files import read_config, tokenizer_sha256, vocabulary_of
+from pipelines.models.model_files import tokenizer_sha256, vocabulary_of
 from pipelines.models.model_loading import (
     OWN_FILES,
     SAFE_WEIGHTS,
@@ -28,9 +27,8 @@ from pipelines.models.model_loading import (
     most_tokens,
     quiet,
 )
+from pipelines.terminal.cores_and_memory import release_memory, usable_cores
 
-_WIDEST = 65_536
-"""Numbers of an embedding; no encoder gives as many."""
 _TEXTS_AT_ONCE = 256
 """The tokenizer's own records take about 100 bytes a token; few texts at once keep memory steady."""
 
@@ -72,8 +70,8 @@ class EmbeddingBlock:
             raise UserError(
                 f"encoder.max_tokens {params.max_tokens}: {encoder.name} has positions for {most}; lower it to that."
             )
-        self.device = _device(params)
-        self.columns: tuple[str, ...] = tuple(f"dimension {number + 1}" for number in range(_width(encoder.folder)))
+        self.device = device_of(params)
+        self.columns: tuple[str, ...] = tuple(f"dimension {number + 1}" for number in range(width_of(encoder.folder)))
         self.copies: EncoderCopies | None = None
         if params.engine != "torch":
             self.copies = EncoderCopies(
@@ -109,7 +107,7 @@ class EmbeddingBlock:
             self.copies.calibrate(*calibration_texts(texts))
             self.version = self._version()
 
-    def compute(self, texts: Sequence[str]) -> Floats:
+    def compute(self, texts: Sequence[str]) -> Floats32:
         """Return a (len(texts), d) float32 array of rows of unit length."""
         rows = np.empty((len(texts), len(self.columns)), dtype=np.float32)
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
@@ -162,6 +160,89 @@ class EmbeddingBlock:
         return SameShape(self._model, pad, self.params.batch_tokens, self.params.precision)
 
 
+@dataclass(frozen=True)
+class Encoder:
+    """An encoder found on this disk, with the settings it is used with.
+
+    Attributes
+    ----------
+    params : EncoderParams
+        The settings; `model` is the encoder really used, so that a saved judge asks for the same one again.
+    resolved : ResolvedEncoder
+        What was asked for, what was found, and the hash of its weights.
+    block : EmbeddingBlock
+        Gives embeddings of unit length; loads the model when the first text is asked for.
+    """
+
+    params: EncoderParams
+    resolved: ResolvedEncoder
+    block: EmbeddingBlock
+
+    @property
+    def name(self) -> str:
+        """The Hub name or folder of the encoder really used."""
+        return self.resolved.name
+
+    @property
+    def sha256(self) -> str:
+        """Hash of its weights, 64 hex digits."""
+        return self.resolved.sha256
+
+    def calibrate(self, battles: pd.DataFrame) -> None:
+        """Have an int8 encoder take its ranges from the texts of n battles; nothing to do for other precisions.
+
+        Raises
+        ------
+        UserError
+            When int8 strays too far from fp32; it says how far.
+        """
+        columns = TEXT_COLUMNS
+        self.block.calibrate(text_of(turns) for column in columns for turns in battles[column])
+
+    def rest(self) -> None:
+        """Give back the memory of its engine until the next text is asked for."""
+        self.block.rest()
+
+    def save(self, folder: Path) -> None:
+        """Write what `open_encoder` cannot make again, an int8 copy, into a new folder; nothing where there is none."""
+        if self.block.copies is not None:
+            self.block.copies.save(folder)
+
+    def described(self) -> dict[str, Any]:
+        """Return what a judge or a results file keeps of the encoder, as JSON values."""
+        return {
+            "name": self.name,
+            "wanted": self.resolved.wanted,
+            "used_fallback": self.resolved.used_fallback,
+            "sha256": self.sha256,
+            "params": self.params.model_dump(mode="json"),
+            "int8": None if self.block.copies is None else self.block.copies.report,
+        }
+
+
+def open_encoder(params: EncoderParams, threads: int = 0, saved: Path | None = None) -> Encoder:
+    """Find the encoder that the settings ask for.
+
+    Parameters
+    ----------
+    params : EncoderParams
+        The settings.
+    threads : int
+        Cores to use; 0 means every one.
+    saved : Path or None
+        The folder that `Encoder.save` was given; it may be missing where there was nothing to save.
+
+    Raises
+    ------
+    UserError
+        When neither it nor its fallback is on this disk, or its folder is not whole.
+    """
+    found = resolve(params.model, params.fallback, params.models_dir)
+    used = params.model_copy(update={"model": found.name}) if found.used_fallback else params
+    copy = saved if saved is not None and saved.is_dir() else None
+    return Encoder(used, found, EmbeddingBlock(found, used, threads, copy))
+
+
 def load_sentence_model(encoder: ResolvedEncoder) -> Any:
     """Load a `SentenceTransformer` on the CPU, in float32, that gives rows of unit length.
 
@@ -202,51 +283,3 @@ def load_sentence_model(encoder: ResolvedEncoder) -> Any:
             f"encoder {encoder.name} ({encoder.folder}): sentence-transformers cannot load it ({first}); "
             f"name another model or get it again."
         ) from fault
-
-
-def usable_cores() -> int:
-    """Return the number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _device(params: EncoderParams) -> str:
-    device = params.device
-    if params.engine != "torch":
-        if device == "cuda":
-            raise UserError(
-                f"encoder.engine {params.engine}: runs on a CPU; set encoder.device to cpu, or the engine to torch."
-            )
-        if params.precision not in ("fp32", "int8"):
-            raise UserError(
-                f"encoder.precision {params.precision}: {params.engine} has fp32 and int8; set it to one of them."
-            )
-        return "cpu"
-    if params.precision == "int8":
-        raise UserError("encoder.precision int8: torch has none here; set encoder.engine to openvino or onnx.")
-    if device != "cpu":
-        import torch
-
-        there = torch.cuda.is_available()
-        if device == "cuda" and not there:
-            raise UserError("encoder.device cuda: torch sees no GPU here; set it to auto or cpu.")
-        device = "cuda" if there else "cpu"
-    if device == "cpu" and params.precision != "fp32":
-        raise UserError(f"encoder.precision {params.precision}: is for a GPU and there is none in use; set it to fp32.")
-    return device
-
-
-def _width(folder: Path) -> int:
-    """Return the length of an embedding from the configuration alone: loading a model takes seconds."""
-    config = read_config(folder)
-    width = next((config[key] for key in ("hidden_size", "dim", "d_model") if isinstance(config.get(key), int)), None)
-    modules = folder / "modules.json"
-    if modules.is_file():
-        with checking(modules):
-            for module in json.loads(modules.read_text(encoding="utf-8")):
-                settings = folder / module["path"] / "config.json"
-                if module["path"] and settings.is_file():
-                    found = json.loads(settings.read_text(encoding="utf-8"))
-                    width = found.get("out_features", width)
-    if not isinstance(width, int) or not 0 < width <= _WIDEST:
-        raise UserError(f"{folder / 'config.json'}: does not say how long an embedding is (hidden_size).")
-    return width

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from features.blocks.interface import Floats
 from features.pairs import Embeddings, PairMatrix, join, shared
+from pipelines.battles.arrays import Floats32
 from pipelines.errors import UserError
 from pipelines.files.saved_files import Tensors
 
@@ -110,7 +110,7 @@ def with_reduced(pairs: PairMatrix, embeddings: Embeddings | None, reducer: Embe
     return join([pairs, reducer.transform(embeddings)])
 
 
-def _project(rows: Floats, directions: NDArray[np.float64], minus: NDArray[np.floating]) -> Floats:
+def _project(rows: Floats32, directions: NDArray[np.float64], minus: NDArray[np.floating]) -> Floats32:
     out = np.empty((len(rows), len(directions)), dtype=np.float32)
     for start in range(0, len(rows), ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)

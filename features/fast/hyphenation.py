@@ -1,4 +1,4 @@
-"""Syllables of English words by Pyphen's hyphenation patterns, for many words at once."""
+"""A quick twin of Pyphen: syllables of many English words at once; the oracle in tests/features/test_hyphenation.py."""
 
 from collections.abc import Sequence
 

@@ -1,5 +1,6 @@
-"""The counts that textstat's formulas are made of, gathered in one walk over many texts and memoised by distinct word.
+"""A quick twin of textstat: the counts that its formulas are made of, in one walk over many texts.
 
+textstat is the oracle in tests/features/test_readability.py and test_real_texts.py (`stacker.benchmarks.plain`).
 Nearly all of them are sums over the words of a text, and most words have been met before: what a word adds is worked
 out once and kept as a row of small numbers. Many words have the same row, so that the rows are few, a word is known by
 the number of its row, and the counts of many texts are one sum over rows.
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from features.fast.hyphenation import Syllables
 from features.fast.word_memory import Remembered
-from features.text.words import pieces
+from features.text import pieces
 from pipelines.battles.arrays import Ints
 
 _AT_ONCE = 100_000

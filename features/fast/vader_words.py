@@ -1,4 +1,4 @@
-"""The words that vaderSentiment's rules ask about, numbered, and what the rules ask of each."""
+"""A part of the quick twin of vaderSentiment: the words that its rules ask about, and what they ask of each."""
 
 from collections.abc import Iterable
 from importlib import import_module

@@ -7,14 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.blocks.interface import Floats as Floats32
 from features.build import FeatureParams, build_features
-from features.encoder.frozen import Encoder
+from features.encoder.embedding import Encoder
 from features.fast.textstat_counts import token_table
 from features.fast.vader import vader
-from features.text.english import looks_english
-from features.text.words import remembered_sentences
-from pipelines.battles.arrays import Floats, Ints
+from features.text import looks_english, remembered_sentences
+from pipelines.battles.arrays import Floats, Floats32, Ints
 from pipelines.battles.folds import grouped_folds, prompt_groups
 from pipelines.battles.table import TEXT_COLUMNS
 from stacker.benchmarks import plain

@@ -9,7 +9,7 @@ import pandas as pd
 
 from features.build import FeatureParams
 from features.cache import BlockCache
-from features.encoder.frozen import Encoder
+from features.encoder.embedding import Encoder
 from pipelines.battles.arrays import Floats
 from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS
 from pipelines.errors import UserError

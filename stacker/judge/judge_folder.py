@@ -10,7 +10,7 @@ import pandas as pd
 
 from features.build import FeatureParams, feature_columns
 from features.encoder.choice import EncoderParams
-from features.encoder.frozen import Encoder, open_encoder
+from features.encoder.embedding import Encoder, open_encoder
 from features.pairs import LackingFeaturesError
 from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.errors import UserError, shown

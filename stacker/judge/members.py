@@ -6,7 +6,7 @@ import pandas as pd
 
 from features.build import FeatureParams, build_features
 from features.cache import BlockCache, code_of
-from features.encoder.frozen import Encoder
+from features.encoder.embedding import Encoder
 from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.files.code_version import code_version
 from pipelines.terminal.command_line import Progress

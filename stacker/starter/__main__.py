@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from features.cache import BlockCache
-from features.encoder.embedding import usable_cores
 from pipelines.files.atomic_files import atomic_folder
 from pipelines.starter import SETS, StarterSet, read_votes
 from pipelines.terminal.command_line import Screen, run_command
+from pipelines.terminal.cores_and_memory import usable_cores
 from stacker.learners.stacking.judge_record import FILE as JUDGE
 from stacker.learners.starter_prior import CARD, judge_hash, starter_folder
 from stacker.starter.card import model_card

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from features.cache import BlockCache
-from features.encoder.embedding import usable_cores
-from features.encoder.frozen import Encoder, open_encoder
+from features.encoder.embedding import Encoder, open_encoder
 from pipelines.battles.arrays import Ints
 from pipelines.battles.folds import grouped_folds, prompt_groups
 from pipelines.battles.sources import Loaded, load
 from pipelines.errors import UserError
 from pipelines.terminal.command_line import Screen
+from pipelines.terminal.cores_and_memory import usable_cores
 from stacker.judge.members import features_version, learner_data
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.training.cross_fitting import FitStore, fingerprint

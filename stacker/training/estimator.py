@@ -13,14 +13,14 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from features.cache import BlockCache
-from features.encoder.embedding import usable_cores
-from features.encoder.frozen import open_encoder
+from features.encoder.embedding import open_encoder
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import grouped_folds, prompt_groups
 from pipelines.battles.sources import Loaded
 from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
 from pipelines.terminal.command_line import silent
+from pipelines.terminal.cores_and_memory import usable_cores
 from stacker.judge.explain.group_effects import baseline
 from stacker.judge.input_texts import COLUMNS, battles_of
 from stacker.judge.judge import Judge

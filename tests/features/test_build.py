@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.blocks.interface import Floats
 from features.build import BattleFeatures, FeatureParams, build_features
 from features.cache import BlockCache
+from pipelines.battles.arrays import Floats32
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=60)
 TURNS = st.lists(ANY_TEXT, min_size=1, max_size=3).map(tuple)
@@ -24,7 +24,7 @@ class Letters:
     def __init__(self) -> None:
         self.seen = 0
 
-    def compute(self, texts: list[str]) -> Floats:
+    def compute(self, texts: list[str]) -> Floats32:
         self.seen += len(texts)
         counts = np.array([[1 + t.count("a"), t.count("e"), t.count("o"), len(t)] for t in texts], dtype=np.float32)
         return counts / np.linalg.norm(counts, axis=1, keepdims=True)

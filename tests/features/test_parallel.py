@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.blocks.registry import answer_blocks, text_blocks
-from features.parallel import CHUNK_CHARACTERS, CHUNK_TEXTS, Chunk, Runner, chunks, compute
-from features.worker import answer, request
+from features.parallel import CHUNK_CHARACTERS, CHUNK_TEXTS, Chunk, Runner, answer, chunks, compute, request
 from pipelines.terminal.processes import receive, send, serve
 
 SURFACE = text_blocks()["surface"]

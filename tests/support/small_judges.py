@@ -5,8 +5,8 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from features.blocks.interface import Floats
 from features.build import FeatureParams, build_features
+from pipelines.battles.arrays import Floats32
 from pipelines.battles.table import TEXT_COLUMNS
 from stacker.judge.explain.group_effects import baseline
 from stacker.judge.judge import Judge
@@ -38,7 +38,7 @@ class Letters:
     version = "letters"
     columns: tuple[str, ...] = ("a", "e", "o", "other")
 
-    def compute(self, texts: list[str]) -> Floats:
+    def compute(self, texts: list[str]) -> Floats32:
         counts = np.array([[1 + t.count("a"), t.count("e"), t.count("o"), len(t)] for t in texts], dtype=np.float32)
         return counts / np.linalg.norm(counts, axis=1, keepdims=True)
 

@@ -24,10 +24,10 @@ from dashboard.judges.learning.usable import LEAST, Usable, usable_votes
 from dashboard.judges.saved_runs import SavedRun, saved_runs
 from dashboard.votes.exports import parquet
 from dashboard.votes.store import VoteFilter, VoteStore
-from features.encoder.embedding import usable_cores
 from pipelines.battles.folds import prompt_groups
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import write_json
+from pipelines.terminal.cores_and_memory import usable_cores
 from stacker.learners.starter_prior import starter_folder
 from stacker.training.params import Params, dump_params
 

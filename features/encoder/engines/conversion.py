@@ -24,9 +24,9 @@ from typing import Any, Protocol
 import numpy as np
 from pydantic import Field
 
-from features.blocks.interface import Floats
 from features.encoder.engines.engine import Engine, Ids
 from features.encoder.tokens import Tokens
+from pipelines.battles.arrays import Floats32
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_folder, write_json
 from pipelines.files.code_version import code_version
@@ -245,7 +245,7 @@ def quantised(model: Any, inputs: Sequence[dict[str, Any]]) -> Any:
     )
 
 
-def cosines(one: Floats, other: Floats) -> Floats:
+def cosines(one: Floats32, other: Floats32) -> Floats32:
     """Return the cosine of each of n rows of unit length with the other's, (n,)."""
     return np.einsum("nd,nd->n", one.astype(np.float64), other.astype(np.float64)).astype(np.float32)
 
@@ -298,7 +298,7 @@ def _row_of(model: Any) -> Any:
     return Row().eval()
 
 
-def _by_torch(model: Any, ids: Sequence[Ids]) -> Floats:
+def _by_torch(model: Any, ids: Sequence[Ids]) -> Floats32:
     from features.encoder.engines.pytorch import OneByOne
 
     return OneByOne(model, 1).embed(ids)

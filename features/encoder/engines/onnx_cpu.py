@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from features.blocks.interface import Floats
 from features.encoder.engines.conversion import quantised
 from features.encoder.engines.engine import Ids
+from pipelines.battles.arrays import Floats32
 
 FILE = "model.onnx"
 INPUT, OUTPUT = "input_ids", "row"
@@ -60,7 +60,7 @@ class Session:
         self.threads = threads
         self._session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
 
-    def embed(self, ids: Sequence[Ids]) -> Floats:
+    def embed(self, ids: Sequence[Ids]) -> Floats32:
         """Return an (n, d) float32 array; the longest texts are begun first, so that the threads end together."""
         order = sorted(range(len(ids)), key=lambda place: len(ids[place]), reverse=True)
         rows: list[Any] = [None] * len(ids)

@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from features.blocks.interface import Floats
 from features.encoder.engines.conversion import openvino, quantised
-from features.encoder.engines.engine import Ids
-from features.encoder.engines.padding import filled, rounded_up
+from features.encoder.engines.engine import Ids, filled, rounded_up
+from pipelines.battles.arrays import Floats32
 
 FILE = "model.xml"
 INPUT, MASK = "input_ids", "attention_mask"
@@ -76,7 +75,7 @@ class Requests:
         self._queue = ov.AsyncInferQueue(self._model, threads + 1)
         self._lock = Lock()  # the queue has one callback
 
-    def embed(self, ids: Sequence[Ids]) -> Floats:
+    def embed(self, ids: Sequence[Ids]) -> Floats32:
         """Return an (n, d) float32 array; the longest texts are begun first, so that the threads end together."""
         rows = np.empty((len(ids), self._width), dtype=np.float32)
 

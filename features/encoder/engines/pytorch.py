@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from features.blocks.interface import Floats
-from features.encoder.engines.engine import Ids
-from features.encoder.engines.padding import filled, rounded_up
+from features.encoder.engines.engine import Ids, filled, rounded_up
+from pipelines.battles.arrays import Floats32
 from pipelines.errors import UserError
 
 _LENGTH_CLASS = 32
@@ -29,7 +28,7 @@ class OneByOne:
         self.model = model
         self.threads = threads
 
-    def embed(self, ids: Sequence[Ids]) -> Floats:
+    def embed(self, ids: Sequence[Ids]) -> Floats32:
         """Return an (n, d) float32 array; the longest texts are begun first, so that the threads end together."""
         order = sorted(range(len(ids)), key=lambda place: len(ids[place]), reverse=True)
         workers = max(1, min(self.threads, len(ids)))
@@ -59,7 +58,7 @@ class SameShape:
         self.padding = padding
         self.batch_tokens = batch_tokens
 
-    def embed(self, ids: Sequence[Ids]) -> Floats:
+    def embed(self, ids: Sequence[Ids]) -> Floats32:
         """Return an (n, d) float32 array."""
         import torch
 

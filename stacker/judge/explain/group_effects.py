@@ -15,9 +15,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from features.blocks.interface import Floats as Floats32
 from features.pairs import PairMatrix
-from pipelines.battles.arrays import Floats
+from pipelines.battles.arrays import Floats, Floats32
 from pipelines.files.saved_files import Tensors
 from stacker.judge.explain.groups import group_of_feature, group_of_kind, shown_order
 from stacker.judge.explain.shapley import coalitions, shapley_values

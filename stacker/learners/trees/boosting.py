@@ -10,10 +10,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from pydantic import Field
 
-from features.blocks.interface import Floats as Floats32
 from features.encoder.reduction import EmbeddingReducer, with_reduced
 from features.pairs import PairMatrix
-from pipelines.battles.arrays import FLIP, Floats, Ints
+from pipelines.battles.arrays import FLIP, Floats, Floats32, Ints
 from pipelines.battles.folds import grouped_folds
 from pipelines.files.saved_files import Names, Number, Saved, checking, read_bytes, read_object
 from pipelines.settings import MOST_FOLDS, Components, Section

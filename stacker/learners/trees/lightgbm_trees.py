@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.blocks.interface import Floats as Floats32
-from pipelines.battles.arrays import Floats
+from pipelines.battles.arrays import Floats, Floats32
 from stacker.learners.trees.bags import Bag, Rows, starts
 from stacker.learners.trees.boosting import Boosting, LightGBMParams
 from stacker.learners.trees.lightgbm_text import canonical_text

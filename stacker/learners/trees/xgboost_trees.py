@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from features.blocks.interface import Floats as Floats32
-from pipelines.battles.arrays import FLIP, Floats
+from pipelines.battles.arrays import FLIP, Floats, Floats32
 from stacker.learners.trees.bags import Bag, Rows, starts
 from stacker.learners.trees.boosting import Boosting, XGBoostParams
 from stacker.learners.trees.tree_balance import focal_objective

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.text.words import SCRIPTS, dominant_script
+from features.text import SCRIPTS, dominant_script
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.table import text_of
 from stacker.evaluation import metrics

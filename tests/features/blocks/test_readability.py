@@ -7,9 +7,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from features.blocks.readability import FORMULAS, Readability
-from features.fast.oracle import pinned_textstat, plain_readability
 from features.fast.textstat_counts import TokenTable, easy_words, token_table
-from features.text.words import pieces
+from features.text import pieces
+from stacker.benchmarks.plain import pinned_textstat, plain_readability
 
 PIECES = [
     "the cat sat on the mat",

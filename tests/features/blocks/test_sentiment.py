@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from features.blocks.sentiment import Sentiment
-from features.text.words import sentences
+from features.text import sentences
 
 TEXT = "I love this. It is not good! The chair is by the door.\nWhat a terrible, terrible idea, but we won."
 

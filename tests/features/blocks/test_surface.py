@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.blocks.surface import Surface
-from features.text.words import PIECE, SCRIPTS
+from features.text import PIECE, SCRIPTS
 
 
 def of(text: str) -> dict[str, float]:

@@ -18,8 +18,8 @@ from features.encoder.embedding import EmbeddingBlock
 from features.encoder.engines import copies
 from features.encoder.engines.conversion import LEAST_COSINE, _row_of, kind_of, openvino, read_report, undisturbed
 from features.encoder.engines.copies import CALIBRATION_TEXTS, FOLDER, calibration_texts
+from features.encoder.engines.engine import filled
 from features.encoder.engines.openvino_cpu import INPUT, MASK, OpenVino, inputs_of
-from features.encoder.engines.padding import filled
 from features.encoder.engines.probing import probe
 from features.encoder.tokens import OwnTokens, SavedTokens
 from pipelines.errors import UserError

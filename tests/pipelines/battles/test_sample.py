@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from features.build import FeatureParams, build_features
 from features.fast.vader import vader
-from features.text.english import FUNCTION_WORDS
-from features.text.words import words
+from features.text import FUNCTION_WORDS, words
 from pipelines.battles.built_in import (
     ASKED,
     MODELS,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.encoder.frozen import open_encoder
+from features.encoder.embedding import open_encoder
 from pipelines.battles.built_in import sample_battles
 from pipelines.terminal.command_line import Screen
 from stacker.bench import NAMES, SIZES, benchmark, main

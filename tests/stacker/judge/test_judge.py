@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from small_judges import battles, small_judge
 
 from features.encoder.choice import EncoderParams
-from features.encoder.frozen import open_encoder
+from features.encoder.embedding import open_encoder
 from pipelines.battles.arrays import FLIP
 from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError

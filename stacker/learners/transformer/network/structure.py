@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from features.encoder.engines.engine import Ids
 from features.encoder.tokens import head_and_tail
-from features.text.words import words
+from features.text import words
 from pipelines.battles.table import text_of
 from pipelines.errors import UserError
 from stacker.learners.transformer.params import TransformerParams

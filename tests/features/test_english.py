@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.text.english import is_english
+from features.text import is_english
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
-"""Gives memory that this process no longer uses back to the system, where the system can take it."""
+"""What a process takes of its machine: the cores that it may use, and memory that it gives back."""
 
 import ctypes
 import gc
+import os
 import sys
 
 
@@ -14,3 +15,8 @@ def release_memory() -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
     except (OSError, AttributeError):  # another C library, such as musl
         return
+
+
+def usable_cores() -> int:
+    """Return the number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.text.words import (
+from features.text import (
     LONGEST_SENTENCE,
     SCRIPTS,
     blocks_of,
