@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from dashboard.params import DashboardParams
-from dashboard.votes.analysis.counted_votes import neutral_only
+from dashboard.params import DashboardParams, read_dashboard
+from dashboard.votes.agreement import neutral_only
 from dashboard.votes.exports import FORMATS
 from dashboard.votes.store import VoteStore
 from pipelines.errors import UserError
@@ -66,8 +66,6 @@ def write_votes(out: Path, params: DashboardParams) -> tuple[int, int]:
 
 
 def _export(out: Path, params: Path) -> None:
-    from dashboard.server.services import read_dashboard
-
     count, left_out = write_votes(out, read_dashboard(params))
     told = f" ({left_out:,} are left out, as an answer named its own model)" if left_out else ""
     Screen().note(f"{count:,} votes are in {out}{told}; learn from them by naming it in data.sources.")

@@ -1,17 +1,78 @@
 """The dashboard's section of params.yaml."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import environ
-from typing import Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from dashboard.server.origins import host_of
-from dashboard.server.server_params import AccountsParams, ServerParams
+from dashboard.addresses import host_of, network_of, origin_of
 from pipelines.errors import UserError
-from pipelines.settings import OptionalPathText, PathText, Section, Variable, fault_sentence
-from stacker.training.params import key_names
+from pipelines.settings import OneOrMore, OptionalPathText, PathText, Section, Variable, fault_sentence
+from stacker.training.params import key_names, read_params
+
+
+def _network(value: str) -> str:
+    return str(network_of(value))
+
+
+class ServerParams(Section):
+    """Who can reach the page.
+
+    Attributes
+    ----------
+    address : str
+        Where to listen; `127.0.0.1` is this computer only, `0.0.0.0` every network it is on.
+    port : int
+        TCP port; 0 takes a free one.
+    origins : tuple of str
+        Further `host` or `host:port` under which browsers may open the page, e.g. behind a proxy.
+    trusted_proxies : tuple of str
+        Addresses or networks of proxies whose X-Forwarded-For is believed when limits are counted by address.
+    accounts : str
+        A JSON file `{"user": "password"}`; empty for no passwords.
+    oauth_provider : str
+        One of Panel's providers (`github`, `google`, `azure`, …); empty for none.
+    oauth_key_env, oauth_secret_env, cookie_secret_env : str
+        Names of environment variables with the OAuth client's key and secret and with the secret that signs cookies.
+    secret_file : str
+        Where the secret that signs cookies is kept if no variable holds it; made when first needed.
+    """
+
+    address: Annotated[str, AfterValidator(host_of)] = "127.0.0.1"
+    port: int = Field(default=5006, ge=0, le=65_535)
+    origins: Annotated[tuple[Annotated[str, AfterValidator(origin_of)], ...], OneOrMore] = ()
+    trusted_proxies: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], OneOrMore] = ()
+    accounts: OptionalPathText = ""
+    oauth_provider: str = ""
+    oauth_key_env: Variable = ""
+    oauth_secret_env: Variable = ""
+    cookie_secret_env: Variable = ""
+    secret_file: PathText = "votes.secret"
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> "ServerParams":
+        if self.accounts and self.oauth_provider:
+            raise ValueError("accounts and oauth_provider are both set: take one of them")
+        if self.oauth_provider and not (self.oauth_key_env and self.oauth_secret_env):
+            raise ValueError("oauth_provider needs oauth_key_env and oauth_secret_env, the names of two variables")
+        return self
+
+
+class AccountsParams(Section):
+    """What people with an account may do.
+
+    Attributes
+    ----------
+    admins : tuple of str
+        User names, as `server.accounts` or the OAuth provider has them. Where people need an account, only these switch
+        the judge, start and stop the learning, and export everybody's votes.
+    """
+
+    admins: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], OneOrMore] = ()
+
 
 DAY_S = 24 * 3600.0
 
@@ -244,3 +305,14 @@ def parse_dashboard(content: Mapping[str, Any], origin: str = "params.yaml") -> 
     except ValidationError as fault:
         names = [name for name, _ in key_names(DashboardParams, "dashboard.")]
         raise UserError(fault_sentence(fault, origin, names, "dashboard.")) from None
+
+
+def read_dashboard(path: Path, overrides: Sequence[str] = ()) -> DashboardParams:
+    """Return the dashboard's section of params.yaml.
+
+    Raises
+    ------
+    UserError
+        When the file cannot be read or a key is wrong; the sentence names it.
+    """
+    return parse_dashboard(read_params(path, overrides).dashboard, str(path))

@@ -18,8 +18,8 @@ CHILDREN = {
     "features.parallel",
     "features.encoder.engines.probing",
     "stacker.benchmarks.verdicts",
-    "dashboard.sessions.file_worker",
-    "dashboard.judges.learning.learning_work",
+    "dashboard.sessions.file_reading",
+    "dashboard.judges.learning_work",
     "dashboard.rendering.rendering_worker",
     "pipelines.starter",
 }

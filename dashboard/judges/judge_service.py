@@ -1,4 +1,4 @@
-"""The judge in use: loaded and asked in a thread of its own, so that the page never waits for it."""
+"""The judge in use: loaded and asked in a thread of its own, so that no page waits for it; and the line about it."""
 
 import asyncio
 import hashlib
@@ -9,16 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from dashboard.judges.judge_choice import first_choices, named_judge, remember_choice
-from dashboard.judges.saved_runs import SavedRun, saved_runs
+from dashboard.judges.saved_runs import SavedRun, first_choices, named_judge, remember_choice, saved_runs
+from dashboard.texts import Texts
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import sha256_of
+from pipelines.terminal.unseen_signs import one_line
 from stacker.judge.provenance import Provenance
 
 if TYPE_CHECKING:
     from stacker.judge.explain.explanation import Explanation
     from stacker.judge.judge import Judge
     from stacker.judge.verdict import Verdict
+
 
 Found = TypeVar("Found")
 _log = logging.getLogger(__name__)
@@ -58,7 +60,7 @@ class JudgeService:
     Parameters
     ----------
     folder : Path
-        Below it saved judges are looked for; see `dashboard.judges.judge_choice` for which is used first.
+        Below it saved judges are looked for; see `dashboard.judges.saved_runs` for which is used first.
     starter : Path or None
         The judge that comes with the install, where it is offered.
     named : str
@@ -223,3 +225,40 @@ def _digest(folder: Path) -> str:
         found.update(path.relative_to(folder).as_posix().encode())
         found.update(bytes.fromhex(sha256_of(path)))  # piece by piece: an encoder's weights are large
     return found.hexdigest()[:12]
+
+
+LONGEST_NAME = 80
+"""Characters of a folder's name that are shown."""
+
+
+def judge_line(judges: JudgeService, say: Texts) -> tuple[str, bool]:
+    """Return the line in a person's language, and whether it is a warning: no judge, or one of made-up battles."""
+    loaded = judges.current
+    if judges.state == "failed":
+        return say("judge.failed", reason=judges.fault), True
+    if loaded is None:
+        return (say("judge.loading"), False) if judges.state == "loading" else (say("judge.none"), True)
+    made_up = loaded.provenance.kind == "built-in"
+    starter = judges.starter is not None and loaded.run.judge == judges.starter
+    name = say("judge.starter") if starter else one_line(loaded.run.name, LONGEST_NAME)
+    beware = say("judge.beware") if made_up else ""
+    date = _date(loaded, starter, say)
+    return say("judge.line", name=name, trained=trained(loaded.provenance, say), date=date, beware=beware), made_up
+
+
+def trained(provenance: Provenance, say: Texts) -> str:
+    """Return what a judge was trained on, in a person's language."""
+    count = say("judge.some") if provenance.battles is None else f"{provenance.battles:,}"
+    names, more = provenance.named_sources()
+    sources = ""
+    if names and provenance.kind == "votes":
+        listed = say("judge.between").join(names)
+        sources = say("judge.sources_more" if more else "judge.sources", names=listed, more=more)
+    return say(f"judge.{provenance.kind}", count=count, sources=sources)
+
+
+def _date(loaded: LoadedJudge, starter: bool, say: Texts) -> str:
+    if loaded.provenance.date:
+        return say("judge.trained_on_day", date=loaded.provenance.date)
+    # A file's date tells when it came here; that of the install says nothing about the starter.
+    return "" if starter else say("judge.saved_on_day", date=loaded.run.written.date().isoformat())

@@ -17,10 +17,11 @@ and language; keys that several pages use (`choice.a` … `choice.both_bad`, `la
 what shall survive that goes into `context.memory[<name>]`.
 
 One event loop serves all people, so nothing that takes a while is called on it: files, judges' tables and figures go
-through `await in_thread(...)`, the vote store through `await in_store_thread(...)` (`dashboard.server.concurrency`), a
-judge through `context.judges`. What awaits them is begun by `context.tasks.start(...)` and ended by the shell when the
-person leaves. As long as nothing of a page is visible, the browser says that it is being opened: what is not ready yet
-stays `visible=False`. What breaks in a task is logged, and the page says that something did not work.
+through `await in_thread(...)`, the vote store through `await in_store_thread(...)` (both of
+`dashboard.sessions.concurrency`), a judge through `context.judges`. What awaits them is begun by
+`context.tasks.start(...)` and ended by the shell when the person leaves. As long as nothing of a page is visible, the
+browser says that it is being opened: what is not ready yet stays `visible=False`. What breaks in a task is logged, and
+the page says that something did not work.
 
 Sheets follow light and dark by CSS alone: `color-scheme` is set on the root, so `light-dark(#fff, #1d2127)` and the
 variables of `dashboard.components.look` are right in both.
@@ -31,16 +32,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dashboard.params import DashboardParams
-from dashboard.server.concurrency import Tasks
-from dashboard.sessions.offers import Offers
+from dashboard.sessions.concurrency import Tasks
 from dashboard.texts import Texts
+from dashboard.votes.exports import Offers
 
 if TYPE_CHECKING:
     import panel as pn
 
     from dashboard.judges.judge_service import JudgeService
-    from dashboard.judges.learning.learning_service import LearningService
-    from dashboard.server.limits import AnswerSlots, SessionLimits
+    from dashboard.judges.learning_service import LearningService
+    from dashboard.sessions.limits import AnswerSlots, SessionLimits
     from dashboard.votes.store import VoteStore
 
 

@@ -2,15 +2,16 @@
 
 import ast
 import errno
+import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from dashboard.params import DashboardParams
-from dashboard.server.health import ROUTES
-from dashboard.server.origins import EVERYWHERE, LOCAL, allowed_origins, bracketed, guard_socket
-from dashboard.server.server_params import ServerParams
+from dashboard.addresses import EVERYWHERE, LOCAL, allowed_origins, bracketed
+from dashboard.params import DashboardParams, ServerParams
+from dashboard.server.routes import ROUTES
 from dashboard.server.services import Services
 from pipelines.errors import UserError, shown
 from pipelines.files.saved_files import DamagedError, read_object
@@ -18,6 +19,7 @@ from pipelines.files.saved_files import DamagedError, read_object
 if TYPE_CHECKING:
     from panel.io.server import Server
 
+_log = logging.getLogger(__name__)
 SHORTEST_PASSWORD = 8
 LOGIN = Path(__file__).parents[1] / "components" / "login.html"
 NO_REDIRECT = {"password", "auth_code", "pam"}
@@ -86,6 +88,35 @@ def build_server(services: Services) -> "Server":
         raise UserError(f"dashboard.server: cannot listen at {where} ({fault.strerror}); {what}.") from fault
     guard_socket(server, allowed_origins(params.address, int(server.port or 0), params.origins))
     return server
+
+
+def guard_socket(server: "Server", allowed: Sequence[str]) -> None:
+    """Have a server let in pages of these origins alone, and say in the log whom it refused and what to do.
+
+    Bokeh checks too, but its log names a flag of its own command, and it takes no IPv6 address.
+    """
+    from bokeh.server.util import check_allowlist
+    from panel.io.server import WSHandler
+
+    # Bokeh lets a host without a port match any port, and reads an origin without one as of port 80.
+    strict = [origin if ":" in origin or origin == "*" else f"{origin}:80" for origin in allowed]
+
+    class Socket(WSHandler):
+        def check_origin(self, origin: str) -> bool:
+            host = urlsplit(origin).netloc.lower()
+            if host and check_allowlist(host, strict):
+                return True
+            _log.error(
+                "The page opened at %s may not connect, so it stays empty: add %r to dashboard.server.origins in "
+                "params.yaml and start again (now allowed: %s).",
+                *(origin, host or origin, ", ".join(allowed)),
+            )
+            return False
+
+    application: Any = server._tornado
+    for rule in application.wildcard_router.rules:
+        if rule.target is WSHandler:
+            rule.target = Socket
 
 
 def server_options(params: ServerParams, admins: Sequence[str] = ()) -> dict[str, Any]:

@@ -1,5 +1,7 @@
-"""What all people of one process share: the parameters, the vote store, the judge, the limits."""
+"""What all people of one process share: the parameters, the vote store, the judge, the limits, the secret."""
 
+import os
+import secrets
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from os import environ
@@ -7,18 +9,62 @@ from pathlib import Path
 from threading import Lock, Thread
 
 from dashboard.judges.judge_service import JudgeService
-from dashboard.judges.learning.learning_service import LearningService
-from dashboard.params import DashboardParams, parse_dashboard
+from dashboard.judges.learning_service import LearningService
+from dashboard.params import DashboardParams, ServerParams, parse_dashboard
 from dashboard.rendering.drawings import drawings
-from dashboard.server.limits import AnswerSlots, Limits
-from dashboard.server.secret import kept_secret
-from dashboard.sessions.offers import Offers
+from dashboard.sessions.limits import AnswerSlots, Limits
 from dashboard.votes.database import KEY
+from dashboard.votes.exports import Offers
 from dashboard.votes.store import VoteStore
-from dashboard.votes.store_faults import StoreFault
+from dashboard.votes.vote_records import StoreFault
 from pipelines.errors import UserError
+from pipelines.files.saved_files import DamagedError, read_bytes
 from stacker.learners.starter_prior import starter_folder
 from stacker.training.params import Params, read_params
+
+SHORTEST_SECRET = 32
+MOST_SECRET = 1 << 16
+"""Bytes of a file with a secret."""
+
+
+def kept_secret(server: ServerParams) -> bytes:
+    """Return the secret.
+
+    Parameters
+    ----------
+    server : ServerParams
+        `cookie_secret_env` names a variable; without it `secret_file` is read, and made (mode 600) where there is none.
+
+    Raises
+    ------
+    UserError
+        When the variable is not set or too short, or the file cannot be read or made.
+    """
+    if server.cookie_secret_env:
+        value = os.environ.get(server.cookie_secret_env, "")
+        if len(value) < SHORTEST_SECRET:
+            raise UserError(
+                f"dashboard.server.cookie_secret_env: the variable {server.cookie_secret_env} has {len(value)} "
+                f"characters; set it to a random text of at least {SHORTEST_SECRET}."
+            )
+        return value.encode()
+    path = Path(server.secret_file)
+    try:
+        try:
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as made:
+                made.write(secrets.token_hex(32))
+        except FileExistsError:
+            pass
+        value = read_bytes(path, MOST_SECRET).decode("ascii").strip()
+    except (OSError, UnicodeDecodeError, DamagedError) as fault:
+        raise UserError(f"{path}: cannot be read or made ({fault}); correct dashboard.server.secret_file.") from fault
+    if len(value) < SHORTEST_SECRET:
+        raise UserError(
+            f"{path}: holds {len(value)} characters, too few for a secret; name another by "
+            "dashboard.server.secret_file, or delete it to have one made."
+        )
+    return value.encode()
+
 
 PARAMS_VARIABLE = "DASHBOARD_PARAMS"
 """Environment variable with the path of params.yaml, for `panel serve dashboard`."""
@@ -106,17 +152,6 @@ def open_services(
     section = parse_dashboard(whole.dashboard, str(path))
     check(section)
     return Services(section, whole)
-
-
-def read_dashboard(path: Path, overrides: Sequence[str] = ()) -> DashboardParams:
-    """Return the dashboard's section of params.yaml.
-
-    Raises
-    ------
-    UserError
-        When the file cannot be read or a key is wrong; the sentence names it.
-    """
-    return parse_dashboard(read_params(path, overrides).dashboard, str(path))
 
 
 _opening = Lock()

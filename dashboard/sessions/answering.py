@@ -7,7 +7,7 @@ from typing import Literal
 from dashboard.generators import generator_for
 from dashboard.generators.generator import GenerationFault, guarded
 from dashboard.params import StyleParams
-from dashboard.server.limits import AnswerSlots
+from dashboard.sessions.limits import AnswerSlots
 from dashboard.votes.vote_records import Side
 
 AnswerState = Literal["waiting", "writing", "done", "failed"]

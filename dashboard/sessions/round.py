@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from dashboard.generators import generator_for
 from dashboard.generators.generator import Notice
 from dashboard.params import StylesParams
-from dashboard.server.concurrency import Tasks, in_store_thread
-from dashboard.server.limits import AnswerSlots, SessionLimits
 from dashboard.sessions.answering import Answer
+from dashboard.sessions.concurrency import Tasks, in_store_thread
+from dashboard.sessions.limits import AnswerSlots, SessionLimits
 from dashboard.texts.languages import language_of
 from dashboard.votes.store import AlreadyVoted, StoreFault, VoteStore
 from dashboard.votes.vote_records import Battle, Choice, Voted, new_battle_id

@@ -1,14 +1,18 @@
-"""Votes as files: Kaggle's CSV, the Arena's JSONL and parquet; each can be named in `data.sources` and learned from."""
+"""Votes as files: Kaggle's CSV, the Arena's JSONL and parquet; each can be named in `data.sources` and learned from.
+
+`Offers` has them for one person's browser, under an address that nobody can guess, while she is there.
+"""
 
 import io
 import json
 import re
-from collections.abc import Callable, Generator, Sequence
+import secrets
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from dashboard.votes.analysis.counted_votes import outcomes
+from dashboard.votes.agreement import outcomes
 from dashboard.votes.vote_records import Choice
 from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS
 
@@ -162,3 +166,33 @@ def _harmless(name: str) -> str:
     """Return a name for a cell: on one line, without a semicolon, and with an apostrophe where it begins a formula."""
     shown = " ".join(re.sub(r"[;\x00-\x1f\x7f\ud800-\udfff]", " ", name).split())
     return f"'{shown}" if _STARTS_FORMULA.match(shown) else shown
+
+
+Pieces = Callable[[], Generator[bytes]]
+
+
+class Offers:
+    """What can be fetched; one object serves all people of a process."""
+
+    def __init__(self) -> None:
+        self._offered: dict[str, Mapping[str, Pieces]] = {}
+
+    def offer(self, files: Mapping[str, Pieces]) -> str:
+        """Offer files and return their place: `download/<place>/<name>` is the address of each.
+
+        Parameters
+        ----------
+        files : mapping
+            By name, what begins to make a file; its pieces are asked for one at a time, and empty ones are passed over.
+        """
+        place = secrets.token_urlsafe(32)
+        self._offered[place] = files
+        return place
+
+    def withdraw(self, place: str) -> None:
+        """Offer them no longer, and give up those that are being fetched."""
+        self._offered.pop(place, None)
+
+    def find(self, place: str, name: str) -> Pieces | None:
+        """Return what makes a file, or None where it is not offered."""
+        return self._offered.get(place, {}).get(name)

@@ -12,11 +12,11 @@ import pandas as pd
 from sqlalchemy import Connection, Engine, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from dashboard.votes import migrations
+from dashboard.votes import database as migrations
 from dashboard.votes.database import address_of, check_is_there, engine_of
-from dashboard.votes.store_faults import AlreadyVoted as AlreadyVoted
-from dashboard.votes.store_faults import StoreFault as StoreFault
 from dashboard.votes.vote_records import BATTLES, JSON_COLUMNS, VOTES, Battle, Choice, Voted
+from dashboard.votes.vote_records import AlreadyVoted as AlreadyVoted
+from dashboard.votes.vote_records import StoreFault as StoreFault
 from pipelines.battles.table import TEXT_COLUMNS
 
 

@@ -1,4 +1,4 @@
-"""What the vote store holds: the battle as the person saw it, and the tables."""
+"""What the vote store holds and what it refuses: the battle as the person saw it, the tables, and the faults."""
 
 import hashlib
 import hmac
@@ -11,8 +11,32 @@ from typing import Any, Literal
 
 from sqlalchemy import Column, DateTime, Dialect, Float, ForeignKey, Integer, MetaData, Table, Text, TypeDecorator
 
-from dashboard.sessions.self_naming import sides_named
+from dashboard.votes.self_naming import sides_named
 from pipelines.battles.table import TEXT_COLUMNS
+from pipelines.errors import UserError
+
+
+class StoreFault(UserError):  # noqa: N818 - the project's word for what goes wrong outside it
+    """A vote or battle that was not stored, with a code for the page's texts.
+
+    Attributes
+    ----------
+    code : str
+        `already_voted`, `unknown_battle`, `other_session`, `too_late`, `nothing_to_undo`, `same_battle`,
+        `unavailable`, `bad_address`.
+    details : dict
+        Fields of the sentence.
+    """
+
+    def __init__(self, code: str, sentence: str, **details: Any) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.details = details
+
+
+class AlreadyVoted(StoreFault):
+    """The battle has a vote that holds; `details` has its `choice` and `voted_at`."""
+
 
 Choice = Literal["a", "tie", "b", "both_bad"]
 CHOICES: tuple[Choice, ...] = ("a", "tie", "b", "both_bad")

@@ -6,7 +6,7 @@ import pytest
 
 from dashboard.generators.generator import FAULTS
 from dashboard.generators.recorded import entries
-from dashboard.pages.shell import PAGES
+from dashboard.server.shell import PAGES
 from dashboard.texts import LANGUAGES, Language, Texts, best_language
 from dashboard.texts.languages import language_of
 from dashboard.votes.vote_records import CHOICES

@@ -16,8 +16,8 @@ from dashboard.pages.ask.comparison import comparison
 from dashboard.pages.page import Context
 from dashboard.params import StylesParams
 from dashboard.rendering.rendered import Rendered
-from dashboard.server.concurrency import Tasks
-from dashboard.server.limits import LimitReached
+from dashboard.sessions.concurrency import Tasks
+from dashboard.sessions.limits import LimitReached
 from dashboard.sessions.round import Round, RoundDependencies
 from dashboard.texts import Texts
 from dashboard.votes.vote_records import CHOICES, Choice

@@ -9,9 +9,9 @@ from typing import Any
 from dashboard.components import Upload
 from dashboard.components.look import boxed, button, card_pane, in_line, note, select
 from dashboard.pages.page import Context
-from dashboard.server.concurrency import in_thread, in_waiting_thread
 from dashboard.sessions import battle_files
 from dashboard.sessions.battle_files import BattleFile
+from dashboard.sessions.concurrency import in_thread, in_waiting_thread
 from pipelines.errors import UserError
 from pipelines.terminal.processes import Stopped
 from pipelines.terminal.unseen_signs import options_of

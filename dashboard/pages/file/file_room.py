@@ -12,10 +12,9 @@ from dashboard.components.look import button, card_pane, card_sheet, grid, in_li
 from dashboard.pages.history.history_cards import percent, verdict_line
 from dashboard.rendering.rendered import Rendered
 from dashboard.sessions.battle_files import BattleFile
-from dashboard.sessions.file_verdicts import FileVerdicts
+from dashboard.sessions.file_session import Progress
+from dashboard.sessions.file_verdicts import FileVerdicts, Order
 from dashboard.texts import Texts
-from dashboard.votes.analysis.agreement_over_time import Progress
-from dashboard.votes.analysis.battle_order import Order
 from dashboard.votes.vote_records import CHOICES, Battle, Voted
 from pipelines.terminal.unseen_signs import plain
 

@@ -11,9 +11,9 @@ from dashboard.components.look import stacked
 from dashboard.pages.file.file_chooser import FileChooser
 from dashboard.pages.file.file_room import FileRoom
 from dashboard.pages.page import Context
-from dashboard.server.limits import LimitReached
 from dashboard.sessions.battle_files import BattleFile
-from dashboard.sessions.file_round import FileRound
+from dashboard.sessions.file_session import FileRound
+from dashboard.sessions.limits import LimitReached
 from dashboard.votes.store import AlreadyVoted, StoreFault
 from dashboard.votes.vote_records import CHOICES, Battle, Choice
 from pipelines.errors import UserError

@@ -17,10 +17,9 @@ from dashboard.pages.history.history_filters import HistoryFilters, Wishes, fitt
 from dashboard.pages.history.vote_table import COLUMNS, Sorting, VoteTable, sorted_rows
 from dashboard.pages.page import Context
 from dashboard.rendering.rendered import Rendered
-from dashboard.server.concurrency import in_store_thread, in_thread
+from dashboard.sessions.concurrency import in_store_thread, in_thread
 from dashboard.votes import exports
-from dashboard.votes.analysis.agreement import agreement_by, agreement_by_style
-from dashboard.votes.analysis.counted_votes import judged_only, neutral_only, with_outcomes
+from dashboard.votes.agreement import agreement_by, agreement_by_style, judged_only, neutral_only, with_outcomes
 from dashboard.votes.store import StoreFault
 from pipelines.battles.table import text_of
 from pipelines.terminal.unseen_signs import show_controls

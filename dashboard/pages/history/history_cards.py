@@ -9,8 +9,8 @@ import pandas as pd
 from dashboard.components.drawn_texts import noted
 from dashboard.rendering.rendered import Rendered
 from dashboard.texts import Say
-from dashboard.votes.analysis import agreement as agreements
-from dashboard.votes.analysis.model_ranking import CONTROLS, Ranking, rank, style_differences
+from dashboard.votes import agreement as agreements
+from dashboard.votes.model_ranking import CONTROLS, Ranking, rank, style_differences
 from pipelines.terminal.unseen_signs import plain
 from stacker.reporting.charts import Axis, Dot, Row, Series, confusion_table, fitting, interval_rows, plane, shares
 

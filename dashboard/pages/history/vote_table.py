@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from dashboard.components import Table
-from dashboard.server.concurrency import Tasks, in_thread
+from dashboard.sessions.concurrency import Tasks, in_thread
 from dashboard.texts import Texts
 
 PAGE_ROWS = 15

@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from dashboard.components.look import boxed, button, card_pane, in_line, note
-from dashboard.judges.learning.learned import Learned, decide
-from dashboard.judges.learning.learning_service import LearningService, Overview
+from dashboard.judges.learned import Learned, decide
+from dashboard.judges.learning_service import LearningService, Overview
 from dashboard.judges.saved_runs import SavedRun
 from dashboard.pages.model import learn_results as results
 from dashboard.pages.page import Context
-from dashboard.server.concurrency import in_thread
+from dashboard.sessions.concurrency import in_thread
 from pipelines.errors import UserError
 
 LOOK_S = 0.5

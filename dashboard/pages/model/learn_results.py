@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from dashboard.judges.learning.learning_service import Overview, Status
-from dashboard.judges.learning.usable import LEAST
+from dashboard.judges.learning_service import Overview, Status
+from dashboard.judges.votes_to_learn import LEAST
 from dashboard.pages.history.history_cards import percent, span
 from dashboard.texts import Say
 from pipelines.terminal.unseen_signs import plain

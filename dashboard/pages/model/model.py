@@ -9,14 +9,14 @@ import panel as pn
 
 from dashboard.components.drawn_texts import draw, noted
 from dashboard.components.look import boxed, button, card_pane, grid, in_line, note, select, stacked
-from dashboard.judges.judge_line import trained
-from dashboard.judges.learning.learned import decide_for
+from dashboard.judges.judge_service import trained
+from dashboard.judges.learned import decide_for
 from dashboard.judges.saved_runs import SavedRun
 from dashboard.pages.model import model_cards as cards
 from dashboard.pages.model.learn_card import LearnCard
 from dashboard.pages.page import Context
 from dashboard.rendering.rendered import Rendered
-from dashboard.server.concurrency import in_thread
+from dashboard.sessions.concurrency import in_thread
 from pipelines.errors import UserError
 from pipelines.terminal.unseen_signs import options_of
 from stacker.judge.explain.importances import tree_gains

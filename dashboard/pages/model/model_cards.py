@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dashboard.pages.history.history_cards import percent, span
-from dashboard.texts import Say, Texts
-from dashboard.votes.analysis.judge_calibration import (
+from dashboard.judges.judge_calibration import (
     calibration,
     language_labels,
     length_bands,
@@ -18,6 +16,8 @@ from dashboard.votes.analysis.judge_calibration import (
     prompts_of,
     scores_by,
 )
+from dashboard.pages.history.history_cards import percent, span
+from dashboard.texts import Say, Texts
 from pipelines.battles.table import UNLABELLED
 from pipelines.terminal.unseen_signs import plain
 from stacker.evaluation import metrics

@@ -15,14 +15,12 @@ from page_contexts import opened
 from playwright.sync_api import Browser, expect
 from small_run import make_run
 
-from dashboard.judges.judge_choice import CHOSEN, first_choices, named_judge
-from dashboard.judges.judge_line import judge_line
-from dashboard.judges.judge_service import JudgeService
-from dashboard.judges.saved_runs import saved_runs
+from dashboard.judges.judge_service import JudgeService, judge_line
+from dashboard.judges.saved_runs import CHOSEN, first_choices, named_judge, saved_runs
 from dashboard.pages.model.model import ModelPage
 from dashboard.pages.page import Context
 from dashboard.params import DashboardParams
-from dashboard.server.limits import SessionLimits
+from dashboard.sessions.limits import SessionLimits
 from dashboard.texts import LANGUAGES, Language, Texts
 from pipelines.battles.built_in import SOURCE
 from pipelines.errors import UserError

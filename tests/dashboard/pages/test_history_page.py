@@ -12,7 +12,7 @@ from small_run import fill_store
 from dashboard.pages.history.history import HistoryPage
 from dashboard.pages.history.vote_table import PAGE_ROWS, Sorting, sorted_rows
 from dashboard.texts import LANGUAGES
-from dashboard.votes.analysis.counted_votes import with_outcomes
+from dashboard.votes.agreement import with_outcomes
 from dashboard.votes.store import StoreFault, VoteFilter
 from dashboard.votes.vote_records import CHOICES
 

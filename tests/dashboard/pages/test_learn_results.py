@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from dashboard.judges.learning.learning_service import Overview, Status
-from dashboard.judges.learning.usable import LEAST, Usable
+from dashboard.judges.learning_service import Overview, Status
+from dashboard.judges.votes_to_learn import LEAST, Usable
 from dashboard.pages.model import learn_results as results
 from dashboard.texts import LANGUAGES, Texts
 

@@ -12,7 +12,7 @@ from dashboards import PATIENCE, RunningDashboard
 from learnable import give_votes
 from playwright.sync_api import Browser, Page, expect
 
-from dashboard.judges.learning.usable import LEAST
+from dashboard.judges.votes_to_learn import LEAST
 from dashboard.texts import Texts
 from stacker.training.params import parse_params
 

@@ -7,8 +7,8 @@ import pytest
 from loop_guard import WatchedStore
 from page_contexts import Judges, context, on_a_loop, opened, settled
 
-from dashboard.judges.learning.learning_service import LearningService
-from dashboard.judges.learning.usable import LEAST
+from dashboard.judges.learning_service import LearningService
+from dashboard.judges.votes_to_learn import LEAST
 from dashboard.pages.model.model import ModelPage
 from dashboard.pages.model.model_cards import facts
 from dashboard.texts import LANGUAGES, Texts

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 from small_run import fill_store
 
 from dashboard.pages.history.history import HistoryPage
-from dashboard.pages.shell import PAGES
+from dashboard.server.shell import PAGES
 
 pytestmark = pytest.mark.browser
 OPENING = {"en-GB": "Opening …", "zh-TW": "開啟中…"}

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from dashboard.server.concurrency import Tasks, in_store_thread, in_thread
+from dashboard.sessions.concurrency import Tasks, in_store_thread, in_thread
 
 MANY = 40
 """More than there are threads of any kind."""

@@ -11,11 +11,10 @@ import pytest
 from dashboards import Person, RunningDashboard, free_port
 from playwright.sync_api import Browser, expect
 
-from dashboard.params import DashboardParams, ServerParams, parse_dashboard
-from dashboard.server.secret import kept_secret
+from dashboard.params import DashboardParams, ServerParams, parse_dashboard, read_dashboard
 from dashboard.server.server import build_server, checked_accounts, server_options
-from dashboard.server.services import read_dashboard
-from dashboard.server.visitor import session_of
+from dashboard.server.services import kept_secret
+from dashboard.server.shell import session_of
 from pipelines.errors import UserError
 
 ROOT = Path(__file__).parents[3]
@@ -210,7 +209,7 @@ def test_panel_serve_serves_the_same_page(browser: Browser, tmp_path: Path) -> N
         "--port",
         str(port),
         "--plugins",
-        "dashboard.server.health",
+        "dashboard.server.routes",
     ]
     environment = {
         "DASHBOARD_PARAMS": str(params),

@@ -11,7 +11,7 @@ from panel.io import document
 from tornado.locks import Lock
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from dashboard.server.delivery import patch_panel_websocket_queue
+from dashboard.server.app import patch_panel_websocket_queue
 
 
 class Socket(WebSocketHandler):

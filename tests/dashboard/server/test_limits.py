@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.params import LimitParams
-from dashboard.server.limits import HOUR, MINUTE, AnswerSlots, Counts, LimitReached, Limits, SessionLimits
+from dashboard.sessions.limits import HOUR, MINUTE, AnswerSlots, Counts, LimitReached, Limits, SessionLimits
 from dashboard.texts import LANGUAGES, Language, Texts
 
 
@@ -114,7 +114,7 @@ def test_an_account_is_counted_by_itself_alone() -> None:
 def test_counts_take_no_more_room_the_longer_the_server_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     limits = Limits(LimitParams(), clock)
-    monkeypatch.setattr("dashboard.server.limits.MOST_REMEMBERED", 50)
+    monkeypatch.setattr("dashboard.sessions.limits.MOST_REMEMBERED", 50)
     for number in range(500):
         limits.of(f"cookie {number}", f"address {number}").vote()
     assert (len(limits._persons), len(limits._addresses)) == (50, 50)

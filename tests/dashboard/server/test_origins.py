@@ -10,7 +10,7 @@ from dashboards import RunningDashboard
 from playwright.sync_api import Browser, Page, expect
 from rewriting_proxy import RewritingProxy
 
-from dashboard.server.origins import allowed_origins, origin_of
+from dashboard.addresses import allowed_origins, origin_of
 from dashboard.texts import Language, Texts
 
 HANDSHAKE = {
@@ -47,13 +47,13 @@ def test_named_origins_connect_as_browsers_say_them_and_others_are_named_in_the_
         ):  # fmt: skip
             assert status(running, origin) == 101, origin
         caplog.clear()
-        with caplog.at_level(logging.ERROR, "dashboard.server.origins"):
+        with caplog.at_level(logging.ERROR, "dashboard.server.server"):
             for origin in (
                 "http://evil.test", "https://judge.example.org:8443", "http://10.0.0.5", "null",
                 f"http://localhost:{running.port + 1}", "https://a.b.lab.example.org",
             ):  # fmt: skip
                 assert status(running, origin) == 403, origin
-    refused = [record.getMessage() for record in caplog.records if record.name == "dashboard.server.origins"]
+    refused = [record.getMessage() for record in caplog.records if record.name == "dashboard.server.server"]
     assert len(refused) == 6
     assert "http://evil.test" in refused[0]
     assert "'evil.test' to dashboard.server.origins" in refused[0]

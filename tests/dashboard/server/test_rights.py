@@ -17,19 +17,18 @@ from small_run import fill_store, make_run
 from test_login import Visitor as Browser
 
 from dashboard.judges.judge_service import JudgeService
-from dashboard.judges.learning.learned import Learned
-from dashboard.judges.learning.learning_service import Overview, Status
-from dashboard.judges.learning.usable import usable_votes
+from dashboard.judges.learned import Learned
+from dashboard.judges.learning_service import Overview, Status
 from dashboard.judges.saved_runs import saved_runs
+from dashboard.judges.votes_to_learn import usable_votes
 from dashboard.pages.history.history import HistoryPage
 from dashboard.pages.model.model import ModelPage
 from dashboard.pages.page import Context
-from dashboard.params import DashboardParams
-from dashboard.server import visitor as visitors
-from dashboard.server.limits import SessionLimits
+from dashboard.params import DashboardParams, ServerParams
 from dashboard.server.server import server_options
-from dashboard.server.server_params import ServerParams
-from dashboard.server.visitor import Visitor
+from dashboard.server.shell import Visitor
+from dashboard.server.shell import visitor as visitor_of
+from dashboard.sessions.limits import SessionLimits
 from dashboard.texts import LANGUAGES, Language, Texts
 from dashboard.votes import exports
 from dashboard.votes.store import VoteStore
@@ -156,10 +155,10 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[Visitor]:
     found: list[Visitor] = []
 
     def visitor(services: Any) -> Visitor:
-        found.append(visitors.visitor(services))
+        found.append(visitor_of(services))
         return found[-1]
 
-    monkeypatch.setattr("dashboard.pages.shell.visitor", visitor)
+    monkeypatch.setattr("dashboard.server.shell.visitor", visitor)
     return found
 
 

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from dashboard.params import DashboardParams, parse_dashboard
+from dashboard.params import DashboardParams, ServerParams, parse_dashboard
 from dashboard.server.server import build_server, check_server, server_options
-from dashboard.server.server_params import ServerParams
 from dashboard.server.services import Services, open_services
 from pipelines.errors import UserError
 from stacker.training.params import key_names, parse_params, read_params

@@ -17,7 +17,7 @@ from page_contexts import csv_file
 from playwright.sync_api import Browser, expect
 from small_run import fill_store
 
-from dashboard.server.health import PATIENCE_S
+from dashboard.server.routes import PATIENCE_S
 
 LATE_S = 5.0
 """Far more than an answer needs that waits for no store, and far less than a store waits for a lock."""

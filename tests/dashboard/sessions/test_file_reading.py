@@ -111,9 +111,9 @@ def test_a_reading_that_nobody_waits_for_is_ended_with_its_process(path: Path, r
 
 def test_many_slow_files_of_one_person_let_another_person_read_hers(path: Path, reader: Callable[[str], None]) -> None:
     reader(
-        "import sys, time, pathlib, dashboard.sessions.file_worker\n"
+        "import sys, time, pathlib, dashboard.sessions.file_reading\n"
         "while sys.argv[1].endswith('slow.jsonl'): time.sleep(1)\n"
-        "dashboard.sessions.file_worker.main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3]))"
+        "dashboard.sessions.file_reading.main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3]))"
     )
     slow, stop = path.with_name("slow.jsonl"), threading.Event()
     with ThreadPoolExecutor(12) as threads:
@@ -159,7 +159,7 @@ def test_a_reader_that_dies_costs_its_file_alone(path: Path, reader: Callable[[s
 
 def test_a_reader_ends_with_the_server() -> None:
     code = (
-        "import dashboard.sessions.file_worker as w, threading\n"
+        "import dashboard.sessions.file_reading as w, threading\n"
         "w.write = lambda *_: threading.Event().wait(); w.main(0, 0, 1)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:

@@ -6,9 +6,9 @@ import pytest
 
 from dashboard.generators.generator import Description, GenerationFault, Notice
 from dashboard.params import LimitParams, StyleParams, StylesParams
-from dashboard.server.limits import AnswerSlots, LimitReached, SessionLimits
 from dashboard.sessions import answering
 from dashboard.sessions import round as rounds
+from dashboard.sessions.limits import AnswerSlots, LimitReached, SessionLimits
 from dashboard.sessions.round import Round, RoundDependencies
 from dashboard.votes.store import VoteStore
 from pipelines.errors import UserError

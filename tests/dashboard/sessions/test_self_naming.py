@@ -3,7 +3,7 @@ import time
 import pytest
 
 from dashboard.generators.recorded import entries
-from dashboard.sessions.self_naming import names_itself, sides_named
+from dashboard.votes.self_naming import names_itself, sides_named
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dashboard.export_votes import write_votes
 from dashboard.params import parse_dashboard
 from dashboard.votes import exports
-from dashboard.votes.analysis.counted_votes import OUTCOME_OF
+from dashboard.votes.agreement import OUTCOME_OF
 from dashboard.votes.store import VoteStore
 from dashboard.votes.vote_records import CHOICES, Battle, Choice, Side
 from pipelines.battles.sources import DataParams, load, read_battles

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 
-from dashboard.votes import migrations
+from dashboard.votes import database as migrations
 from dashboard.votes.store import AlreadyVoted, StoreFault, VoteFilter, VoteStore
 from dashboard.votes.vote_records import Battle, Side, file_battle_id, new_battle_id, pseudonym
 from pipelines.errors import UserError

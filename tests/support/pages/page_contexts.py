@@ -13,7 +13,7 @@ from dashboard.judges.judge_service import LoadedJudge
 from dashboard.judges.saved_runs import saved_runs
 from dashboard.pages.page import Context
 from dashboard.params import DashboardParams
-from dashboard.server.limits import SessionLimits
+from dashboard.sessions.limits import SessionLimits
 from dashboard.texts import Texts
 from dashboard.votes.store import VoteStore
 from pipelines.battles.built_in import sample_battles

@@ -6,16 +6,18 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score
 
-from dashboard.votes.analysis.agreement import (
+from dashboard.votes.agreement import (
     agreement,
     agreement_by,
     agreement_by_style,
     agreement_over_time,
     confusion,
+    judged_only,
     kappa,
+    outcomes,
     period_of,
+    with_outcomes,
 )
-from dashboard.votes.analysis.counted_votes import judged_only, outcomes, with_outcomes
 from stacker.judge.verdict import Verdict
 
 NAN = float("nan")

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.votes.analysis.judge_calibration import (
+from dashboard.judges.judge_calibration import (
     calibration,
     language_labels,
     length_bands,

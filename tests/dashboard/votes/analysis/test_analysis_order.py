@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from dashboard.votes.analysis.agreement_over_time import progress
-from dashboard.votes.analysis.battle_order import entropy, hashed_words, in_order, informative_first, uncertain_first
+from dashboard.sessions.file_session import progress
+from dashboard.sessions.file_verdicts import entropy, hashed_words, in_order, informative_first, uncertain_first
 
 POSITIVE = st.floats(0.01, 1.0)
 

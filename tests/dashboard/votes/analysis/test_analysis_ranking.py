@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.votes.analysis.model_ranking import CONTROLS, rank, style_differences
+from dashboard.votes.model_ranking import CONTROLS, rank, style_differences
 from stacker.evaluation.strengths import fit_strengths, strengths
 
 

@@ -17,11 +17,9 @@ import psutil
 from filelock import FileLock, Timeout
 
 from dashboard.judges.judge_service import JudgeService
-from dashboard.judges.learning.job import JOB, LOCK, LOG, PARAMS, PLACE, VOTES
-from dashboard.judges.learning.learned import Learned, free_name, last_learned
-from dashboard.judges.learning.seen import seen_by
-from dashboard.judges.learning.usable import LEAST, Usable, usable_votes
+from dashboard.judges.learned import JOB, LOCK, LOG, PARAMS, PLACE, VOTES, Learned, free_name, last_learned
 from dashboard.judges.saved_runs import SavedRun, saved_runs
+from dashboard.judges.votes_to_learn import LEAST, Usable, seen_by, usable_votes
 from dashboard.votes.exports import parquet
 from dashboard.votes.store import VoteFilter, VoteStore
 from pipelines.battles.folds import prompt_groups
@@ -163,7 +161,7 @@ class LearningService:
 
     def _prepared(self) -> Path:
         """Return a new folder with votes, parameters and job."""
-        from dashboard.judges.learning.learning_settings import run_params
+        from dashboard.judges.learning_settings import run_params
 
         every = self.store.votes(VoteFilter(undone=True))
         usable = usable_votes(every[every["undone_at"].isna()], self.neutral)
@@ -203,7 +201,7 @@ class LearningService:
         return loaded.run, False
 
     def _started(self, folder: Path) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "dashboard.judges.learning.learning_work", str(folder)]
+        command = [sys.executable, "-m", "dashboard.judges.learning_work", str(folder)]
         with (folder / LOG).open("w", encoding="utf-8") as log:
             return subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8"

@@ -1,16 +1,68 @@
-"""Which pages may open the server's WebSocket: by the address they were opened at, as the browser says it."""
+"""Addresses: whom a limit by address counts as one, and which pages may open the server's WebSocket."""
 
 import ipaddress
-import logging
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import idna
 
-if TYPE_CHECKING:
-    from panel.io.server import Server
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+UNKNOWN = "unknown"
+"""Counts together whoever comes without an address, such as over a Unix socket."""
+IPV6_PREFIX = 64
+"""Bits of an IPv6 address that a network gives to one customer; the rest she chooses anew whenever she likes."""
+
+
+def network_of(text: str) -> Network:
+    """Return an address or network of addresses (`10.0.0.0/8`).
+
+    Raises
+    ------
+    ValueError
+        When it is neither.
+    """
+    try:
+        return ipaddress.ip_network(text.strip(), strict=False)
+    except ValueError:
+        raise ValueError("must be an IP address or network, such as 127.0.0.1 or 10.0.0.0/8") from None
+
+
+def counted_as(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
+    """Return under what a limit counts a browser: its IPv4 address, or its IPv6 network of 64 bits.
+
+    Parameters
+    ----------
+    peer : str
+        Who has connected.
+    forwarded : sequence of str
+        The values of X-Forwarded-For. They are read from the last to the first, for as long as whoever wrote them is
+        trusted: everything further to the front, anybody could have written.
+    trusted : sequence of Network
+        The proxies.
+    """
+    found = _address(peer)
+    hops = [hop for value in forwarded for hop in value.split(",")]
+    while found is not None and hops and any(found in network for network in trusted):
+        further = _address(hops.pop())
+        if further is None:
+            break
+        found = further
+    if found is None:
+        return UNKNOWN
+    if found.version == 6:
+        return str(ipaddress.ip_network((int(found), IPV6_PREFIX), strict=False))
+    return str(found)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return an address without port and brackets; an IPv4 address inside an IPv6 one is that IPv4 address."""
+    bare = re.sub(r"^\[(.*)\](:\d+)?$|^([\d.]+):\d+$", r"\1\3", text.strip())
+    try:
+        found = ipaddress.ip_address(bare)
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
+
 
 LOCAL = ("localhost", "127.0.0.1")
 EVERYWHERE = {"0.0.0.0", "::"}
@@ -21,7 +73,6 @@ _SCHEME = re.compile(r"(https?|wss?)://", re.IGNORECASE)
 _LEFT_OUT = {"80", "443"}
 """Ports that browsers leave out, each where it is the scheme's own."""
 _RIGHT = "write a host, and a port where the address has one, such as judge.example.org or 192.168.1.5:5006"
-_log = logging.getLogger(__name__)
 
 
 def host_of(text: str) -> str:
@@ -111,32 +162,3 @@ def allowed_origins(address: str, port: int, more: Sequence[str]) -> list[str]:
     """
     hosts = [*LOCAL] if address in EVERYWHERE else [*dict.fromkeys((*LOCAL, address))]
     return [*(f"{bracketed(host)}:{port}" for host in hosts), *more]
-
-
-def guard_socket(server: "Server", allowed: Sequence[str]) -> None:
-    """Have a server let in pages of these origins alone, and say in the log whom it refused and what to do.
-
-    Bokeh checks too, but its log names a flag of its own command, and it takes no IPv6 address.
-    """
-    from bokeh.server.util import check_allowlist
-    from panel.io.server import WSHandler
-
-    # Bokeh lets a host without a port match any port, and reads an origin without one as of port 80.
-    strict = [origin if ":" in origin or origin == "*" else f"{origin}:80" for origin in allowed]
-
-    class Socket(WSHandler):
-        def check_origin(self, origin: str) -> bool:
-            host = urlsplit(origin).netloc.lower()
-            if host and check_allowlist(host, strict):
-                return True
-            _log.error(
-                "The page opened at %s may not connect, so it stays empty: add %r to dashboard.server.origins in "
-                "params.yaml and start again (now allowed: %s).",
-                *(origin, host or origin, ", ".join(allowed)),
-            )
-            return False
-
-    application: Any = server._tornado
-    for rule in application.wildcard_router.rules:
-        if rule.target is WSHandler:
-            rule.target = Socket

@@ -1,8 +1,9 @@
-"""`python -m dashboard.judges.learning.learning_work FOLDER`: the process that learns from votes for the dashboard.
+"""`python -m dashboard.judges.learning_work FOLDER`: the process that learns from votes for the dashboard.
 
 It goes at the lowest priority, tells how far it has come as JSON lines on standard output, and ends when its standard
 input is closed, as it is when the dashboard ends. The run is made in FOLDER, whose name begins with a full stop, so
-that nobody meets half a judge; the finished folder is moved to its place in one step.
+that nobody meets half a judge; the finished folder is moved to its place in one step. The new judge is compared with
+the one so far on votes that neither had learnt from.
 """
 
 import json
@@ -13,31 +14,117 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import psutil
 from filelock import FileLock, Timeout
 
-from dashboard.judges.learning.job import JOB, LOCK, LOG, PARAMS, VOTES
-from dashboard.judges.learning.judge_comparison import compared
-from dashboard.judges.learning.learned import FORMAT
-from dashboard.judges.learning.steps import Steps
+from dashboard.judges.judge_calibration import probabilities_of
+from dashboard.judges.learned import FORMAT, JOB, LOCK, LOG, PARAMS, VOTES
 from dashboard.judges.saved_runs import LEARNED_FILE
-from dashboard.votes.analysis.judge_calibration import probabilities_of
+from features.blocks.registry import answer_blocks, text_blocks
 from features.cache import BlockCache
+from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import prompt_groups
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_write, write_json
 from pipelines.formats.reading import read_battles
 from pipelines.terminal.command_line import Screen
-from stacker.evaluation import results
+from stacker.evaluation import metrics, results
+from stacker.evaluation.intervals import difference_interval
 from stacker.judge.judge import Judge
 from stacker.learners.starter_prior import KIND as STARTER
 from stacker.run import run
-from stacker.training.params import Params, dump_params, read_params
+from stacker.training.params import LearnersParams, Params, dump_params, read_params
 from stacker.training.run_folder import RunFolder
+
+Word = Literal["better", "alike", "worse", "untold"]
+LEAST = 50
+"""Votes below which nothing is said about two judges: an interval of so few tells nothing."""
+
+
+def compared(new: Floats, old: Floats, outcome: Ints, group: Ints) -> dict[str, Any]:
+    """Return both judges' log loss and accuracy on n votes, and the differences with their 95 % intervals.
+
+    Parameters
+    ----------
+    new, old : (n, 3) float
+        Probabilities, of votes that the judge in question did not learn from.
+    outcome, group : (n,) int
+        What was voted, and the number of the question; the intervals let votes on one question move together.
+
+    Returns
+    -------
+    dict
+        `votes`, `new` and `old` (each `log_loss`, `accuracy`), `log_loss` and `accuracy` (each `difference`, `low`,
+        `high`: new less old), and `word`: by the interval of the log loss, "untold" for fewer than
+        `LEAST` votes, or votes on too few questions.
+    """
+    found: dict[str, Any] = {"votes": len(outcome), "new": None, "old": None, "log_loss": None, "accuracy": None}
+    if len(outcome) < LEAST:
+        return found | {"word": "untold"}
+    losses = [metrics.losses(each, outcome) for each in (new, old)]
+    right = [metrics.hits(each, outcome) for each in (new, old)]
+    for name, place in (("new", 0), ("old", 1)):
+        found[name] = {"log_loss": float(losses[place].mean()), "accuracy": float(right[place].mean())}
+    for name, (first, second) in (("log_loss", losses), ("accuracy", right)):
+        found[name] = difference_interval(first, second, group)
+    gap = found["log_loss"]
+    if gap["low"] is None:
+        return found | {"word": "untold"}
+    word: Word = "better" if gap["high"] < 0 else "worse" if gap["low"] > 0 else "alike"
+    return found | {"word": word}
+
+
+Step = Literal["reading", "learning", "comparing"]
+READING, COMPARING = 0.35, 0.95
+"""Shares at which the texts are read, and at which the comparison begins."""
+
+
+class Steps:
+    """Follows the progress of one run.
+
+    Parameters
+    ----------
+    params : Params
+        The run's.
+
+    Attributes
+    ----------
+    step : str
+        What is being done.
+    share : float
+        How much of the whole is done, 0 to 1; the stages of a run do not take equally long, so it is a rough share.
+    """
+
+    def __init__(self, params: Params) -> None:
+        self.step: Step = "reading"
+        self.share = 0.0
+        self._blocks = {*text_blocks(), *answer_blocks(), "embedding"} & {
+            name for name, on in params.features.model_dump().items() if on is True
+        }
+        learners = sum(getattr(params.learners, name).enabled for name in LearnersParams.model_fields)
+        transformers = len(params.transformer.models) if params.transformer.enabled else 0
+        self._learners = learners + transformers + 1  # the starter judge
+        self._done: dict[str, float] = {}
+
+    def moved(self, stage: str, done: int, total: int) -> None:
+        """Take note of a stage's progress; stages that are not known say nothing about the whole."""
+        self._done[stage] = done / max(total, 1)
+        if stage == "comparison":
+            self.step, share = "comparing", COMPARING + (1 - COMPARING) * self._done[stage]
+        elif ":" in stage or self.step == "learning":
+            self.step = "learning"
+            folds = sum(of for name, of in self._done.items() if name.endswith(": folds"))
+            whole = sum(of for name, of in self._done.items() if name.endswith(": all battles"))
+            share = READING + (COMPARING - READING) * min((0.8 * folds + 0.2 * whole) / self._learners, 1.0)
+        else:
+            read = sum(of for name, of in self._done.items() if name in self._blocks)
+            share = READING * min(read / max(len(self._blocks), 1), 1.0)
+        self.share = max(self.share, min(share, 1.0))
+
 
 TOLD_EVERY = 0.2
 """Seconds between two lines on how far it has come."""

@@ -1,4 +1,4 @@
-"""What learning from votes left behind: which votes, how the new judge compares, and what the person decided."""
+"""What learning from votes leaves behind: the files of a run under way, and what came of it and was decided."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -9,6 +9,18 @@ from typing import Any, Literal
 from dashboard.judges.saved_runs import LEARNED_FILE, SavedRun
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import write_json
+
+PLACE = ".learning"
+"""Folder below that of the judges where runs are made; saved judges are not looked for there."""
+LOCK = ".lock"
+"""In `PLACE`: held while a process learns."""
+VOTES = "votes.parquet"
+PARAMS = "learning.yaml"
+JOB = "job.json"
+"""What is to be compared, and where the finished run goes."""
+LOG = "training.log"
+"""What the process wrote on standard error."""
+
 
 FORMAT = 1
 KEYS = {"votes", "people", "battles", "old", "against_old", "against_starter"}
@@ -26,7 +38,7 @@ class Learned:
     about : dict
         What `learned.json` holds: `votes`, `people`, `battles` (ids that were learnt from), `old` (the judge so far:
         `name`, `starter`, `seen`, `why`), `against_old` and `against_starter` (see
-        `dashboard.judges.learning.judge_comparison`), and `decision`.
+        `dashboard.judges.learning_work`), and `decision`.
     """
 
     run: SavedRun

@@ -1,21 +1,61 @@
 """One person's way through a file of battles: what comes next, its verdict, and the votes. Knows nothing of widgets."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from dashboard.server.concurrency import in_store_thread, in_thread
 from dashboard.sessions.battle_files import BattleFile
-from dashboard.sessions.file_verdicts import FileVerdicts, Opinion, opinion_of
-from dashboard.votes.analysis.agreement_over_time import Progress, progress
-from dashboard.votes.analysis.battle_order import Order
-from dashboard.votes.analysis.counted_votes import with_outcomes
+from dashboard.sessions.concurrency import in_store_thread, in_thread
+from dashboard.sessions.file_verdicts import FileVerdicts, Opinion, Order, opinion_of
+from dashboard.votes.agreement import with_outcomes
 from dashboard.votes.store import AlreadyVoted, StoreFault, VoteFilter, VoteStore
-from dashboard.votes.vote_records import Battle, Choice, Side, Voted, file_battle_id
+from dashboard.votes.vote_records import CHOICES, Battle, Choice, Side, Voted, file_battle_id
 
 if TYPE_CHECKING:
     from dashboard.judges.judge_service import JudgeService
     from stacker.judge.judge import Judge
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where one left off.
+
+    Attributes
+    ----------
+    total, done : int
+        Battles of the file, and those of them with a vote.
+    rows : tuple of int
+        Rows with a vote.
+    tally : dict
+        Votes by choice.
+    """
+
+    total: int
+    done: int
+    rows: tuple[int, ...]
+    tally: dict[Choice, int]
+
+    @property
+    def share(self) -> float:
+        """Return the share that is done, 0 to 1; 1 for a file without battles."""
+        return self.done / self.total if self.total else 1.0
+
+
+def progress(ids: Sequence[str], voted: Mapping[str, Choice]) -> Progress:
+    """Count the votes on a file.
+
+    Parameters
+    ----------
+    ids : sequence of str
+        The file's battles; votes on others are not counted.
+    voted : mapping
+        What `VoteStore.voted` returned.
+    """
+    rows = tuple(row for row, name in enumerate(ids) if name in voted)
+    votes = [voted[ids[row]] for row in rows]
+    return Progress(len(ids), len(rows), rows, {choice: votes.count(choice) for choice in CHOICES})
 
 
 class FileRound:

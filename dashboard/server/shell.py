@@ -1,19 +1,83 @@
-"""The page as a whole for one tab of one person: the bar, and the pages that come into view."""
+"""One tab of one person: who has opened it, the bar, and the pages that come into view."""
 
+import hashlib
 import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import panel as pn
 
+from dashboard.addresses import UNKNOWN, counted_as, network_of
 from dashboard.components import TopBar
 from dashboard.components.look import card_pane, note
-from dashboard.judges.judge_line import judge_line
+from dashboard.judges.judge_service import judge_line
 from dashboard.pages.page import Context, Page
-from dashboard.server.concurrency import Tasks
 from dashboard.server.services import Services
-from dashboard.server.visitor import visitor
+from dashboard.sessions.concurrency import Tasks
 from dashboard.texts import LANGUAGES, Language, Texts, best_language
+from dashboard.votes.vote_records import new_session, pseudonym
+
+_TOKEN = re.compile("[0-9a-f]{16,64}")
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """A person before a tab.
+
+    Attributes
+    ----------
+    session : str
+        Her pseudonym, the same for all her tabs and after a reload.
+    user : str
+        Her account's name, "" where nobody needs one.
+    token : str
+        What her browser keeps in a cookie, "" with an account.
+    address : str or None
+        What limits by address count her under (see `dashboard.addresses`); None with an account, which stays.
+    admin : bool
+        Whether she may switch the judge, start and stop the learning, and export everybody's votes: anybody where
+        nobody needs an account, else those that `dashboard.accounts.admins` names.
+    """
+
+    session: str
+    user: str = ""
+    token: str = ""
+    address: str | None = None
+    admin: bool = True
+
+
+def visitor(services: Services) -> Visitor:
+    """Return who has opened the present tab."""
+    params = services.params
+    user = pn.state.user or ""
+    admin = user in params.accounts.admins
+    if user:
+        return Visitor(pseudonym(user, services.secret()), user=user, admin=admin)
+    token = pn.state.cookies.get("person", "")
+    token = token if _TOKEN.fullmatch(token) else new_session()
+    open_to_all = not (params.server.accounts or params.server.oauth_provider)
+    return Visitor(session_of(token), token=token, address=_address(params.server.trusted_proxies), admin=open_to_all)
+
+
+def session_of(token: str) -> str:
+    """Return the pseudonym for a cookie's token; from the pseudonym, which stands in exports, nobody gets the token."""
+    return hashlib.sha256(f"person {token}".encode()).hexdigest()[:16]
+
+
+def _address(trusted: tuple[str, ...]) -> str:
+    document = pn.state.curdoc
+    context: Any = None if document is None else document.session_context
+    if context is None:
+        return UNKNOWN
+    # The request itself: the headers that Bokeh gives come from a token, which a browser could have written.
+    request: Any = getattr(context.request, "_request", None)
+    headers: Mapping[str, str] = getattr(request, "headers", {})
+    forwarded = headers.get("X-Forwarded-For", "")
+    return counted_as(getattr(request, "remote_ip", None) or "", [forwarded], [network_of(each) for each in trusted])
+
 
 PAGES = {
     "ask": "dashboard.pages.ask.ask:AskPage",

@@ -1,0 +1,111 @@
+"""What is served besides the pages: `/health` for a monitor, and downloads.
+
+GET /health gives 200 or 503 and a few facts, none of them private. Downloads are what `dashboard.votes.exports.Offers`
+has for a person, made piece by piece in threads and sent as they come; when she leaves, or her browser does not want
+the file any longer, what is still to be made of it is given up.
+"""
+
+import asyncio
+import logging
+from concurrent.futures import Future, ThreadPoolExecutor
+from time import perf_counter
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from tornado.iostream import StreamClosedError
+from tornado.web import RequestHandler
+
+from dashboard.server.services import Services, shared_services
+from dashboard.sessions.concurrency import in_thread
+from dashboard.votes.store import VoteStore
+
+PATIENCE_S = 0.5
+"""How long an answer waits for the store; a store that takes longer is said to be out of order."""
+_THREADS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="health")
+_asked: WeakKeyDictionary[VoteStore, "Future[dict[str, Any]]"] = WeakKeyDictionary()
+"""What a store has been asked and has not answered: it is asked again only once it has."""
+
+
+class HealthHandler(RequestHandler):
+    """Answers `{"ok": …, "store": {…}, "judge": {…}}`."""
+
+    def initialize(self, services: Services | None = None) -> None:
+        """Take the services to ask; None takes the process's."""
+        self.given = services
+
+    async def get(self) -> None:
+        """Ask the store for the right to write, and the judge how it stands."""
+        services = self.given if self.given is not None else await asyncio.to_thread(shared_services)
+        found = await store_health(services.store)
+        current = services.judges.current
+        self.set_status(200 if found["ok"] else 503)
+        self.set_header("Cache-Control", "no-store")
+        self.write(
+            {
+                "ok": found["ok"],
+                "store": {key: found[key] for key in ("ok", "backend", "schema", "milliseconds")},
+                "judge": {"state": services.judges.state, "version": "" if current is None else current.version},
+            }
+        )
+
+
+async def store_health(store: VoteStore) -> dict[str, Any]:
+    """Return what `VoteStore.health` says; within `PATIENCE_S` also where the store hangs, which is then not `ok`."""
+    began = perf_counter()
+    asked = _asked.get(store)
+    if asked is None or asked.done():
+        asked = _asked[store] = _THREADS.submit(store.health)
+    try:
+        return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(asked)), PATIENCE_S)
+    except TimeoutError:
+        took = round(1000 * (perf_counter() - began), 1)
+        return {"ok": False, "backend": store.backend, "schema": None, "milliseconds": took}
+
+
+_log = logging.getLogger(__name__)
+
+
+class DownloadHandler(RequestHandler):
+    """Sends a file as it is being made."""
+
+    def initialize(self, services: Services | None = None) -> None:
+        """Take the services that offer; None takes the process's."""
+        self.given = services
+
+    async def get(self, place: str, name: str) -> None:
+        """Send it; the connection is cut where the rest does not come, so that no part is taken for the whole."""
+        services = self.given if self.given is not None else await asyncio.to_thread(shared_services)
+        make = services.offers.find(place, name)
+        if make is None:
+            self.set_status(404)
+            self.finish("This file is not offered any longer; open the page again.")
+            return
+        self.set_header("Content-Type", "application/octet-stream")
+        self.set_header("Content-Disposition", f'attachment; filename="{name}"')
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        pieces = await in_thread(make)
+        try:
+            while (piece := await in_thread(next, pieces, None)) is not None:
+                if services.offers.find(place, name) is None:
+                    break
+                if piece:
+                    self.write(piece)
+                    await self.flush()
+            else:
+                return
+        except StreamClosedError:
+            pass  # the browser does not want it any longer
+        except Exception:
+            # votes of any kind are written here; what breaks must not end as a file that looks whole
+            _log.exception("the file %s could not be made", name)
+        finally:
+            await in_thread(pieces.close)  # and not when nothing refers to it any longer: a log may, for good
+        self.detach().close()
+
+
+ROUTES: list[tuple[str, type[RequestHandler], dict[str, Any]]] = [
+    ("/health", HealthHandler, {}),
+    (r"/download/([\w-]+)/([\w.-]+)", DownloadHandler, {}),
+]
+"""What is served besides the pages; for `panel serve dashboard --plugins dashboard.server.routes` too."""
