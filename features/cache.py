@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from features.blocks.interface import AnswerBlock, TextBlock
 from pipelines.battles.arrays import Floats32
 from pipelines.errors import UserError
-from pipelines.files.code_version import code_version
+from pipelines.files.hashes import code_version
 
 Block = TextBlock | AnswerBlock
 

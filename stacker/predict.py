@@ -13,7 +13,7 @@ import pandas as pd
 
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_write, sha256_of
-from pipelines.files.code_version import code_version
+from pipelines.files.hashes import code_version
 from pipelines.formats.file_formats import SUFFIXES, open_rows
 from pipelines.formats.raw_rows import BadRow
 from pipelines.formats.reading import iter_battles

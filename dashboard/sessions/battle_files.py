@@ -12,8 +12,9 @@ from dashboard.judges.saved_runs import SavedRun
 from dashboard.sessions.file_reading import read_apart
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import sha256_of
+from pipelines.formats.file_formats import FORMATS
 
-ENDINGS = (".csv", ".parquet", ".jsonl", ".json")
+ENDINGS = tuple(known.suffixes[0] for known in FORMATS.values())
 MOST_FILES = 500
 
 

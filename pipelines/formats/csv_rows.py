@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from pipelines.errors import UserError
-from pipelines.formats.json_rows import is_utf8
-from pipelines.formats.raw_rows import MOST_ROW, NOT_UTF8, ROW_SIZE, TOO_LONG, RawFile, RawRow
+from pipelines.formats.raw_rows import MOST_ROW, NOT_UTF8, ROW_SIZE, TOO_LONG, RawFile, RawRow, is_utf8
 
 MOST_COLUMNS = 10_000
 _PIECE = 1 << 20
@@ -152,7 +151,7 @@ def _own_lines(taken: list[str], width: int) -> int:
 
 def _row(lines: _Lines, place: int, values: dict[str, str], fault: str) -> RawRow:
     taken = lines.taken
-    if not fault and not all(line.isascii() or is_utf8(line) for line in taken):
+    if not fault and not all(map(is_utf8, taken)):
         fault = NOT_UTF8
     most = _SHOWN if fault == TOO_LONG else None
     size = ROW_SIZE + sum(map(len, taken))

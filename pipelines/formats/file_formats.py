@@ -1,23 +1,46 @@
 """What format a file has, by its name and how it begins, and its rows in a stream."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import UserError
 from pipelines.formats.csv_rows import csv_file
 from pipelines.formats.json_rows import json_lines, json_list
+from pipelines.formats.parquet_rows import parquet_file
 from pipelines.formats.raw_rows import RawFile
 
-SUFFIXES = {
-    ".csv": "csv",
-    ".json": "json",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-    ".pq": "parquet",
+Opener = Callable[[Path, int, tuple[str, ...] | None], AbstractContextManager[RawFile]]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of files that rows are read from.
+
+    Attributes
+    ----------
+    suffixes : tuple of str
+        How the names of such files end, the usual ending first.
+    open : callable
+        Takes a path, how many rows to read at a time and the columns that are wanted (None for all), both of which it
+        may pass over, and returns a context with the open file. It raises a `UserError` where the file is broken as a
+        whole; what is wrong with a row is said in the row.
+    """
+
+    suffixes: tuple[str, ...]
+    open: Opener
+
+
+FORMATS = {
+    "csv": Format((".csv",), lambda path, *_: csv_file(path)),
+    "parquet": Format((".parquet", ".pq"), parquet_file),
+    "jsonl": Format((".jsonl", ".ndjson"), lambda path, *_: nullcontext(RawFile(None, json_lines(path)))),
+    "json": Format((".json",), lambda path, *_: nullcontext(RawFile(None, json_list(path)))),
 }
+"""Every format there is, by name: a new one has a file of its own in this folder and a line here."""
+SUFFIXES = {suffix: name for name, known in FORMATS.items() for suffix in known.suffixes}
 _PACKED, _TEXT, _OTHER = (
     "unpack it and name the file inside",
     "save it as UTF-8",
@@ -68,27 +91,15 @@ def open_rows(path: Path, rows_at_once: int = 1000, columns: tuple[str, ...] | N
     UserError
         When the file is not there, not readable, or broken as a whole.
     """
-    from pipelines.formats.parquet_rows import parquet_file  # brings pyarrow
-
     try:
-        kind = format_of(path)
-        if kind == "parquet":
-            with parquet_file(path, rows_at_once, columns) as opened:
-                yield opened
-        elif kind == "csv":
-            with csv_file(path) as opened:
-                yield opened
-        elif kind == "jsonl":
-            with path.open("rb") as file:
-                yield RawFile(None, json_lines(file))
-        else:
-            yield RawFile(None, json_list(path))
+        with FORMATS[format_of(path)].open(path, rows_at_once, columns) as opened:
+            yield opened
     except OSError as fault:
         raise UserError(f"{path}: cannot be read ({fault.strerror or fault}); name a file that can.") from fault
 
 
 def format_of(path: Path) -> str:
-    """Return "csv", "json", "jsonl" or "parquet", from the suffix or else from how the file begins."""
+    """Return which of `FORMATS` a file has, by its suffix or else by how it begins."""
     if path.is_dir():
         raise UserError(f"{path}: is a folder; name a CSV, JSON, JSON Lines or parquet file in it.")
     if not path.exists():

@@ -4,12 +4,11 @@ import codecs
 import json
 import re
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from pipelines.errors import UserError
-from pipelines.formats.raw_rows import MOST_ROW, NOT_UTF8, ROW_SIZE, TOO_LONG, RawRow
+from pipelines.formats.raw_rows import MOST_ROW, NOT_UTF8, ROW_SIZE, TOO_LONG, RawRow, is_utf8
 
 _PIECE = 1 << 18
 """Bytes that are read at a time."""
@@ -21,39 +20,31 @@ _NO_BLANK = re.compile(r"[^ \t\r\n]")
 _DECODER = json.JSONDecoder(strict=False)
 
 
-def json_lines(file: BinaryIO) -> Iterator[RawRow]:
+def json_lines(path: Path) -> Iterator[RawRow]:
     """Yield a row for each line that is not blank."""
-    for number, (data, whole) in enumerate(_lines(file), start=1):
+    for number, (data, whole) in enumerate(_lines(path), start=1):
         if number == 1:
             data = data.removeprefix(b"\xef\xbb\xbf")
         if not data.strip():
             continue
         line = data.decode("utf-8", "surrogateescape")
         if not whole:
-            yield RawRow("line", number, {}, TOO_LONG, partial(_itself, f"{line[:_SHOWN]}…"), ROW_SIZE + _SHOWN)
+            yield RawRow("line", number, {}, TOO_LONG, f"{line[:_SHOWN]}…".rstrip, ROW_SIZE + _SHOWN)
             continue
         values, fault = _object(line)
-        if not line.isascii() and not is_utf8(line):
+        if not is_utf8(line):
             fault = NOT_UTF8
         yield RawRow("line", number, values, fault, line.rstrip, ROW_SIZE + len(line))
 
 
-def _lines(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
+def _lines(path: Path) -> Iterator[tuple[bytes, bool]]:
     """Yield each line, and whether it is whole; of a longer one than a row may be, the rest is passed over."""
-    while data := file.readline(MOST_ROW + 1):
-        whole = len(data) <= MOST_ROW or data.endswith(b"\n")
-        yield data, whole
-        while not whole and (data := file.readline(_PIECE)):
-            whole = data.endswith(b"\n")
-
-
-def is_utf8(text: str) -> bool:
-    """Return whether a text that was decoded with surrogate escapes holds none."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+    with path.open("rb") as file:
+        while data := file.readline(MOST_ROW + 1):
+            whole = len(data) <= MOST_ROW or data.endswith(b"\n")
+            yield data, whole
+            while not whole and (data := file.readline(_PIECE)):
+                whole = data.endswith(b"\n")
 
 
 def _object(line: str) -> tuple[dict[str, Any], str]:
@@ -107,11 +98,7 @@ def _check_lone(path: Path, found: Any) -> None:
 def _row(number: int, record: Any, size: int) -> RawRow:
     is_object = isinstance(record, dict)
     wrong = "" if is_object else "is not a JSON object with a battle's keys"
-    return RawRow("row", number, record if is_object else {}, wrong, partial(_itself, record), ROW_SIZE + size)
-
-
-def _itself(raw: Any) -> Any:
-    return raw
+    return RawRow("row", number, record if is_object else {}, wrong, lambda: record, ROW_SIZE + size)
 
 
 class _Text:

@@ -1,7 +1,7 @@
 """Rows of a parquet file, some at a time: as few as their texts, unfolded from its dictionaries, allow."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -35,7 +35,7 @@ def parquet_file(path: Path, rows_at_once: int, columns: tuple[str, ...] | None)
     """
     with _said(path):
         file = _File(path, columns)
-    with file:
+    with closing(file):
         size = sum(group.size for group in file.groups)
         yield RawFile(file.names, _rows(file, rows_at_once), size, file.unread)
 
@@ -55,12 +55,11 @@ def read_table(path: Path, most: int) -> pd.DataFrame:
     UserError
         When it is not a parquet file that can be read, or can unfold to more.
     """
-    with _said(path):
-        with _File(path, None) as file:
-            size = file.unfolds()
-            if size > most:
-                raise UserError(f"{path}: can unfold to {size:,} bytes, and {most:,} are the most that is read here.")
-            return file.plain.read().to_pandas()
+    with _said(path), closing(_File(path, None)) as file:
+        size = file.unfolds()
+        if size > most:
+            raise UserError(f"{path}: can unfold to {size:,} bytes, and {most:,} are the most that is read here.")
+        return file.plain.read().to_pandas()
 
 
 @contextmanager
@@ -102,7 +101,9 @@ class _File:
         metadata, schema = self.plain.metadata, self.plain.schema
         self.names = tuple(self.plain.schema_arrow.names)
         self.chosen = [name for name in self.names if columns is None or name in columns]
-        self.unread = {each.name: str(each.type) for each in self.plain.schema_arrow if not _is_readable(each.type)}
+        kinds = {each.name: each.type for each in self.plain.schema_arrow}
+        stored = {name: getattr(kind, "storage_type", kind) for name, kind in kinds.items()}  # of an extension type
+        self.unread = {name: str(kind) for name, kind in kinds.items() if not _is_known(stored[name])}
         leaves = [schema.column(place) for place in range(len(schema))]
         # Arrow keeps no other kind of value as a dictionary.
         self.texts = {
@@ -113,10 +114,8 @@ class _File:
         self.coded = parquet.ParquetFile(path, metadata=metadata, read_dictionary=list(self.texts.values()), **how)
         self.groups = [_group(metadata.row_group(number), self.chosen) for number in range(metadata.num_row_groups)]
 
-    def __enter__(self) -> "_File":
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Close both."""
         self.plain.close()
         self.coded.close()
 
@@ -174,7 +173,7 @@ def _longest(column: Any) -> int:
         return int(_sizes(column.dictionary).max(initial=0))
     if types.is_struct(column.type):
         return max((_longest(part) for part in column.flatten()), default=0)
-    return _longest(column.values) if types.is_list(column.type) or types.is_large_list(column.type) else 0
+    return _longest(column.values) if _is_list(column.type) else 0
 
 
 def _rows(file: _File, rows_at_once: int) -> Iterator[RawRow]:
@@ -191,8 +190,8 @@ def _records(batch: Any) -> Iterator[tuple[dict[str, Any], str, int]]:
     """Yield the cells of each row by column, what is wrong with the row, and what it unfolds to."""
     columns = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        plain = _readable(column)
-        if plain is not None:
+        plain = getattr(column, "storage", column)  # of an extension array
+        if _is_known(plain.type):
             columns[name] = plain
     sizes = np.full(batch.num_rows, ROW_SIZE)
     for column in columns.values():
@@ -220,45 +219,34 @@ def _pieces(sizes: list[int]) -> Iterator[tuple[int, int]]:
         yield start, len(sizes)
 
 
-def _readable(column: Any) -> Any:
-    """Return a column of texts, numbers, or lists and structs of them; None for any other kind, which no battle has."""
-    import pyarrow
-
-    if isinstance(column.type, pyarrow.BaseExtensionType):
-        column = column.storage
-    return column if _is_known(column.type) else None
-
-
-def _is_readable(kind: Any) -> bool:
-    import pyarrow
-
-    return _is_known(kind.storage_type if isinstance(kind, pyarrow.BaseExtensionType) else kind)
-
-
 def _is_known(kind: Any) -> bool:
+    """Tell whether a column holds texts, numbers, or lists and structs of them; no battle has any other kind."""
     from pyarrow import types
 
-    if types.is_dictionary(kind):
-        return _is_known(kind.value_type)
-    if types.is_list(kind) or types.is_large_list(kind):
+    if types.is_dictionary(kind) or _is_list(kind):
         return _is_known(kind.value_type)
     if types.is_struct(kind):
         return all(_is_known(kind.field(place).type) for place in range(kind.num_fields))
-    return (
-        types.is_null(kind)
-        or types.is_boolean(kind)
-        or types.is_integer(kind)
-        or types.is_floating(kind)
-        or _is_text(kind)
-        or types.is_binary(kind)
-        or types.is_large_binary(kind)
-    )
+    plain = (types.is_null, types.is_boolean, types.is_integer, types.is_floating)
+    return _is_text(kind) or _is_binary(kind) or any(is_one(kind) for is_one in plain)
 
 
 def _is_text(kind: Any) -> bool:
     from pyarrow import types
 
     return bool(types.is_string(kind) or types.is_large_string(kind))
+
+
+def _is_binary(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_binary(kind) or types.is_large_binary(kind))
+
+
+def _is_list(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_list(kind) or types.is_large_list(kind))
 
 
 def _sizes(column: Any) -> Sizes:
@@ -269,10 +257,10 @@ def _sizes(column: Any) -> Sizes:
     if types.is_dictionary(kind):
         index = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
         return np.append(_sizes(column.dictionary), 0)[index]  # what is null has the last size
-    if _is_text(kind) or types.is_binary(kind) or types.is_large_binary(kind):
+    if _is_text(kind) or _is_binary(kind):
         lengths = compute.binary_length(column).fill_null(0)
         return np.asarray(lengths.to_numpy(zero_copy_only=False), dtype=np.int64)
-    if types.is_list(kind) or types.is_large_list(kind):
+    if _is_list(kind):
         ends = np.concatenate([[0], np.cumsum(_sizes(column.values) + _CELL)])
         return np.diff(ends[column.offsets.to_numpy()])
     total = np.full(len(column), _CELL)

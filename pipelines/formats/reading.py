@@ -16,7 +16,7 @@ from pipelines.formats.records import (
     BadRecordError,
     Record,
     UnknownWinnerError,
-    id_shown,
+    id_of,
     missing_columns,
     record_of,
 )
@@ -219,4 +219,4 @@ def battle_rows(
 def _bad(path: Path, row: RawRow, reason: str, rescued: bool = False) -> BadRow:
     if row.lines > 1:
         reason += f"; {row.lines:,} lines are lost with it"
-    return BadRow(str(path), row.unit, row.place, id_shown(row.values), reason, row.raw(), rescued, row.lines)
+    return BadRow(str(path), row.unit, row.place, id_of(row.values), reason, row.raw(), rescued, row.lines)

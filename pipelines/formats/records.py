@@ -1,8 +1,9 @@
 """A row of a file to a battle: texts as Kaggle's columns of turns or the Arena's conversations, and the vote."""
 
 import json
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS, UNLABELLED, storable
 
@@ -11,8 +12,22 @@ IDS = ("id", "question_id", "battle_id")
 """Names that the id has in the files, the first that a row has is taken."""
 READ = (*IDS, *TEXT_COLUMNS, *CONVERSATIONS, "model_a", "model_b", *OUTCOMES, "winner", "lang", "language")
 """Every column that is read; all others are left alone."""
+_KINDS = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}
 _ASKED = ("user", "human")
 _ANSWERED = ("assistant", "gpt", "model", "bot")
+
+
+WINNERS = {"model_a": 0, "model_b": 1, "tie": 2, "tie (bothbad)": 2, "both_bad": 2}
+"""Spellings of the Arena's winner and the outcomes they mean; "both are bad" is a tie, as on Kaggle."""
+_ZERO, _ONE = ("0", "0.0", "false"), ("1", "1.0", "true")
+
+
+class BadTurnsError(ValueError):
+    """What is wrong with a cell of turns; the text follows the column's name in a sentence."""
+
+
+class UnknownWinnerError(ValueError):
+    """A winner of a spelling that is not in `WINNERS`; to skip such rows would bend the shares of the outcomes."""
 
 
 class BadRecordError(ValueError):
@@ -73,15 +88,10 @@ def record_of(values: dict[str, Any], place: str, labelled: bool, rescue: bool, 
     if trouble and not rescue:
         raise BadRecordError(trouble)
     arena = any(name in values for name in CONVERSATIONS) and not any(name in values for name in TEXT_COLUMNS)
-    name = _id_of(values) or (place if arena and not trouble else "")
+    name = id_of(values) or (place if arena and not trouble else "")
     if not name:
         raise BadRecordError(trouble or "has no id")
-    outcome = UNLABELLED
-    if labelled:
-        try:
-            outcome = outcome_of(values)
-        except NoVoteError as fault:
-            raise BadRecordError(str(fault)) from fault
+    outcome = outcome_of(values) if labelled else UNLABELLED
     try:
         texts = _conversations(values) if arena else _columns(values)
     except BadTurnsError as fault:
@@ -94,24 +104,23 @@ def record_of(values: dict[str, Any], place: str, labelled: bool, rescue: bool, 
     return Record(name, *texts, *models, outcome, lang, trouble)
 
 
-def id_shown(values: dict[str, Any]) -> str:
-    """Return a row's id for a sentence, "" where it has none."""
-    return _id_of(values)
-
-
 Texts = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+Parsed = TypeVar("Parsed")
 
 
-def _columns(values: dict[str, Any]) -> Texts:
-    found: list[tuple[str, ...]] = []
-    for column in TEXT_COLUMNS:
+def _parsed(values: dict[str, Any], columns: Iterable[str], parse: Callable[[Any], Parsed]) -> Iterator[Parsed]:
+    for column in columns:
         if column not in values:
             raise BadTurnsError(f"lacks the column {column}")
         try:
-            found.append(parse_turns(values[column]))
+            yield parse(values[column])
         except BadTurnsError as fault:
             raise BadTurnsError(f"{column} {fault}") from fault
-    return found[0], found[1], found[2]
+
+
+def _columns(values: dict[str, Any]) -> Texts:
+    prompt, first, second = _parsed(values, TEXT_COLUMNS, parse_turns)
+    return prompt, first, second
 
 
 def _rescued_columns(values: dict[str, Any]) -> Texts:
@@ -120,15 +129,7 @@ def _rescued_columns(values: dict[str, Any]) -> Texts:
 
 
 def _conversations(values: dict[str, Any]) -> Texts:
-    sides = []
-    for column in CONVERSATIONS:
-        if column not in values:
-            raise BadTurnsError(f"lacks the column {column}")
-        try:
-            sides.append(_conversation(values[column]))
-        except BadTurnsError as fault:
-            raise BadTurnsError(f"{column} {fault}") from fault
-    (asked, first), (also_asked, second) = sides
+    (asked, first), (also_asked, second) = _parsed(values, CONVERSATIONS, _conversation)
     if asked != also_asked:
         raise BadTurnsError("conversation_a and conversation_b ask different things")
     return asked, first, second
@@ -185,7 +186,8 @@ def _content(content: Any, number: int) -> str:
     raise BadTurnsError(f"has no text as content of message {number}")
 
 
-def _id_of(values: dict[str, Any]) -> str:
+def id_of(values: dict[str, Any]) -> str:
+    """Return a row's id, "" where it has none."""
     for name in IDS:
         value = values.get(name)
         if isinstance(value, str) and value.strip():
@@ -203,25 +205,12 @@ def _name_of(value: Any) -> str:
     return str(value)
 
 
-WINNERS = {"model_a": 0, "model_b": 1, "tie": 2, "tie (bothbad)": 2, "both_bad": 2}
-"""Spellings of the Arena's winner and the outcomes they mean; "both are bad" is a tie, as on Kaggle."""
-_ZERO, _ONE = ("0", "0.0", "false"), ("1", "1.0", "true")
-
-
-class NoVoteError(ValueError):
-    """Why a row's vote cannot be used; the text is part of a sentence about the row."""
-
-
-class UnknownWinnerError(ValueError):
-    """A winner of a spelling that is not in `WINNERS`; to skip such rows would bend the shares of the outcomes."""
-
-
 def outcome_of(values: dict[str, Any]) -> int:
     """Return the outcome of a row, 0, 1 or 2.
 
     Raises
     ------
-    NoVoteError
+    BadRecordError
         When no winner is marked, or several, or a mark is neither 0 nor 1, or the columns are absent.
     UnknownWinnerError
         When the row's `winner` is spelled as none in `WINNERS`.
@@ -229,10 +218,10 @@ def outcome_of(values: dict[str, Any]) -> int:
     if any(name in values for name in OUTCOMES):
         return _marked(values)
     if "winner" not in values:
-        raise NoVoteError(f"has no vote: neither {', '.join(OUTCOMES)} nor winner")
+        raise BadRecordError(f"has no vote: neither {', '.join(OUTCOMES)} nor winner")
     winner = values["winner"]
     if winner is None or (isinstance(winner, str) and not winner.strip()):
-        raise NoVoteError("has no vote: winner is empty")
+        raise BadRecordError("has no vote: winner is empty")
     outcome = WINNERS.get(" ".join(winner.split()).lower()) if isinstance(winner, str) else None
     if outcome is None:
         raise UnknownWinnerError(winner)
@@ -244,7 +233,7 @@ def _marked(values: dict[str, Any]) -> int:
     empty = 0
     for name in OUTCOMES:
         if name not in values:
-            raise NoVoteError(f"lacks the column {name}")
+            raise BadRecordError(f"lacks the column {name}")
         mark = values[name]
         text = "" if mark is None else str(mark).strip().lower()
         if text in ("", "nan"):
@@ -253,18 +242,12 @@ def _marked(values: dict[str, Any]) -> int:
         elif text in _ZERO or text in _ONE:
             marks.append(int(text in _ONE))
         else:
-            raise NoVoteError(f"{name} is {ascii(text[:40])}, neither 0 nor 1")
+            raise BadRecordError(f"{name} is {ascii(text[:40])}, neither 0 nor 1")
     if sum(marks) > 1:
-        raise NoVoteError(f"has {('two', 'three')[sum(marks) - 2]} winners")
+        raise BadRecordError(f"has {('two', 'three')[sum(marks) - 2]} winners")
     if sum(marks) == 0:
-        raise NoVoteError(
-            "has no vote: the winner columns are empty" if empty == 3 else "has no vote: no winner is marked"
-        )
+        raise BadRecordError(f"has no vote: {'the winner columns are empty' if empty == 3 else 'no winner is marked'}")
     return marks.index(1)
-
-
-class BadTurnsError(ValueError):
-    """What is wrong with a cell of turns; the text follows the column's name in a sentence."""
 
 
 def parse_turns(cell: Any) -> tuple[str, ...]:
@@ -330,14 +313,4 @@ def _as_text(value: Any) -> str:
 
 def _kind(value: Any) -> str:
     """Name the kind of a JSON value."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true or false"
-    if isinstance(value, int | float):
-        return "a number"
-    if isinstance(value, str):
-        return "a text"
-    if isinstance(value, list):
-        return "a list"
-    return "an object" if isinstance(value, dict) else f"a {type(value).__name__}"
+    return _KINDS.get(type(value), "null" if value is None else f"a {type(value).__name__}")

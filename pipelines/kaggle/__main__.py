@@ -15,7 +15,7 @@ import yaml
 
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_folder, write_json
-from pipelines.files.saved_files import hashes_of
+from pipelines.files.hashes import hashes_of
 from pipelines.kaggle.notebooks import predict_notebook, train_notebook
 from pipelines.kaggle.wheels import PROJECT, download_wheels, installed, installed_wheel, project_wheel
 from pipelines.models.model_files import MODELS_DIR, find_model, is_builtin, is_hub_name, stored_folder

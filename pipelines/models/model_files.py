@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from pipelines.errors import UserError, shown
 from pipelines.files.atomic_files import put_back, sha256_of
-from pipelines.files.saved_files import StoredFile, first_difference, hashes_of
+from pipelines.files.hashes import StoredFile, first_difference, hashes_of
 from pipelines.settings import Section
 
 CONFIG = "config.json"

@@ -8,7 +8,7 @@ from features.build import FeatureParams, build_features
 from features.cache import BlockCache, code_of
 from features.encoder.embedding import Encoder
 from pipelines.battles.table import TEXT_COLUMNS
-from pipelines.files.code_version import code_version
+from pipelines.files.hashes import code_version
 from pipelines.terminal.command_line import Progress
 from stacker.learners.learner_interface import Learner, LearnerData
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from features.build import FeatureParams
 from pipelines.errors import UserError, shown
-from pipelines.files.code_version import code_version
+from pipelines.files.hashes import code_version
 from pipelines.files.saved_files import checking
 from pipelines.settings import Section
 from stacker.learners.balance import BalanceParams

@@ -10,7 +10,7 @@ from optuna.distributions import CategoricalDistribution
 from optuna.storages import BaseStorage
 
 from pipelines.files.atomic_files import atomic_write
-from pipelines.files.code_version import code_version
+from pipelines.files.hashes import code_version
 from pipelines.terminal.command_line import Screen
 from stacker.study.nested import Outer, outer_folds
 from stacker.study.objective import CrossFitted, widest

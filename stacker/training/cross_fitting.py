@@ -17,7 +17,7 @@ from pipelines.battles.arrays import FLIP, Floats, Ints
 from pipelines.battles.folds import grouped_folds
 from pipelines.battles.table import text_of
 from pipelines.files.atomic_files import atomic_folder, atomic_write
-from pipelines.files.code_version import code_version
+from pipelines.files.hashes import code_version
 from pipelines.terminal.command_line import Progress
 from pipelines.terminal.cores_and_memory import release_memory
 from stacker.learners.balance import class_shares

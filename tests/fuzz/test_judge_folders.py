@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from victim import Victim
 
-from pipelines.files.saved_files import hashes_of
+from pipelines.files.hashes import hashes_of
 
 FILE = "judge.json"
 OLD = Path(__file__).parents[1] / "stacker" / "judge" / "saved_judges" / "without_hashes"

@@ -29,7 +29,7 @@ from features.encoder.tokens import Tokens
 from pipelines.battles.arrays import Floats32
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_folder, write_json
-from pipelines.files.code_version import code_version
+from pipelines.files.hashes import code_version
 from pipelines.files.saved_files import Saved, checking, read_object
 
 LEAST_COSINE = 0.995

@@ -14,7 +14,8 @@ from features.encoder.engines.engine import Engine, Ids
 from features.encoder.engines.probing import probe
 from features.encoder.tokens import Tokens
 from pipelines.files.atomic_files import sha256_of
-from pipelines.files.saved_files import checking, hashes_of
+from pipelines.files.hashes import hashes_of
+from pipelines.files.saved_files import checking
 from pipelines.models.model_files import tokenizer_sha256, vocabulary_of
 
 FOLDER = ".converted"

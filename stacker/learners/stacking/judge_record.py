@@ -10,19 +10,8 @@ from features.build import FeatureParams
 from features.pairs import LackingFeaturesError
 from pipelines.errors import UserError, shown
 from pipelines.files.atomic_files import put_back
-from pipelines.files.saved_files import (
-    LARGEST,
-    DamagedError,
-    Name,
-    Number,
-    Saved,
-    StoredFile,
-    checking,
-    first_difference,
-    is_canonical,
-    read_object,
-    sizes_of,
-)
+from pipelines.files.hashes import StoredFile, first_difference, is_canonical, sizes_of
+from pipelines.files.saved_files import LARGEST, DamagedError, Name, Number, Saved, checking, read_object
 
 FILE = "judge.json"
 FORMAT = 1

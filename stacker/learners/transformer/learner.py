@@ -18,7 +18,7 @@ from features.pairs import Embeddings
 from pipelines.battles.arrays import Floats
 from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.files.atomic_files import atomic_folder
-from pipelines.files.code_version import code_version
+from pipelines.files.hashes import code_version
 from pipelines.terminal.command_line import Progress, silent
 from stacker.learners.balance import BalanceParams, Correction, followed_correction
 from stacker.learners.learner_interface import Fit, LearnerData

@@ -11,8 +11,8 @@ import pytest
 from features.blocks.registry import answer_blocks, text_blocks
 from features.cache import code_of
 from features.encoder.embedding import EmbeddingBlock
-from pipelines.files import code_version as module
-from pipelines.files.code_version import PACKAGES, ROOT, _files, _resolved, code_version, library_version
+from pipelines.files import hashes as module
+from pipelines.files.hashes import PACKAGES, ROOT, _files, _resolved, code_version, library_version
 from stacker.learners.learner_registry import KINDS
 
 OWN = ("pipelines", "features", "stacker", "dashboard")

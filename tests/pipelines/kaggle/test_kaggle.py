@@ -21,7 +21,7 @@ from small_runs import small_params, small_run
 from pipelines.battles.built_in import sample_battles
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import sha256_of
-from pipelines.files.saved_files import StoredFile, first_difference
+from pipelines.files.hashes import StoredFile, first_difference
 from pipelines.kaggle.__main__ import BUILTIN_PACKAGE, LACKED, Options, bundle, main
 from pipelines.kaggle.notebooks import code_of
 from pipelines.kaggle.wheels import PROJECT, installed_wheel, project_wheel

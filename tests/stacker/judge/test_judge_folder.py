@@ -16,12 +16,12 @@ from saved_text import with_sizes
 from small_judges import battles, small_judge
 
 import features.build
-import pipelines.files.saved_files
+import pipelines.files.hashes
 import stacker.learners.stacking.judge_record
 from features.blocks.registry import text_blocks
 from features.build import FeatureParams
 from pipelines.errors import UserError
-from pipelines.files.saved_files import hashes_of
+from pipelines.files.hashes import hashes_of
 from stacker.judge.judge import Judge
 from stacker.judge.judge_folder import FILE
 from stacker.learners.starter_prior import starter_folder
@@ -427,8 +427,8 @@ def test_a_file_that_has_many_names_is_hashed_once(copy, monkeypatch):
         os.link(copy / "f0", copy / f"f{number}")
     rehash(copy)
     hashed = []
-    right = pipelines.files.saved_files.sha256_of
-    monkeypatch.setattr(pipelines.files.saved_files, "sha256_of", lambda path: hashed.append(path) or right(path))
+    right = pipelines.files.hashes.sha256_of
+    monkeypatch.setattr(pipelines.files.hashes, "sha256_of", lambda path: hashed.append(path) or right(path))
     assert Judge.load(copy)
     assert len([path for path in hashed if path.parent == copy and path.name.startswith("f")]) == 1
 
