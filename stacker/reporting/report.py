@@ -1,18 +1,33 @@
 """The report of a run: one self-contained HTML page, drawn from what results.json holds and from the battles' texts."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from pipelines.battles.table import text_of
 from pipelines.files.atomic_files import atomic_write
-from stacker.reporting.battle_sections import listed_battles, settings
-from stacker.reporting.breakdown_sections import ablation, importances, learning_curve, length, slices
-from stacker.reporting.report_page import page
-from stacker.reporting.score_sections import calibration, confusion, headline, scores
+from stacker.evaluation.results import COLUMNS
+from stacker.learners.transformer.network.structure import share_read
+from stacker.reporting.html_templates import environment
+from stacker.reporting.numbers import figure, interval
+from stacker.reporting.report_charts import block_title, drawn, refit_name
 from stacker.training.params import Params, dump_params
 
-TITLE = "Preference Stacker: report of a run"
+PARTS = {
+    "scores": "Results against the baselines",
+    "calibration": "Calibration",
+    "confusion": "Confusion",
+    "parts": "Loss by kind of battle",
+    "length": "How much of it is length",
+    "learning-curve": "Learning curve",
+    "ablation": "What each learner and each block is worth",
+    "importances": "What the judge goes by",
+    "battles": "Battles to look at",
+    "settings": "Settings and versions",
+}
+"""Sections of the page in their order, by anchor."""
 
 
 def write_report(path: Path, found: dict[str, Any], battles: pd.DataFrame, params: Params) -> None:
@@ -36,16 +51,41 @@ def write_report(path: Path, found: dict[str, Any], battles: pd.DataFrame, param
 
 def report(found: dict[str, Any], battles: pd.DataFrame, params: Params) -> str:
     """Return the page that `write_report` writes."""
-    parts = [
-        scores(found),
-        calibration(found),
-        confusion(found),
-        slices(found),
-        length(found),
-        learning_curve(found),
-        ablation(found),
-        importances(found),
-        listed_battles(found, battles, params.report.characters),
-        settings(found, dump_params(params.model_copy(update={"dashboard": {}}))),
-    ]
-    return page(TITLE, headline(found), parts)
+    of = found["report"]
+    present = {
+        "learning-curve": "learning_curve" in of,
+        "ablation": "ablation" in of,
+        "battles": of["worst"] or of["surprising"],
+    }
+    return (
+        environment()
+        .get_template("report.html")
+        .render(
+            found=found,
+            of=of,
+            parts={anchor: heading for anchor, heading in PARTS.items() if present.get(anchor, True)},
+            charts=drawn(found),
+            columns=COLUMNS,
+            battles=_listed(of, battles),
+            characters=params.report.characters,
+            params=dump_params(params.model_copy(update={"dashboard": {}})),
+            figure=partial(figure, found),
+            interval=partial(interval, found),
+            under=lambda *keys: (partial(figure, found, *keys), partial(interval, found, *keys)),
+            block_title=block_title,
+            refit_name=refit_name,
+            share_read=share_read,
+        )
+    )
+
+
+def _listed(of: dict[str, Any], battles: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return the texts and models of the battles that the report lists, by id."""
+    listed = {each["id"] for each in [*of["worst"], *of["surprising"]]}
+    return {
+        battle["id"]: {
+            "prompt": text_of(battle["prompt"]),
+            "answers": [(text_of(battle[f"response_{side}"]), battle[f"model_{side}"]) for side in "ab"],
+        }
+        for battle in battles[battles["id"].isin(listed)].to_dict("records")
+    }

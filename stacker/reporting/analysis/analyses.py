@@ -3,21 +3,21 @@
 from dataclasses import replace
 from typing import Any
 
-from pipelines.battles.arrays import Floats
+import numpy as np
+import pandas as pd
+
+from pipelines.battles.arrays import Floats, Ints
+from pipelines.battles.table import text_of
 from pipelines.terminal.command_line import Progress
 from stacker.evaluation import metrics
-from stacker.evaluation.intervals import mean_interval
+from stacker.evaluation.intervals import mean_interval, ratio_interval
 from stacker.evaluation.results import STACK
 from stacker.judge.judge import Judge
 from stacker.learners.stacking.stack import cross_fitted
-from stacker.reporting.analysis.ablation import block_ablation, learner_ablation
 from stacker.reporting.analysis.importance import importance
-from stacker.reporting.analysis.learning_curve import learning_curve
-from stacker.reporting.analysis.length_control import length_control
-from stacker.reporting.analysis.refits import refit_learner, sampled
+from stacker.reporting.analysis.refits import block_ablation, learner_ablation, learning_curve, refit_learner, sampled
 from stacker.reporting.analysis.reliability import calibration
 from stacker.reporting.analysis.slices import slices
-from stacker.reporting.analysis.worst import worst_and_surprising
 from stacker.training.data_set import Prepared
 from stacker.training.params import Params
 from stacker.training.train import Level0
@@ -86,3 +86,91 @@ def analyse(
         if curve is not None:
             found["learning_curve"] = {"refit": params.report.refit, **curve}
     return found
+
+
+def length_control(
+    battles: pd.DataFrame,
+    stack: Floats,
+    length: Floats,
+    prior: Floats,
+    outcome: Ints,
+    group: Ints,
+) -> dict[str, Any]:
+    """Compare the stack with the lengths alone.
+
+    Parameters
+    ----------
+    battles : DataFrame, n rows
+        A battles table.
+    stack, length, prior : (n, 3) float
+        Out-of-fold verdicts of the stack, of the lengths alone and of the class prior.
+    outcome, group : (n,) int
+        Votes and prompt groups.
+
+    Returns
+    -------
+    dict
+        `share`: (prior - length only) / (prior - stack) in log loss, the part of the skill that length gives, with
+        `low` and `high`; all None where the stack is no better than the prior, and the bounds where it may not be.
+        `votes_for_longer` and `stack_for_longer`: share of battles, voted for one side, in which the longer answer won
+        or had the higher probability (equal lengths left out; None where no battle is left).
+    """
+    by = {name: metrics.losses(p, outcome) for name, p in (("prior", prior), ("length", length), ("stack", stack))}
+    share = ratio_interval(by["prior"] - by["length"], by["prior"] - by["stack"], group)
+    sizes = [np.array([len(text_of(turns)) for turns in battles[name]]) for name in ("response_a", "response_b")]
+    used = (outcome < 2) & (sizes[0] != sizes[1])
+    longer_a = sizes[0][used] > sizes[1][used]
+    voted_a, ahead = outcome[used] == 0, metrics.most_probable_shares(stack[used, :2])
+    return {
+        "share": share["ratio"],
+        "low": share["low"],
+        "high": share["high"],
+        "battles_of_unequal_length": int(used.sum()),
+        "votes_for_longer": float(np.mean(voted_a == longer_a)) if used.any() else None,
+        "stack_for_longer": float(np.where(longer_a, ahead[:, 0], ahead[:, 1]).mean()) if used.any() else None,
+    }
+
+
+def worst_and_surprising(
+    battles: pd.DataFrame, stack: Floats, learners: Floats, outcome: Ints, listed: int
+) -> dict[str, list[dict[str, Any]]]:
+    """List battles without their texts.
+
+    Parameters
+    ----------
+    battles : DataFrame, n rows
+        A battles table.
+    stack : (n, 3) float
+        The stack's out-of-fold verdicts.
+    learners : (n, K, 3) float
+        Those of its learners.
+    outcome : (n,) int
+        Votes.
+    listed : int
+        Battles of each list.
+
+    Returns
+    -------
+    dict
+        `worst`: those of the highest loss under the stack. `surprising`: of the others, those for which even the
+        learner that was nearest has the highest loss. Each battle as `id`, `outcome`, `probabilities` of the stack,
+        `loss`, and `least_loss` and `nearest`, the loss and the place of that learner.
+    """
+    own = metrics.losses(stack, outcome)
+    each = np.stack([metrics.losses(learners[:, place], outcome) for place in range(learners.shape[1])], axis=1)
+    least = each.min(axis=1)
+    worst = np.argsort(-own, kind="stable")[:listed]
+    others = np.argsort(-least, kind="stable")
+    surprising = others[~np.isin(others, worst)][:listed]
+
+    def described(row: int) -> dict[str, Any]:
+        return {
+            "id": str(battles["id"].iloc[row]),
+            "outcome": int(outcome[row]),
+            "probabilities": stack[row].tolist(),
+            "loss": float(own[row]),
+            "least_loss": float(least[row]),
+            "nearest": int(each[row].argmin()),
+        }
+
+    return {"worst": [described(row) for row in worst], "surprising": [described(row) for row in surprising]}

@@ -1,17 +1,19 @@
 """The stack's loss by kind of battle: vote, language, script, length, gap of the lengths, turns, what was asked."""
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from features.text import SCRIPTS, dominant_script
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.table import text_of
 from stacker.evaluation import metrics
 from stacker.evaluation.intervals import mean_interval
-from stacker.reporting.analysis.prompt_kinds import KINDS, prompt_kind
 
 LEAST = 20
 """Battles below which a language or a script is put under `others`."""
@@ -21,6 +23,14 @@ OTHERS = "others"
 GAPS = ((1.1, "up to 1.1"), (1.5, "1.1 to 1.5"), (2.5, "1.5 to 2.5"), (np.inf, "more than 2.5"))
 TURNS = ((1, "1"), (2, "2"), (4, "3 to 4"), (np.inf, "5 and more"))
 BANDS = 5
+_HEAD = 4000
+"""Characters of a prompt by which it is told what was asked."""
+_RULES = {
+    kind: re.compile("|".join(patterns), re.IGNORECASE)
+    for kind, patterns in yaml.safe_load(Path(__file__).with_name("prompt_kinds.yaml").read_text("utf-8")).items()
+}
+KINDS = (*_RULES, "other")
+"""What a prompt may ask for, in the order in which it is looked for; the first that fits is taken."""
 
 
 def slices(battles: pd.DataFrame, probabilities: Floats, prior: Floats, outcome: Ints, group: Ints) -> dict[str, Any]:
@@ -50,14 +60,13 @@ def slices(battles: pd.DataFrame, probabilities: Floats, prior: Floats, outcome:
             inside = np.flatnonzero(labels == label)
             if len(inside) == 0:
                 continue
-            interval = mean_interval(own[inside], group[inside])
+            loss = mean_interval(own[inside], group[inside])
             rows.append(
                 {
                     "label": label,
                     "battles": len(inside),
-                    "log_loss": interval["mean"],
-                    "low": interval["low"],
-                    "high": interval["high"],
+                    "log_loss": loss.pop("mean"),
+                    **loss,
                     "prior_log_loss": float(other[inside].mean()),
                     "accuracy": float(right[inside].mean()),
                 }
@@ -112,3 +121,9 @@ def _steps(values: Floats | Ints, steps: Sequence[tuple[float, str]]) -> tuple[n
     names = np.array([name for _, name in steps], dtype=object)
     place = np.searchsorted(np.array([edge for edge, _ in steps]), values, side="left")
     return names[place], names.tolist()
+
+
+def prompt_kind(turns: tuple[str, ...]) -> str:
+    """Return one of `KINDS` for the first turn of a prompt."""
+    text = turns[0][:_HEAD].strip() if turns else ""
+    return next((kind for kind, rule in _RULES.items() if rule.search(text)), KINDS[-1])
