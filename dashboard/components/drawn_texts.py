@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from html import escape
 
 import panel as pn
+from markupsafe import Markup
 
+from dashboard.components.look import note
 from dashboard.rendering.drawings import drawings
 from dashboard.rendering.rendered import Rendered, cut, source_of
 from dashboard.texts import Say
@@ -50,10 +51,9 @@ def not_shown(text: Rendered, say: Say) -> str:
     return " ".join(notes)
 
 
-def noted(text: Rendered, say: Say) -> str:
+def noted(text: Rendered, say: Say) -> Markup:
     """Return a text's HTML below the note, which must not be out of view where a long text scrolls."""
-    note = not_shown(text, say)
-    return f"<p class='hint' role='note'>{escape(note)}</p>{text.html}" if note else text.html
+    return note(not_shown(text, say), "hint", "note") + Markup(text.html)
 
 
 def _meanwhile(turns: Sequence[str]) -> Rendered:

@@ -5,27 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import panel as pn
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipelines.terminal.unseen_signs import plain
 from stacker.reporting.charts import CHARTS
+from stacker.reporting.html_templates import environment
+from stacker.reporting.numbers import NONE
 
 _SHEETS = Path(__file__).parent / "sheets"
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parents[1]),
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    undefined=StrictUndefined,
-)
-
-
-def _plain(text: str, longest: int = 500) -> Markup:
-    return Markup(plain(text, longest))  # escaped there
-
-
-_TEMPLATES.filters["plain"] = _plain
 
 
 def _sheet(*names: str) -> str:
@@ -59,18 +46,30 @@ WIDGET = _sheet("widgets")
 _LAYOUT = _sheet("layout")
 
 
-def filled(template: str, **values: Any) -> str:
-    """Return a template's HTML; what is no `Markup` is escaped.
+def percent(share: Any) -> str:
+    """Return a share in whole per cent, a dash for None."""
+    return NONE if share is None else f"{100 * float(share):.0f} %"
+
+
+def span(low: Any, high: Any, form: Callable[[Any], str]) -> str:
+    """Return an interval, "" where there is none."""
+    return "" if low is None or high is None else f"{form(low)} – {form(high)}"
+
+
+_TEMPLATES = environment(Path(__file__).parents[1] / "pages")
+_TEMPLATES.filters |= {"percent": percent}
+
+
+def macros(template: str) -> Any:
+    """Return what has the macros of a template as its methods; each returns HTML, in which all but `Markup` is escaped.
 
     Parameters
     ----------
     template : str
-        A file in `dashboard`, e.g. `pages/history/details.html`. Its filter `plain(80)` shows an untrusted text as one
-        line of at most so many characters.
-    values : anything
-        The template's names; all of them have to be given.
+        A file below `dashboard/pages`, e.g. `history/cards.html`. Its filters: those of
+        `stacker.reporting.html_templates.environment`, and `percent`.
     """
-    return _TEMPLATES.get_template(template).render(values)
+    return _TEMPLATES.get_template(template).module
 
 
 def note(sentence: str, kind: str = "nothing", role: str = "") -> Markup:
@@ -78,7 +77,7 @@ def note(sentence: str, kind: str = "nothing", role: str = "") -> Markup:
     if not sentence:
         return Markup()
     told = Markup(' role="{}"').format(role) if role else ""
-    return Markup('<p class="{}"{}>{}</p>').format(kind, told, _plain(sentence, 600))
+    return Markup('<p class="{}"{}>{}</p>').format(kind, told, Markup(plain(sentence, 600)))
 
 
 def card_pane(html: str = "", visible: bool = True) -> pn.pane.HTML:

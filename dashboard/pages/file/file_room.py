@@ -8,8 +8,19 @@ import pandas as pd
 
 from dashboard.components import AnswerColumn, VoteBar
 from dashboard.components.drawn_texts import draw, not_shown, noted
-from dashboard.components.look import button, card_pane, card_sheet, grid, in_line, note, select, stacked, sticky
-from dashboard.pages.history.history_cards import percent, verdict_line
+from dashboard.components.look import (
+    button,
+    card_pane,
+    card_sheet,
+    grid,
+    in_line,
+    note,
+    percent,
+    select,
+    stacked,
+    sticky,
+)
+from dashboard.pages.history.history_cards import verdict_line
 from dashboard.rendering.rendered import Rendered
 from dashboard.sessions.battle_files import BattleFile
 from dashboard.sessions.file_session import Progress

@@ -1,10 +1,9 @@
 """The history page: votes in a table with details, how far judge and voters agree, a ranking, and exports."""
 
 import asyncio
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from html import escape
 from typing import Literal
 
 import pandas as pd
@@ -13,20 +12,116 @@ import panel as pn
 from dashboard.components.drawn_texts import draw
 from dashboard.components.look import WIDGET, boxed, card_pane, grid, note, stacked
 from dashboard.pages.history import history_cards as cards
-from dashboard.pages.history.history_filters import HistoryFilters, Wishes, fitting
-from dashboard.pages.history.vote_table import COLUMNS, Sorting, VoteTable, sorted_rows
+from dashboard.pages.history.history_cards import COLUMNS, Sorting, VoteTable, sorted_rows
 from dashboard.pages.page import Context
 from dashboard.rendering.rendered import Rendered
 from dashboard.sessions.concurrency import in_store_thread, in_thread
+from dashboard.texts import Texts
 from dashboard.votes import exports
 from dashboard.votes.agreement import agreement_by, agreement_by_style, judged_only, neutral_only, with_outcomes
 from dashboard.votes.store import StoreFault
+from dashboard.votes.vote_records import CHOICES
 from pipelines.battles.table import text_of
 from pipelines.terminal.unseen_signs import show_controls
 
 QUESTION_SHOWN = 160
 CALLS = ("a", "b", "tie")
 CARDS = ("figures", "time", "confusion", "language", "style", "ranking")
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What is wished of the votes; "" takes all.
+
+    Attributes
+    ----------
+    session, choice, source, lang : str
+        Equal to this.
+    agrees : str
+        `yes` or `no`: whether judge and voter agree.
+    words : str
+        Stand in the question.
+    """
+
+    session: str = ""
+    choice: str = ""
+    source: str = ""
+    lang: str = ""
+    agrees: str = ""
+    words: str = ""
+
+
+def fitting(votes: pd.DataFrame, wishes: Wishes) -> pd.DataFrame:
+    """Return the votes that fit; of many votes the words take a while, so call it from a thread.
+
+    Parameters
+    ----------
+    votes : DataFrame, n rows
+        From `with_outcomes`.
+    wishes : Wishes
+        What is wished.
+    """
+    kept = pd.Series(True, index=votes.index)
+    for name in ("session", "choice", "source", "lang"):
+        if wished := getattr(wishes, name):
+            kept &= votes[name] == wished
+    if wishes.agrees:
+        kept &= votes["agrees"].eq(wishes.agrees == "yes").fillna(False).astype(bool)
+    if words := wishes.words.strip().casefold():
+        texts = votes["prompt"].map(text_of) + "\n" + votes["asked"]
+        kept &= texts.map(lambda text: words in text.casefold()).astype(bool)
+    return votes[kept].reset_index(drop=True)
+
+
+class HistoryFilters:
+    """The widgets.
+
+    Parameters
+    ----------
+    say : Texts
+        The page's language.
+    session : str
+        The person, for "only my votes".
+    changed : function
+        Called when the wishes are others.
+    """
+
+    def __init__(self, say: Texts, session: str, changed: Callable[[], None]) -> None:
+        self.say, self.session = say, session
+        self._any = {say("history.any"): ""}
+        self.mine = pn.widgets.Checkbox(label=say("history.only_mine"), value=False, align="end", css_classes=["mine"])
+        self.choice = self._select("vote", {say(f"choice.{choice}"): choice for choice in CHOICES})
+        self.agrees = self._select("judge", {say("history.agrees"): "yes", say("history.disagrees"): "no"})
+        self.source = self._select("source", {say("history.source_ask"): "ask", say("history.source_file"): "file"})
+        self.lang = self._select("language", {})
+        self.search = pn.widgets.TextInput(
+            label=say("history.search"), placeholder=say("history.search_hint"), css_classes=["search"]
+        )
+        widgets = (self.choice, self.agrees, self.source, self.lang, self.search, self.mine)
+        for widget in widgets:
+            widget.param.update(width=None, sizing_mode="stretch_width", margin=0, stylesheets=[WIDGET])
+            widget.param.watch(lambda _: changed(), "value")
+        self.view = grid(*widgets, fine=True)
+
+    def offer(self, languages: list[str]) -> None:
+        """Offer these languages, by their codes."""
+        options = self._any | {self.say.language_name(code): code for code in languages}
+        if self.lang.options != options:
+            self.lang.options = options
+
+    def wishes(self) -> Wishes:
+        """Return what is wished now."""
+        return Wishes(
+            session=self.session if self.mine.value else "",
+            choice=self.choice.value,
+            source=self.source.value,
+            lang=self.lang.value,
+            agrees=self.agrees.value,
+            words=str(self.search.value or ""),
+        )
+
+    def _select(self, key: str, options: dict[str, str]) -> pn.widgets.Select:
+        return pn.widgets.Select(label=self.say(f"history.{key}"), options=self._any | options)
 
 
 @dataclass(frozen=True)
@@ -128,7 +223,7 @@ class HistoryPage:
         vote = self.shown.iloc[row]
 
         def put(drawn: Sequence[Rendered]) -> None:
-            self.details.object = cards.details(vote, drawn, self.say)
+            self.details.object = str(cards.details(vote, drawn, self.say))
             self.details.visible = True
 
         await draw((vote["prompt"], vote["response_a"], vote["response_b"]), self.session, put)
@@ -184,11 +279,10 @@ class HistoryPage:
         """Offer the exports, and return their links."""
         files = {name: partial(self._pieces, kind) for kind, (name, _) in exports.FORMATS.items()}
         self._offered = self.offers.offer(files)
-        links = (
-            f'<a href="download/{self._offered}/{name}" download>{escape(self.say(f"history.export_as.{kind}"))}</a>'
-            for kind, (name, _) in exports.FORMATS.items()
+        kinds = exports.FORMATS.items()
+        return cards.links(
+            [(f"download/{self._offered}/{name}", self.say(f"history.export_as.{kind}")) for kind, (name, _) in kinds]
         )
-        return f'<div class="links">{"".join(links)}</div>'
 
     def _layout(self) -> pn.Column:
         say, card = self.say, self._cards

@@ -1,42 +1,162 @@
-"""The cards of the history page as HTML: key figures, agreement over time and by group, confusion, ranking, details."""
+"""What the history page shows: the table of votes, and cards as HTML, which are made in a thread.
+
+The table is sorted and cut into pages here, so that the browser gets one page of texts at a time.
+"""
 
 from collections.abc import Callable, Sequence
-from html import escape
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import pandas as pd
+from markupsafe import Markup
 
+from dashboard.components import Table
 from dashboard.components.drawn_texts import noted
+from dashboard.components.look import macros, note, percent, span
 from dashboard.rendering.rendered import Rendered
-from dashboard.texts import Say
+from dashboard.sessions.concurrency import Tasks, in_thread
+from dashboard.texts import Say, Texts
 from dashboard.votes import agreement as agreements
 from dashboard.votes.model_ranking import CONTROLS, Ranking, rank, style_differences
-from pipelines.terminal.unseen_signs import plain
+from pipelines.terminal.unseen_signs import one_line
 from stacker.reporting.charts import Axis, Dot, Row, Series, confusion_table, fitting, interval_rows, plane, shares
+from stacker.reporting.numbers import written
 
+PAGE_ROWS = 15
+COLUMNS = ("time", "question", "vote", "call", "agrees", "language")
 FEW = 10
 """Votes below which a row stands back."""
+_CARDS = macros("history/cards.html")
 
 
-def figures(votes: pd.DataFrame, judged: pd.DataFrame, say: Say) -> str:
+@dataclass(frozen=True)
+class Sorting:
+    """By which column, and which way."""
+
+    by: str = "time"
+    descending: bool = True
+
+
+def sorted_rows(rows: pd.DataFrame, sorting: Sorting) -> list[int]:
+    """Return the places of rows in the order asked for, of equals the latest first.
+
+    Parameters
+    ----------
+    rows : DataFrame, n rows
+        Texts under `COLUMNS`, the oldest vote first.
+    sorting : Sorting
+        What is asked for; upper and lower case are the same.
+    """
+    latest_first = range(len(rows) - 1, -1, -1)
+    if sorting.by == "time":
+        return list(latest_first if sorting.descending else range(len(rows)))
+    keys = [text.casefold() for text in rows[sorting.by]]
+    return sorted(latest_first, key=keys.__getitem__, reverse=sorting.descending)
+
+
+class VoteTable:
+    """The widget and what it shows.
+
+    Parameters
+    ----------
+    say : Texts
+        The page's language.
+    tasks : Tasks
+        Of the page.
+    opened : function
+        Called with the place of a row that was pressed.
+
+    Attributes
+    ----------
+    sorting : Sorting
+        As the person chose it.
+    rows : DataFrame
+        All rows, as `sorted_rows` takes them.
+    """
+
+    def __init__(self, say: Texts, tasks: Tasks, opened: Callable[[int], None]) -> None:
+        self.sorting = Sorting()
+        self.rows = pd.DataFrame({name: pd.Series(dtype=object) for name in COLUMNS})
+        self._order: list[int] = []
+        self._page, self._open = 1, -1
+        self._tasks, self._opened = tasks, opened
+        words = {word: say(f"history.pager.{word}") for word in ("first", "last", "prev", "next", "pages")}
+        self.view = Table(
+            columns=[[name, say(f"history.column.{name}")] for name in COLUMNS],
+            words=words | {"label": say("history.table"), "none": say("history.none_found")},
+            opener="question",
+            css_classes=["votes"],
+        )
+        self.view.param.watch(lambda event: self._pressed(event.new), "press")
+
+    @property
+    def pages(self) -> int:
+        """Return how many pages there are, at least one."""
+        return max(1, -(-len(self._order) // PAGE_ROWS))
+
+    def show(self, rows: pd.DataFrame, order: list[int], sorting: Sorting) -> bool:
+        """Show rows in the order of a sorting, and return whether they are others than before."""
+        changed = not rows.equals(self.rows)
+        if changed:
+            self._page, self._open = 1, -1
+        self.rows, self._order = rows, order
+        self._draw()
+        if sorting is not self.sorting:  # another one has been chosen meanwhile
+            self._tasks.start(self._sort(self.sorting, rows))
+        return changed
+
+    def _pressed(self, press: dict[str, Any]) -> None:
+        """Take a press; it comes from the browser, so it may be anything."""
+        by, page, place = press.get("sort"), press.get("page"), press.get("open")
+        if by in COLUMNS:
+            self.sorting = Sorting(by, by == self.sorting.by and not self.sorting.descending)
+            self._tasks.start(self._sort(self.sorting, self.rows))
+        elif isinstance(page, int) and 1 <= page <= self.pages:
+            self._page = page
+            self._draw()
+        elif isinstance(place, int) and 0 <= place < len(self._shown()):
+            self._open = self._shown()[place]
+            self.view.opened = place
+            self._opened(self._open)
+
+    async def _sort(self, sorting: Sorting, rows: pd.DataFrame) -> None:
+        order = await in_thread(sorted_rows, rows, sorting)
+        if sorting is self.sorting and rows is self.rows:
+            self._order, self._page = order, 1
+            self._draw()
+
+    def _shown(self) -> list[int]:
+        return self._order[(self._page - 1) * PAGE_ROWS : self._page * PAGE_ROWS]
+
+    def _draw(self) -> None:
+        shown = self._shown()
+        self.view.param.update(
+            rows=self.rows.iloc[shown].to_numpy().tolist(),
+            sort=self.sorting.by,
+            descending=self.sorting.descending,
+            page=self._page,
+            pages=self.pages,
+            opened=shown.index(self._open) if self._open in shown else -1,
+        )
+
+
+def figures(votes: pd.DataFrame, judged: pd.DataFrame, say: Say) -> Markup:
     """Return the key figures: votes, agreement and kappa with their intervals."""
-    rate = agreements.agreement(judged)
-    kappa = agreements.kappa(judged)
-    cells = [(say("history.votes"), f"{len(votes):,}", say("history.judged", count=f"{len(judged):,}"))]
-    shown = "–" if rate["rate"] is None else percent(rate["rate"])
-    interval = "" if rate["rate"] is None else span(percent(rate["low"]), percent(rate["high"]))
-    cells.append((say("history.agreement"), shown, interval))
-    shown = "–" if kappa.value is None else signed(kappa.value)
-    interval = "" if kappa.low is None or kappa.high is None else span(signed(kappa.low), signed(kappa.high))
-    cells.append((say("history.kappa"), shown, interval))
-    return '<dl class="figures">' + "".join(_figure(*cell) for cell in cells) + "</dl>"
+    rate, kappa = agreements.agreement(judged), agreements.kappa(judged)
+    return _CARDS.figures(
+        [
+            (say("history.votes"), f"{len(votes):,}", say("history.judged", count=f"{len(judged):,}")),
+            (say("history.agreement"), percent(rate["rate"]), span(rate["low"], rate["high"], percent)),
+            (say("history.kappa"), signed(kappa.value), span(kappa.low, kappa.high, signed)),
+        ]
+    )
 
 
 def over_time(judged: pd.DataFrame, say: Say, zone: str = "UTC") -> str:
     """Return the chart of the agreement over time: each stretch as a dot, all so far as a line with its band."""
     table = agreements.agreement_over_time(judged)
     if table.empty:
-        return _nothing(say("history.none_judged"))
+        return note(say("history.none_judged"))
     start = table["start"]
     days = (start - start.min()).dt.total_seconds() / 86_400.0
     x = _time_axis(start, zone)
@@ -61,7 +181,7 @@ def over_time(judged: pd.DataFrame, say: Say, zone: str = "UTC") -> str:
 def by_group(table: pd.DataFrame, say: Say, label: str, names: Callable[[str], str] = str) -> str:
     """Return agreement rows with intervals from `agreement_by`."""
     if table.empty:
-        return _nothing(say("history.nothing_to_part"))
+        return note(say("history.nothing_to_part"))
     rows = [
         Row(
             names(str(row["value"])),
@@ -79,16 +199,16 @@ def by_group(table: pd.DataFrame, say: Say, label: str, names: Callable[[str], s
 def confusion(judged: pd.DataFrame, say: Say) -> str:
     """Return the table of what was voted by what the judge called."""
     if judged.empty:
-        return _nothing(say("history.none_judged"))
+        return note(say("history.none_judged"))
     names = [say("history.a_better"), say("history.b_better"), say("history.tie")]
     return confusion_table(agreements.confusion(judged), names, names, say("history.voted"), say("history.called"))
 
 
-def ranking(votes: pd.DataFrame, of: Literal["style", "model"], say: Say) -> str:
+def ranking(votes: pd.DataFrame, of: Literal["style", "model"], say: Say) -> Markup:
     """Return the ranking as voted, and with length and style held equal, and what these features do."""
     as_voted = rank(votes, of)
     if as_voted.rows.empty:
-        return _nothing(say(f"history.no_{of}s"))
+        return note(say(f"history.no_{of}s"))
     held = rank(votes, of, style_differences(votes["response_a"].tolist(), votes["response_b"].tolist()))
     equal = held.rows.set_index("name")
     ends = pd.concat([as_voted.rows, held.rows])
@@ -105,24 +225,19 @@ def ranking(votes: pd.DataFrame, of: Literal["style", "model"], say: Say) -> str
         for row in as_voted.rows.to_dict("records")
     ]
     axis = fitting([*ends["low"], *ends["high"], 0.0])
-    legend = (
-        f'<div class="chart legend"><span class="first"><i></i>{escape(say("history.as_voted"))}</span>'
-        f'<span class="second"><i></i>{escape(say("history.held_equal"))}</span></div>'
-    )
     apart = as_voted.rows["group"].nunique() > 1
-    warning = f"<p class='hint'>{escape(say('history.never_met'))}</p>" if apart else ""
     chart = interval_rows(rows, axis, say("history.ranking_label"), reference=0.0)
-    return f"{warning}{chart}{legend}{_effects(held, say)}"
+    return _CARDS.ranking(Markup(chart), apart, _effects(held, say), say)
 
 
-def named(votes: pd.DataFrame, say: Say, left_out: bool) -> str:
+def named(votes: pd.DataFrame, say: Say, left_out: bool) -> Markup:
     """Return how many votes have an answer that named its own model, and what becomes of them; "" without any."""
     count = int((votes["named"] != "").sum())
     sentence = say("history.named_left_out" if left_out else "history.named_counted", count=f"{count:,}")
-    return f'<p class="hint">{escape(sentence)}</p>' if count else ""
+    return note(sentence if count else "", "hint")
 
 
-def details(vote: pd.Series, drawn: Sequence[Rendered], say: Say) -> str:
+def details(vote: pd.Series, drawn: Sequence[Rendered], say: Say) -> Markup:
     """Return one vote whole: question, both answers, vote and verdict, and who answered.
 
     Parameters
@@ -137,53 +252,31 @@ def details(vote: pd.Series, drawn: Sequence[Rendered], say: Say) -> str:
     asked, *answers = (noted(text, say) for text in drawn)
     sides = []
     for side, answer in zip(("a", "b"), answers, strict=True):
-        heading = say(f"history.answer_{side}")
         own = say("history.named") if side in vote["named"] else ""
-        names = " · ".join(plain(text, 80) for text in (vote[f"style_{side}"], vote[f"model_{side}"], own) if text)
-        crown = f' <span class="badge">{escape(say("history.preferred"))}</span>' if vote["choice"] == side else ""
-        sides.append(
-            f"<section><h4>{escape(heading)}{crown}<small>{names}</small></h4>"
-            f'<div class="text">{answer}</div></section>'
-        )
-    typed = f'<p class="hint">{escape(say("history.asked"))} {plain(vote["asked"], 300)}</p>' if vote["asked"] else ""
-    return (
-        f'<div class="details"><div class="text question">{asked}</div>{typed}'
-        f"{verdict_line(vote, say)}<div class='sides'>{''.join(sides)}</div></div>"
-    )
+        names = [one_line(text, 80) for text in (vote[f"style_{side}"], vote[f"model_{side}"], own) if text]
+        sides.append((side, answer, names))
+    return _CARDS.details(vote, asked, sides, say)
 
 
-def verdict_line(vote: pd.Series, say: Say) -> str:
+def verdict_line(vote: pd.Series, say: Say) -> Markup:
     """Return vote and verdict in one line, with the three probabilities."""
-    voted = f"<b>{escape(say('history.vote_was'))}</b> {escape(say('choice.' + vote['choice']))}"
-    if vote["called"] < 0:
-        return f'<p class="verdict">{voted} · {escape(say("history.no_verdict"))}</p>'
-    call = say(("choice.a", "choice.b", "choice.tie")[int(vote["called"])])
-    numbers = " / ".join(percent(vote[name]) for name in ("p_a", "p_b", "p_tie"))
-    verdict = f"<b>{escape(say('history.verdict_was'))}</b> {escape(call)} ({numbers})"
-    agrees = say("history.agrees" if vote["agrees"] else "history.disagrees")
-    kind = "yes" if vote["agrees"] else "no"
-    return f'<p class="verdict">{voted} · {verdict} · <span class="{kind}">{escape(agrees)}</span></p>'
+    return _CARDS.verdict_line(vote, say)
 
 
-def percent(share: Any) -> str:
-    """Return a share in whole per cent."""
-    return f"{100 * float(share):.0f} %"
+def links(files: Sequence[tuple[str, str]]) -> Markup:
+    """Return links to files, each with its address and what it is called."""
+    return _CARDS.links(files)
 
 
-def signed(number: float) -> str:
+def signed(number: float | None) -> str:
     """Return a number with two decimals and a true minus sign."""
-    return f"{number:.2f}".replace("-", "\u2212")
+    return written(number, ".2f")
 
 
-def span(low: str, high: str) -> str:
-    """Return an interval."""
-    return f"{low} – {high}"
-
-
-def _effects(held: Ranking, say: Say) -> str:
+def _effects(held: Ranking, say: Say) -> Markup:
     known = held.effects[held.effects["effect"].abs() > 1e-6]
     if known.empty:
-        return ""
+        return Markup()
     rows = [
         Row(
             say(f"history.control.{CONTROLS.index(row['control'])}"),
@@ -195,18 +288,7 @@ def _effects(held: Ranking, say: Say) -> str:
         for row in known.to_dict("records")
     ]
     axis = fitting([*known["low"], *known["high"], 0.0])
-    return (
-        f"<h4>{escape(say('history.effects'))}</h4><p class='hint'>{escape(say('history.effects_hint'))}</p>"
-        f"{interval_rows(rows, axis, say('history.effects'), reference=0.0)}"
-    )
-
-
-def _figure(name: str, value: str, note: str) -> str:
-    return f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(note)}</small></dd></div>"
-
-
-def _nothing(sentence: str) -> str:
-    return f'<p class="nothing">{escape(sentence)}</p>'
+    return Markup(interval_rows(rows, axis, say("history.effects"), reference=0.0))
 
 
 def _time_axis(start: pd.Series, zone: str) -> Axis:

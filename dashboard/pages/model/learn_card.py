@@ -8,7 +8,7 @@ from dashboard.components.look import boxed, button, card_pane, in_line, note
 from dashboard.judges.learned import Learned, decide
 from dashboard.judges.learning_service import LearningService, Overview
 from dashboard.judges.saved_runs import SavedRun
-from dashboard.pages.model import learn_results as results
+from dashboard.pages.model import model_cards as cards
 from dashboard.pages.page import Context
 from dashboard.sessions.concurrency import in_thread
 from pipelines.errors import UserError
@@ -96,7 +96,7 @@ class LearnCard:
         if found is None:
             return
         runs = status.state == "running"
-        self.votes.object = results.votes_line(found, say)
+        self.votes.object = cards.votes_line(found, say)
         self.begin.param.update(
             label=say("model.learn.again" if found.last else "model.learn.begin"),
             color="default" if found.last else "primary",
@@ -106,7 +106,7 @@ class LearnCard:
         self.actions.visible = self.begin.visible or self.stop.visible
         self.going.visible = runs
         if runs:
-            self.going.object = results.progress_bar(status, say)
+            self.going.object = cards.progress_bar(status, say)
         self._say(
             say("model.learn.failed", why=status.fault)
             if status.state == "failed"
@@ -125,7 +125,7 @@ class LearnCard:
             return
         say = self.say
         decided = "" if last.decision is None else note(self._decided(last))
-        self.outcome.object = results.outcome(last.about, say) + decided
+        self.outcome.object = cards.outcome(last.about, say) + decided
         word = (last.about["against_starter"] if last.about["old"]["starter"] else last.about["against_old"])["word"]
         self.take.param.update(color="primary" if word == "better" else "default", disabled=False)
         self.keep.disabled = False

@@ -1,12 +1,13 @@
-"""The cards of the model page as HTML: results, calibration, what the trees look at, scores by length and language."""
+"""The cards of the model page as HTML: what a judge is, how good and at what, and what learning from votes brought."""
 
-from collections.abc import Callable, Mapping
-from html import escape
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
+from dashboard.components.look import macros, note, percent, span
 from dashboard.judges.judge_calibration import (
     calibration,
     language_labels,
@@ -16,10 +17,11 @@ from dashboard.judges.judge_calibration import (
     prompts_of,
     scores_by,
 )
-from dashboard.pages.history.history_cards import percent, span
+from dashboard.judges.learning_service import Overview, Status
+from dashboard.judges.votes_to_learn import LEAST
 from dashboard.texts import Say, Texts
 from pipelines.battles.table import UNLABELLED
-from pipelines.terminal.unseen_signs import plain
+from pipelines.terminal.unseen_signs import one_line
 from stacker.evaluation import metrics
 from stacker.evaluation.results import COLUMNS, STACK
 from stacker.judge.explain.groups import PROMPT
@@ -32,9 +34,12 @@ LOWER_IS_BETTER = {"log_loss", "bradley_terry_loss", "brier", "ece"}
 MOST_FEATURES = 15
 FEW = 30
 """Battles below which a row stands back."""
+MANY = 1_000
+"""Votes below which it is said that more of them teach more."""
+_CARDS, _PROGRESS = macros("model/cards.html"), macros("progress.html")
 
 
-def facts(about: Mapping[str, Any], trained: str, written: str, say: Texts) -> str:
+def facts(about: Mapping[str, Any], trained: str, written: str, say: Texts) -> Markup:
     """Return what is known of a judge: what it was trained on, encoder, learners with their weights, versions."""
     inner = about.get("about", {})
     encoder = about.get("encoder")
@@ -55,41 +60,34 @@ def facts(about: Mapping[str, Any], trained: str, written: str, say: Texts) -> s
         (say("model.seed"), str(inner.get("seed", ""))),
         (say("model.versions"), listed(f"{name} {value}" for name, value in inner.get("versions", {}).items())),
     ]
-    cells = "".join(f"<dt>{escape(name)}</dt><dd>{plain(value, 600)}</dd>" for name, value in rows if value)
-    return f'<dl class="facts">{cells}</dl>'
+    return _CARDS.facts([row for row in rows if row[1]])
 
 
 def _marked(name: str, marks: str, say: Say) -> str:
     return say("model.marked", name=name, marks=marks)
 
 
-def results_table(results: Mapping[str, Any], say: Say) -> str:
+def results_table(results: Mapping[str, Any], say: Say) -> Markup:
     """Return the scores of every learner, the stack and the baselines; the best of each column stands out."""
     scores: Mapping[str, Mapping[str, float | None]] = results.get("scores", {})
     if not scores:
-        return _nothing(say("model.no_results"))
+        return note(say("model.no_results"))
     shown = [key for key in COLUMNS if any(row.get(key) is not None for row in scores.values())]
     best = {key: _best(scores, key) for key in shown}
-    head = "".join(f'<th scope="col">{escape(say(f"model.score.{key}"))}</th>' for key in shown)
-    body = []
+    rows = []
     for name, row in scores.items():
-        cells = []
-        for key in shown:
-            value = row.get(key)
-            text = "–" if value is None else f"{value:.3f}"
-            cells.append(f"<td>{'<b>' + text + '</b>' if value is not None and value == best[key] else text}</td>")
+        texts = [(row.get(key), "–" if row.get(key) is None else f"{row[key]:.3f}", best[key]) for key in shown]
+        cells = [Markup("<b>{}</b>").format(text) if value == most else text for value, text, most in texts]
         kind = "stack" if name == STACK else "baseline" if name in results.get("baselines", []) else ""
-        label = say("model.stack") if name == STACK else name
-        body.append(f'<tr class="{kind}"><th scope="row">{plain(label, 60)}</th>{"".join(cells)}</tr>')
-    table = f'<div class="wide"><table class="scores"><thead><tr><th></th>{head}</tr></thead>'
-    return f"{table}<tbody>{''.join(body)}</tbody></table></div>{_intervals(results, say)}"
+        rows.append((kind, say("model.stack") if name == STACK else one_line(name, 60), cells))
+    return _CARDS.scores(shown, rows, say) + _intervals(results, say)
 
 
 def calibration_chart(table: pd.DataFrame, say: Say, predictor: str = STACK) -> str:
     """Return how often A, B and tie came where the judge gave them a probability."""
     known = _labelled(table)
     if predictor not in predictors(table) or known.empty:
-        return _nothing(say("model.no_out_of_fold"))
+        return note(say("model.no_out_of_fold"))
     outcomes = known["outcome"].to_numpy(dtype=np.int64)
     curve = calibration(probabilities_of(known, predictor), outcomes, prompts_of(known))
     ends = fitting([0.0, float(curve["predicted"].max()), float(curve["high"].max())], inside=(0.0, 1.0))
@@ -106,7 +104,7 @@ def calibration_chart(table: pd.DataFrame, say: Say, predictor: str = STACK) -> 
 def by_length(table: pd.DataFrame, say: Say, predictor: str = STACK) -> str:
     """Return accuracy by the length of both answers together."""
     if "characters" not in table.columns:
-        return _nothing(say("model.no_lengths"))
+        return note(say("model.no_lengths"))
     known = _labelled(table)
     labels, order = length_bands(known["characters"].to_numpy(dtype=np.int64))
     return _accuracies(known, labels, order, say, say("model.by_length"), predictor)
@@ -115,17 +113,17 @@ def by_length(table: pd.DataFrame, say: Say, predictor: str = STACK) -> str:
 def by_language(table: pd.DataFrame, say: Say, name: Callable[[str], str], predictor: str = STACK) -> str:
     """Return accuracy by language; `name` gives a language's name."""
     if "lang" not in table.columns:
-        return _nothing(say("model.no_languages"))
+        return note(say("model.no_languages"))
     known = _labelled(table)
     langs = [name(lang) if lang else "" for lang in known["lang"].fillna("").astype(str)]
     labels = language_labels(langs, say("model.other_languages"))
     return _accuracies(known, labels, None, say, say("model.by_language"), predictor)
 
 
-def importances(gains: pd.DataFrame, say: Texts) -> str:
+def importances(gains: pd.DataFrame, say: Texts) -> Markup:
     """Return the share of the trees' gain by group, and the features that brought most."""
     if gains.empty:
-        return _nothing(say("model.no_trees"))
+        return note(say("model.no_trees"))
     groups = [
         Row(say.group_name(row["group"]), row["share"], note=percent(row["share"]))
         for row in by_group(gains).to_dict("records")
@@ -133,9 +131,59 @@ def importances(gains: pd.DataFrame, say: Texts) -> str:
     named = gains.assign(name=[_name_of(row, say) for row in gains.to_dict("records")])
     largest = named.groupby("name", sort=False)["share"].sum().nlargest(MOST_FEATURES)
     features = [Row(str(name), share, note=f"{100 * share:.1f} %") for name, share in largest.items()]
-    left = bars(groups, say("model.importances"))
-    right = f"<h4>{escape(say('model.top_features'))}</h4>{bars(features, say('model.top_features'))}"
-    return f"<div class='sides'><section>{left}</section><section>{right}</section></div>"
+    return _CARDS.importances(
+        Markup(bars(groups, say("model.importances"))), Markup(bars(features, say("model.top_features"))), say
+    )
+
+
+def votes_line(overview: Overview, say: Say) -> Markup:
+    """Return how many votes there are to learn from, and how many are left out."""
+    usable = overview.usable
+    count = len(usable)
+    if not usable.enough:
+        line = say("model.learn.too_few", count=f"{count:,}", least=LEAST, missing=f"{LEAST - count:,}")
+    elif overview.last is not None and overview.new == 0:
+        line = say("model.learn.nothing_new", count=f"{count:,}")
+    elif overview.last is not None:
+        line = say("model.learn.some_new", count=f"{count:,}", new=f"{overview.new:,}")
+    else:
+        line = say("model.learn.ready", count=f"{count:,}")
+    bar = Markup() if usable.enough else _bar(count / LEAST, say("model.learn.bar_votes"), f"{count:,} / {LEAST}")
+    hints = [say("model.learn.left_out", count=f"{usable.left_out:,}")] if usable.left_out else []
+    if usable.enough and count < MANY:
+        hints.insert(0, say("model.learn.expect"))
+    if usable.people > 1:
+        hints.insert(0, say("model.learn.people", people=f"{usable.people:,}"))
+    return note(line) + bar + Markup().join(note(hint, "hint") for hint in hints)
+
+
+def progress_bar(status: Status, say: Say) -> Markup:
+    """Return what is being done, and about how much of the whole is."""
+    return _bar(status.share, say(f"model.learn.step.{status.step}"), f"{100 * status.share:.0f} %")
+
+
+def outcome(about: Mapping[str, Any], say: Say) -> Markup:
+    """Return before and after in words and numbers.
+
+    Parameters
+    ----------
+    about : mapping
+        What `learned.json` holds.
+    say : function
+        The texts.
+    """
+    old = about["old"]
+    parts = [note(say("model.learn.learnt", count=f"{about['votes']:,}"), "hint")]
+    if not old["starter"]:
+        name = say("model.learn.so_far", name=old["name"])
+        parts.append(_sentence(about["against_old"], name, say))
+        if old["seen"]:
+            kind = "seen_by_time" if old["why"] == "time" else "seen"
+            parts.append(note(say(f"model.learn.{kind}", seen=f"{old['seen']:,}", old=name), "hint"))
+        parts.append(_compared(about["against_old"], name, say))
+    starter = say("model.learn.starter")
+    parts += [_sentence(about["against_starter"], starter, say), _compared(about["against_starter"], starter, say)]
+    return Markup().join((*parts, note(say("model.learn.how"), "hint")))
 
 
 def _name_of(row: Mapping[Any, Any], say: Texts) -> str:
@@ -149,7 +197,7 @@ def _accuracies(
     known: pd.DataFrame, labels: list[str], order: list[str] | None, say: Say, label: str, predictor: str
 ) -> str:
     if predictor not in predictors(known) or known.empty:
-        return _nothing(say("model.no_out_of_fold"))
+        return note(say("model.no_out_of_fold"))
     outcome = known["outcome"].to_numpy(dtype=np.int64)
     table = scores_by(probabilities_of(known, predictor), outcome, prompts_of(known), labels, order)
     rows = [
@@ -173,20 +221,20 @@ def _accuracies(
     return interval_rows(rows, axis, label, reference=whole)
 
 
-def _intervals(results: Mapping[str, Any], say: Say) -> str:
+def _intervals(results: Mapping[str, Any], say: Say) -> Markup:
     sentences = [
         say(
             "model.interval",
             rival=gap.get("against", ""),
             gap=written(gap["difference"], "+.4f"),
-            interval=span(*(written(gap[end], "+.4f") for end in ("low", "high"))),
+            interval=span(written(gap["low"], "+.4f"), written(gap["high"], "+.4f"), str),
         )
         for gap in results.get("intervals", {}).values()
     ]
     bayes = results.get("bayes_log_loss")
     if bayes is not None:
         sentences.append(say("model.bayes", loss=f"{bayes:.4f}"))
-    return "".join(f'<p class="hint">{escape(sentence)}</p>' for sentence in sentences)
+    return Markup().join(note(sentence, "hint") for sentence in sentences)
 
 
 def _best(scores: Mapping[str, Mapping[str, float | None]], key: str) -> float:
@@ -204,5 +252,45 @@ def _bin(name: str, row: dict[Any, Any], say: Say) -> str:
     )
 
 
-def _nothing(sentence: str) -> str:
-    return f'<p class="nothing">{escape(sentence)}</p>'
+def _sentence(found: Mapping[str, Any], name: str, say: Say) -> Markup:
+    word = found["word"]
+    return _CARDS.verdict(word, say(f"model.learn.word.{word}", count=f"{found['votes']:,}", old=name))
+
+
+def _compared(found: Mapping[str, Any], name: str, say: Say) -> Markup:
+    if found["word"] == "untold":
+        return Markup()
+    rows: list[tuple[str, str, Sequence[str]]] = []
+    for kind, label in (("new", say("model.learn.new")), ("old", name)):
+        cells = [f"{found[kind]['log_loss']:.4f}", percent(found[kind]["accuracy"])]
+        rows.append(("stack" if kind == "new" else "", one_line(label, 120), cells))
+    gaps = [
+        _two_lines(form(gap["difference"]), span(gap["low"], gap["high"], form))
+        for gap, form in ((found["log_loss"], _signed), (found["accuracy"], _points))
+    ]
+    rows.append(("", _two_lines(say("model.learn.difference"), say("model.learn.interval")), gaps))
+    return _CARDS.scores(("log_loss", "accuracy"), rows, say)
+
+
+def _two_lines(above: str, below: str) -> Markup:
+    return Markup("{}<br><small>{}</small>").format(above, below)
+
+
+def _signed(number: float) -> str:
+    """Return a difference of log losses with its sign and four places."""
+    return _minus(f"{number:+.4f}")
+
+
+def _points(share: float) -> str:
+    """Return a difference of shares in percentage points, with its sign."""
+    return _minus(f"{100 * share:+.1f}")
+
+
+def _minus(number: str) -> str:
+    """Return a number with a true minus sign, and zero without a sign."""
+    return number.replace("-", "\u2212") if number.strip("+-0.") else number.lstrip("+-")
+
+
+def _bar(share: float, label: str, value: str) -> Markup:
+    now = round(100 * min(max(share, 0.0), 1.0))
+    return _PROGRESS.bar(label, [value], now, 100, now, label)

@@ -10,7 +10,7 @@ from page_contexts import Judges, context, on_a_loop, opened, settled
 from small_run import fill_store
 
 from dashboard.pages.history.history import HistoryPage
-from dashboard.pages.history.vote_table import PAGE_ROWS, Sorting, sorted_rows
+from dashboard.pages.history.history_cards import PAGE_ROWS, Sorting, sorted_rows
 from dashboard.texts import LANGUAGES
 from dashboard.votes.agreement import with_outcomes
 from dashboard.votes.store import StoreFault, VoteFilter

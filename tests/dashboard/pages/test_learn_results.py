@@ -8,7 +8,7 @@ import pytest
 
 from dashboard.judges.learning_service import Overview, Status
 from dashboard.judges.votes_to_learn import LEAST, Usable
-from dashboard.pages.model import learn_results as results
+from dashboard.pages.model import model_cards as results
 from dashboard.texts import LANGUAGES, Texts
 
 
