@@ -131,7 +131,7 @@ def test_a_second_run_fits_nothing_and_computes_no_feature(tmp_path, monkeypatch
 
     monkeypatch.setattr("features.build.compute", forbidden)
     monkeypatch.setattr("features.parallel.compute", forbidden)
-    for kind in ("trees.boosting.Boosting", "linear.linear.LinearLearner", "sparse.sparse.SparseLearner"):
+    for kind in ("trees.boosting.Boosting", "linear.linear.LinearLearner", "linear.sparse.SparseLearner"):
         monkeypatch.setattr(f"stacker.learners.{kind}.fit", forbidden)
     again, _ = small_run(params)
     assert without_times(first) == without_times(again)
