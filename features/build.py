@@ -4,17 +4,26 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import create_model
 
-from features.blocks.interface import AnswerBlock, TextBlock
-from features.blocks.registry import answer_blocks, text_blocks
-from features.blocks.turns import ANSWER_COLUMNS, BATTLE_COLUMNS, answer_turns, battle_turns
+from features.blocks.interface import (
+    BOTH_ANSWERS,
+    EMBEDDINGS,
+    PROMPT_AND_ANSWER,
+    TEXT,
+    TURNS,
+    Block,
+    ComputesRows,
+)
+from features.blocks.registry import BLOCKS, switches
 from features.cache import BlockCache, key_of
 from features.pairs import Embeddings, PairMatrix, answer_pairs, join, shared
-from features.parallel import Chunk, Runner, Texts, chunks, compute
+from features.parallel import Chunk, Runner, Texts, chunks
 from pipelines.battles.arrays import Floats32
 from pipelines.battles.table import TEXT_COLUMNS, text_of
 from pipelines.settings import Section
@@ -24,16 +33,18 @@ ENCODER_CHUNK = 1024
 """Texts the encoder is given at once; what it has done is kept after each chunk."""
 
 
-class FeatureParams(Section):
-    """Which blocks are switched on."""
+_FIELDS: dict[str, Any] = dict.fromkeys(switches(), (bool, True))
+_Switches: Any = create_model("_Switches", __base__=Section, **_FIELDS)
 
-    surface: bool = True
-    style: bool = True
-    sentiment: bool = True
-    readability: bool = True
-    embedding: bool = True
-    overlap: bool = True
-    turns: bool = True
+
+class FeatureParams(_Switches):
+    """Which blocks are switched on: one key for each switch that `features.blocks.registry` knows."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **switches: bool) -> None: ...
+
+        def __getattr__(self, switch: str) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -56,26 +67,38 @@ class _Battles:
 
 
 @dataclass(frozen=True)
-class _Work:
-    """What a block must do: its items, their keys in the cache, the rows so far and which of them are known."""
+class _Items:
+    """The distinct items that blocks see, and the place among them of what each of n battles needs.
 
-    block: TextBlock | AnswerBlock
+    `of` is (3, n) where a text is an item (answer A, answer B, the prompt), (2, n) where the prompt with an answer is
+    one, and (1, n) where the two answers are.
+    """
+
     texts: Texts
     keys: list[bytes]
+    of: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a block must do: its items, the rows so far, and which of them are missing."""
+
+    block: ComputesRows
+    items: _Items
     rows: Floats32
     missing: list[int]
 
     @property
     def characters(self) -> int:
         """Characters that are still to be looked at."""
-        return sum(len(column[place]) for column in self.texts for place in self.missing)
+        return sum(len(column[place]) for column in self.items.texts for place in self.missing)
 
 
 def build_features(
     battles: pd.DataFrame,
     params: FeatureParams,
     *,
-    encoder_block: TextBlock | None = None,
+    encoder_block: ComputesRows | None = None,
     cache: BlockCache | None = None,
     threads: int = 1,
     progress: Progress = silent,
@@ -88,7 +111,7 @@ def build_features(
         Columns `prompt`, `response_a` and `response_b` are read: tuples of turns.
     params : FeatureParams
         Blocks that are off leave no column.
-    encoder_block : TextBlock or None
+    encoder_block : ComputesRows or None
         Gives rows of unit length; without it there are no embeddings and no cosines.
     cache : BlockCache or None
         Where rows are found again, and kept chunk by chunk; None keeps nothing.
@@ -98,40 +121,30 @@ def build_features(
         Told the block's name, and the distinct texts done and to do.
     """
     found = _distinct(battles)
-    alone = [block for name, block in text_blocks().items() if getattr(params, name)]
-    works = [_work(block, (found.texts,), found.keys, cache) for block in alone]
-    compared = answer_blocks() if params.overlap else {}
-    with_prompt = with_other = None
-    if compared:
-        with_prompt = _pairs_of(found, np.concatenate([found.prompt] * 2), np.concatenate([found.a, found.b]))
-        with_other = _pairs_of(found, *_ordered(found))
-        works.append(_work(compared["overlap"], with_prompt.texts, with_prompt.keys, cache))
-        works.append(_work(compared["agreement"], with_other.texts, with_other.keys, cache))
+    on = [block for block in BLOCKS.values() if getattr(params, block.switch)]
+    items = {sees: _items(sees, found) for sees in (TEXT, PROMPT_AND_ANSWER, BOTH_ANSWERS)}
+    works = [_work(block, items[block.sees], cache) for block in on if block.sees in items]
     with Runner(threads, sum(work.characters for work in works)) as runner:
         # One line of chunks over all blocks, so that no process waits at a block's end.
-        line = chain.from_iterable(chunks(work.block, work.missing, work.texts) for work in works)
+        line = chain.from_iterable(chunks(work.block, work.missing, work.items.texts) for work in works)
         with closing(runner.run(line)) as results:
             _store(works, results, cache, progress)
     parts = [shared("", (), np.zeros((len(battles), 0), dtype=np.float32))]  # where every block is off
-    parts += [_of_texts(work.block, work.rows, found) for work in works[: len(alone)]]
-    if with_prompt is not None and with_other is not None:
-        prompted, agreed = works[-2:]
-        n = len(battles)
-        rows = prompted.rows[with_prompt.of]
-        parts.append(answer_pairs("overlap", prompted.block.columns, rows[:n], rows[n:]))
-        parts.append(shared("agreement", agreed.block.columns, agreed.rows[with_other.of], of="A,B"))
-    if params.turns:
-        parts.append(shared("turns", BATTLE_COLUMNS, battle_turns(battles["prompt"].tolist())))
-        sides = (answer_turns(battles[side].tolist()) for side in ("response_a", "response_b"))
-        parts.append(answer_pairs("turns", ANSWER_COLUMNS, *sides))
+    for work in works:
+        parts.extend(_of_items(work.block, work.rows[work.items.of]))
+    for block in on:
+        if block.sees == TURNS:
+            parts.extend(_of_turns(block, battles))
     embeddings = None
-    if params.embedding and encoder_block is not None:
-        embeddings = _embed(encoder_block, found, cache, progress)
-        parts.extend(_cosines(embeddings))
+    seen_by_encoder = [block for block in on if block.sees == EMBEDDINGS]
+    if seen_by_encoder and encoder_block is not None:
+        embeddings = _embed(encoder_block, items[TEXT], cache, progress)
+        for block in seen_by_encoder:
+            parts.extend(_of_embeddings(block, embeddings))
     return BattleFeatures(join(parts), embeddings)
 
 
-def feature_columns(params: FeatureParams, encoder_block: TextBlock | None = None) -> BattleFeatures:
+def feature_columns(params: FeatureParams, encoder_block: ComputesRows | None = None) -> BattleFeatures:
     """Return what `build_features` gives for no battle: the names of the features, and how the swap acts on them."""
     nothing = pd.DataFrame({column: pd.Series(dtype=object) for column in TEXT_COLUMNS})
     return build_features(nothing, params, encoder_block=encoder_block)
@@ -148,21 +161,19 @@ def _distinct(battles: pd.DataFrame) -> _Battles:
     return _Battles(texts, [key_of(text) for text in texts], *columns)
 
 
-@dataclass(frozen=True)
-class _Compared:
-    """Distinct pairs of texts, and the place among them of each pair asked for."""
-
-    texts: Texts
-    keys: list[bytes]
-    of: NDArray[np.int64]
-
-
-def _pairs_of(found: _Battles, first: NDArray[np.int64], second: NDArray[np.int64]) -> _Compared:
-    """Find the distinct ones among pairs of texts, given by their places."""
+def _items(sees: str, found: _Battles) -> _Items:
+    """Find the distinct texts, or the distinct pairs of texts, that blocks see."""
+    if sees == TEXT:
+        return _Items((found.texts,), found.keys, np.stack([found.a, found.b, found.prompt]))
+    if sees == PROMPT_AND_ANSWER:
+        first, second = np.stack([found.prompt, found.prompt]), np.stack([found.a, found.b])
+    else:
+        first, second = (places[None] for places in _ordered(found))
     distinct, of = np.unique(first * len(found.texts) + second, return_inverse=True)
     one, other = np.divmod(distinct, max(1, len(found.texts)))
     keys = [key_of_pair(found.keys[i], found.keys[j]) for i, j in zip(one, other, strict=True)]
-    return _Compared(([found.texts[i] for i in one], [found.texts[j] for j in other]), keys, of.reshape(-1))
+    texts = [found.texts[i] for i in one], [found.texts[j] for j in other]
+    return _Items(texts, keys, of.reshape(first.shape))
 
 
 def key_of_pair(first: bytes, second: bytes) -> bytes:
@@ -176,13 +187,13 @@ def _ordered(found: _Battles) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return np.where(swap, found.b, found.a), np.where(swap, found.a, found.b)
 
 
-def _work(block: TextBlock | AnswerBlock, texts: Texts, keys: list[bytes], cache: BlockCache | None) -> _Work:
+def _work(block: ComputesRows, items: _Items, cache: BlockCache | None) -> _Work:
     """Look up what is known of a block's items."""
     if cache is None:
-        rows = np.full((len(keys), len(block.columns)), np.nan, dtype=np.float32)
-        return _Work(block, texts, keys, rows, list(range(len(keys))))
-    rows, known = cache.get(block, keys)
-    return _Work(block, texts, keys, rows, np.flatnonzero(~known).tolist())
+        rows = np.full((len(items.keys), len(block.columns)), np.nan, dtype=np.float32)
+        return _Work(block, items, rows, list(range(len(items.keys))))
+    rows, known = cache.get(block, items.keys)
+    return _Work(block, items, rows, np.flatnonzero(~known).tolist())
 
 
 def _store(
@@ -194,46 +205,61 @@ def _store(
     for chunk, rows in results:
         while work is None or work.block is not chunk.block:
             work = next(queue)
-            done = len(work.keys) - len(work.missing)
-            progress(work.block.name, done, len(work.keys))
+            done = len(work.items.keys) - len(work.missing)
+            progress(work.block.name, done, len(work.items.keys))
         work.rows[list(chunk.places)] = rows
         if cache is not None:
-            cache.put(work.block, [work.keys[place] for place in chunk.places], rows)
+            cache.put(work.block, [work.items.keys[place] for place in chunk.places], rows)
         done += len(chunk.places)
-        progress(work.block.name, done, len(work.keys))
+        progress(work.block.name, done, len(work.items.keys))
     for work in queue:
-        progress(work.block.name, len(work.keys), len(work.keys))
+        progress(work.block.name, len(work.items.keys), len(work.items.keys))
 
 
-def _of_texts(block: TextBlock | AnswerBlock, rows: Floats32, found: _Battles) -> PairMatrix:
-    """Build the features of a block that sees one text: both answers and the prompt."""
-    answers = answer_pairs(block.name, block.columns, rows[found.a], rows[found.b])
-    return join([answers, shared(block.name, block.columns, rows[found.prompt])])
+def _of_items(block: ComputesRows, rows: Floats32) -> list[PairMatrix]:
+    """Build the features of a block from its rows, (items of a battle, n, columns), as `_Items` orders them."""
+    if len(rows) == 1:
+        return [shared(block.name, block.columns, rows[0], of="A,B")]
+    pairs = [answer_pairs(block.name, block.columns, rows[0], rows[1])]
+    return pairs if len(rows) == 2 else [*pairs, shared(block.name, block.columns, rows[2])]
 
 
-def _embed(block: TextBlock, found: _Battles, cache: BlockCache | None, progress: Progress) -> Embeddings:
+def _of_turns(block: Block, battles: pd.DataFrame) -> list[PairMatrix]:
+    """Build the features of a block that sees turns: what the prompt's columns say, and those of either answer."""
+    prompts = battles["prompt"].tolist()
+    a, b = (block.compute(prompts, battles[side].tolist()) for side in ("response_a", "response_b"))
+    asked = [place for place, column in enumerate(block.declared) if column.of == "prompt"]
+    said = [place for place, column in enumerate(block.declared) if column.of != "prompt"]
+    return [
+        shared(block.name, [block.columns[place] for place in asked], a[:, asked]),
+        answer_pairs(block.name, [block.columns[place] for place in said], a[:, said], b[:, said]),
+    ]
+
+
+def _of_embeddings(block: Block, embeddings: Embeddings) -> list[PairMatrix]:
+    """Build the features of a block that compares embeddings: each answer with the prompt, and the answers."""
+    found = []
+    for column in block.declared:
+        if column.of == "both":
+            rows = block.compute(embeddings.a, embeddings.b)
+            found.append(shared(block.name, (column.name,), rows, of="A,B"))
+        else:
+            sides = (block.compute(embeddings.prompt, side) for side in (embeddings.a, embeddings.b))
+            found.append(answer_pairs(block.name, (column.name,), *sides))
+    return found
+
+
+def _embed(block: ComputesRows, items: _Items, cache: BlockCache | None, progress: Progress) -> Embeddings:
     """Embed the distinct texts; the encoder uses the cores by itself."""
-    work = _work(block, (found.texts,), found.keys, cache)
+    work = _work(block, items, cache)
     _store([work], _encoded(work), cache, progress)
-    return Embeddings(work.rows[found.prompt], work.rows[found.a], work.rows[found.b])
+    a, b, prompt = items.of
+    return Embeddings(work.rows[prompt], work.rows[a], work.rows[b])
 
 
 def _encoded(work: _Work) -> Iterator[tuple[Chunk, Floats32]]:
     """Yield the encoder's chunks with their rows."""
     for start in range(0, len(work.missing), ENCODER_CHUNK):
         places = work.missing[start : start + ENCODER_CHUNK]
-        texts: Sequence[str] = [work.texts[0][place] for place in places]
-        yield Chunk(work.block, places, (texts,)), compute(work.block, (texts,))
-
-
-def _cosines(embeddings: Embeddings) -> list[PairMatrix]:
-    """Return how near the answers are to the prompt and to each other."""
-
-    def cosine(one: Floats32, other: Floats32) -> Floats32:
-        return np.einsum("nd,nd->n", one, other)[:, None]
-
-    to_prompt = (cosine(embeddings.prompt, side) for side in (embeddings.a, embeddings.b))
-    return [
-        answer_pairs("embedding", ("cosine with the prompt",), *to_prompt),
-        shared("embedding", ("cosine of the answers",), cosine(embeddings.a, embeddings.b), of="A,B"),
-    ]
+        texts = [work.items.texts[0][place] for place in places]
+        yield Chunk(work.block, places, (texts,)), work.block.compute(texts)

@@ -12,12 +12,10 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from features.blocks.interface import AnswerBlock, TextBlock
+from features.blocks.interface import ComputesRows
 from pipelines.battles.arrays import Floats32
 from pipelines.errors import UserError
 from pipelines.files.hashes import code_version
-
-Block = TextBlock | AnswerBlock
 
 _BATCH = 500
 """Keys asked for in one query."""
@@ -78,12 +76,12 @@ class BlockCache:
         with self._lock:
             _close_all(self._open)
 
-    def path(self, block: Block) -> Path:
+    def path(self, block: ComputesRows) -> Path:
         """Return the file of a block: its name, version, code and columns are all in the file's name."""
         about = "\n".join((block.name, block.version, code_of(type(block)), *block.columns))
         return self.folder / f"{block.name}-{hashlib.sha256(about.encode()).hexdigest()[:16]}.sqlite"
 
-    def get(self, block: Block, keys: Sequence[bytes]) -> tuple[Floats32, NDArray[np.bool_]]:
+    def get(self, block: ComputesRows, keys: Sequence[bytes]) -> tuple[Floats32, NDArray[np.bool_]]:
         """Return the rows kept for these keys, (len(keys), columns), and which were found; others are NaN."""
         width = len(block.columns)
         rows = np.full((len(keys), width), np.nan, dtype=np.float32)
@@ -107,7 +105,7 @@ class BlockCache:
             self._run(block, read)
         return rows, found
 
-    def put(self, block: Block, keys: Sequence[bytes], rows: Floats32) -> None:
+    def put(self, block: ComputesRows, keys: Sequence[bytes], rows: Floats32) -> None:
         """Keep the rows, (len(keys), columns), in one transaction: all of them or none."""
         data = [(key, _packed(row)) for key, row in zip(keys, np.ascontiguousarray(rows, dtype="<f4"), strict=True)]
 
@@ -118,7 +116,7 @@ class BlockCache:
         if data:
             self._run(block, write)
 
-    def _run(self, block: Block, work: Callable[[sqlite3.Connection], None]) -> None:
+    def _run(self, block: ComputesRows, work: Callable[[sqlite3.Connection], None]) -> None:
         """Run `work` on the block's file; a file that is damaged is set aside and a new one begun."""
         path = self.path(block)
         with self._lock:

@@ -1,5 +1,6 @@
 """The one place that turns numbers of single texts into features of a pair, and knows how the swap acts on them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,47 @@ class LackingFeaturesError(UserError):
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         self.shown = f"{', '.join(shown(name, 80) for name in names[:3])}{more}"
         super().__init__(f"the features {self.shown} are needed and not computed; switch on the blocks that give them.")
+
+
+_NAME = re.compile(r"(?P<block>[^:]*): (?P<column>.*) \((?P<kind>[^()]*)\)")
+
+
+@dataclass(frozen=True)
+class FeatureName:
+    """The parts of a pair feature's name.
+
+    Attributes
+    ----------
+    block : str
+        Key of the block (`surface`).
+    column : str
+        What is counted (`words`).
+    kind : str
+        `A`, `B`, `A - B`, `|A - B|`, `prompt`, or `A,B` for what both answers share.
+    """
+
+    block: str
+    column: str
+    kind: str
+
+    @property
+    def is_direction(self) -> bool:
+        """Whether it is one of the reduced directions of the embeddings, none of which has a name of its own."""
+        return self.block == "embedding" and self.column.startswith("direction ")
+
+
+def parsed(name: str) -> FeatureName:
+    """Take a name as this file writes it apart.
+
+    Raises
+    ------
+    ValueError
+        When the name has another form.
+    """
+    found = _NAME.fullmatch(name)
+    if found is None:
+        raise ValueError(f"{name!r}: a feature's name has the form 'block: column (kind)'")
+    return FeatureName(**found.groupdict())
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from typing import Self
 
 import numpy as np
 
-from features.blocks.interface import AnswerBlock, TextBlock
-from features.blocks.registry import answer_blocks, text_blocks
+from features.blocks.interface import ComputesRows
+from features.blocks.registry import BLOCKS
 from pipelines.battles.arrays import Floats32
 from pipelines.terminal.processes import WorkerProcess, run_worker
 
@@ -33,12 +33,12 @@ Texts = tuple[Sequence[str], ...]
 class Chunk:
     """Some of the items of a block's work: their places, and the texts at these places."""
 
-    block: TextBlock | AnswerBlock
+    block: ComputesRows
     places: Sequence[int]
     texts: Texts
 
 
-def chunks(block: TextBlock | AnswerBlock, places: Sequence[int], texts: Texts) -> Iterator[Chunk]:
+def chunks(block: ComputesRows, places: Sequence[int], texts: Texts) -> Iterator[Chunk]:
     """Cut the work of a block, `texts[...][place]` for each place, into chunks of about equal size."""
     start = characters = 0
     for end, place in enumerate(places):
@@ -51,13 +51,8 @@ def chunks(block: TextBlock | AnswerBlock, places: Sequence[int], texts: Texts) 
         yield _chunk(block, places[start:], texts)
 
 
-def _chunk(block: TextBlock | AnswerBlock, places: Sequence[int], texts: Texts) -> Chunk:
+def _chunk(block: ComputesRows, places: Sequence[int], texts: Texts) -> Chunk:
     return Chunk(block, places, tuple([column[place] for place in places] for column in texts))
-
-
-def compute(block: TextBlock | AnswerBlock, texts: Texts) -> Floats32:
-    """Run a block of either kind in this process."""
-    return block.compute(*texts)
 
 
 class Runner:
@@ -91,7 +86,7 @@ class Runner:
         """Yield each chunk with its rows, in the order of the work."""
         if not self._processes:
             for chunk in work:
-                yield chunk, compute(chunk.block, chunk.texts)
+                yield chunk, chunk.block.compute(*chunk.texts)
             return
         asking = ThreadPoolExecutor(len(self._processes))
         waiting: deque[Future[tuple[Chunk, Floats32]]] = deque()
@@ -113,7 +108,7 @@ class Runner:
         finally:
             self._idle.put(process)
         if answer is None:
-            return chunk, compute(chunk.block, chunk.texts)
+            return chunk, chunk.block.compute(*chunk.texts)
         return chunk, np.frombuffer(answer, dtype=np.float32).reshape(len(chunk.places), -1)
 
 
@@ -125,9 +120,7 @@ def request(block: str, texts: Sequence[Sequence[str]]) -> bytes:
 def answer(message: bytes) -> bytes:
     """Return the numbers that a request asks for."""
     name, *texts = json.loads(message)
-    alone, paired = text_blocks(), answer_blocks()
-    rows = alone[name].compute(texts[0]) if name in alone else paired[name].compute(texts[0], texts[1])
-    return rows.tobytes()
+    return BLOCKS[name].compute(*texts).tobytes()
 
 
 if __name__ == "__main__":

@@ -24,7 +24,8 @@ from filelock import FileLock, Timeout
 from dashboard.judges.judge_calibration import probabilities_of
 from dashboard.judges.learned import FORMAT, JOB, LOCK, LOG, PARAMS, VOTES
 from dashboard.judges.saved_runs import LEARNED_FILE
-from features.blocks.registry import answer_blocks, text_blocks
+from features.blocks.interface import TURNS
+from features.blocks.registry import BLOCKS
 from features.cache import BlockCache
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import prompt_groups
@@ -102,9 +103,8 @@ class Steps:
     def __init__(self, params: Params) -> None:
         self.step: Step = "reading"
         self.share = 0.0
-        self._blocks = {*text_blocks(), *answer_blocks(), "embedding"} & {
-            name for name, on in params.features.model_dump().items() if on is True
-        }
+        told = {name for name, block in BLOCKS.items() if block.sees != TURNS}
+        self._blocks = told & {name for name, on in params.features.model_dump().items() if on is True}
         learners = sum(getattr(params.learners, name).enabled for name in LearnersParams.model_fields)
         transformers = len(params.transformer.models) if params.transformer.enabled else 0
         self._learners = learners + transformers + 1  # the starter judge

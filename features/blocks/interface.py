@@ -1,40 +1,111 @@
-"""The interface of a block: named numbers from one text, or from one prompt with one of its answers."""
+"""What a block is: it declares itself, and everything else follows from what it declares.
 
-from collections.abc import Sequence
-from typing import Protocol
+A block computes named numbers from a text, or from what a battle sets against each other. Its features, its switch in
+params.yaml, the groups and words of explanations, the report's ablation and what the study may switch off all follow
+from the attributes of `Block`. To add one: its file here with a subclass of `Block`, a line in `registry.py`, and its
+words in both languages in `words/NAME.yaml`; a test fails while a column has none.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 from pipelines.battles.arrays import Floats32
 
+COUNT, LOG_COUNT, SHARE, FLAG, SCORE = "count", "log count", "share", "flag", "score"
+"""Kinds of numbers: a count, log(1 + count), a share of 1, 0 or 1, and a score on a scale of its own."""
+TEXT, PROMPT_AND_ANSWER, BOTH_ANSWERS, TURNS, EMBEDDINGS = (
+    "text",
+    "prompt and answer",
+    "both answers",
+    "turns",
+    "embeddings",
+)
+"""What a block may see, and what its `compute` is then given.
 
-class TextBlock(Protocol):
-    """Computes the same named numbers for every text, each text by itself.
+TEXT: texts, each by itself. PROMPT_AND_ANSWER: prompts, and as many answers. BOTH_ANSWERS: the two answers of each
+battle, ordered by their content. TURNS: the tuples of turns of prompts, and those of as many answers. EMBEDDINGS: the
+encoder's rows of some texts, and those of as many others.
+"""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A number that a block computes.
 
     Attributes
     ----------
     name : str
-        Short name, the key in params.yaml (`surface`).
+        What a person can read (`words`, `question marks`); judges that are saved know their features by it.
+    kind : str
+        COUNT, LOG_COUNT, SHARE, FLAG or SCORE: how the number is written in words.
+    length : bool
+        Whether it says how much was written: explanations show these together, whatever block counts them.
+    of : str
+        For TURNS and EMBEDDINGS, whose number it is: of the `answers`, of the `prompt`, or one of `both` answers.
+    """
+
+    name: str
+    kind: str
+    length: bool = False
+    of: Literal["answers", "prompt", "both"] = "answers"
+
+
+class ComputesRows(Protocol):
+    """What computes the same named numbers for every item: a block, or the frozen encoder.
+
+    Attributes
+    ----------
+    name : str
+        Short name (`surface`).
     version : str
         Changes with the settings that a value depends on. The cache adds the code and the versions of libraries.
     columns : tuple of str
-        Names a person can read, one per number (`words`, `question_marks`).
+        One name per number.
     """
 
     name: str
     version: str
     columns: tuple[str, ...]
 
-    def compute(self, texts: Sequence[str]) -> Floats32:
-        """Return a (len(texts), len(columns)) float32 array; NaN where a number does not apply to the text."""
+    def compute(self, *args: Any, **kwargs: Any) -> Floats32:
+        """Return a (n, len(columns)) float32 array for n items; NaN where a number does not apply."""
         ...
 
 
-class AnswerBlock(Protocol):
-    """Computes named numbers for a prompt together with one answer; attributes as in `TextBlock`."""
+class Block:
+    """A block of features; the attributes are its declaration, `compute` gives its numbers (see `ComputesRows`).
+
+    Attributes
+    ----------
+    name : str
+        Stands before the names of its features (`surface: words (A)`).
+    version : str
+        As in `ComputesRows`; blocks without settings may leave it as it is.
+    sees : str
+        TEXT, PROMPT_AND_ANSWER, BOTH_ANSWERS, TURNS or EMBEDDINGS.
+    declared : tuple of Column
+        Its numbers in their order; `columns` are their names.
+    group : str
+        Where explanations show it; its name where it says nothing else.
+    switch : str
+        Its key in the section features of params.yaml, which several blocks may share; its name where it says nothing.
+    library : str or None
+        The library that its numbers come from; the study may switch such blocks off.
+    """
 
     name: str
-    version: str
+    version: str = "1"
+    sees: str
+    declared: tuple[Column, ...]
+    group: str = ""
+    switch: str = ""
+    library: str | None = None
     columns: tuple[str, ...]
 
-    def compute(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats32:
-        """Return a (len(answers), len(columns)) float32 array; `prompts` has the length of `answers`."""
-        ...
+    def __init_subclass__(cls) -> None:
+        cls.columns = tuple(column.name for column in cls.declared)
+        cls.group, cls.switch = cls.group or cls.name, cls.switch or cls.name
+
+    def compute(self, *args: Any, **kwargs: Any) -> Floats32:
+        """Return a (n, len(columns)) float32 array of what `sees` names; NaN where a number does not apply."""
+        raise NotImplementedError

@@ -1,10 +1,21 @@
-"""The blocks of what two texts share: an answer with its prompt, and the two answers with each other."""
+"""The blocks of what two texts share, in words and in meaning: an answer with its prompt, and the two answers."""
 
 from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 
+from features.blocks.interface import (
+    BOTH_ANSWERS,
+    COUNT,
+    EMBEDDINGS,
+    FLAG,
+    PROMPT_AND_ANSWER,
+    SCORE,
+    SHARE,
+    Block,
+    Column,
+)
 from features.text import FUNCTION_WORDS, dominant_script, sentences, words
 from pipelines.battles.arrays import Floats32
 
@@ -29,22 +40,22 @@ class _Contents:
         self.opening = frozenset(words(first.lower())) - FUNCTION_WORDS
 
 
-class Overlap:
+class Overlap(Block):
     """Compares an answer with its prompt; a share of nothing is 0."""
 
     name = "overlap"
-    version = "1"
-    columns: tuple[str, ...] = (
-        "shared content words",
-        "prompt coverage",
-        "answer words from the prompt",
-        "Jaccard of words",
-        "copied bigrams",
-        "prompt bigrams kept",
-        "first sentence on the prompt",
-        "same script",
-        "log length ratio",
-        "contains the prompt",
+    sees = PROMPT_AND_ANSWER
+    declared = (
+        Column("shared content words", COUNT),
+        Column("prompt coverage", SHARE),
+        Column("answer words from the prompt", SHARE),
+        Column("Jaccard of words", SHARE),
+        Column("copied bigrams", SHARE),
+        Column("prompt bigrams kept", SHARE),
+        Column("first sentence on the prompt", SHARE),
+        Column("same script", FLAG),
+        Column("log length ratio", SCORE, length=True),
+        Column("contains the prompt", FLAG),
     )
 
     def compute(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats32:
@@ -70,19 +81,20 @@ class Overlap:
         return rows
 
 
-class Agreement:
+class Agreement(Block):
     """Compares the two answers of a battle; the same numbers whichever of them comes first."""
 
     name = "agreement"
-    version = "1"
-    columns: tuple[str, ...] = (
-        "identical",
-        "Jaccard of words",
-        "Jaccard of bigrams",
-        "common opening",
-        "common ending",
-        "same script",
-        "shorter by longer",
+    group = switch = "overlap"
+    sees = BOTH_ANSWERS
+    declared = (
+        Column("identical", FLAG),
+        Column("Jaccard of words", SHARE),
+        Column("Jaccard of bigrams", SHARE),
+        Column("common opening", SHARE),
+        Column("common ending", SHARE),
+        Column("same script", FLAG),
+        Column("shorter by longer", SHARE, length=True),
     )
 
     def compute(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats32:
@@ -101,6 +113,21 @@ class Agreement:
                 _share(shorter, longer),
             )
         return rows
+
+
+class Nearness(Block):
+    """Nearness in meaning, as the frozen encoder sees it: cosines of rows of unit length."""
+
+    name = "embedding"
+    sees = EMBEDDINGS
+    declared = (
+        Column("cosine with the prompt", SCORE),
+        Column("cosine of the answers", SCORE, of="both"),
+    )
+
+    def compute(self, rows: Floats32, others: Floats32) -> Floats32:
+        """Return the (n, 1) float32 cosines of n rows with n others; each column asks for other rows."""
+        return np.einsum("nd,nd->n", rows, others)[:, None]
 
 
 def _share(part: float, whole: float) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from features.blocks.interface import SCORE, SHARE, TEXT, Block, Column
 from features.fast.textstat_counts import TextCounts, token_table
 from features.text import is_english
 from pipelines.battles.arrays import Floats32, Ints
@@ -123,12 +124,13 @@ FORMULAS: dict[str, tuple[Callable[[TextCounts], Numbers], float, float]] = {
 """Name of each number, the formula, and the range it is clipped to: a text without full stops runs out of any scale."""
 
 
-class Readability:
+class Readability(Block):
     """textstat's scores, clipped to the range they are meant for; NaN where the text is not English."""
 
     name = "readability"
-    version = "1"
-    columns: tuple[str, ...] = tuple(FORMULAS)
+    library = "textstat"
+    sees = TEXT
+    declared = tuple(Column(name, SHARE if name.endswith("share") else SCORE) for name in FORMULAS)
 
     def compute(self, texts: Sequence[str]) -> Floats32:
         """Return a (len(texts), len(columns)) float32 array."""

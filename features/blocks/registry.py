@@ -1,24 +1,65 @@
-"""The blocks that need nothing but text, by name: what a worker process can be asked to run."""
+"""Every block there is, and what is asked about blocks and columns by name."""
 
-from functools import cache
+from collections.abc import Mapping
+from pathlib import Path
 
-from features.blocks.interface import AnswerBlock, TextBlock
-from features.blocks.overlap import Agreement, Overlap
+from features.blocks.interface import EMBEDDINGS, Block, Column
+from features.blocks.overlap import Agreement, Nearness, Overlap
 from features.blocks.readability import Readability
 from features.blocks.sentiment import Sentiment
 from features.blocks.style import Style
 from features.blocks.surface import Surface
+from features.blocks.turns import Turns
+
+BLOCKS: Mapping[str, Block] = {
+    block.name: block
+    for block in (
+        Surface(),
+        Style(),
+        Sentiment(),
+        Readability(),
+        Nearness(),
+        Overlap(),
+        Agreement(),
+        Turns(),
+    )
+}
+"""In the order that their switches and features have; those of the encoder come last among the features."""
+WORDS = Path(__file__).parent / "words"
+"""One YAML file a block: what each of its columns is called in words, in every language."""
 
 
-@cache
-def text_blocks() -> dict[str, TextBlock]:
-    """Return the blocks that see one text, in the order their features have."""
-    blocks: tuple[TextBlock, ...] = (Surface(), Style(), Sentiment(), Readability())
-    return {block.name: block for block in blocks}
+def switches() -> dict[str, list[Block]]:
+    """Return the blocks by their key in the section features."""
+    found: dict[str, list[Block]] = {}
+    for block in BLOCKS.values():
+        found.setdefault(block.switch, []).append(block)
+    return found
 
 
-@cache
-def answer_blocks() -> dict[str, AnswerBlock]:
-    """Return the blocks that see two texts at once."""
-    blocks: tuple[AnswerBlock, ...] = (Overlap(), Agreement())
-    return {block.name: block for block in blocks}
+def switch_of(name: str) -> str:
+    """Return the key in the section features of a block; its name where there is no such block."""
+    return BLOCKS[name].switch if name in BLOCKS else name
+
+
+def group_of(name: str) -> str:
+    """Return the group of a block; its name where there is no such block."""
+    return BLOCKS[name].group if name in BLOCKS else name
+
+
+def column_of(block: str, name: str) -> Column | None:
+    """Return what a block declares of a column; None where there is no such block or column."""
+    declared = BLOCKS[block].declared if block in BLOCKS else ()
+    return next((column for column in declared if column.name == name), None)
+
+
+def groups() -> tuple[str, ...]:
+    """Return the groups that columns of the blocks themselves can be in, in the order they are shown."""
+    in_order = sorted(BLOCKS.values(), key=lambda block: block.sees == EMBEDDINGS)
+    return tuple(
+        dict.fromkeys(
+            block.group
+            for block in in_order
+            if any(not column.length and column.of != "prompt" for column in block.declared)
+        )
+    )

@@ -7,6 +7,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from features.blocks.interface import SCORE, SHARE, TEXT, Block, Column
 from features.fast.vader import Scores, vader
 from features.text import is_english, sentence_list, sentences
 from pipelines.battles.arrays import Floats32
@@ -21,23 +22,24 @@ _COMPOUND = Scores._fields.index("compound")
 _SHARES = [Scores._fields.index(share) for share in ("positive", "negative", "neutral")]
 
 
-class Sentiment:
+class Sentiment(Block):
     """Scores of the sentences of a text and how they vary; NaN where the text is not English or has no sentence."""
 
     name = "sentiment"
-    version = "1"
-    columns: tuple[str, ...] = (
-        "mean compound",
-        "lowest compound",
-        "highest compound",
-        "spread of compound",
-        "first compound",
-        "last compound",
-        "positive sentences",
-        "negative sentences",
-        "mean positive share",
-        "mean negative share",
-        "mean neutral share",
+    library = "vaderSentiment"
+    sees = TEXT
+    declared = (
+        Column("mean compound", SCORE),
+        Column("lowest compound", SCORE),
+        Column("highest compound", SCORE),
+        Column("spread of compound", SCORE),
+        Column("first compound", SCORE),
+        Column("last compound", SCORE),
+        Column("positive sentences", SHARE),
+        Column("negative sentences", SHARE),
+        Column("mean positive share", SHARE),
+        Column("mean negative share", SHARE),
+        Column("mean neutral share", SHARE),
     )
 
     def compute(self, texts: Sequence[str]) -> Floats32:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from features.blocks.interface import COUNT, FLAG, LOG_COUNT, SCORE, SHARE, TEXT, Block, Column
 from features.blocks.phrases import KINDS, count_all, count_in_words, count_signs, has_phrase, plain, some_words
 from features.text import pieces
 from pipelines.battles.arrays import Floats32
@@ -27,42 +28,42 @@ _BULLETS = ("- ", "* ", "+ ", "• ", "· ", "– ", "▪ ", "● ", "○ ", "�
 _BOLD = re.compile(r"\*\*[^\s*][^*\n]{0,300}\*\*|__[^\s_][^_\n]{0,300}__")
 
 
-class Style:
+class Style(Block):
     """Counts of marks and phrases of an assistant's style, in English and Chinese and some other languages."""
 
     name = "style"
-    version = "1"
-    columns: tuple[str, ...] = (
-        "headers",
-        "unordered items",
-        "ordered items",
-        "list lines share",
-        "bold spans",
-        "inline code",
-        "code blocks",
-        "code lines share",
-        "table lines",
-        "quoted lines",
-        "longest line",
-        "paragraphs",
-        "mean paragraph length",
-        "emoji",
-        "refusal phrases",
-        "opens with a refusal",
-        "apology phrases",
-        "opens with an apology",
-        "model-identity phrases",
-        "opens with model identity",
-        "flattering opening",
-        "hedges",
-        "first-person words",
-        "second-person words",
-        "connectives",
-        "negations",
-        "ends with a question",
-        "ends with an offer",
-        "ends without a stop",
-        "Markdown marks",
+    sees = TEXT
+    declared = (
+        Column("headers", COUNT),
+        Column("unordered items", COUNT),
+        Column("ordered items", COUNT),
+        Column("list lines share", SHARE),
+        Column("bold spans", COUNT),
+        Column("inline code", COUNT),
+        Column("code blocks", COUNT),
+        Column("code lines share", SHARE),
+        Column("table lines", COUNT),
+        Column("quoted lines", COUNT),
+        Column("longest line", LOG_COUNT),
+        Column("paragraphs", COUNT),
+        Column("mean paragraph length", SCORE),
+        Column("emoji", COUNT),
+        Column("refusal phrases", COUNT),
+        Column("opens with a refusal", FLAG),
+        Column("apology phrases", COUNT),
+        Column("opens with an apology", FLAG),
+        Column("model-identity phrases", COUNT),
+        Column("opens with model identity", FLAG),
+        Column("flattering opening", FLAG),
+        Column("hedges", COUNT),
+        Column("first-person words", COUNT),
+        Column("second-person words", COUNT),
+        Column("connectives", COUNT),
+        Column("negations", COUNT),
+        Column("ends with a question", FLAG),
+        Column("ends with an offer", FLAG),
+        Column("ends without a stop", FLAG),
+        Column("Markdown marks", COUNT),
     )
 
     def compute(self, texts: Sequence[str]) -> Floats32:

@@ -9,6 +9,7 @@ from itertools import filterfalse
 import numpy as np
 from numpy.typing import NDArray
 
+from features.blocks.interface import COUNT, LOG_COUNT, SCORE, SHARE, TEXT, Block, Column
 from features.text import PIECE, SCRIPTS, blocks_of, count_sentences, script_of, words
 from pipelines.battles.arrays import Floats32
 
@@ -30,36 +31,36 @@ _KINDS = ("digits", "capitals", "spaces", "punctuation", "ASCII")
 _PLACES = {name: place for place, name in enumerate((*SCRIPTS, *_KINDS, *_SIGNS))}
 
 
-class Surface:
+class Surface(Block):
     """Counts and shares that need no knowledge of a language; every number is 0 for an empty text."""
 
     name = "surface"
-    version = "1"
-    columns: tuple[str, ...] = (
-        "characters",
-        "log characters",
-        "words",
-        "log words",
-        "sentences",
-        "log sentences",
-        "lines",
-        "blank lines",
-        "words per sentence",
-        "words per line",
-        "average word length",
-        "unique-word share",
-        "digit share",
-        "capital share",
-        "all-capitals words",
-        "punctuation share",
-        "white-space share",
-        "non-ASCII share",
-        *(f"{script} share" for script in SCRIPTS),
-        *_SIGNS,
-        "numbers",
-        "URLs",
-        "maths delimiters",
-        "LaTeX commands",
+    sees = TEXT
+    declared = (
+        Column("characters", COUNT, length=True),
+        Column("log characters", LOG_COUNT, length=True),
+        Column("words", COUNT, length=True),
+        Column("log words", LOG_COUNT, length=True),
+        Column("sentences", COUNT, length=True),
+        Column("log sentences", LOG_COUNT, length=True),
+        Column("lines", COUNT, length=True),
+        Column("blank lines", COUNT, length=True),
+        Column("words per sentence", SCORE),
+        Column("words per line", SCORE),
+        Column("average word length", SCORE),
+        Column("unique-word share", SHARE),
+        Column("digit share", SHARE),
+        Column("capital share", SHARE),
+        Column("all-capitals words", COUNT),
+        Column("punctuation share", SHARE),
+        Column("white-space share", SHARE),
+        Column("non-ASCII share", SHARE),
+        *(Column(f"{script} share", SHARE) for script in SCRIPTS),
+        *(Column(signs, COUNT) for signs in _SIGNS),
+        Column("numbers", COUNT),
+        Column("URLs", COUNT),
+        Column("maths delimiters", COUNT),
+        Column("LaTeX commands", COUNT),
     )
 
     def compute(self, texts: Sequence[str]) -> Floats32:

@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from features.blocks.registry import switch_of
 from features.build import FeatureParams
+from features.pairs import parsed
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import grouped_folds
 from pipelines.errors import UserError
@@ -223,10 +225,8 @@ def even_pool(probabilities: Floats) -> Floats:
 
 def shown(data: LearnerData, features: FeatureParams) -> LearnerData:
     """Return battles as they are where only the blocks of `features` are switched on, from more blocks."""
-    off = {f"{block}: " for block, on in features.model_dump().items() if not on}
-    if "overlap: " in off:
-        off.add("agreement: ")
-    keep = [column for column, name in enumerate(data.pairs.names) if not name.startswith(tuple(off))]
+    off = {switch for switch, on in features.model_dump().items() if not on}
+    keep = [place for place, name in enumerate(data.pairs.names) if switch_of(parsed(name).block) not in off]
     pairs = data.pairs if len(keep) == len(data.pairs.names) else data.pairs.columns(keep)
     return LearnerData(data.texts, pairs, data.embeddings if features.embedding else None)
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from features.blocks.registry import BLOCKS
 from features.build import FeatureParams
 from features.encoder.choice import EncoderParams
 from pipelines.battles.folds import FoldParams
@@ -46,8 +47,7 @@ DEFAULT_SPACE: dict[str, Any] = {
     "learners.xgboost.learning_rate": {"low": 0.03, "high": 0.2, "log": True},
     "learners.xgboost.depth": {"low": 2, "high": 5},
     "learners.xgboost.column_share": {"low": 0.1, "high": 0.6},
-    "features.sentiment": [True, False],
-    "features.readability": [True, False],
+    **{f"features.{block.switch}": [True, False] for block in BLOCKS.values() if block.library},
 }
 
 

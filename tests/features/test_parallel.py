@@ -9,19 +9,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.blocks.registry import answer_blocks, text_blocks
-from features.parallel import CHUNK_CHARACTERS, CHUNK_TEXTS, Chunk, Runner, answer, chunks, compute, request
+from features.blocks.interface import BOTH_ANSWERS, PROMPT_AND_ANSWER, TEXT
+from features.blocks.registry import BLOCKS
+from features.parallel import CHUNK_CHARACTERS, CHUNK_TEXTS, Chunk, Runner, answer, chunks, request
 from pipelines.terminal.processes import receive, send, serve
 
-SURFACE = text_blocks()["surface"]
+SURFACE = BLOCKS["surface"]
 TEXTS = [f"This is the text number {place}, I think. Sorry!" for place in range(900)]
 
 
 def all_chunks() -> Iterator[Chunk]:
-    for block in text_blocks().values():
-        yield from chunks(block, range(len(TEXTS)), (TEXTS,))
-    for paired in answer_blocks().values():
-        yield from chunks(paired, range(len(TEXTS) - 1), (TEXTS[:-1], TEXTS[1:]))
+    for block in BLOCKS.values():
+        if block.sees == TEXT:
+            yield from chunks(block, range(len(TEXTS)), (TEXTS,))
+        elif block.sees in (PROMPT_AND_ANSWER, BOTH_ANSWERS):
+            yield from chunks(block, range(len(TEXTS) - 1), (TEXTS[:-1], TEXTS[1:]))
 
 
 @given(st.lists(st.integers(0, 3 * CHUNK_CHARACTERS // 2), max_size=30), st.data())
@@ -53,7 +55,7 @@ def test_processes_yield_in_order_the_bytes_that_this_process_would(monkeypatch)
         (chunk.block.name, list(chunk.places)) for chunk in expected
     ]
     for (_, rows), chunk in zip(found, expected, strict=True):
-        assert rows.tobytes() == compute(chunk.block, chunk.texts).tobytes()
+        assert rows.tobytes() == chunk.block.compute(*chunk.texts).tobytes()
 
 
 def test_a_process_that_dies_costs_time_and_nothing_else(monkeypatch):
@@ -66,7 +68,7 @@ def test_a_process_that_dies_costs_time_and_nothing_else(monkeypatch):
         found += list(work)
     for (chunk, rows), expected in zip(found, all_chunks(), strict=True):
         assert list(chunk.places) == list(expected.places)
-        assert rows.tobytes() == compute(expected.block, expected.texts).tobytes()
+        assert rows.tobytes() == expected.block.compute(*expected.texts).tobytes()
 
 
 def test_no_process_is_left_when_work_is_given_up(monkeypatch):
@@ -94,7 +96,7 @@ def test_the_worker_answers_until_its_input_ends():
     answers.seek(0)
     first, second = receive(answers), receive(answers)
     assert first == SURFACE.compute(["lone \ud800", "二"]).tobytes()
-    assert second == answer_blocks()["overlap"].compute(["a question", "b"], ["an answer", "b"]).tobytes()
+    assert second == BLOCKS["overlap"].compute(["a question", "b"], ["an answer", "b"]).tobytes()
     assert receive(answers) is None
 
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from features.pairs import PairMatrix
+from features.pairs import PairMatrix, parsed
 from stacker.judge.explain.explanation_parts import FeaturePart, GroupPart, TermPart
 from stacker.judge.explain.group_effects import STATED, GroupEffects
-from stacker.judge.explain.groups import group_of_feature, parsed
+from stacker.judge.explain.groups import group_of_feature
 from stacker.judge.explain.reasons import reason, said_of
 from stacker.judge.explain.tree_contributions import TreeEffects
 from stacker.judge.explain.wording import MEANING, Language, about_ties, favours, kind_of
@@ -137,7 +137,7 @@ def _joined(name: str, values: Mapping[str, float]) -> tuple[str, str, str]:
     of = {"prompt": "prompt", "A,B": "both"}.get(feature.kind, "answers")
     column = feature.column
     plain = column.removeprefix("log ")
-    if column.startswith("direction ") and feature.block == "embedding":
+    if feature.is_direction:
         column = MEANING
     elif plain != column and f"{feature.block}: {plain} ({feature.kind})" in values:
         column = plain

@@ -1,20 +1,17 @@
 """What a judge's trees look at, over all battles: the share of their gain by feature and by group."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from features.pairs import parsed
 from pipelines.battles.arrays import Floats
-from stacker.judge.explain.groups import group_of_feature, parsed
+from stacker.judge.explain.groups import group_of_feature
+from stacker.judge.explain.wording import MEANING
 from stacker.learners.learner_interface import Learner
 from stacker.learners.trees.boosting import Boosting
-
-MEANING = "meaning"
-"""What the directions of the embeddings are put together under: none of them has a name."""
-_DIRECTION = re.compile(r".*\d+")
 
 
 def tree_gains(learners: Sequence[Learner], weights: Sequence[float]) -> pd.DataFrame:
@@ -43,9 +40,7 @@ def tree_gains(learners: Sequence[Learner], weights: Sequence[float]) -> pd.Data
         gains = np.sum([_gains(booster, len(learner.names_)) for booster in learner.boosters_], axis=0)
         for name, gain in zip(learner.names_, gains / (gains.sum() or 1.0), strict=True):
             feature = parsed(name)
-            column = (
-                MEANING if feature.block == "embedding" and _DIRECTION.fullmatch(feature.column) else feature.column
-            )
+            column = MEANING if feature.is_direction else feature.column
             key = (feature.block, column, group_of_feature(name))
             found[key] = found.get(key, 0.0) + float(gain * max(weight, 0.0))
     total = sum(found.values()) or 1.0

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 
+from features.blocks.interface import SCORE
 from stacker.judge.explain.explanation_parts import FeaturePart, TermPart
 from stacker.judge.explain.groups import LENGTH, PROMPT, TRANSFORMER, WORDS
 from stacker.judge.explain.wording import (
-    KIND_SCORE,
     Language,
     compared,
     is_nameless,
@@ -55,7 +55,7 @@ def reason(
     if not inside:
         return ""
     if group == PROMPT:
-        told = [part for part in inside if part.kind != KIND_SCORE]  # a score of the question tells a person nothing
+        told = [part for part in inside if part.kind != SCORE]  # a score of the question tells a person nothing
         if not told:
             return sentence("prompt alone", language)
         part = max(told, key=lambda part: part.tie * math.copysign(1, tie))

@@ -1,7 +1,8 @@
 """Features in words: how the answers differ in one number, said as a person would, in each language there is.
 
-What is said of a feature stands once, in `stacker/feature_words/<block>.yaml`: its kind, and in every language its name
-and, where it has them, sentences of its own; `sentences.yaml` has those that every feature of a kind shares.
+A block declares of what kind its columns are. What is said of them stands in `features/blocks/words/<block>.yaml`: in
+every language a name and, where a column has them, sentences of its own; `words/sentences.yaml` next to this file has
+those that every feature of a kind shares.
 """
 
 import math
@@ -13,10 +14,12 @@ from typing import Any, Literal
 
 import yaml
 
-FOLDER = Path(__file__).parent / "feature_words"
+from features.blocks.interface import COUNT, FLAG, LOG_COUNT, SCORE, SHARE
+from features.blocks.registry import WORDS, column_of
+
+FOLDER = Path(__file__).parent / "words"
 Language = Literal["en", "zh-Hant"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh-Hant")
-KIND_COUNT, KIND_LOG, KIND_SHARE, KIND_FLAG, KIND_SCORE = "count", "log count", "share", "flag", "score"
 MEANING = "meaning"
 """What the directions of the embeddings are called together: none of them has a name."""
 _LOG, _NAMELESS = "log ", "nameless"
@@ -26,8 +29,8 @@ _BY = "by"
 """In a column's entry: which answer's number, the `lowest` or the `highest`, says whether both are spoken of as
 `negative` or `positive`. Sentences may then be given for either: `more negative`, `same positive`."""
 TONE = 0.05
-"""From where on a tone is called positive, or, negated, negative: as `features.sentiment` counts sentences."""
-_DIGITS = {KIND_SHARE: (0, 4), KIND_SCORE: (2, 6)}
+"""From where on a tone is called positive, or, negated, negative: as `features.blocks.sentiment` counts sentences."""
+_DIGITS = {SHARE: (0, 4), SCORE: (2, 6)}
 """Decimals of a number (of a share: of its per cent), and how many are given where two would look the same."""
 _SEAM = re.compile(r"(?<=[\u4e00-\u9fff])(?=[A-Za-z0-9])|(?<=[A-Za-z0-9%])(?=[\u4e00-\u9fff])")
 """Where a Chinese sentence has a space: between Chinese characters and Latin letters or digits."""
@@ -40,11 +43,10 @@ def has_words(block: str, column: str) -> bool:
 
 def kind_of(block: str, column: str) -> str:
     """Return whether a column holds a count, log(1 + count), a share, a flag (0 or 1) or a score on its own scale."""
-    entry = _entry(block, column)
-    if entry is None:
-        return KIND_LOG if column.startswith(_LOG) else KIND_SCORE
-    kind = str(entry["kind"])
-    return KIND_LOG if kind == KIND_COUNT and column not in _block(block) else kind
+    declared = column_of(block, column)
+    if declared is not None:
+        return declared.kind
+    return LOG_COUNT if column.startswith(_LOG) else SCORE
 
 
 def name_of(block: str, column: str, language: Language = "en") -> str:
@@ -58,7 +60,7 @@ def compared(block: str, column: str, a: float, b: float, language: Language = "
     Parameters
     ----------
     block, column : str
-        The feature, as `stacker.judge.explain.groups.parsed` names its parts.
+        The feature, as `features.pairs.parsed` names its parts.
     a, b : float
         Its value for either answer; NaN where it does not apply.
     language : str
@@ -69,7 +71,7 @@ def compared(block: str, column: str, a: float, b: float, language: Language = "
     if math.isnan(a) or math.isnan(b):
         missing = "missing_both" if math.isnan(a) and math.isnan(b) else "missing_one"
         return told(missing, side="A" if math.isnan(a) else "B")
-    if kind == KIND_FLAG:
+    if kind == FLAG:
         if (a > 0) == (b > 0):
             return told("each" if a > 0 else "neither")
         return told("only", side="A" if a > 0 else "B")
@@ -90,7 +92,7 @@ def of_prompt(block: str, column: str, value: float, language: Language = "en") 
     told = _Sentences(language, kind, _own(block, column, language), name_of(block, column, language))
     if math.isnan(value):
         return told("missing")
-    if kind == KIND_FLAG:
+    if kind == FLAG:
         return told("prompt yes" if value > 0 else "prompt no")
     return told("prompt", _tone(block, column, value, value), value=_numbers(kind, value)[0])
 
@@ -101,7 +103,7 @@ def of_both(block: str, column: str, value: float, language: Language = "en") ->
     told = _Sentences(language, kind, _own(block, column, language), name_of(block, column, language))
     if math.isnan(value):
         return told("missing")
-    return told("both" if value > 0 or kind != KIND_FLAG else "not", value=_numbers(kind, value)[0])
+    return told("both" if value > 0 or kind != FLAG else "not", value=_numbers(kind, value)[0])
 
 
 def is_nameless(block: str, column: str) -> bool:
@@ -177,7 +179,7 @@ def _entry(block: str, column: str) -> Mapping[str, Any] | None:
 @cache
 def _block(block: str) -> Mapping[str, Mapping[str, Any]]:
     """Return the words of a block's columns; none for a block that has no file."""
-    names = {path.stem: path for path in FOLDER.glob("*.yaml")}
+    names = {path.stem: path for folder in (FOLDER, WORDS) for path in folder.glob("*.yaml")}
     return yaml.safe_load(names[block].read_text(encoding="utf-8")) if block in names else {}
 
 
@@ -190,7 +192,7 @@ def _shared() -> Mapping[str, Mapping[str, Mapping[str, str]]]:
 
 
 def _plain(value: float, kind: str) -> float:
-    return math.expm1(value) if kind == KIND_LOG else value
+    return math.expm1(value) if kind == LOG_COUNT else value
 
 
 def _tone(block: str, column: str, a: float, b: float) -> str:
@@ -207,11 +209,11 @@ def _numbers(kind: str, *values: float) -> list[str]:
 
     Two that cannot be told from each other by the most digits of `_DIGITS` are written alike.
     """
-    if kind in (KIND_COUNT, KIND_LOG):
+    if kind in (COUNT, LOG_COUNT):
         return [f"{round(_plain(value, kind)):,}" for value in values]
-    least, most = _DIGITS.get(kind, _DIGITS[KIND_SCORE])
-    factor, unit = (100, " %") if kind == KIND_SHARE else (1, "")
-    ends = (0.0, 1.0) if kind == KIND_SHARE else (0.0,)
+    least, most = _DIGITS.get(kind, _DIGITS[SCORE])
+    factor, unit = (100, " %") if kind == SHARE else (1, "")
+    ends = (0.0, 1.0) if kind == SHARE else (0.0,)
     for apart in ((*values, *ends), values):
         for digits in range(least, most + 1):
             # Adding 0 turns a minus zero into zero.

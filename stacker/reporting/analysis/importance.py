@@ -1,12 +1,12 @@
 """What the judge goes by over many battles: its learners, and inside the trees its features."""
 
-import re
 from typing import Any
 
 import numpy as np
 
+from features.pairs import parsed
 from pipelines.battles.arrays import Floats
-from stacker.judge.explain.groups import group_of_feature, parsed
+from stacker.judge.explain.groups import group_of_feature
 from stacker.judge.explain.tree_contributions import tree_contributions
 from stacker.judge.judge import Judge
 from stacker.learners.learner_interface import LearnerData
@@ -16,7 +16,6 @@ BATTLES = 200
 """Battles over which the trees' effects are averaged."""
 FEATURES = 25
 MEANING = "meaning (directions of the embeddings)"
-_DIRECTION = re.compile(r".*\d+")
 
 
 def importance(judge: Judge, data: LearnerData, probabilities: Floats) -> dict[str, Any]:
@@ -69,7 +68,7 @@ def importance(judge: Judge, data: LearnerData, probabilities: Floats) -> dict[s
 
 def _column(name: str) -> str:
     feature = parsed(name)
-    if feature.block == "embedding" and _DIRECTION.fullmatch(feature.column):
+    if feature.is_direction:
         return MEANING
     asked = " (prompt)" if feature.kind == "prompt" else ""
     return f"{feature.block}: {feature.column}{asked}"

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
-from features.build import FeatureParams
+from features.blocks.registry import switch_of, switches
+from features.pairs import parsed
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.terminal.command_line import Progress
 from stacker.evaluation import metrics
 from stacker.evaluation.intervals import difference_interval, mean_interval
-from stacker.judge.explain.groups import parsed
 from stacker.learners.learner_interface import Fit, Learner, LearnerData
 from stacker.learners.learner_registry import KINDS
 from stacker.learners.linear.linear import LinearParams
@@ -88,12 +88,6 @@ def stepped(progress: Progress, stage: str, total: int) -> Callable[[], None]:
     return step
 
 
-LIBRARIES = {"sentiment": "vaderSentiment", "readability": "textstat"}
-"""What a block's numbers come from, where that is a library of its own."""
-_BLOCK_OF = {"agreement": "overlap"}
-"""Features of these names belong to another block's switch."""
-
-
 def learner_ablation(
     params: StackParams, names: tuple[str, ...], probabilities: Floats, fit: Fit, folds: Ints
 ) -> list[dict[str, Any]]:
@@ -151,7 +145,7 @@ def block_ablation(
     """
     owner = np.array([block_of(name) for name in data.pairs.names], dtype=object)
     present = set(owner) | ({"embedding"} if data.embeddings is not None else set())
-    blocks = [name for name in FeatureParams.model_fields if name in present]
+    blocks = [name for name in switches() if name in present]
     if len(blocks) < 2:
         return []
     step = stepped(progress, "report: blocks", 2 * len(blocks) + 1)
@@ -167,7 +161,7 @@ def block_ablation(
         found.append(
             {
                 "name": block,
-                "library": LIBRARIES.get(block),
+                "library": next((each.library for each in switches()[block] if each.library), None),
                 "features": int((owner == block).sum()),
                 **difference_interval(without, whole, fit.group),
                 "alone": gain["mean"],
@@ -180,8 +174,7 @@ def block_ablation(
 
 def block_of(name: str) -> str:
     """Return the switch in the features section that a pair feature belongs to."""
-    block = parsed(name).block
-    return _BLOCK_OF.get(block, block)
+    return switch_of(parsed(name).block)
 
 
 def only(data: LearnerData, columns: np.ndarray, embeddings: bool) -> LearnerData:

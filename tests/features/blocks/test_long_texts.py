@@ -6,7 +6,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from features.blocks.registry import answer_blocks, text_blocks
+from features.blocks.interface import BOTH_ANSWERS, PROMPT_AND_ANSWER, TEXT
+from features.blocks.registry import BLOCKS as ALL
 
 MEGABYTE = 1 << 20
 _WORDS = np.random.default_rng(0).integers(0, 26, size=(400_000, 4), dtype=np.uint8) + ord("a")
@@ -33,11 +34,11 @@ TEXTS = {
     "two Han signs": _filled("我由"),
     "open brackets": _filled("[(（"),
 }
-BLOCKS = {**text_blocks(), **answer_blocks()}
+BLOCKS = {name: block for name, block in ALL.items() if block.sees in (TEXT, PROMPT_AND_ANSWER, BOTH_ANSWERS)}
 
 
 def _columns(name: str, text: str) -> tuple[list[str], ...]:
-    if name in text_blocks():
+    if BLOCKS[name].sees == TEXT:
         return ([TEXTS[text]],)
     return ([TEXTS[text]], [TEXTS[text] + "x"]) if name == "agreement" else (["What is it?"], [TEXTS[text]])
 

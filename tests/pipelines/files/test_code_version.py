@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from features.blocks.registry import answer_blocks, text_blocks
+from features.blocks.registry import BLOCKS
 from features.cache import code_of
 from features.encoder.embedding import EmbeddingBlock
 from pipelines.files import hashes as module
@@ -131,7 +131,7 @@ def covered(*names):
 
 def test_the_keys_cover_every_module_that_computes():
     """A module that is left out here is one whose edit would go unnoticed."""
-    blocks = {kind.__module__ for kind in map(type, (*text_blocks().values(), *answer_blocks().values()))}
+    blocks = {kind.__module__ for kind in map(type, BLOCKS.values())}
     features = covered("stacker.judge.members", EmbeddingBlock.__module__)
     assert blocks <= features
     learners = covered(*(kind.__module__ for kind in KINDS.values()))
@@ -159,7 +159,7 @@ def test_what_is_loaded_is_covered():
 
 
 def test_blocks_that_share_no_code_have_versions_of_their_own():
-    kinds = [type(block) for block in (*text_blocks().values(), *answer_blocks().values())]
+    kinds = [type(block) for block in BLOCKS.values()]
     files = {kind.__module__: covered(kind.__module__) for kind in kinds}
     assert "features.fast.vader" in files["features.blocks.sentiment"]
     assert "features.fast.vader" not in files["features.blocks.surface"]

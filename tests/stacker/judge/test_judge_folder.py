@@ -18,7 +18,8 @@ from small_judges import battles, small_judge
 import features.build
 import pipelines.files.hashes
 import stacker.learners.stacking.judge_record
-from features.blocks.registry import text_blocks
+from features.blocks.interface import COUNT, TEXT, Block, Column
+from features.blocks.registry import BLOCKS
 from features.build import FeatureParams
 from pipelines.errors import UserError
 from pipelines.files.hashes import hashes_of
@@ -125,12 +126,12 @@ def test_edited_trees_are_refused_whether_hashes_fit_or_are_not_there(where, req
     assert "booster_0.ubj: " in refused(folder)
 
 
-class Dummy:
+class Dummy(Block):
     """A block that did not exist when the judge was saved."""
 
     name = "dummy"
-    version = "1"
-    columns: tuple[str, ...] = ("letters e", "letters o")
+    sees = TEXT
+    declared = (Column("letters e", COUNT), Column("letters o", COUNT))
 
     def compute(self, texts):
         return np.array([[text.count("e"), text.count("o")] for text in texts], dtype=np.float32).reshape(-1, 2)
@@ -142,6 +143,7 @@ class Wider:
     def __init__(self, block):
         self.block, self.name, self.version = block, block.name, "2"
         self.columns = ("first of all", *block.columns)
+        self.sees, self.switch = block.sees, block.switch
 
     def compute(self, texts):
         return np.concatenate([np.ones((len(texts), 1), dtype=np.float32), self.block.compute(texts)], axis=1)
@@ -154,8 +156,8 @@ class WithDummy(FeatureParams):
 @pytest.fixture
 def newer(monkeypatch):
     """Have a version with one more block, and one more column in each block there was."""
-    blocks = {"dummy": Dummy(), **{name: Wider(block) for name, block in text_blocks().items()}}
-    monkeypatch.setattr(features.build, "text_blocks", lambda: blocks)
+    wider = {name: Wider(block) if block.sees == TEXT else block for name, block in BLOCKS.items()}
+    monkeypatch.setattr(features.build, "BLOCKS", {"dummy": Dummy(), **wider})
     monkeypatch.setattr(stacker.learners.stacking.judge_record, "FeatureParams", WithDummy)
 
 

@@ -15,11 +15,11 @@ from small_judges import (
     small_judge,
 )
 
-from features.pairs import answer_pairs, join, shared
+from features.pairs import answer_pairs, join, parsed, shared
 from pipelines.errors import UserError
 from pipelines.terminal.command_line import silent
 from stacker.judge.explain.group_effects import Baseline, PairLearner, baseline, group_effects, typical_row
-from stacker.judge.explain.groups import GROUPS, group_of_feature, group_of_kind, parsed, shown_order
+from stacker.judge.explain.groups import GROUPS, group_of_feature, group_of_kind, shown_order
 from stacker.judge.explain.token_contributions import token_contributions
 from stacker.judge.explain.tree_contributions import tree_contributions
 from stacker.judge.judge import Judge

@@ -7,16 +7,15 @@ import pytest
 import yaml
 
 from features.blocks import sentiment
+from features.blocks.interface import TEXT
 from features.blocks.overlap import Agreement, Overlap
-from features.blocks.registry import answer_blocks, text_blocks
-from features.blocks.turns import ANSWER_COLUMNS, BATTLE_COLUMNS
+from features.blocks.registry import BLOCKS, WORDS
 from features.build import FeatureParams, build_features
 from features.encoder.reduction import EmbeddingReducer
-from features.pairs import Embeddings
+from features.pairs import Embeddings, parsed
 from pipelines.battles.built_in import sample_battles
 from stacker.judge.explain import wording
 from stacker.judge.explain.explanation import _joined
-from stacker.judge.explain.groups import parsed
 from stacker.judge.explain.wording import (
     LANGUAGES,
     about_ties,
@@ -62,9 +61,7 @@ def every_feature():
 
 
 def test_every_feature_of_every_block_has_words_in_every_language():
-    declared = {(name, column) for name, block in text_blocks().items() for column in block.columns}
-    declared |= {(name, column) for name, block in answer_blocks().items() for column in block.columns}
-    declared |= {("turns", column) for column in (*ANSWER_COLUMNS, *BATTLE_COLUMNS)}
+    declared = {(name, column) for name, block in BLOCKS.items() for column in block.columns}
     met = {(parsed(name).block, parsed(name).column) for name, *_ in every_feature()}
     assert declared <= met
     for name, block, column, _ in every_feature():
@@ -75,7 +72,7 @@ def test_every_feature_of_every_block_has_words_in_every_language():
 
 def test_nothing_is_worded_that_no_block_computes():
     met = {(block, column) for _, block, column, _ in every_feature()}
-    for path in wording.FOLDER.glob("*.yaml"):
+    for path in (*wording.FOLDER.glob("*.yaml"), *WORDS.glob("*.yaml")):
         for column in yaml.safe_load(path.read_text(encoding="utf-8")) if path.stem != "sentences" else ():
             assert column == "*" or (path.stem, column) in met, (path.stem, column)
 
@@ -125,11 +122,10 @@ def test_every_language_has_the_same_sentences_with_the_same_fields():
         assert set(shared["zh-Hant"][kind]) == set(sentences)
         for key, text in sentences.items():
             assert fields(str(shared["zh-Hant"][kind][key])) == fields(str(text)), (kind, key)
-    for path in wording.FOLDER.glob("*.yaml"):
+    for path in (*wording.FOLDER.glob("*.yaml"), *WORDS.glob("*.yaml")):
         for column, entry in yaml.safe_load(path.read_text(encoding="utf-8")).items():
             if path.stem != "sentences":
-                assert set(entry) - {"kind", "by"} == set(LANGUAGES), (path, column)
-                assert ("kind" in entry) == (column != "*"), (path, column)
+                assert set(entry) - {"by"} == set(LANGUAGES), (path, column)
                 assert entry.get("by", "lowest") in ("lowest", "highest"), (path, column)
                 for said in (entry[language] for language in LANGUAGES):
                     assert column == "*" or isinstance(said, str) or "name" in said, (path, column)
@@ -232,7 +228,7 @@ def test_the_kind_of_every_column_fits_its_numbers():
         "The river is 12 km long, I think; however, it is not wide.\n\nYou may ask me more?",
         "",
     ]
-    rows = {name: (block.columns, block.compute(texts)) for name, block in text_blocks().items()}
+    rows = {name: (block.columns, block.compute(texts)) for name, block in BLOCKS.items() if block.sees == TEXT}
     rows["overlap"] = (Overlap.columns, Overlap().compute(texts, texts[::-1]))
     rows["agreement"] = (Agreement.columns, Agreement().compute(texts, texts[::-1]))
     for block, (columns, values) in rows.items():
@@ -322,8 +318,8 @@ def test_a_tone_is_positive_from_where_its_block_counts_positive_sentences():
 def test_what_cannot_be_measured_is_said_truly_of_an_empty_answer_and_of_a_number():
     for text in ("", "42"):
         for block in ("readability", "sentiment"):
-            assert np.isnan(text_blocks()[block].compute([text])).all()
-            told = compared(block, text_blocks()[block].columns[0], math.nan, 1.0)
+            assert np.isnan(BLOCKS[block].compute([text])).all()
+            told = compared(block, BLOCKS[block].columns[0], math.nan, 1.0)
             assert told.endswith("cannot be measured in answer A (it is measured in English sentences only)")
 
 
@@ -338,8 +334,8 @@ def test_a_share_of_words_is_not_told_as_their_number():
 
 def test_how_a_text_ends_is_said_truly_where_it_ends_with_any_sign():
     column = "ends without a stop"
-    values = text_blocks()["style"].compute(["Yes:", "", "`x`", "Yes!", "Yes"])
-    assert values[:, text_blocks()["style"].columns.index(column)].tolist() == [0, 0, 0, 0, 1]
+    values = BLOCKS["style"].compute(["Yes:", "", "`x`", "Yes!", "Yes"])
+    assert values[:, BLOCKS["style"].columns.index(column)].tolist() == [0, 0, 0, 0, 1]
     assert compared("style", column, 0.0, 0.0) == "neither answer ends on a bare word or a comma"
     assert compared("style", column, 0.0, 0.0, "zh-Hant") == "兩個回答都沒有以文字或逗號結尾"
     assert compared("style", column, 1.0, 1.0) == "both answers end without a full stop"
