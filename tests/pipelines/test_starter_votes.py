@@ -1,6 +1,8 @@
 """Votes for the starter judge: which sets, and how several votes on one pair share its weight."""
 
 import json
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -86,7 +88,8 @@ def test_only_sets_under_terms_that_allow_it_are_learnt_from():
 
 
 def test_the_command_says_what_is_missing(tmp_path, capfd):
-    assert starter.main([str(tmp_path), "--out", str(tmp_path / "judge")]) == 2
+    command = [sys.executable, "-m", "pipelines.starter", str(tmp_path), "--out", str(tmp_path / "judge")]
+    assert subprocess.run(command, check=False).returncode == 2
     (line,) = capfd.readouterr().err.splitlines()
     assert "tulu1_human.parquet: is not there" in line
     assert not (tmp_path / "judge").exists()

@@ -23,12 +23,17 @@ from pipelines.errors import UserError
 from pipelines.files.atomic_files import sha256_of
 from pipelines.files.hashes import StoredFile, first_difference
 from pipelines.kaggle.__main__ import BUILTIN_PACKAGE, LACKED, Options, bundle, main
-from pipelines.kaggle.notebooks import code_of
 from pipelines.kaggle.wheels import PROJECT, installed_wheel, project_wheel
 from pipelines.kaggle_submission import complete
 
 REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "kaggle"
 OUTCOMES = ["winner_model_a", "winner_model_b", "winner_tie"]
+
+
+def code_of(notebook: dict) -> str:
+    """Return the code of a notebook's cells, in their order."""
+    cells = ("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code")
+    return "\n\n".join(cells) + "\n"
 
 
 def competition(folder: Path, rows: int = 90, test_rows: int = 12) -> Path:
