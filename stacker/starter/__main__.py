@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from features.cache import BlockCache
+from pipelines.battles.starter_sets import SETS, StarterSet, read_votes
 from pipelines.files.atomic_files import atomic_folder
-from pipelines.starter import SETS, StarterSet, read_votes
 from pipelines.terminal.command_line import Screen, run_command
 from pipelines.terminal.cores_and_memory import usable_cores
 from stacker.learners.stacking.judge_record import FILE as JUDGE

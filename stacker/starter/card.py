@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pipelines.starter import PRIOR, SETS
+from pipelines.battles.starter_sets import PRIOR, SETS
 from stacker.evaluation import metrics
 from stacker.judge.provenance import versions
 from stacker.starter.starter_fit import FittedStarter, StarterSettings

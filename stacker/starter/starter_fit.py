@@ -12,8 +12,8 @@ from features.build import FeatureParams
 from features.cache import BlockCache
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import LEFT_OUT, families, prompt_groups
+from pipelines.battles.starter_sets import PRIOR
 from pipelines.errors import UserError
-from pipelines.starter import PRIOR
 from pipelines.terminal.command_line import Progress, silent
 from stacker.judge.explain.group_effects import baseline
 from stacker.judge.judge import Judge
@@ -66,7 +66,7 @@ def weighted_rows(votes: pd.DataFrame, family: Ints, factors: Mapping[str, float
     Parameters
     ----------
     votes : DataFrame, m rows
-        A battles table of `pipelines.starter.read_votes`; the weights of a pair of answers add up to 1.
+        A battles table of `pipelines.battles.starter_sets.read_votes`; the weights of a pair of answers add up to 1.
     family : (m,) int64
         Of each battle, by `pipelines.battles.folds.families`.
     factors : mapping of float by set
@@ -189,7 +189,7 @@ def fit_starter(
     Parameters
     ----------
     votes : DataFrame, m rows
-        A battles table of `pipelines.starter.read_votes`.
+        A battles table of `pipelines.battles.starter_sets.read_votes`.
     settings : StarterSettings or None
         None is those that the judge inside the package was made with.
     cache : BlockCache or None

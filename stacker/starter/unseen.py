@@ -9,8 +9,8 @@ import numpy as np
 
 from features.cache import BlockCache
 from pipelines.battles.folds import normalised, prompt_groups
+from pipelines.battles.starter_sets import UNSEEN
 from pipelines.formats.reading import read_battles
-from pipelines.starter import UNSEEN
 from pipelines.terminal.command_line import Progress, silent
 from stacker.evaluation import metrics
 from stacker.evaluation.intervals import mean_interval

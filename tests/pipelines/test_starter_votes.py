@@ -7,9 +7,8 @@ import sys
 import pandas as pd
 import pytest
 
-from pipelines import starter
+from pipelines.battles.starter_sets import SETS, UNSEEN, StarterSet, read_votes
 from pipelines.errors import UserError
-from pipelines.starter import SETS, UNSEEN, StarterSet, read_votes
 
 ONE = StarterSet("one", "a project", "MIT", "made up")
 

@@ -12,10 +12,10 @@ from small_runs import small_params, small_run
 
 from features.build import FeatureParams
 from pipelines.battles.built_in import sample_battles
+from pipelines.battles.starter_sets import PRIOR, StarterSet
 from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS
 from pipelines.errors import UserError
 from pipelines.formats.reading import read_battles
-from pipelines.starter import PRIOR, StarterSet
 from pipelines.terminal.command_line import Screen
 from stacker import predict
 from stacker.evaluation import metrics
