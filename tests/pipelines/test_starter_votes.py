@@ -7,7 +7,7 @@ import sys
 import pandas as pd
 import pytest
 
-from pipelines.battles.starter_sets import SETS, UNSEEN, StarterSet, read_votes
+from pipelines.battles.starter_sets import PRIOR, SETS, UNSEEN, StarterSet, read_votes
 from pipelines.errors import UserError
 
 ONE = StarterSet("one", "a project", "MIT", "made up")
@@ -83,7 +83,7 @@ def test_only_sets_under_terms_that_allow_it_are_learnt_from():
         "hh_rlhf_test": "MIT",
     }
     assert not {path.stem for _, path in UNSEEN} & {each.name for each in SETS}
-    assert sum(starter.PRIOR) == pytest.approx(1)
+    assert sum(PRIOR) == pytest.approx(1)
 
 
 def test_the_command_says_what_is_missing(tmp_path, capfd):
