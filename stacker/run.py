@@ -17,7 +17,7 @@ from pipelines.kaggle.submission import write_submission
 from pipelines.terminal.command_line import Screen, add_params_arguments, run_command
 from stacker.evaluation import metrics, results
 from stacker.evaluation.intervals import in_words
-from stacker.judge.explain.group_effects import baseline
+from stacker.judge.explain.explanation_baseline import baseline
 from stacker.judge.judge import Judge
 from stacker.judge.provenance import KEY, trained_on, versions
 from stacker.learners.balance import class_shares

@@ -15,7 +15,8 @@ from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS
 from pipelines.errors import UserError
 from pipelines.terminal.command_line import Progress, silent
 from stacker.judge.answer_ranking import RankedAnswer, every_pair, ranking
-from stacker.judge.explain.group_effects import Baseline, group_effects
+from stacker.judge.explain.explanation_baseline import Baseline
+from stacker.judge.explain.group_effects import group_effects
 from stacker.judge.input_texts import Text, battles_of, one_battle, turns_of
 from stacker.judge.judge_folder import JudgeParts, load_parts, save_parts
 from stacker.judge.members import Member, learner_data
@@ -127,8 +128,7 @@ class Judge:
             When a text is something else, or the judge was saved without a baseline.
         """
         from stacker.judge.explain.explanation import explanation
-        from stacker.judge.explain.token_contributions import token_contributions
-        from stacker.judge.explain.tree_contributions import tree_contributions
+        from stacker.judge.explain.learner_contributions import token_contributions, tree_contributions
 
         if self.baseline is None:
             raise UserError("this judge holds no baseline to explain from; make it again by stacker.run.")

@@ -17,7 +17,7 @@ from pipelines.errors import UserError, shown
 from pipelines.files.atomic_files import atomic_folder, write_json
 from pipelines.files.hashes import hashes_of
 from pipelines.files.saved_files import MOST_SAID, DamagedError, checking
-from stacker.judge.explain.group_effects import Baseline, PairLearner
+from stacker.judge.explain.explanation_baseline import Baseline, PairLearner
 from stacker.judge.members import Member
 from stacker.learners.learner_interface import LearnerData
 from stacker.learners.learner_registry import load_learner

@@ -15,7 +15,7 @@ from pipelines.battles.folds import LEFT_OUT, families, prompt_groups
 from pipelines.battles.starter_sets import PRIOR
 from pipelines.errors import UserError
 from pipelines.terminal.command_line import Progress, silent
-from stacker.judge.explain.group_effects import baseline
+from stacker.judge.explain.explanation_baseline import baseline
 from stacker.judge.judge import Judge
 from stacker.judge.members import Member, learner_data
 from stacker.learners.learner_interface import Fit, Learner, LearnerData

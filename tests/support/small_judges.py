@@ -8,7 +8,7 @@ import pandas as pd
 from features.build import FeatureParams, build_features
 from pipelines.battles.arrays import Floats32
 from pipelines.battles.table import TEXT_COLUMNS
-from stacker.judge.explain.group_effects import baseline
+from stacker.judge.explain.explanation_baseline import baseline
 from stacker.judge.judge import Judge
 from stacker.judge.members import Member
 from stacker.learners.learner_interface import Fit, LearnerData

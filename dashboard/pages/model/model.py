@@ -19,7 +19,7 @@ from dashboard.rendering.rendered import Rendered
 from dashboard.sessions.concurrency import in_thread
 from pipelines.errors import UserError
 from pipelines.terminal.unseen_signs import options_of
-from stacker.judge.explain.importances import tree_gains
+from stacker.judge.explain.learner_contributions import tree_gains
 
 CARDS = ("facts", "results", "calibration", "importances", "length", "language")
 

@@ -25,7 +25,7 @@ from pipelines.terminal.unseen_signs import one_line
 from stacker.evaluation import metrics
 from stacker.evaluation.results import COLUMNS, STACK
 from stacker.judge.explain.groups import PROMPT
-from stacker.judge.explain.importances import by_group
+from stacker.judge.explain.learner_contributions import by_group
 from stacker.judge.explain.wording import name_of
 from stacker.reporting.charts import Axis, Dot, Row, Series, bars, fitting, interval_rows, plane, shares
 from stacker.reporting.numbers import written

@@ -1,20 +1,92 @@
 """An explanation as data and as sentences: what each group, and each feature inside the trees, adds to one verdict."""
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from features.blocks.interface import SCORE
 from features.pairs import PairMatrix, parsed
-from stacker.judge.explain.explanation_parts import FeaturePart, GroupPart, TermPart
-from stacker.judge.explain.group_effects import STATED, GroupEffects
-from stacker.judge.explain.groups import group_of_feature
-from stacker.judge.explain.reasons import reason, said_of
-from stacker.judge.explain.tree_contributions import TreeEffects
-from stacker.judge.explain.wording import MEANING, Language, about_ties, favours, kind_of
+from stacker.judge.explain import wording
+from stacker.judge.explain.explanation_baseline import STATED
+from stacker.judge.explain.group_effects import GroupEffects
+from stacker.judge.explain.groups import LENGTH, PROMPT, TRANSFORMER, WORDS, group_of_feature
+from stacker.judge.explain.learner_contributions import TreeEffects
+from stacker.judge.explain.wording import Language
 from stacker.judge.verdict import Verdict
 
 _SHOWN = 8
+LONGER = "surface: words"
+_TERMS = 3
+_TERM_SHOWN = 40
+
+
+@dataclass(frozen=True)
+class GroupPart:
+    """What a group adds to a verdict.
+
+    Attributes
+    ----------
+    group : str
+        One of `stacker.judge.explain.groups.GROUPS`, or the name of a block or learner of its own.
+    margin, tie : float
+        Its exact Shapley value for the log-odds of A against B, and for the tie log-odds.
+    text : str
+        The same in words, with the feature that matters most in it.
+    """
+
+    group: str
+    margin: float
+    tie: float
+    text: str
+
+
+@dataclass(frozen=True)
+class FeaturePart:
+    """What a named feature adds to the trees' part of a verdict.
+
+    Attributes
+    ----------
+    feature : str
+        `block: column`; all the forms in which the trees see it (A, B, A - B, its logarithm) are taken together.
+    of : str
+        `answers` where each answer has a value, `prompt`, or `both` where the answers share one.
+    group : str
+        Its group.
+    kind : str
+        How to write its numbers: count, log count (log(1 + count)), share (of 1), flag (0 or 1) or score.
+    a, b : float or None
+        Its value for either answer; None where it does not apply or belongs to the prompt or to both.
+    difference : float or None
+        a - b.
+    value : float or None
+        Its value for the prompt or for both answers.
+    margin, tie : float
+        What it adds to the log-odds of A against B and to the tie log-odds (TreeSHAP, weighted as the pool does).
+    text : str
+        How the answers differ, in words.
+    """
+
+    feature: str
+    of: str
+    group: str
+    kind: str
+    a: float | None
+    b: float | None
+    difference: float | None
+    value: float | None
+    margin: float
+    tie: float
+    text: str
+
+
+@dataclass(frozen=True)
+class TermPart:
+    """What a word or a sequence of letters adds to the log-odds of A against B, inside the sparse learner."""
+
+    term: str
+    margin: float
 
 
 @dataclass(frozen=True)
@@ -107,7 +179,7 @@ def explanation(
     parts = []
     for place, group in enumerate(groups.groups):
         margin, tie = float(groups.margin[row, place]), float(groups.tie[row, place])
-        said = f"{group} {favours(margin)} and {about_ties(tie)}"
+        said = f"{group} {wording.favours(margin)} and {wording.about_ties(tie)}"
         why = reason(group, margin, tie, features, named)
         parts.append(GroupPart(group, margin, tie, f"{said}: {why}" if why else said))
     margin = float(trees.margin[row].sum())
@@ -117,13 +189,13 @@ def explanation(
 
 def _features(trees: TreeEffects, row: int, values: Mapping[str, float]) -> tuple[FeaturePart, ...]:
     """Join the forms of each feature, the strongest first; those that add nothing are left out."""
-    margins: dict[tuple[str, str, str], float] = {}
-    ties: dict[tuple[str, str, str], float] = {}
+    margins: defaultdict[tuple[str, str, str], float] = defaultdict(float)
+    ties: defaultdict[tuple[str, str, str], float] = defaultdict(float)
     groups = {}
     for name, margin, tie in zip(trees.names, trees.margin[row].tolist(), trees.tie[row].tolist(), strict=True):
         key = _joined(name, values)
-        margins[key] = margins.get(key, 0.0) + margin
-        ties[key] = ties.get(key, 0.0) + tie
+        margins[key] += margin
+        ties[key] += tie
         groups[key] = group_of_feature(name)
     found = [
         _feature_part(key, groups[key], margins[key], ties[key], values) for key in margins if margins[key] or ties[key]
@@ -138,7 +210,7 @@ def _joined(name: str, values: Mapping[str, float]) -> tuple[str, str, str]:
     column = feature.column
     plain = column.removeprefix("log ")
     if feature.is_direction:
-        column = MEANING
+        column = wording.MEANING
     elif plain != column and f"{feature.block}: {plain} ({feature.kind})" in values:
         column = plain
     return feature.block, column, of
@@ -151,16 +223,97 @@ def _feature_part(
     a = b = difference = value = None
     kinds = {"answers": ("A", "B"), "prompt": ("prompt",), "both": ("A,B",)}[of]
     found = [values.get(f"{block}: {column} ({kind})") for kind in kinds]
-    known = [None if number is None else _known(float(number)) for number in found]
+    known = [None if number is None or not math.isfinite(number) else float(number) for number in found]
     if of != "answers":
         value = known[0]
     elif None not in found:
         a, b = known
         difference = None if a is None or b is None else a - b
     name = f"{block}: {column}"
-    kind, text = kind_of(block, column), said_of(name, of, a, b, value)
+    kind, text = wording.kind_of(block, column), said_of(name, of, a, b, value)
     return FeaturePart(name, of, group, kind, a, b, difference, value, margin, tie, text)
 
 
-def _known(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def reason(
+    group: str,
+    margin: float,
+    tie: float,
+    features: Sequence[FeaturePart],
+    terms: Sequence[TermPart],
+    language: Language = "en",
+) -> str:
+    """Return how the answers differ in a group, "" where there is nothing to name.
+
+    Parameters
+    ----------
+    group : str
+        A group of the explanation.
+    margin, tie : float
+        What it adds to the log-odds of A against B and to the tie log-odds.
+    features : sequence of FeaturePart
+        Those of the whole explanation. Named is the one that weighs most on the group's side, of those in which the
+        answers differ; of the length it always is the words.
+    terms : sequence of TermPart
+        Those of the whole explanation.
+    language : str
+        One of `stacker.judge.explain.wording.LANGUAGES`.
+    """
+    if group == TRANSFORMER:
+        return wording.sentence("transformer", language)
+    if group == WORDS:
+        return _words(terms, margin, language)
+    inside = [part for part in features if part.group == group]
+    if group == LENGTH:
+        inside = [part for part in inside if part.feature == LONGER and part.of == "answers"] or inside
+    if not inside:
+        return ""
+    if group == PROMPT:
+        told = [part for part in inside if part.kind != SCORE]  # a score of the question tells a person nothing
+        if not told:
+            return wording.sentence("prompt alone", language)
+        part = max(told, key=lambda part: part.tie * math.copysign(1, tie))
+        return wording.sentence("prompt above all", language, said=_said(part, language))
+    differing = [part for part in inside if part.a != part.b or part.of == "both"]
+    return _said(max(differing or inside, key=lambda part: part.margin * math.copysign(1, margin)), language)
+
+
+def said_of(
+    feature: str, of: str, a: float | None, b: float | None, value: float | None, language: Language = "en"
+) -> str:
+    """Say what is known of one feature.
+
+    Parameters
+    ----------
+    feature : str
+        `block: column`.
+    of : str
+        `answers`, `prompt` or `both`: whose number it is.
+    a, b, value : float or None
+        Its value for either answer, or for the prompt or both; None where it does not apply.
+    language : str
+        One of `stacker.judge.explain.wording.LANGUAGES`.
+    """
+    block, _, column = feature.partition(": ")
+    if wording.is_nameless(block, column):
+        return wording.nameless(block, column, of, language)
+    if of == "answers":
+        return wording.compared(block, column, _number(a), _number(b), language)
+    return (wording.of_prompt if of == "prompt" else wording.of_both)(block, column, _number(value), language)
+
+
+def _said(part: FeaturePart, language: Language) -> str:
+    return said_of(part.feature, part.of, part.a, part.b, part.value, language)
+
+
+def _words(terms: Sequence[TermPart], margin: float, language: Language) -> str:
+    """Name the terms that speak for the side that the words as a whole speak for."""
+    named = [part.term.strip()[:_TERM_SHOWN] for part in terms if part.margin * margin > 0 and part.term.strip()]
+    named = list(dict.fromkeys(named))[:_TERMS]
+    if not named:
+        return wording.sentence("words", language)
+    quoted = [wording.sentence("quoted", language, term=term) for term in named]
+    return wording.sentence("words such as", language, terms=wording.sentence("between", language).join(quoted))
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

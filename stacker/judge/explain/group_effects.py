@@ -8,158 +8,24 @@ baseline, to rounding; swapping the sides turns the sign of every margin value, 
 nothing gets exactly 0.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from math import factorial
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.pairs import PairMatrix
 from pipelines.battles.arrays import Floats, Floats32
-from pipelines.files.saved_files import Tensors
+from stacker.judge.explain.explanation_baseline import Baseline, PairLearner
 from stacker.judge.explain.groups import group_of_feature, group_of_kind, shown_order
-from stacker.judge.explain.shapley import coalitions, shapley_values
-from stacker.learners.learner_interface import Learner, LearnerData
+from stacker.judge.members import Member
+from stacker.learners.learner_interface import LearnerData
 from stacker.learners.stacking.pool import Pool, margins_and_ties
 
-STATED = (
-    "a typical battle that favours neither side: numbers of an answer, of the prompt and the distances between the "
-    "answers at their median over the training battles, differences at 0; learners that read the texts favour neither "
-    "side and are as inclined to a tie as on average"
-)
-"""The baseline, in words."""
-
-
-@runtime_checkable
-class PairLearner(Protocol):
-    """A learner whose verdict depends on pair features alone."""
-
-    def pairs(self, data: LearnerData) -> PairMatrix:
-        """Return the features it sees."""
-        ...
-
-    def predict_pairs(self, pairs: PairMatrix) -> Floats:
-        """Return (n, 3) probabilities from those features."""
-        ...
-
-
-class Member(Protocol):
-    """A learner of a judge; see `stacker.judge.judge`."""
-
-    @property
-    def name(self) -> str:
-        """Its name in the results."""
-        ...
-
-    @property
-    def kind(self) -> str:
-        """Its kind, a key of `stacker.learners.learner_registry.KINDS`."""
-        ...
-
-    @property
-    def learner(self) -> Learner:
-        """The fitted learner."""
-        ...
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """The battle that explanations start from.
-
-    Attributes
-    ----------
-    rows : dict of (p,) float32 by learner
-        Typical values of the pair features that a learner sees; the same when the sides are swapped.
-    ties : dict of float by learner
-        Mean tie log-odds of the learners that read the texts.
-    """
-
-    rows: Mapping[str, Floats32]
-    ties: Mapping[str, float]
-
-    def save(self, path: Path) -> None:
-        """Write it as safetensors."""
-        from safetensors.numpy import save_file
-
-        rows = {f"row {name}": np.ascontiguousarray(row) for name, row in self.rows.items()}
-        save_file({**rows, **{f"tie {name}": np.array([tie]) for name, tie in self.ties.items()}}, path)
-
-    @classmethod
-    def load(cls, path: Path) -> "Baseline":
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        DamagedError
-            When the file is missing or damaged.
-        """
-        stored = Tensors(path, "(row|tie) .*")
-        rows = {
-            name.removeprefix("row "): stored.floats(name, None, unknown=True)
-            for name in stored
-            if name.startswith("row ")
-        }
-        ties = {
-            name.removeprefix("tie "): float(stored.floats(name, 1)[0]) for name in stored if name.startswith("tie ")
-        }
-        return cls(rows, ties)
-
-    def check(self, members: Sequence[Member], data: LearnerData) -> None:
-        """Check that it is one of these learners, which see `data` of no battle.
-
-        Raises
-        ------
-        ValueError
-            When it lacks one of them, or a learner sees another number of features.
-        """
-        for member in members:
-            if isinstance(member.learner, PairLearner):
-                count = len(member.learner.pairs(data).names)
-                if len(self.rows.get(member.name, ())) != count:
-                    raise ValueError(f"has no row of {count} features for {member.name}")
-            elif member.name not in self.ties:
-                raise ValueError(f"has no tie log-odds for {member.name}")
-
-
-def baseline(members: Sequence[Member], data: LearnerData, probabilities: Floats) -> Baseline:
-    """Take the baseline from training battles.
-
-    Parameters
-    ----------
-    members : sequence of K members
-        The fitted learners.
-    data : LearnerData, n rows
-        The battles they learnt from.
-    probabilities : (n, K, 3) float
-        What the learners said of these battles without having seen them.
-    """
-    rows: dict[str, Floats32] = {}
-    ties: dict[str, float] = {}
-    _, said = margins_and_ties(probabilities)
-    for place, member in enumerate(members):
-        if isinstance(member.learner, PairLearner):
-            rows[member.name] = typical_row(member.learner.pairs(data))
-        else:
-            ties[member.name] = float(said[:, place].mean())
-    return Baseline(rows, ties)
-
-
-def typical_row(pairs: PairMatrix) -> Floats32:
-    """Return the (p,) features of a typical battle that favours neither side.
-
-    A and B have their common median, A - B is 0, everything else has its median; NaN where nothing is known. Swapping
-    the sides leaves the row as it is.
-    """
-    row = np.zeros(len(pairs.names), dtype=np.float32)
-    for column, partner in enumerate(pairs.partner.tolist()):
-        if pairs.sign[column] < 0 or partner < column:
-            row[column] = row[partner]  # 0 where the sign turns, else what was found for the other side
-            continue
-        values = pairs.values[:, [column] if partner == column else [column, partner]]
-        finite = values[np.isfinite(values)]
-        row[column] = np.median(finite) if len(finite) else np.nan
-    return row
+MOST_PLAYERS = 12
+"""More players make more coalitions (4,096) than one explanation may cost."""
 
 
 @dataclass(frozen=True)
@@ -258,3 +124,64 @@ def _distinct(rows: Floats32) -> tuple[Floats32, list[int]]:
             keep.append(number)
         back.append(place)
     return rows[keep], back
+
+
+def coalitions(players: int) -> NDArray[np.bool_]:
+    """Return who takes part in each coalition.
+
+    Parameters
+    ----------
+    players : int
+        Number of players, 0 to 12.
+
+    Returns
+    -------
+    (2 ** players, players) bool
+        Row r holds player i where bit i of r is set: the first row is empty, the last one holds everybody.
+
+    Raises
+    ------
+    ValueError
+        When there are too many players.
+    """
+    if not 0 <= players <= MOST_PLAYERS:
+        raise ValueError(f"{players} players: exact values are for 0 to {MOST_PLAYERS}; join some of them to groups")
+    rows = np.arange(2**players)
+    return (rows[:, None] >> np.arange(players) & 1).astype(bool)
+
+
+def shapley_values(worth: Floats) -> Floats:
+    """Return each player's mean gain over all orders in which the players can come together (Shapley, 1953).
+
+    The values add up to the worth of everybody less that of nobody; a player that changes no coalition's worth gets
+    exactly 0; where every worth is negated, so is every value, to the last bit.
+
+    Parameters
+    ----------
+    worth : (2 ** players, ...) float
+        Worth of the coalitions in the order of `coalitions`; further axes are games of their own.
+
+    Returns
+    -------
+    (players, ...) float
+        Values in the units of the worth.
+
+    Raises
+    ------
+    ValueError
+        When the number of coalitions is no power of 2.
+    """
+    players = len(worth).bit_length() - 1
+    if len(worth) != 2**players:
+        raise ValueError(f"{len(worth)} coalitions: must be a power of 2")
+    sizes = coalitions(players).sum(axis=1)
+    whole = factorial(players)
+    share = np.array([factorial(size) * factorial(players - size - 1) / whole for size in range(players)])
+    rows = np.arange(2**players)
+    values = np.zeros((players, *worth.shape[1:]))
+    for player in range(players):
+        without = rows[rows >> player & 1 == 0]
+        gain = worth[without | 1 << player] - worth[without]
+        weight = share[sizes[without]].reshape(-1, *[1] * (gain.ndim - 1))
+        values[player] = (weight * gain).sum(axis=0)
+    return values

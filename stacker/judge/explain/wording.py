@@ -66,8 +66,8 @@ def compared(block: str, column: str, a: float, b: float, language: Language = "
     language : str
         One of `LANGUAGES`.
     """
-    kind, own = kind_of(block, column), _own(block, column, language)
-    told = _Sentences(language, kind, own, name_of(block, column, language))
+    told = _Sentences(block, column, language)
+    kind, own = told.kind, told.own
     if math.isnan(a) or math.isnan(b):
         missing = "missing_both" if math.isnan(a) and math.isnan(b) else "missing_one"
         return told(missing, side="A" if math.isnan(a) else "B")
@@ -88,22 +88,20 @@ def compared(block: str, column: str, a: float, b: float, language: Language = "
 
 def of_prompt(block: str, column: str, value: float, language: Language = "en") -> str:
     """Say what is known of the question."""
-    kind = kind_of(block, column)
-    told = _Sentences(language, kind, _own(block, column, language), name_of(block, column, language))
+    told = _Sentences(block, column, language)
     if math.isnan(value):
         return told("missing")
-    if kind == FLAG:
+    if told.kind == FLAG:
         return told("prompt yes" if value > 0 else "prompt no")
-    return told("prompt", _tone(block, column, value, value), value=_numbers(kind, value)[0])
+    return told("prompt", _tone(block, column, value, value), value=_numbers(told.kind, value)[0])
 
 
 def of_both(block: str, column: str, value: float, language: Language = "en") -> str:
     """Say what the answers have in common."""
-    kind = kind_of(block, column)
-    told = _Sentences(language, kind, _own(block, column, language), name_of(block, column, language))
+    told = _Sentences(block, column, language)
     if math.isnan(value):
         return told("missing")
-    return told("both" if value > 0 or kind != FLAG else "not", value=_numbers(kind, value)[0])
+    return told("both" if value > 0 or told.kind != FLAG else "not", value=_numbers(told.kind, value)[0])
 
 
 def is_nameless(block: str, column: str) -> bool:
@@ -149,9 +147,10 @@ def about_ties(log_odds: float, smallest: float = 0.005) -> str:
 class _Sentences:
     """The sentences on one feature: its own, else those of its kind, else those of every kind."""
 
-    def __init__(self, language: Language, kind: str, own: Mapping[str, str], name: str) -> None:
-        shared = _shared()[language]
-        self._found = {**shared["any"], **shared[kind], **own, "name": name}
+    def __init__(self, block: str, column: str, language: Language) -> None:
+        self.kind, self.own = kind_of(block, column), _own(block, column, language)
+        shared, name = _shared()[language], name_of(block, column, language)
+        self._found = {**shared["any"], **shared[self.kind], **self.own, "name": name}
 
     def __call__(self, key: str, tone: str = "", **fields: str) -> str:
         """Fill in a sentence: the one for a tone (`positive`, `negative`) where there is one."""

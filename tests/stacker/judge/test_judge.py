@@ -16,7 +16,7 @@ from features.encoder.embedding import open_encoder
 from pipelines.battles.arrays import FLIP
 from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
-from stacker.judge.explain.group_effects import Baseline
+from stacker.judge.explain.explanation_baseline import Baseline
 from stacker.judge.judge import Judge
 from stacker.judge.judge_folder import FORMAT
 from stacker.judge.verdict import Verdict

@@ -18,7 +18,7 @@ from features.build import FeatureParams
 from pipelines.battles.built_in import sample_battles
 from pipelines.battles.folds import prompt_groups
 from pipelines.terminal.command_line import silent
-from stacker.judge.explain.group_effects import baseline
+from stacker.judge.explain.explanation_baseline import baseline
 from stacker.judge.judge import Judge
 from stacker.judge.members import Member, learner_data
 from stacker.learners.learner_interface import Fit

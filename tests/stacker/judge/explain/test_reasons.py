@@ -2,8 +2,7 @@ import re
 
 import pytest
 
-from stacker.judge.explain.explanation import Explanation
-from stacker.judge.explain.explanation_parts import FeaturePart, GroupPart, TermPart
+from stacker.judge.explain.explanation import Explanation, FeaturePart, GroupPart, TermPart
 from stacker.judge.explain.groups import LENGTH, PROMPT, TRANSFORMER, WORDS
 from stacker.judge.explain.wording import LANGUAGES
 from stacker.judge.verdict import Verdict

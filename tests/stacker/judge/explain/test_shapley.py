@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from stacker.judge.explain.shapley import MOST_PLAYERS, coalitions, shapley_values
+from stacker.judge.explain.group_effects import MOST_PLAYERS, coalitions, shapley_values
 
 WORTHS = st.integers(0, 6).flatmap(lambda n: arrays(np.float64, (2**n, 2), elements=st.floats(-50, 50, width=32)))
 

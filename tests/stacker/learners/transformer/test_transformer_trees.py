@@ -11,7 +11,7 @@ from features.pairs import Embeddings, answer_pairs
 from pipelines.battles.arrays import FLIP
 from pipelines.errors import UserError
 from stacker.evaluation.metrics import log_loss
-from stacker.judge.explain.group_effects import PairLearner
+from stacker.judge.explain.explanation_baseline import PairLearner
 from stacker.learners.learner_interface import LearnerData
 from stacker.learners.learner_registry import load_learner
 from stacker.learners.transformer.chosen import choose_transformers, configured_transformers

@@ -1,15 +1,22 @@
-"""Inside the trees: what each named feature adds to the log-odds of the boosted learners, exactly (TreeSHAP)."""
+"""Inside the learners: what each feature adds inside the trees, and each word or letter sequence of the sparse learner.
+
+Exact both: TreeSHAP for the trees, and the sparse learner is linear. Over all battles: the gain of the trees.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from features.pairs import PairMatrix
+from features.pairs import PairMatrix, parsed
 from pipelines.battles.arrays import Floats
 from pipelines.errors import UserError
-from stacker.learners.learner_interface import LearnerData
+from stacker.judge.explain.groups import group_of_feature
+from stacker.judge.explain.wording import MEANING
+from stacker.learners.learner_interface import Learner, LearnerData
+from stacker.learners.linear.sparse import SparseLearner
 from stacker.learners.stacking.pool import Pool, margins_and_ties, probabilities_of
 from stacker.learners.trees.bags import starts
 from stacker.learners.trees.boosting import Boosting
@@ -137,3 +144,107 @@ def _xgboost(booster: Any, pairs: PairMatrix) -> Floats:
 
     found = booster.predict(xgboost.DMatrix(pairs.values), pred_contribs=True)
     return np.asarray(found, dtype=np.float64).transpose(0, 2, 1)
+
+
+def token_contributions(
+    learners: Sequence[Any], pool: Pool, data: LearnerData, row: int, most: int
+) -> list[tuple[str, float]]:
+    """Return the terms that add most to the log-odds of A against B of one battle.
+
+    A term counts for an answer where it is more frequent there than in the other one. All terms together add up to the
+    sparse learner's margin, weighted as the pool does.
+
+    Parameters
+    ----------
+    learners : sequence of K learners
+        Those of the judge in the order of the pool's weights; only sparse ones are looked at.
+    pool : Pool
+        The fitted level-1 model.
+    data : LearnerData
+        The battles.
+    row : int
+        Which of them.
+    most : int
+        Terms to return at most.
+
+    Returns
+    -------
+    list of (str, float)
+        Terms as the learner has them (letter sequences keep their spaces) and log-odds, the strongest first.
+    """
+    found: list[tuple[str, float]] = []
+    for place, learner in enumerate(learners):
+        if not isinstance(learner, SparseLearner):
+            continue
+        difference = learner.difference(data.take(np.array([row])))
+        if not learner.vectorisers_:
+            continue
+        columns = difference.indices
+        effects = difference.data * learner.model_.margin_[columns] * (pool.margin_weights_[place] / pool.temperature_)
+        order = np.lexsort((columns, -np.abs(effects)))[:most]
+        names = _names(learner, set(columns[order].tolist()))
+        found += [(names[int(columns[at])], float(effects[at])) for at in order if effects[at]]
+    return sorted(found, key=lambda each: (-abs(each[1]), each[0]))[:most]
+
+
+def _names(learner: SparseLearner, columns: set[int]) -> dict[int, str]:
+    """Return the terms of some columns; the vocabularies stand side by side in the learner's order."""
+    names, start = {}, 0
+    for vectoriser in learner.vectorisers_.values():
+        vocabulary = vectoriser.vocabulary_
+        for term, place in vocabulary.items():
+            if start + place in columns:
+                names[start + int(place)] = str(term)
+        start += len(vocabulary)
+    return names
+
+
+def tree_gains(learners: Sequence[Learner], weights: Sequence[float]) -> pd.DataFrame:
+    """Return how much of the trees' gain each feature brought.
+
+    A feature's forms (A, B, A - B, |A - B|) are put together, and so are the directions of the embeddings. Each
+    learner's gain is first made a share of 1, then weighted.
+
+    Parameters
+    ----------
+    learners : sequence of K learners
+        Those that are no trees are passed over.
+    weights : K floats
+        How much the judge's verdict goes by each.
+
+    Returns
+    -------
+    DataFrame
+        `block`, `column`, `group` (`stacker.judge.explain.groups`), `share` (they add up to 1), the largest
+        first; empty for a judge without trees.
+    """
+    found: dict[tuple[str, str, str], float] = {}
+    for learner, weight in zip(learners, weights, strict=True):
+        if not isinstance(learner, Boosting):
+            continue
+        gains = np.sum([_gains(booster, len(learner.names_)) for booster in learner.boosters_], axis=0)
+        for name, gain in zip(learner.names_, gains / (gains.sum() or 1.0), strict=True):
+            feature = parsed(name)
+            column = MEANING if feature.is_direction else feature.column
+            key = (feature.block, column, group_of_feature(name))
+            found[key] = found.get(key, 0.0) + float(gain * max(weight, 0.0))
+    total = sum(found.values()) or 1.0
+    rows = [(*key, gain / total) for key, gain in found.items() if gain > 0]
+    table = pd.DataFrame(rows, columns=["block", "column", "group", "share"])
+    return table.sort_values("share", ascending=False, kind="stable", ignore_index=True)
+
+
+def by_group(gains: pd.DataFrame) -> pd.DataFrame:
+    """Return `group` and `share`, the largest first."""
+    grouped = gains.groupby("group", sort=True)["share"].sum().reset_index()
+    return grouped.sort_values("share", ascending=False, kind="stable", ignore_index=True)
+
+
+def _gains(booster: Any, count: int) -> Floats:
+    """Return the gain of each of `count` features, whichever library the booster is of."""
+    if hasattr(booster, "feature_importance"):
+        return np.asarray(booster.feature_importance("gain"), dtype=np.float64)
+    gains = np.zeros(count)
+    for name, gain in booster.get_score(importance_type="total_gain").items():
+        gains[int(name.removeprefix("f"))] = gain
+    return gains
