@@ -80,9 +80,19 @@ def note(sentence: str, kind: str = "nothing", role: str = "") -> Markup:
     return Markup('<p class="{}"{}>{}</p>').format(kind, told, Markup(plain(sentence, 600)))
 
 
-def card_pane(html: str = "", visible: bool = True) -> pn.pane.HTML:
+class HtmlPane(pn.pane.HTML):
+    """HTML, as wide as there is room for; Panel's own pane escapes `Markup` once more."""
+
+    def __init__(self, html: str = "", sheet: str = CARDS, **params: Any) -> None:
+        super().__init__(html, stylesheets=[sheet], sizing_mode="stretch_width", margin=0, **params)
+
+    def _transform_object(self, obj: Any) -> dict[str, Any]:
+        return super()._transform_object(str(obj))
+
+
+def card_pane(html: str = "", visible: bool = True) -> HtmlPane:
     """Return a pane that shows cards' HTML."""
-    return pn.pane.HTML(html, stylesheets=[CARDS], sizing_mode="stretch_width", margin=0, visible=visible)
+    return HtmlPane(html, visible=visible)
 
 
 def boxed(title: str, *parts: Any, hint: str = "") -> pn.Column:

@@ -1,4 +1,4 @@
-"""The two answers of the ask page: drawn while they are being written, and revealed after the vote."""
+"""The two answers of the ask page: drawn while they are being written, revealed and compared after the vote."""
 
 import asyncio
 import logging
@@ -7,13 +7,17 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Literal
 
+from markupsafe import Markup
+
 from dashboard.components import AnswerColumn
 from dashboard.components.drawn_texts import draw, not_shown
-from dashboard.pages.ask.comparison import written_by
+from dashboard.components.look import macros, note
 from dashboard.rendering.rendered import Rendered, cut, source_of
 from dashboard.sessions.answering import Answer
 from dashboard.sessions.round import Round
 from dashboard.texts import Texts
+from pipelines.terminal.unseen_signs import one_line
+from stacker.reporting.numbers import written
 
 SHORTEST_PAUSE = 0.06
 PAUSE_FACTOR = 2
@@ -21,6 +25,9 @@ PAUSE_FACTOR = 2
 are at least: the slower it is, the fewer there are."""
 NOTHING = Rendered("")
 SIDES: tuple[Literal["a", "b"], ...] = ("a", "b")
+SMALLEST = 0.005
+"""Log-odds below which a bar is left out: it would be written 0.00."""
+_BATTLE = macros("ask/battle.html")
 _log = logging.getLogger(__name__)
 
 
@@ -146,3 +153,62 @@ class AnswerColumns:
         chosen = "" if one.vote.choice in ("tie", "both_bad") else "won" if one.vote.choice == answer.side else "lost"
         who = " · ".join(written_by(answer, self.say))
         return {"who": who, "chosen": chosen, "can_retry": False}
+
+
+def comparison(one: Round, say: Texts) -> Markup:
+    """Return vote against verdict for a round that has a vote: the sentence, the shares, who wrote what, and why.
+
+    Parameters
+    ----------
+    one : Round
+        Its `vote` holds.
+    say : Texts
+        The person's language.
+    """
+    if one.vote is None:
+        return Markup()
+    choice, verdict, chances = one.vote.choice, one.verdict, []
+    if verdict is None:
+        kind, mark = "unjudged", "–"
+        sentence = say("ask.judge_failed", reason=one.judge_fault) if one.judge_fault else say("ask.unjudged")
+    else:
+        called = verdict.preferred.lower()
+        kind, mark = ("agrees", "✓") if called == ("tie" if choice == "both_bad" else choice) else ("differs", "≠")
+        sentence = say(f"ask.{kind}")
+        shares = (("a", verdict.a), ("b", verdict.b), ("tie", verdict.tie))
+        chances = [(name, share, name == called) for name, share in shares]
+    facts = [(say("ask.your_vote"), say(f"choice.{choice}"), say("ask.as_tie") if choice == "both_bad" else "")]
+    for answer in one.answers:
+        style, model = written_by(answer, say)
+        facts.append((say(f"ask.answer_{answer.side}"), one_line(style, 60), one_line(model, 80)))
+    return _BATTLE.comparison(kind, mark, sentence, chances, facts, _why(one, say), say)
+
+
+def written_by(answer: Answer, say: Texts) -> tuple[str, str]:
+    """Return the style and the model of an answer in the person's language."""
+    recorded = answer.style.generator == "recorded"
+    return say.style_name(answer.style.name), say("ask.source_recorded") if recorded else answer.record().model
+
+
+def _why(one: Round, say: Texts) -> Markup:
+    if one.verdict is None:
+        return Markup()
+    if one.explanation is None:
+        return note(say("ask.no_reasons" if one.explained else "ask.reasons_come"), "pending")
+    found = one.explanation
+    parts = sorted((part for part in found.groups if abs(part.margin) >= SMALLEST), key=lambda part: -abs(part.margin))
+    largest = max((abs(part.margin) for part in parts), default=1.0)
+    rows = []
+    for part in parts:
+        told, group = found.reason(part.group, say.language), say.group_name(part.group)
+        told = told[:1].upper() + told[1:]
+        size = abs(part.margin)
+        side, below = "a" if part.margin > 0 else "b", group if told else ""
+        rows.append((side, 40 * size / largest, told or group, below, written(size, "+.2f")))
+    left_out = len(found.groups) - len(parts)
+    covers = say(
+        "ask.covers", total=written(found.verdict.margin, "+.2f"), tie=written(found.verdict.tie_log_odds, "+.2f")
+    )
+    if left_out:
+        covers += " " + say("ask.left_out_groups", count=left_out)
+    return _BATTLE.why(covers, rows, say)

@@ -11,8 +11,7 @@ from dashboard.components.drawn_texts import draw, noted
 from dashboard.components.look import ASK, COMPARISON, PARTS
 from dashboard.generators.generator import Notice
 from dashboard.generators.ollama import OllamaModel, find_models, styled
-from dashboard.pages.ask.answer_columns import AnswerColumns
-from dashboard.pages.ask.comparison import comparison
+from dashboard.pages.ask.answer_columns import AnswerColumns, comparison
 from dashboard.pages.page import Context
 from dashboard.params import StylesParams
 from dashboard.rendering.rendered import Rendered

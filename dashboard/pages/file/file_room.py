@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from dashboard.components import AnswerColumn, VoteBar
 from dashboard.components.drawn_texts import draw, not_shown, noted
@@ -14,6 +15,7 @@ from dashboard.components.look import (
     card_sheet,
     grid,
     in_line,
+    macros,
     note,
     percent,
     select,
@@ -27,8 +29,9 @@ from dashboard.sessions.file_session import Progress
 from dashboard.sessions.file_verdicts import FileVerdicts, Order
 from dashboard.texts import Texts
 from dashboard.votes.vote_records import CHOICES, Battle, Voted
-from pipelines.terminal.unseen_signs import plain
+from pipelines.terminal.unseen_signs import one_line
 
+_PROGRESS = macros("progress.html")
 ORDERS: tuple[Order, ...] = ("uncertain", "informative", "file")
 
 
@@ -85,12 +88,9 @@ class FileRoom:
             parts.append(self.say("file.verdicts_failed", reason=verdicts.fault[:200]))
         elif verdicts.done < verdicts.wanted:
             parts.append(self.say("file.verdicts", done=f"{verdicts.done:,}", total=f"{verdicts.wanted:,}"))
-        notes = "".join(f"<span>{plain(part, 300)}</span>" for part in parts)
-        self.head.object = (
-            f'<div class="status"><b>{plain(file.name, 120)}</b>{notes}</div>'
-            f'<div class="bar-of" role="progressbar" aria-valuemin="0" aria-valuemax="{done.total}" '
-            f'aria-valuenow="{done.done}"><i style="width:{100 * done.share:.2f}%"></i></div>'
-        )
+        notes = [one_line(part, 300) for part in parts]
+        name, width = one_line(file.name, 120), 100 * done.share
+        self.head.object = str(_PROGRESS.bar(name, notes, done.done, done.total, width))
 
     def clear(self, battle: Battle | None) -> None:
         """Take away what was said of the last battle, and make room for the next one or for none."""
@@ -130,7 +130,7 @@ class FileRoom:
             The vote as the store has it, from `with_outcomes`; None where it cannot be read.
         """
         if row is not None:
-            self.outcome.object = f'<div role="status">{verdict_line(row, self.say)}</div>'
+            self.outcome.object = Markup('<div role="status">{}</div>').format(verdict_line(row, self.say))
         self.outcome.visible = row is not None
         self.skip_button.disabled = True
         for side, content in (("a", battle.a), ("b", battle.b)):
@@ -158,7 +158,7 @@ class FileRoom:
         if battle is not self.battle:
             return
         asked, *answers = drawn
-        self.question.object = f'<div class="text question" dir="auto">{noted(asked, self.say)}</div>'
+        self.question.object = Markup('<div class="text question" dir="auto">{}</div>').format(noted(asked, self.say))
         for side, shown in zip(("a", "b"), answers, strict=True):
             self.columns[side].param.update(html=shown.html, note=not_shown(shown, self.say))
         if self.bar.stage == "judging":

@@ -1,12 +1,14 @@
 """Texts on a page: what takes long is shown as it was written at once, and drawn when it can be."""
 
 import asyncio
+import html
 from collections.abc import Callable
 
 import pytest
 
 from dashboard.components import drawn_texts as showing
 from dashboard.components.drawn_texts import draw, not_shown, noted
+from dashboard.components.look import card_pane, note
 from dashboard.pages.ask.answer_columns import AnswerColumns
 from dashboard.params import StyleParams
 from dashboard.rendering.drawings import drawings
@@ -118,3 +120,8 @@ def write(columns: AnswerColumns, answer: Answer, more: str, state: str = "writi
     answer.text += more
     answer.state = state  # type: ignore[assignment]
     columns._round.on_answer(answer)  # type: ignore[union-attr]
+
+
+def test_a_card_escapes_what_it_is_told_once() -> None:
+    pane = card_pane(note("<b> & more", "hint"))
+    assert html.unescape(pane.get_root().text) == '<p class="hint">&lt;b&gt; &amp; more</p>'
