@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
@@ -158,6 +159,21 @@ def test_ctrl_c_has_the_status_that_shells_give_it(capsys):
     with pytest.raises(SystemExit) as ended:
         run_command(stopped)
     assert ended.value.code == 130 and capsys.readouterr().err.startswith("Stopped; ")
+
+
+def test_a_library_of_an_extra_that_is_missing_is_named(capsys):
+    with pytest.raises(SystemExit) as ended:
+        run_command(lambda: import_module("none_such.part"))
+    assert ended.value.code == 2 and capsys.readouterr().err.startswith("none_such: is not installed; `pip install")
+    with pytest.raises(ModuleNotFoundError):
+        run_command(lambda: import_module("stacker.none_such"))
+
+
+def test_every_script_of_the_project_is_a_command():
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+    for target in scripts.values():
+        name, _, function = target.partition(":")
+        assert name.removesuffix(".__main__") in dict(REFUSED) and callable(getattr(import_module(name), function))
 
 
 def test_a_fault_of_the_program_is_not_hidden():

@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 def requirements():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     optional = [each for extra in project["optional-dependencies"].values() for each in extra]
-    return [Requirement(each) for each in [*project["dependencies"], *optional]]
+    found = [Requirement(each) for each in [*project["dependencies"], *optional]]
+    return [each for each in found if each.name != project["name"]]  # an extra that brings other extras
 
 
 def pins():

@@ -20,11 +20,20 @@ USER_ERROR, INTERRUPTED = 2, 130
 
 
 def run_command(command: Callable[[], None]) -> None:
-    """Run a command's main function; a `UserError` becomes one sentence on standard error and exit status 2."""
+    """Run a command's main function; a `UserError` becomes one sentence on standard error and exit status 2.
+
+    So does a library of an extra that is not installed.
+    """
     try:
         command()
     except UserError as fault:
         sys.stderr.write(f"{fault}\n")
+        raise SystemExit(USER_ERROR) from None
+    except ModuleNotFoundError as fault:
+        missing = (fault.name or "").partition(".")[0]
+        if missing in ("", "pipelines", "features", "stacker", "dashboard"):
+            raise
+        sys.stderr.write(f'{missing}: is not installed; `pip install -e ".[all]"` brings what the commands need.\n')
         raise SystemExit(USER_ERROR) from None
     except KeyboardInterrupt:
         sys.stderr.write("Stopped; what was there before is as it was, and the same command resumes where it can.\n")

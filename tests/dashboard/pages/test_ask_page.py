@@ -27,8 +27,15 @@ def called(battle: dict[str, object]) -> str:
     return "tie" if tie >= max(a, b) or a == b else "a" if a > b else "b"
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("language", ["en-GB", "zh-TW"])
+@pytest.mark.parametrize(
+    ("language", "width"),
+    [
+        ("en-GB", 1280),
+        ("zh-TW", 390),
+        pytest.param("en-GB", 390, marks=pytest.mark.slow),
+        pytest.param("zh-TW", 1280, marks=pytest.mark.slow),
+    ],
+)
 def test_a_person_asks_votes_reads_undoes_and_goes_on(
     browser: Browser, dashboard: RunningDashboard, language: str, width: int
 ) -> None:

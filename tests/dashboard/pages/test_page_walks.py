@@ -25,7 +25,12 @@ from pipelines.battles.sources import read_battles
 
 pytestmark = pytest.mark.browser
 START_SECONDS, WAIT_MS = 90, 60_000
-SCREENS = [("en-US", 1280, "light"), ("zh-TW", 1280, "dark"), ("zh-TW", 390, "light")]
+SCREENS = [
+    ("en-US", 1280, "light"),
+    ("zh-TW", 390, "dark"),
+    pytest.param(("zh-TW", 1280, "dark"), marks=pytest.mark.slow),
+    pytest.param(("zh-TW", 390, "light"), marks=pytest.mark.slow),
+]
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def _wait_for(url: str, server: subprocess.Popen, log: Path) -> None:
     pytest.fail(f"the dashboard did not start:\n{log.read_text()}")
 
 
-@pytest.fixture(params=SCREENS, ids=lambda screen: f"{screen[0]}-{screen[1]}-{screen[2]}")
+@pytest.fixture(params=SCREENS, ids=lambda screen: "-".join(map(str, screen)))
 def page(request: pytest.FixtureRequest, site: Site, browser: Browser) -> Iterator[Page]:
     """A tab in one language and width, which must fetch nothing from elsewhere and run into no error."""
     locale, width, scheme = request.param

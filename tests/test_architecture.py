@@ -1,0 +1,71 @@
+"""The shape of the house: packages import leftwards, files form no circle, and every thing is found by its name."""
+
+import ast
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ["pipelines", "features", "stacker", "dashboard"]
+FOLDERS = ["evaluation", "learners", "judge", "training", "reporting"]
+"""Inside stacker, each imports only from those before it; what stands in no folder of these comes after them."""
+
+
+@cache
+def files():
+    """Return the project's modules by dotted name."""
+    found = {}
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            found[".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")] = path
+    return found
+
+
+@cache
+def imports(module):
+    """Return what a module of the project imports of it, wherever the import stands but under TYPE_CHECKING."""
+    tree = ast.parse(files()[module].read_text(encoding="utf-8"))
+    typing_only = {
+        id(node)
+        for test in ast.walk(tree)
+        if isinstance(test, ast.If) and "TYPE_CHECKING" in ast.dump(test.test)
+        for node in ast.walk(test)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    exact = {name for name in found if name in files()}
+    return {name for name in exact if not any(other.startswith(f"{name}.") for other in exact)} - {module}
+
+
+def layer(module):
+    """Return the place of a module in the line: its package, and inside stacker its folder."""
+    package, _, rest = module.partition(".")
+    folder = rest.partition(".")[0]
+    inner = FOLDERS.index(folder) if folder in FOLDERS else len(FOLDERS)
+    return PACKAGES.index(package), inner if package == "stacker" else 0
+
+
+def test_imports_run_one_way():
+    wrong = [f"{name} imports {other}" for name in files() for other in imports(name) if layer(other) > layer(name)]
+    assert not wrong
+
+
+@pytest.mark.parametrize("parent", ["features", "stacker", "dashboard", "stacker.learners", "dashboard.votes"])
+def test_folders_import_each_other_in_no_circle(parent):
+    depth = parent.count(".") + 1
+    edges = {}
+    for name in files():
+        if name.startswith(f"{parent}.") and name.count(".") > depth:
+            folder = name.split(".")[depth]
+            inner = [other.split(".") for other in imports(name) if other.startswith(f"{parent}.")]
+            edges.setdefault(folder, set()).update(part[depth] for part in inner if len(part) > depth + 1)
+            edges[folder].discard(folder)
+    TopologicalSorter(edges).prepare()
