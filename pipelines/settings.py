@@ -2,10 +2,10 @@
 
 import difflib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -16,9 +16,10 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
-from pipelines.errors import shown
+from pipelines.errors import UserError, shown
 
 LARGEST = 2**31 - 1
 """Whole numbers beyond this are refused: the libraries that get them hold them in 32 bits."""
@@ -39,9 +40,25 @@ class Section(BaseModel):
     not finite, and texts that hold a null character or a lone half of a pair of UTF-16.
     """
 
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """Names that keys had in earlier versions, each with the name of today; both are read."""
+
     model_config = ConfigDict(
         extra="forbid", frozen=True, protected_namespaces=(), validate_default=True, allow_inf_nan=False
     )
+
+    @classmethod
+    def todays(cls, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Return keys under the names of today; ValueError where one is given under both its names."""
+        for old in cls.renamed.keys() & content.keys():
+            if cls.renamed[old] in content:
+                raise ValueError(f"{old} is the former name of {cls.renamed[old]}, and both are given; leave {old} out")
+        return {cls.renamed.get(key, key): value for key, value in content.items()}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _under_todays_names(cls, content: Any) -> Any:
+        return cls.todays(content) if cls.renamed and isinstance(content, Mapping) else content
 
     @field_validator("*", mode="before")
     @classmethod
@@ -116,6 +133,59 @@ Strengths = Annotated[tuple[Annotated[float, Field(ge=1e-9, le=1e9)], ...], Fiel
 InnerFolds = Annotated[int, Field(ge=2, le=MOST_FOLDS)]
 Components = Annotated[int, Field(ge=0, le=MOST_COMPONENTS)]
 """Directions kept of the embeddings; 0 leaves the embeddings out."""
+
+
+def todays_name(model: type[Section], name: str) -> tuple[str, type[Section]]:
+    """Return a dotted key under the names of today, and the section that it names or is in."""
+    parts = []
+    for part in name.split("."):
+        parts.append(model.renamed.get(part, part))
+        field = model.model_fields.get(parts[-1])
+        default = None if field is None else field.get_default(call_default_factory=True)
+        model = type(default) if isinstance(default, Section) else model
+    return ".".join(parts), model
+
+
+def todays_sections(model: type[Section], content: Any, origin: str) -> tuple[Any, list[str]]:
+    """Return sections, or a mapping of dotted keys, under the names of today.
+
+    Parameters
+    ----------
+    model : type of Section
+        What the content is checked by afterwards.
+    content
+        Mappings within mappings or lists; anything else is returned as it is.
+    origin : str
+        Named in the error.
+
+    Returns
+    -------
+    content, list of str
+        What `model` reads, and for each key that was renamed "KEY is now called NAME".
+
+    Raises
+    ------
+    UserError
+        When a key is given under both its names.
+    """
+    said: list[str] = []
+
+    def walk(node: Any, model: type[Section], prefix: str) -> Any:
+        if isinstance(node, list):
+            return [walk(each, model, f"{prefix}{place}.") for place, each in enumerate(node)]
+        if not isinstance(node, Mapping):
+            return node
+        found = {}
+        for key, value in node.items():
+            name, inner = todays_name(model, str(key))
+            if name != str(key):
+                if name in node:
+                    raise UserError(f"{origin}: {prefix}{key} is the former name of {name}; give only {name}.")
+                said.append(f"{prefix}{key} is now called {name.rpartition('.')[2]}")
+            found[key if name == str(key) else name] = walk(value, inner, f"{prefix}{key}.")
+        return found
+
+    return walk(content, model, ""), said
 
 
 def fault_sentence(fault: ValidationError, origin: str, names: Collection[str], prefix: str = "") -> str:

@@ -124,12 +124,12 @@ def _lightgbm(x: Any, y: Any, held_x: Any, held_y: Any, params: BoostingParams, 
         "objective": "multiclass",
         "num_class": 3,
         "learning_rate": params.learning_rate,
-        "num_leaves": params.leaves,
-        "max_depth": params.depth,
-        "min_data_in_leaf": int(2 * params.least_rows),
-        "bagging_fraction": params.row_share,
+        "num_leaves": params.num_leaves,
+        "max_depth": params.max_depth,
+        "min_data_in_leaf": int(2 * params.min_child_samples),
+        "bagging_fraction": params.subsample,
         "bagging_freq": 1,
-        "feature_fraction": params.column_share,
+        "feature_fraction": params.colsample_bytree,
         "lambda_l1": params.l1,
         "lambda_l2": params.l2,
         "num_threads": fit.threads,
@@ -137,26 +137,27 @@ def _lightgbm(x: Any, y: Any, held_x: Any, held_y: Any, params: BoostingParams, 
         "verbosity": -1,
     }
     held = lightgbm.Dataset(held_x, held_y)
-    stop = lightgbm.early_stopping(params.stop_after, verbose=False)
-    return lightgbm.train(settings, lightgbm.Dataset(x, y), params.rounds, valid_sets=[held], callbacks=[stop]).predict
+    stop = lightgbm.early_stopping(params.early_stopping_rounds, verbose=False)
+    data, rounds = lightgbm.Dataset(x, y), params.n_estimators
+    return lightgbm.train(settings, data, rounds, valid_sets=[held], callbacks=[stop]).predict
 
 
 def _xgboost(x: Any, y: Any, held_x: Any, held_y: Any, params: BoostingParams, fit: Fit) -> Any:
     from xgboost import XGBClassifier
 
     model = XGBClassifier(
-        n_estimators=params.rounds,
+        n_estimators=params.n_estimators,
         learning_rate=params.learning_rate,
-        max_depth=params.depth,
-        max_leaves=params.leaves,
+        max_depth=params.max_depth,
+        max_leaves=params.num_leaves,
         grow_policy="lossguide",
-        min_child_weight=2 * params.least_rows * 4 / 9,
-        subsample=params.row_share,
-        colsample_bytree=params.column_share,
+        min_child_weight=2 * params.min_child_samples * 4 / 9,
+        subsample=params.subsample,
+        colsample_bytree=params.colsample_bytree,
         reg_alpha=params.l1,
         reg_lambda=params.l2,
         tree_method="hist",
-        early_stopping_rounds=params.stop_after,
+        early_stopping_rounds=params.early_stopping_rounds,
         n_jobs=fit.threads,
         random_state=fit.seed,
     )
@@ -172,7 +173,7 @@ def sparse(data: LearnerData, fit: Fit, params: SparseParams) -> None:
     from sklearn.pipeline import make_union
 
     a, b = ([text_of(turns) for turns in data.texts[side]] for side in ("response_a", "response_b"))
-    shared: dict[str, Any] = {"sublinear_tf": True, "min_df": params.least_answers}
+    shared: dict[str, Any] = {"sublinear_tf": True, "min_df": params.min_df}
     union = make_union(
         TfidfVectorizer(ngram_range=params.word_ngrams, max_features=params.words, **shared),
         TfidfVectorizer(
@@ -183,7 +184,7 @@ def sparse(data: LearnerData, fit: Fit, params: SparseParams) -> None:
     both = vstack([difference, -difference]).tocsr()
     y = np.concatenate([fit.outcome, np.array(FLIP)[fit.outcome]])
     search = GridSearchCV(
-        LogisticRegression(max_iter=300), {"C": list(params.strengths)}, cv=params.inner_folds, scoring="neg_log_loss"
+        LogisticRegression(max_iter=300), {"C": list(params.C)}, cv=params.inner_folds, scoring="neg_log_loss"
     )
     search.fit(both, y).predict_proba(difference)
 

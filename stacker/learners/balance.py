@@ -32,14 +32,16 @@ class BalanceParams(Section):
     `weights` lets each class count alike; `focal` turns from the battles that are already right (Lin et al., 2017) by
     the power `gamma`; `smote` makes further battles between neighbours of the rarer class (Chawla et al., 2002) until
     the classes are equal, and `borderline_smote` only from those near other classes (Han et al., 2005), each from
-    `neighbours` neighbours. The trees know all of them; the linear and the sparse learner and the transformers know
+    `k_neighbors` neighbours. The trees know all of them; the linear and the sparse learner and the transformers know
     weights, the transformers focal too, and they learn without balance where they know no better. `prior_correction`
     brings the probabilities back to the real prior.
     """
 
+    renamed = {"neighbours": "k_neighbors"}
+
     method: Method = "none"
     gamma: float = Field(1.0, ge=0, le=10)
-    neighbours: int = Field(5, ge=1, le=1000)
+    k_neighbors: int = Field(5, ge=1, le=1000)
     prior_correction: bool = True
 
     def named(self) -> str:

@@ -1,14 +1,34 @@
 """The interface of a level-0 learner and the data it is given."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import pandas as pd
 
 from features.pairs import Embeddings, PairMatrix
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.table import TEXT_COLUMNS
+from pipelines.files.saved_files import Saved
+
+SETTINGS = "learner.json"
+"""What `save` writes a learner's settings into."""
+FORMAT = 2
+"""Of that file. Format 1, in which it was not written down, has former names of settings, and is read too."""
+
+
+class LearnerFile(Saved):
+    """What learner.json of any learner holds; each adds its own."""
+
+    format: Literal[1, 2] = 1
+
+
+def write_settings(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write learner.json."""
+    text = json.dumps({"format": FORMAT, **content}, ensure_ascii=False)
+    (folder / SETTINGS).write_text(text, encoding="utf-8")
 
 
 @dataclass(frozen=True)

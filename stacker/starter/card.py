@@ -88,6 +88,7 @@ def _training(fitted: FittedStarter, settings: StarterSettings) -> str:
     pool = fitted.judge.pool
     factors = ", ".join(f"{name} {factor:g}" for name, factor in settings.factors.items())
     trees = settings.lightgbm
+    rounds, leaves = trees.n_estimators, trees.num_leaves
     bags = min(trees.bags, len(np.unique(fitted.rows.family)))
     names = len(fitted.judge.members[0].learner.names_)  # type: ignore[attr-defined]
     return f"""## How it was trained
@@ -96,7 +97,7 @@ def _training(fitted: FittedStarter, settings: StarterSettings) -> str:
 - A set's say is its number of pairs to the power {settings.power:g}, times a factor ({factors}; 1 for others).
 - Ties are weighed to {PRIOR[2]:.3f} in every set, and in every language of a set, so that a habit of voting ties is not
   taken for what the texts say. Where there are none, each vote is given one beside it, at that share.
-- LightGBM ({bags} bags of up to {trees.rounds} rounds at {trees.learning_rate:g}, {trees.leaves} leaves) and two
+- LightGBM ({bags} bags of up to {rounds} rounds at {trees.learning_rate:g}, {leaves} leaves) and two
   logistic regressions. Trees stop, and penalties are chosen, on a family of sets that was left out: sets that have
   prompts in common are one family, and no prompt is in two ({fitted.left_out} rows that were are left out).
 - Level 1: the mean of the learners' log-odds (weights fitted to the families left out did worse on further ones), with

@@ -33,8 +33,8 @@ from stacker.starter.starter_fit import FEATURES
 SIZES = (100, 300, 1000)
 DRAWS = 10
 FOLDS = 5
-TREES = LightGBMParams(rounds=150, stop_after=20, bags=2, learning_rate=0.08, least_rows=15)
-LINEAR = LinearParams(strengths=(0.0003, 0.003, 0.03), inner_folds=3)
+TREES = LightGBMParams(n_estimators=150, early_stopping_rounds=20, bags=2, learning_rate=0.08, min_child_samples=15)
+LINEAR = LinearParams(C=(0.0003, 0.003, 0.03), inner_folds=3)
 WITHOUT, WITH, ALONE, PRIOR = (
     "own votes alone",
     "own votes and the starter judge",

@@ -134,20 +134,20 @@ class StarterSettings:
     power: float = 0.5
     factors: Mapping[str, float] = field(default_factory=lambda: {"hh_rlhf_test": 0.1})
     lightgbm: LightGBMParams = LightGBMParams(
-        rounds=150,
+        n_estimators=150,
         rate_from=0,
         many=0,
-        stop_after=15,
+        early_stopping_rounds=15,
         bags=5,
         learning_rate=0.12,
-        leaves=16,
-        depth=6,
-        least_rows=100,
-        row_share=0.5,
-        column_share=0.1,
+        num_leaves=16,
+        max_depth=6,
+        min_child_samples=100,
+        subsample=0.5,
+        colsample_bytree=0.1,
         l2=30.0,
     )
-    linear: LinearParams = LinearParams(strengths=(0.0003, 0.001, 0.003, 0.01), inner_folds=5)
+    linear: LinearParams = LinearParams(C=(0.0003, 0.001, 0.003, 0.01), inner_folds=5)
     seed: int = 0
 
 

@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from pydantic import ValidationError
 
 from pipelines.errors import UserError
-from pipelines.settings import Section
+from pipelines.settings import Section, todays_name
 from stacker.training.params import Params, key_names, parse_params
 
 FIXED_SECTIONS = ("data", "folds", "run", "study", "dashboard")
@@ -57,7 +57,7 @@ class Space:
             When the values do not go together.
         """
         content = self.base.model_dump(mode="json")
-        for name, value in point.items():
+        for name, value in todays_point(point).items():
             *sections, key = name.split(".")
             place = content
             for section in sections:
@@ -100,6 +100,11 @@ class Space:
             name: json.loads(optuna.distributions.distribution_to_json(distribution))
             for name, distribution in self.distributions.items()
         }
+
+
+def todays_point(point: Point) -> dict[str, Any]:
+    """Return a point, as a study of an earlier version may hold it, under today's names of its parameters."""
+    return {todays_name(Params, name)[0]: value for name, value in point.items()}
 
 
 def key_of(point: Point) -> str:

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from pipelines.errors import UserError
 from stacker.study.sampling import FreshSampler, exhausted, seed_of
-from stacker.study.space import Space, key_of
+from stacker.study.space import Space, key_of, todays_point
 from stacker.study.storage import close_storage
 from stacker.study.worker_lock import WorkerLock
 from stacker.training.params import StudyParams
@@ -165,9 +165,10 @@ class Ledger:
         killed: Counter[str] = Counter()
         taken = set()
         for trial in trials:
-            if set(trial.params) != names:
+            point = todays_point(trial.params)
+            if set(point) != names:
                 continue
-            key, why = key_of(trial.params), trial.user_attrs.get(WHY)
+            key, why = key_of(point), trial.user_attrs.get(WHY)
             if trial.state != TrialState.FAIL or why not in (DEAD, STOPPED):
                 taken.add(key)
             elif why == DEAD:

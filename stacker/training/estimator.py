@@ -58,7 +58,7 @@ class PreferenceStacker(ClassifierMixin, BaseEstimator):
     folds : int
         Folds by prompt for the level-1 model.
     settings : mapping of str to Any, or None
-        Other parameters by the dotted keys of params.yaml (`{"learners.lightgbm.rounds": 500}`); they go before.
+        Other parameters by the dotted keys of params.yaml (`{"learners.lightgbm.n_estimators": 500}`); they go before.
     cache : path or None
         A folder that keeps features of texts and finished fits; None keeps nothing.
     n_jobs : int or None

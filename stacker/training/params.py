@@ -1,5 +1,6 @@
 """params.yaml as typed objects: one section a stage, an unknown key refused by name, `--set` overrides."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from features.encoder.choice import EncoderParams
 from pipelines.battles.folds import FoldParams
 from pipelines.battles.sources import DataParams
 from pipelines.errors import UserError, shown
-from pipelines.settings import MOST_FOLDS, LocalPath, Section, fault_sentence
+from pipelines.settings import MOST_FOLDS, LocalPath, Section, fault_sentence, todays_name, todays_sections
 from stacker.learners.balance import BalanceParams
 from stacker.learners.linear.linear import LinearParams
 from stacker.learners.linear.sparse import SparseParams
@@ -41,12 +42,12 @@ RISING = {"accuracy", "balanced_accuracy", "macro_f1", "win_rate", "tie_recall"}
 """Objectives of which more is better."""
 DEFAULT_SPACE: dict[str, Any] = {
     "learners.lightgbm.learning_rate": {"low": 0.03, "high": 0.2, "log": True},
-    "learners.lightgbm.leaves": {"low": 4, "high": 24},
-    "learners.lightgbm.least_rows": {"low": 10.0, "high": 80.0, "log": True},
-    "learners.lightgbm.column_share": {"low": 0.1, "high": 0.6},
+    "learners.lightgbm.num_leaves": {"low": 4, "high": 24},
+    "learners.lightgbm.min_child_samples": {"low": 10.0, "high": 80.0, "log": True},
+    "learners.lightgbm.colsample_bytree": {"low": 0.1, "high": 0.6},
     "learners.xgboost.learning_rate": {"low": 0.03, "high": 0.2, "log": True},
-    "learners.xgboost.depth": {"low": 2, "high": 5},
-    "learners.xgboost.column_share": {"low": 0.1, "high": 0.6},
+    "learners.xgboost.max_depth": {"low": 2, "high": 5},
+    "learners.xgboost.colsample_bytree": {"low": 0.1, "high": 0.6},
     **{f"features.{block.switch}": [True, False] for block in BLOCKS.values() if block.library},
 }
 
@@ -172,17 +173,38 @@ def read_params(path: Path, overrides: Sequence[str] = ()) -> Params:
         raise UserError(f"{path}{place}: is not valid YAML; mend the indentation or the quotes there.") from fault
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds {type(content).__name__}, not sections; write `section:` and keys under it.")
+    content = _todays(content, str(path))
     for override in overrides:
         _override(content, override)
     return parse_params(content, str(path))
 
 
 def parse_params(content: Mapping[str, Any], origin: str = "parameters") -> Params:
-    """Check a mapping of sections and return it typed; `origin` is named in the error."""
+    """Check a mapping of sections and return it typed; `origin` is named in the error.
+
+    Keys are also read under the names that they had in earlier versions; a line on standard error tells today's.
+    """
     try:
-        return Params.model_validate(content)
+        return Params.model_validate(_todays(content, origin))
     except ValidationError as fault:
         raise UserError(fault_sentence(fault, origin, [name for name, _ in key_names()])) from fault
+
+
+def _todays(content: Mapping[str, Any], origin: str) -> dict[str, Any]:
+    """Return all sections, and the space of a study in them, under the names of today, and tell of those renamed."""
+    found, said = todays_sections(Params, content, origin)
+    study = found.get("study")
+    if isinstance(study, Mapping) and isinstance(study.get("space"), Mapping):
+        space, more = todays_sections(Params, study["space"], f"{origin}: study.space")
+        found["study"] = {**study, "space": space}
+        said += [f"study.space: {each}" for each in more]
+    _tell(origin, said)
+    return dict(found)
+
+
+def _tell(origin: str, said: Sequence[str]) -> None:
+    if said:
+        sys.stderr.write(f"{origin}: {', '.join(said)}; the former names are still read.\n")
 
 
 def dump_params(params: Params) -> str:
@@ -228,7 +250,9 @@ def _override(content: dict[str, Any], override: str) -> None:
         value = _loaded(text)
     except yaml.YAMLError as fault:
         raise UserError(f"--set {override}: the value is not valid YAML; put it in quotes.") from fault
-    *sections, key = name.strip().split(".")
+    today, _ = todays_name(Params, name.strip())
+    _tell(f"--set {override}", [f"{name.strip()} is now called {today}"] if today != name.strip() else [])
+    *sections, key = today.split(".")
     if not all((*sections, key)):
         raise UserError(f"--set {override}: names a key with an empty part; write --set section.key=value.")
     place: Any = content

@@ -226,7 +226,8 @@ def test_the_help_names_every_key(capsys):
         run_module.main(["--help"])
     assert ended.value.code == 0
     shown = capsys.readouterr().out
-    for key in ("data.dir", "folds.count", "learners.lightgbm.leaves", "transformer.models", "stack.form", "run.seed"):
+    keys = ("data.dir", "folds.count", "learners.lightgbm.num_leaves", "transformer.models", "stack.form", "run.seed")
+    for key in keys:
         assert key in shown
 
 

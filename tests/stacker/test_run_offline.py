@@ -32,7 +32,7 @@ def test_without_hub_and_without_network_a_run_is_the_same(tmp_path: Path):
             folds={"count": 2},
             features={"embedding": True, "sentiment": False, "readability": False},
             learners={"lightgbm": off, "xgboost": off, "sparse": off},
-            transformer={"enabled": True, "strengths": [0.01], "prompt_tokens": 16, "answer_tokens": 24},
+            transformer={"enabled": True, "C": [0.01], "prompt_tokens": 16, "answer_tokens": 24},
             encoder={"models_dir": str(tmp_path / "models")},
         )
         folder.mkdir()

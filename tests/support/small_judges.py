@@ -21,13 +21,13 @@ from stacker.learners.trees.xgboost_trees import XGBoostLearner
 
 WORDS = "the a tree river answer because number sorry great list of two ten and we never should always green".split()
 SMALL_TREES = {
-    "rounds": 12,
-    "stop_after": 12,
+    "n_estimators": 12,
+    "early_stopping_rounds": 12,
     "bags": 2,
     "learning_rate": 0.2,
-    "least_rows": 5,
+    "min_child_samples": 5,
     "components": 2,
-    "column_share": 1.0,
+    "colsample_bytree": 1.0,
 }
 
 
@@ -78,8 +78,8 @@ def small_judge(embedding: bool = True, kinds: tuple[str, ...] = ("lightgbm", "x
     makers = {
         "lightgbm": lambda: LightGBMLearner(LightGBMParams(**SMALL_TREES)),
         "xgboost": lambda: XGBoostLearner(XGBoostParams(**SMALL_TREES)),
-        "linear": lambda: LinearLearner(LinearParams(strengths=(0.01,), components=2)),
-        "sparse": lambda: SparseLearner(SparseParams(words=200, characters=100, strengths=(1.0,))),
+        "linear": lambda: LinearLearner(LinearParams(C=(0.01,), components=2)),
+        "sparse": lambda: SparseLearner(SparseParams(words=200, characters=100, C=(1.0,))),
     }
     members = [Member(kind, kind, makers[kind]().fit(data, fit)) for kind in kinds]
     said = np.stack([member.learner.predict_proba(data) for member in members], axis=1)

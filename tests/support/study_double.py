@@ -16,16 +16,17 @@ from stacker.training.params import Params, parse_params
 
 SPACE = {
     "learners.lightgbm.learning_rate": {"low": 0.01, "high": 0.1, "log": True},
-    "learners.lightgbm.leaves": {"low": 4, "high": 24},
+    "learners.lightgbm.num_leaves": {"low": 4, "high": 24},
     "features.sentiment": [True, False],
 }
-GRID = {"learners.lightgbm.leaves": {"low": 4, "high": 9}, "features.sentiment": [True, False]}
+GRID = {"learners.lightgbm.num_leaves": {"low": 4, "high": 9}, "features.sentiment": [True, False]}
 
 
 def value(params: Params) -> float:
     """Return the cheap loss, in closed form, so that a test can ask for it again."""
     trees = params.learners.lightgbm
-    return (trees.learning_rate - 0.04) ** 2 * 100 + (trees.leaves - 11) ** 2 / 500 + 0.02 * params.features.sentiment
+    leaves = (trees.num_leaves - 11) ** 2 / 500
+    return (trees.learning_rate - 0.04) ** 2 * 100 + leaves + 0.02 * params.features.sentiment
 
 
 class Cheap:

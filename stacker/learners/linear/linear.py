@@ -1,6 +1,5 @@
 """A linear learner over the pair features: little to fit, so it leads where votes are few."""
 
-import json
 from pathlib import Path
 from typing import Self
 
@@ -11,10 +10,10 @@ from features.encoder.reduction import EmbeddingReducer, with_reduced
 from features.pairs import PairMatrix
 from pipelines.battles.arrays import Floats
 from pipelines.battles.folds import grouped_folds
-from pipelines.files.saved_files import Names, Number, Saved, Tensors, checking, read_object
+from pipelines.files.saved_files import Names, Number, Tensors, checking, read_object
 from pipelines.settings import Components, InnerFolds, Section, Strengths
 from stacker.learners.balance import BalanceParams, weighted
-from stacker.learners.learner_interface import Fit, LearnerData
+from stacker.learners.learner_interface import SETTINGS, Fit, LearnerData, LearnerFile, write_settings
 from stacker.learners.linear.antisymmetric import AntisymmetricLogistic
 
 CAP = 5.0
@@ -22,15 +21,17 @@ CAP = 5.0
 
 
 class LinearParams(Section):
-    """Settings of the linear learner; `strengths` are scikit-learn's C, chosen on inner folds."""
+    """Settings of the linear learner; `C` are scikit-learn's C, chosen on inner folds."""
+
+    renamed = {"strengths": "C"}
 
     enabled: bool = True
-    strengths: Strengths = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
+    C: Strengths = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
     inner_folds: InnerFolds = 4
     components: Components = 16
 
 
-class _Saved(Saved):
+class _Saved(LearnerFile):
     """What learner.json holds."""
 
     params: LinearParams
@@ -62,7 +63,7 @@ class LinearLearner:
         inner = grouped_folds(fit.group, fit.outcome, self.params.inner_folds, fit.seed)
         scaled = self._scaled(pairs)
         weights = weighted(self.balance, fit.outcome, fit.weight)
-        self.model_ = AntisymmetricLogistic(self.params.strengths).fit(
+        self.model_ = AntisymmetricLogistic(self.params.C).fit(
             scaled[:, self.odd_], scaled[:, self.even_], fit.outcome, weights.rows, inner, weights.unseen
         )
         self.model_.offset_ += weights.correction.tie
@@ -80,7 +81,7 @@ class LinearLearner:
     def save(self, folder: Path) -> None:
         """Write settings and names as JSON, numbers as safetensors."""
         meta = {"params": self.params.model_dump(), "names": list(self.names_), "offset": self.model_.offset_}
-        (folder / "learner.json").write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
+        write_settings(folder, meta)
         numbers = {
             "odd": self.odd_,
             "even": self.even_,
@@ -102,7 +103,7 @@ class LinearLearner:
         DamagedError
             When a file is missing or damaged.
         """
-        path = folder / "learner.json"
+        path = folder / SETTINGS
         with checking(path):
             meta = _Saved.model_validate(read_object(path))
         stored = Tensors(folder / "linear.safetensors", "odd|even|centre|spread|margin|tie")
@@ -112,7 +113,7 @@ class LinearLearner:
         learner.odd_, learner.even_ = stored.places("odd", count), stored.places("even", count)
         learner.centre_ = stored.floats("centre", count)
         learner.spread_ = stored.floats("spread", count, least=1e-30, most=np.inf)
-        learner.model_ = AntisymmetricLogistic(learner.params.strengths)
+        learner.model_ = AntisymmetricLogistic(learner.params.C)
         learner.model_.margin_ = stored.floats("margin", len(learner.odd_))
         learner.model_.tie_ = stored.floats("tie", len(learner.even_))
         learner.model_.offset_ = meta.offset

@@ -1,6 +1,5 @@
 """A sparse pairwise learner: TF-IDF of words and characters, the difference of the two answers, logistic."""
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -15,10 +14,10 @@ from safetensors.numpy import save_file
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import grouped_folds
 from pipelines.battles.table import text_of
-from pipelines.files.saved_files import MOST_WORDS_JSON, Names, Number, Saved, Tensors, checking, read_object
+from pipelines.files.saved_files import MOST_WORDS_JSON, Names, Number, Tensors, checking, read_object
 from pipelines.settings import InnerFolds, Section, Strengths
 from stacker.learners.balance import BalanceParams, Weights, weighted
-from stacker.learners.learner_interface import Fit, LearnerData
+from stacker.learners.learner_interface import SETTINGS, Fit, LearnerData, LearnerFile, write_settings
 from stacker.learners.linear.antisymmetric import AntisymmetricLogistic, Blocks, blocks_of, chosen_logistic
 from stacker.learners.linear.char_tfidf import LONGEST, MOST_LETTERS, CharTfidf
 
@@ -27,16 +26,18 @@ LONGEST_WORDS = 5
 
 
 class SparseParams(Section):
-    """Settings of the sparse learner; `strengths` are scikit-learn's C, chosen on inner folds."""
+    """Settings of the sparse learner; `C` are scikit-learn's C, chosen on inner folds."""
+
+    renamed = {"strengths": "C", "least_answers": "min_df", "most_characters": "max_characters"}
 
     enabled: bool = True
     words: int = Field(30000, ge=0, le=500_000)
     word_ngrams: tuple[int, int] = (1, 2)
     characters: int = Field(50000, ge=0, le=2_000_000)
     character_ngrams: tuple[int, int] = (2, 4)
-    least_answers: int = Field(3, ge=1)
-    most_characters: int = Field(8000, ge=1)
-    strengths: Strengths = (0.3, 1.0, 3.0)
+    min_df: int = Field(3, ge=1)
+    max_characters: int = Field(8000, ge=1)
+    C: Strengths = (0.3, 1.0, 3.0)
     inner_folds: InnerFolds = 3
 
     @field_validator("word_ngrams", "character_ngrams")
@@ -48,7 +49,7 @@ class SparseParams(Section):
         return value
 
 
-class _Saved(Saved):
+class _Saved(LearnerFile):
     """What learner.json holds."""
 
     params: SparseParams
@@ -87,7 +88,7 @@ class SparseLearner:
                 self.vectorisers_[name] = vectoriser.fit([*a, *b])
         inner = grouped_folds(fit.group, fit.outcome, self.params.inner_folds, fit.seed)
         weights = weighted(self.balance, fit.outcome, fit.weight)
-        self.model_ = AntisymmetricLogistic(self.params.strengths)
+        self.model_ = AntisymmetricLogistic(self.params.C)
         with blocks_of(list(self._differences(data, fit.threads)), fit.threads) as rows:
             won, tied = fit.outcome == 0, fit.outcome == 2
             decided = np.where(tied, 0.0, weights.rows)
@@ -100,19 +101,17 @@ class SparseLearner:
     def _take_margin(self, rows: Blocks, won: Any, decided: Floats, inner: Ints) -> None:
         # Turned round, a row with the other label is the same to this loss. So that both labels occur whatever the
         # votes, every other row counts as turned; only where all have one label does it matter.
-        strength, found = chosen_logistic(rows, won, decided, self.params.strengths, inner)
+        strength, found = chosen_logistic(rows, won, decided, self.params.C, inner)
         if found is None and decided.any():
             turned = np.arange(len(won)) % 2 == 1
             both = [_turned(block, part) for block, part in zip(rows.blocks, _parted(turned, rows), strict=True)]
-            strength, found = chosen_logistic(
-                Blocks(both, rows.apply), won != turned, decided, self.params.strengths, inner
-            )
+            strength, found = chosen_logistic(Blocks(both, rows.apply), won != turned, decided, self.params.C, inner)
         self.model_.margin_strength_ = strength
         self.model_.margin_ = np.zeros(rows.blocks[0].shape[1]) if found is None else found[:-1]
 
     def _take_tie(self, rows: Blocks, tied: Any, weights: Weights, inner: Ints) -> None:
         unseen = (float(weights.unseen[2]), float(weights.unseen[0] + weights.unseen[1]))
-        strength, found = chosen_logistic(rows, tied, weights.rows, self.params.strengths, inner, unseen)
+        strength, found = chosen_logistic(rows, tied, weights.rows, self.params.C, inner, unseen)
         self.model_.tie_strength_ = strength
         assert found is not None  # with unseen battles there are both labels
         self.model_.tie_, self.model_.offset_ = found[:-1], float(found[-1])
@@ -168,7 +167,7 @@ class SparseLearner:
             else:
                 meta["letters"] = vectoriser.letters_
                 numbers["keys"] = vectoriser.keys_
-        (folder / "learner.json").write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
+        write_settings(folder, meta)
         save_file(numbers, folder / "sparse.safetensors")
 
     @classmethod
@@ -180,7 +179,7 @@ class SparseLearner:
         DamagedError
             When a file is missing or damaged.
         """
-        path = folder / "learner.json"
+        path = folder / SETTINGS
         with checking(path):
             meta = _Saved.model_validate(read_object(path, MOST_WORDS_JSON))
             learner = cls(meta.params)
@@ -205,7 +204,7 @@ class SparseLearner:
             terms += len(keys)
             idf = stored.floats("idf_characters", len(keys), least=1e-9)
             self.vectorisers_["characters"].restore(meta.letters, keys, idf)
-        self.model_ = AntisymmetricLogistic(self.params.strengths)
+        self.model_ = AntisymmetricLogistic(self.params.C)
         # Where no term is in enough answers, one that no answer has stands for all.
         self.model_.margin_, self.model_.tie_ = (stored.floats(name, max(terms, 1)) for name in ("margin", "tie"))
         self.model_.offset_ = meta.offset
@@ -216,20 +215,20 @@ class SparseLearner:
     def _vectoriser(self, name: str, vocabulary: dict[str, int] | None = None) -> Any:
         p = self.params
         if name == "characters":
-            return CharTfidf(p.character_ngrams, p.characters, p.least_answers)
+            return CharTfidf(p.character_ngrams, p.characters, p.min_df)
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         return TfidfVectorizer(
             ngram_range=p.word_ngrams,
             max_features=p.words,
-            min_df=p.least_answers,
+            min_df=p.min_df,
             sublinear_tf=True,
             dtype=np.float32,
             vocabulary=vocabulary,
         )
 
     def _answers(self, texts: pd.DataFrame) -> tuple[list[str], list[str]]:
-        most = self.params.most_characters
+        most = self.params.max_characters
         a = [text_of(turns)[:most] for turns in texts["response_a"]]
         b = [text_of(turns)[:most] for turns in texts["response_b"]]
         return a, b

@@ -165,7 +165,7 @@ def fit_network(
     network = build_network(checkpoint, params, first_trained(params, layer_count(checkpoint.model))).to(device)
     structure = Structure(checkpoint.tokenizer, params, checkpoint.positions)
     battles = structure.battles(texts)
-    train, held = held_out(fit, params.held_share)
+    train, held = held_out(fit, params.validation_fraction)
     votes = Votes(fit.outcome, fit.weight)
     loss = BattleLoss(params.losses, torch.from_numpy(class_weights(fit.outcome[train], fit.weight[train])))
 
@@ -186,7 +186,7 @@ def fit_network(
     rows = np.random.default_rng(fit.seed).permutation(train if learns else len(votes.outcome))[:MOST_BATTLES]
     folds = np.full(len(votes.outcome), -1)
     folds[rows] = grouped_folds(fit.group[rows], fit.outcome[rows], INNER_FOLDS, fit.seed)
-    strength, first = fit_head(network.head, inputs, battles.places, votes, folds, loss, params.strengths)
+    strength, first = fit_head(network.head, inputs, battles.places, votes, folds, loss, params.C)
     network.head.to(device)
     del pooled, inputs
 

@@ -39,12 +39,14 @@ class TransformerSettings(Section):
 
     `tuning`: frozen fits the head alone; top_k trains the upper `top_layers` layers; lora puts adapters of `lora_rank`
     into the upper `top_layers` layers (0 means every layer); all trains all. Budgets are in tokens of the model's own
-    tokenizer, markers not counted. `batch` is in battles. `strengths` are candidates for the inverse penalty of the
+    tokenizer, markers not counted. `batch_size` is in battles. `C` are candidates for the inverse penalty of the
     head's first, convex fit, chosen on inner folds. `watch` lists what early stopping looks at: the weights kept are
     the best by the first, training goes on while any of them improves within `patience` evaluations. `store`: beside
     keeps only what differs from the named base, whole keeps a full copy, auto keeps it beside where the base comes with
     the install.
     """
+
+    renamed = {"strengths": "C", "batch": "batch_size", "warmup": "warmup_ratio", "held_share": "validation_fraction"}
 
     head: Literal["joint", "pairwise"] = "pairwise"
     ties: Literal["davidson", "rao_kupper"] = "davidson"
@@ -60,17 +62,17 @@ class TransformerSettings(Section):
     lengths: bool = True
 
     losses: LossParams = LossParams()
-    strengths: Strengths = (0.0003, 0.001, 0.003, 0.01)
+    C: Strengths = (0.0003, 0.001, 0.003, 0.01)
     epochs: float = Field(2.0, ge=0.001, le=1000)
-    batch: int = Field(16, ge=1, le=100_000)
+    batch_size: int = Field(16, ge=1, le=100_000)
     learning_rate: float = Field(5e-5, gt=0, le=100)
     head_learning_rate: float = Field(1e-4, gt=0, le=100)
     weight_decay: float = Field(0.01, ge=0, le=10)
-    warmup: float = Field(0.1, ge=0, lt=1)
+    warmup_ratio: float = Field(0.1, ge=0, lt=1)
     dropout: float = Field(0.1, ge=0, lt=1)
     swap_augmentation: bool = True
 
-    held_share: float = Field(0.15, ge=0.001, lt=1)
+    validation_fraction: float = Field(0.15, ge=0.001, lt=1)
     watch: tuple[Watched, ...] = Field(
         ("log_loss", "accuracy", "balanced_accuracy", "bradley_terry_loss"), min_length=1
     )
@@ -136,7 +138,7 @@ class TransformersParams(TransformerSettings):
         shared = self.model_dump(exclude={"enabled", "models", "trees"})
         found = []
         for place, model in enumerate(self.models):
-            own: dict[str, Any] = {"model": model} if isinstance(model, str) else dict(model)
+            own: dict[str, Any] = {"model": model} if isinstance(model, str) else self.todays(model)
             losses = own.get("losses")
             if isinstance(losses, dict):
                 own["losses"] = {**shared["losses"], **losses}

@@ -14,6 +14,7 @@ from pipelines.files.saved_files import DamagedError, check_names, checking, rea
 from pipelines.models.model_files import BUILTIN_NAME, MODELS_DIR, check_folder
 from pipelines.models.model_loading import load_backbone, load_tokenizer, most_tokens
 from stacker.learners.balance import Correction
+from stacker.learners.learner_interface import FORMAT, SETTINGS
 from stacker.learners.transformer.network.layers import SplitEncoder, layer_count
 from stacker.learners.transformer.network.network import PreferenceNetwork, make_head
 from stacker.learners.transformer.params import TransformerParams
@@ -62,8 +63,7 @@ def open_checkpoint(folder: Path, name: str) -> Checkpoint:
     return Checkpoint(model, tokenizer, min(most, own) if 0 < own < _NO_LIMIT else most)
 
 
-FORMAT = 1
-SETTINGS, WEIGHTS, BASE = "learner.json", "learned.safetensors", "encoder"
+WEIGHTS, BASE = "learned.safetensors", "encoder"
 
 
 def build_network(checkpoint: Checkpoint, params: TransformerParams, start: int) -> PreferenceNetwork:
@@ -147,7 +147,7 @@ def load_network(folder: Path) -> Stored:
         learned = load_file(folder / WEIGHTS)
     except (DamagedError, OSError, ValueError, SafetensorError) as fault:
         raise UserError(f"{folder}: the saved transformer cannot be read ({fault}); make the judge again.") from fault
-    if meta.get("format") != FORMAT:
+    if meta.get("format") not in (1, FORMAT):
         raise UserError(
             f"{folder}: the transformer has format {shown(meta.get('format'))}, this version reads {FORMAT}; make the "
             f"judge again."

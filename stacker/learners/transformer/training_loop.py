@@ -66,7 +66,8 @@ class BattleTrainer(Trainer):
         self.work = work
         self.before = before
         p = work.params
-        self.batches = EpochBatches(work.train, p.batch, seed, p.swap_augmentation and work.network.head.both_orders)
+        swaps = p.swap_augmentation and work.network.head.both_orders
+        self.batches = EpochBatches(work.train, p.batch_size, seed, swaps)
         weights = trainable(work.network)
         head = [value for name, value in weights.items() if name.startswith("head.")]
         body = [value for name, value in weights.items() if not name.startswith("head.")]
@@ -209,16 +210,16 @@ class _Flow(TrainerCallback):
 
 def _trainer(work: Work, folder: Path, seed: int, before: Metrics, progress: Progress) -> BattleTrainer:
     p = work.params
-    steps = -(-len(work.train) // p.batch)
+    steps = -(-len(work.train) // p.batch_size)
     every = max(-(-steps // p.evaluations_per_epoch), 1)
     half = work.runner.half
     args = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=p.epochs,
-        per_device_train_batch_size=p.batch,
+        per_device_train_batch_size=p.batch_size,
         learning_rate=p.learning_rate,
         lr_scheduler_type="cosine",
-        warmup_steps=p.warmup,
+        warmup_steps=p.warmup_ratio,
         max_grad_norm=1.0,
         eval_strategy="steps",
         eval_steps=every,

@@ -39,7 +39,7 @@ class SizeDependentParams:
         """Return the pace of a fit on so many battles; `rate_from` and `many` of 0 switch the rules off."""
         rate = params.learning_rate
         if 0 < params.rate_from < battles:
-            rate = min(rate * (battles / params.rate_from) ** 0.5, max(rate, params.rate_most))
+            rate = min(rate * (battles / params.rate_from) ** 0.5, max(rate, params.max_learning_rate))
         many = 0 < params.many <= battles
         return cls(rate, min(params.bags, BAGS_OF_MANY) if many else params.bags, LOOK_EVERY_OF_MANY if many else 1)
 

@@ -1,6 +1,5 @@
 """Boosted trees over pair features: both orders in training, the mean of both orders in prediction."""
 
-import json
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,7 +13,7 @@ from features.encoder.reduction import EmbeddingReducer, with_reduced
 from features.pairs import PairMatrix
 from pipelines.battles.arrays import FLIP, Floats, Floats32, Ints
 from pipelines.battles.folds import grouped_folds
-from pipelines.files.saved_files import Names, Number, Saved, checking, read_bytes, read_object
+from pipelines.files.saved_files import Names, Number, checking, read_bytes, read_object
 from pipelines.settings import MOST_FOLDS, Components, Section
 from stacker.learners.balance import (
     FARTHEST,
@@ -27,14 +26,14 @@ from stacker.learners.balance import (
     tie_matched,
     weighted,
 )
-from stacker.learners.learner_interface import Fit, LearnerData
+from stacker.learners.learner_interface import SETTINGS, Fit, LearnerData, LearnerFile, write_settings
 from stacker.learners.trees.bags import Bag, Rows, SizeDependentParams, softmax
 from stacker.learners.trees.tree_balance import synthetic_battles
 
 MOST_BOOSTERS = 100
 
 
-class BoostingFile(Saved):
+class BoostingFile(LearnerFile):
     """Settings of the fit, and how many boosters lie beside; `names` are those of their features, in their order.
 
     `start` is the log-odds of a tie that the boosters begin from; those of earlier versions hold it themselves.
@@ -53,23 +52,34 @@ class BoostingParams(Section):
 
     `bags` models are trained, each on the rows outside one of `bags` inner folds and stopped early on the rows inside;
     their log-odds are averaged. Beyond `rate_from` battles the learning rate grows with the root of their number, up
-    to `rate_most`; from `many` battles on, two of the models must do (see `SizeDependentParams`). 0 switches either
-    rule off.
+    to `max_learning_rate`; from `many` battles on, two of the models must do (see `SizeDependentParams`). 0 switches
+    either rule off. `min_child_samples` counts battles, each of which the trees see in both orders.
     """
+
+    renamed = {
+        "rounds": "n_estimators",
+        "stop_after": "early_stopping_rounds",
+        "leaves": "num_leaves",
+        "depth": "max_depth",
+        "least_rows": "min_child_samples",
+        "row_share": "subsample",
+        "column_share": "colsample_bytree",
+        "rate_most": "max_learning_rate",
+    }
 
     enabled: bool = True
     learning_rate: float = Field(0.03, ge=1e-6, le=1)
     rate_from: int = Field(2000, ge=0)
-    rate_most: float = Field(0.12, ge=1e-6, le=1)
-    rounds: int = Field(1000, ge=1, le=1_000_000)
-    stop_after: int = Field(60, ge=1)
+    max_learning_rate: float = Field(0.12, ge=1e-6, le=1)
+    n_estimators: int = Field(1000, ge=1, le=1_000_000)
+    early_stopping_rounds: int = Field(60, ge=1)
     bags: int = Field(4, ge=1, le=MOST_FOLDS)
     many: int = Field(20000, ge=0)
-    leaves: int = Field(8, ge=2, le=4096)
-    depth: int = Field(4, ge=0, le=64)
-    least_rows: float = Field(30, ge=0, le=1e8)
-    row_share: float = Field(0.7, ge=0.001, le=1)
-    column_share: float = Field(0.3, ge=0.001, le=1)
+    num_leaves: int = Field(8, ge=2, le=4096)
+    max_depth: int = Field(4, ge=0, le=64)
+    min_child_samples: float = Field(30, ge=0, le=1e8)
+    subsample: float = Field(0.7, ge=0.001, le=1)
+    colsample_bytree: float = Field(0.3, ge=0.001, le=1)
     l1: float = Field(0.0, ge=0, le=1e8)
     l2: float = Field(10.0, ge=0, le=1e8)
     components: Components = 16
@@ -156,7 +166,7 @@ class Boosting(ABC):
             "names": list(self.names_),
             "boosters": len(self.boosters_),
         }
-        (folder / "learner.json").write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
+        write_settings(folder, meta)
         if self.reducer_ is not None:
             self.reducer_.save(folder / "reducer.safetensors")
         for bag, booster in enumerate(self.boosters_):
@@ -171,7 +181,7 @@ class Boosting(ABC):
         DamagedError
             When a file is missing or damaged.
         """
-        path = folder / "learner.json"
+        path = folder / SETTINGS
         with checking(path):
             meta = BoostingFile.model_validate(read_object(path))
             learner = cls(cls.settings(**meta.params), meta.balance)
@@ -200,7 +210,7 @@ class Boosting(ABC):
         correction = followed_correction(balance, train.outcome, train.weight)
         rows = replace(train, weight=weights.rows)
         if self.balance.method in SYNTHETIC:
-            method, neighbours = self.balance.method, self.balance.neighbours
+            method, neighbours = self.balance.method, self.balance.k_neighbors
             made, outcome = synthetic_battles(train.pairs, train.outcome, method, neighbours, seed)
             if len(outcome):
                 rows = rows.joined(made, outcome, np.full(len(outcome), _mean_weight(train, outcome[0])))

@@ -42,13 +42,13 @@ class LightGBMLearner(Boosting):
             "num_class": 3,
             "metric": "None",
             "learning_rate": bag.pace.learning_rate,
-            "num_leaves": p.leaves,
-            "max_depth": p.depth,
-            "min_data_in_leaf": max(int(2 * p.least_rows), 1) + 2 * train.unseen,
+            "num_leaves": p.num_leaves,
+            "max_depth": p.max_depth,
+            "min_data_in_leaf": max(int(2 * p.min_child_samples), 1) + 2 * train.unseen,
             # The library refuses a share of the rows that is less than one row.
-            "bagging_fraction": min(max(p.row_share, 1 / len(train.outcome)), 1.0),
-            "bagging_freq": 1 if p.row_share < 1 else 0,
-            "feature_fraction": p.column_share,
+            "bagging_fraction": min(max(p.subsample, 1 / len(train.outcome)), 1.0),
+            "bagging_freq": 1 if p.subsample < 1 else 0,
+            "feature_fraction": p.colsample_bytree,
             "lambda_l1": p.l1,
             "lambda_l2": p.l2,
             "seed": bag.seed,
@@ -86,10 +86,10 @@ class LightGBMLearner(Boosting):
         return lightgbm.train(
             settings,
             train_set,
-            p.rounds,
+            p.n_estimators,
             valid_sets=[held_set],
             feval=symmetric_loss,
-            callbacks=[lightgbm.early_stopping(p.stop_after, verbose=False)],
+            callbacks=[lightgbm.early_stopping(p.early_stopping_rounds, verbose=False)],
         )
 
     def _apply(self, booster: Any, values: Floats32) -> Floats:

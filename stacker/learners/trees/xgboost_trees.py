@@ -32,13 +32,13 @@ class XGBoostLearner(Boosting):
             "num_class": 3,
             "disable_default_eval_metric": True,
             "eta": bag.pace.learning_rate,
-            "max_depth": p.depth,
-            "max_leaves": p.leaves,
+            "max_depth": p.max_depth,
+            "max_leaves": p.num_leaves,
             "grow_policy": "lossguide",
             # The Hessian of a softmax is about p (1 - p), two ninths at the start, in XGBoost doubled.
-            "min_child_weight": 2 * p.least_rows * 4 / 9,
-            "subsample": p.row_share,
-            "colsample_bytree": p.column_share,
+            "min_child_weight": 2 * p.min_child_samples * 4 / 9,
+            "subsample": p.subsample,
+            "colsample_bytree": p.colsample_bytree,
             "alpha": p.l1,
             "lambda": p.l2,
             "tree_method": "hist",
@@ -57,10 +57,10 @@ class XGBoostLearner(Boosting):
         # Both sets named here, so that a look at the held battles adds the trees since the last one only.
         booster = xgboost.Booster(settings, [train_set, held_set])
         best, least = 0, float("inf")
-        for number in range(p.rounds):
+        for number in range(p.n_estimators):
             booster.update(train_set, number, focal)
             # The library's own early stopping looks after each round, which takes half as long as the round.
-            if (number + 1) % bag.pace.look_every and number + 1 < p.rounds:
+            if (number + 1) % bag.pace.look_every and number + 1 < p.n_estimators:
                 continue
             predicted = booster.predict(held_set, output_margin=focal is not None)
             logs = np.log(np.clip(predicted, 1e-12, 1)) if focal is None else predicted
@@ -68,7 +68,7 @@ class XGBoostLearner(Boosting):
             loss = round(bag.loss(logs), 6)
             if loss < least:
                 best, least = number, loss
-            elif number - best >= p.stop_after:
+            elif number - best >= p.early_stopping_rounds:
                 break
         return booster[: best + 1]
 

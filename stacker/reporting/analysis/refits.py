@@ -36,7 +36,7 @@ def refit_learner(params: ReportParams, boosted: LightGBMParams, components: int
     components : int
         Directions of the embeddings that the linear learner sees.
     """
-    linear = LinearParams(strengths=STRENGTHS, inner_folds=2, components=components)
+    linear = LinearParams(C=STRENGTHS, inner_folds=2, components=components)
     settings = boosted if params.refit == "lightgbm" else linear
     return lambda: KINDS[params.refit](settings)
 

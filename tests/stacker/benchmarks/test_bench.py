@@ -22,9 +22,9 @@ from stacker.training.params import parse_params
 FEW_ROUNDS = {
     "encoder": {"model": "builtin", "max_tokens": 32},
     "learners": {
-        "lightgbm": {"rounds": 5, "bags": 2},
-        "xgboost": {"rounds": 5, "bags": 2},
-        "sparse": {"words": 200, "characters": 200, "strengths": [1.0], "inner_folds": 2},
+        "lightgbm": {"n_estimators": 5, "bags": 2},
+        "xgboost": {"n_estimators": 5, "bags": 2},
+        "sparse": {"words": 200, "characters": 200, "C": [1.0], "inner_folds": 2},
     },
 }
 

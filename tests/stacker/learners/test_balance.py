@@ -101,7 +101,7 @@ def test_only_weights_change_the_weights():
 
 @pytest.mark.parametrize(
     ("settings", "key"),
-    [({"method": "smot"}, "balance.method"), ({"gamma": -1}, "balance.gamma"), ({"neighbours": 0}, "neighbours")],
+    [({"method": "smot"}, "balance.method"), ({"gamma": -1}, "balance.gamma"), ({"k_neighbors": 0}, "k_neighbors")],
 )
 def test_a_mistake_is_named(settings, key):
     from stacker.training.params import parse_params

@@ -60,7 +60,7 @@ def test_trees_with_any_balance_at_any_size(kind, method, size, share):
     outcome = np.where(np.arange(160) % 3 == 0, 2, outcome)
     rows, rest, _ = chosen(outcome, size, share, np.random.default_rng(size))
     learner, params = TREES[kind]
-    learner = learner(params(rounds=8, bags=2), BalanceParams(method=method, gamma=2.0))
+    learner = learner(params(n_estimators=8, bags=2), BalanceParams(method=method, gamma=2.0))
     said = learner.fit(data.take(rows), fit_of(outcome[rows])).predict_proba(data.take(rest))
     np.testing.assert_allclose(said.sum(axis=1), 1.0)
     np.testing.assert_array_equal(learner.predict_proba(data.take(rest).flip())[:, FLIP], said)
@@ -78,7 +78,7 @@ def test_trees_where_no_feature_varies(kind, method):
     pairs = PairMatrix(np.where(data.pairs.sign < 0, 0.0, alike).astype(np.float32), *_of(data.pairs))
     flat = LearnerData(data.texts[:50], pairs, None)
     learner, params = TREES[kind]
-    said = learner(params(rounds=5, bags=2), BalanceParams(method=method)).fit(flat, fit_of(outcome[:50]))
+    said = learner(params(n_estimators=5, bags=2), BalanceParams(method=method)).fit(flat, fit_of(outcome[:50]))
     np.testing.assert_allclose(
         said.predict_proba(flat), np.tile(class_shares(outcome[:50], np.ones(50)), (50, 1)), atol=0.06
     )
@@ -95,8 +95,8 @@ def test_a_learner_of_twenty_votes_that_say_nothing_is_about_as_good_as_their_sh
     makers = {
         "linear": lambda: LinearLearner(LinearParams()),
         "sparse": lambda: SparseLearner(SparseParams(words=300, characters=300)),
-        "lightgbm": lambda: LightGBMLearner(LightGBMParams(rounds=50, bags=2)),
-        "xgboost": lambda: XGBoostLearner(XGBoostParams(rounds=50, bags=2)),
+        "lightgbm": lambda: LightGBMLearner(LightGBMParams(n_estimators=50, bags=2)),
+        "xgboost": lambda: XGBoostLearner(XGBoostParams(n_estimators=50, bags=2)),
     }
     more = []
     for seed in range(6):
@@ -172,8 +172,8 @@ def real_level_0(frame, rows, rest):
     outcome, group = frame["outcome"].to_numpy(dtype=np.int64), prompt_groups(frame["prompt"])
     folds = grouped_folds(group[rows], outcome[rows], 5, 0)
     learners = (
-        lambda: LightGBMLearner(LightGBMParams(rounds=300, bags=2)),
-        lambda: XGBoostLearner(XGBoostParams(rounds=300, bags=2)),
+        lambda: LightGBMLearner(LightGBMParams(n_estimators=300, bags=2)),
+        lambda: XGBoostLearner(XGBoostParams(n_estimators=300, bags=2)),
         lambda: LinearLearner(LinearParams()),
         lambda: SparseLearner(SparseParams()),
     )

@@ -19,26 +19,26 @@ from stacker.learners.linear.sparse import SparseParams
 from stacker.learners.trees.boosting import LightGBMParams, XGBoostParams
 
 ROWS = 40
-QUICK = {"rounds": 4, "stop_after": 2, "bags": 2, "least_rows": 2, "components": 2}
+QUICK = {"n_estimators": 4, "early_stopping_rounds": 2, "bags": 2, "min_child_samples": 2, "components": 2}
 SETTINGS = {
     "lightgbm": LightGBMParams(**QUICK),
     "xgboost": XGBoostParams(**QUICK),
-    "linear": LinearParams(strengths=(0.01,), components=2),
-    "sparse": SparseParams(strengths=(1.0,)),
+    "linear": LinearParams(C=(0.01,), components=2),
+    "sparse": SparseParams(C=(1.0,)),
 }
 OTHERS = [
-    ("linear", "strengths", (1e-9, 1e9)),
-    ("sparse", "strengths", (1e-9, 1e9)),
+    ("linear", "C", (1e-9, 1e9)),
+    ("sparse", "C", (1e-9, 1e9)),
     ("sparse", "word_ngrams", (5, 5)),
     ("sparse", "character_ngrams", (1, 4)),
     ("linear", "inner_folds", 50),
     ("sparse", "inner_folds", 50),
     ("lightgbm", "bags", 50),
-    ("xgboost", "depth", 64),
+    ("xgboost", "max_depth", 64),
     ("lightgbm", "l2", 1e8),
     ("xgboost", "l1", 1e8),
-    ("lightgbm", "least_rows", 1e8),
-    ("xgboost", "least_rows", 1e8),
+    ("lightgbm", "min_child_samples", 1e8),
+    ("xgboost", "min_child_samples", 1e8),
     ("lightgbm", "learning_rate", 1.0),
     ("xgboost", "learning_rate", 1.0),
     ("linear", "components", 1024),

@@ -49,7 +49,7 @@ class Page(HTMLParser):
 def done(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Callable[[str], Path]) -> tuple[Params, dict, str]:
     """A finished run: its parameters, what results.json holds, and the page."""
     folder = tmp_path_factory.mktemp("reported")
-    small = {"models": [str(tiny_checkpoint("bert"))], "strengths": [0.01], "prompt_tokens": 16, "answer_tokens": 24}
+    small = {"models": [str(tiny_checkpoint("bert"))], "C": [0.01], "prompt_tokens": 16, "answer_tokens": 24}
     params = small_params(
         folder,
         data={"sample": {"rows": 160, "test_rows": 3}},

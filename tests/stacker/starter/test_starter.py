@@ -35,8 +35,8 @@ from stacker.starter.unseen import score_unseen
 SETS = tuple(StarterSet(name, "the project", "Apache-2.0", "built in") for name in ("one", "two", "none_tied"))
 SMALL = StarterSettings(
     factors={"two": 0.5},
-    lightgbm=LightGBMParams(rounds=12, stop_after=6, bags=3, leaves=4, least_rows=5),
-    linear=LinearParams(strengths=(0.003, 0.03), inner_folds=3),
+    lightgbm=LightGBMParams(n_estimators=12, early_stopping_rounds=6, bags=3, num_leaves=4, min_child_samples=5),
+    linear=LinearParams(C=(0.003, 0.03), inner_folds=3),
 )
 KAGGLE = Path(__file__).parents[3].parent / "shared" / "data" / "kaggle"
 

@@ -31,12 +31,12 @@ SMALL = {
         "lightgbm": {"enabled": False},
         "xgboost": {"enabled": False},
         "sparse": {"enabled": False},
-        "linear": {"components": 0, "strengths": [0.01]},
+        "linear": {"components": 0, "C": [0.01]},
     },
     "folds": {"count": 3},
 }
 SMALL_SPACE = {
-    "learners.linear.strengths": [[0.01], [0.1]],
+    "learners.linear.C": [[0.01], [0.1]],
     "stack.shrink": {"low": 1.0, "high": 100.0, "log": True},
     "features.style": [True, False],
 }
@@ -74,13 +74,13 @@ def run(opened, seconds=0.0):
 BAD_SPACES = [
     (
         {"learners.lightgbm.leafs": {"low": 1, "high": 2}},
-        ["leafs is no parameter", "did you mean learners.lightgbm.leaves?"],
+        ["leafs is no parameter", "did you mean learners.lightgbm.num_leaves?"],
     ),
-    ({"learners.lightgbm.leaves": {"low": 24, "high": 4}}, ["from 24 to 4", "upside down"]),
-    ({"learners.lightgbm.leaves": {"low": 4.5, "high": 9}}, ["whole numbers"]),
-    ({"learners.lightgbm.leaves": {"lo": 4, "high": 9}}, ["leaves is {'lo': 4", "low: field required"]),
-    ({"learners.lightgbm.leaves": 4}, ["is 4", "{low: 1, high: 9}"]),
-    ({"learners.lightgbm.leaves": []}, ["no choices"]),
+    ({"learners.lightgbm.num_leaves": {"low": 24, "high": 4}}, ["from 24 to 4", "upside down"]),
+    ({"learners.lightgbm.num_leaves": {"low": 4.5, "high": 9}}, ["whole numbers"]),
+    ({"learners.lightgbm.num_leaves": {"lo": 4, "high": 9}}, ["leaves is {'lo': 4", "low: field required"]),
+    ({"learners.lightgbm.num_leaves": 4}, ["is 4", "{low: 1, high: 9}"]),
+    ({"learners.lightgbm.num_leaves": []}, ["no choices"]),
     ({"features.style": [True, True]}, ["twice"]),
     ({"features.style": ["perhaps"]}, ["features.style may not be 'perhaps'"]),
     ({"balance.gamma": {"low": -1.0, "high": 2.0}}, ["balance.gamma may not be -1.0", "greater than or equal to 0"]),
@@ -108,7 +108,7 @@ def test_a_grid_must_be_countable_and_not_endless():
     params = parse_params({})
     with pytest.raises(UserError, match="l2 has no step, so a grid cannot count it"):
         read_space(params, {"learners.lightgbm.l2": {"low": 0.1, "high": 2.0}}, True)
-    endless = {f"learners.{trees}.rounds": {"low": 1, "high": 5000} for trees in ("lightgbm", "xgboost")}
+    endless = {f"learners.{trees}.n_estimators": {"low": 1, "high": 5000} for trees in ("lightgbm", "xgboost")}
     with pytest.raises(UserError, match="25,000,000 points"):
         read_space(params, endless, True)
 
@@ -119,7 +119,10 @@ def test_a_space_in_sections_is_that_of_dotted_names():
         parse_params({}),
         {
             "learners": {
-                "lightgbm": {"learning_rate": {"low": 0.01, "high": 0.1, "log": True}, "leaves": {"low": 4, "high": 24}}
+                "lightgbm": {
+                    "learning_rate": {"low": 0.01, "high": 0.1, "log": True},
+                    "num_leaves": {"low": 4, "high": 24},
+                }
             },
             "features": {"sentiment": [True, False]},
         },
@@ -132,10 +135,10 @@ def test_a_point_becomes_parameters_and_the_default_is_one_of_them():
     space = read_space(parse_params({}), {**SPACE, "learners.sparse.word_ngrams": [[1, 2], [1, 3]]}, False)
     default = space.default()
     assert space.params(default) == space.base
-    point = {**default, "learners.lightgbm.leaves": 5, "learners.sparse.word_ngrams": "[1, 3]"}
+    point = {**default, "learners.lightgbm.num_leaves": 5, "learners.sparse.word_ngrams": "[1, 3]"}
     params = space.params(point)
-    assert (params.learners.lightgbm.leaves, params.learners.sparse.word_ngrams) == (5, (1, 3))
-    outside = read_space(parse_params({}), {"learners.lightgbm.leaves": {"low": 100, "high": 200}}, False)
+    assert (params.learners.lightgbm.num_leaves, params.learners.sparse.word_ngrams) == (5, (1, 3))
+    outside = read_space(parse_params({}), {"learners.lightgbm.num_leaves": {"low": 100, "high": 200}}, False)
     assert outside.default() is None
 
 
@@ -243,7 +246,7 @@ def test_a_trial_whose_worker_is_dead_is_failed_and_its_point_comes_again(tmp_pa
 
 
 CHANGES = [
-    ({"space": {**SPACE, "learners.lightgbm.leaves": {"low": 4, "high": 30}}}, "learners.lightgbm.leaves"),
+    ({"space": {**SPACE, "learners.lightgbm.num_leaves": {"low": 4, "high": 30}}}, "learners.lightgbm.num_leaves"),
     ({"space": {**SPACE, "balance.gamma": {"low": 0.5, "high": 2.0}}}, "balance.gamma"),
     ({"about": "other battles"}, "the battles or their folds changed"),
     ({"code": "other"}, "the program or a library that it uses changed"),
@@ -415,7 +418,7 @@ def test_the_command_from_params_to_params_that_run(tmp_path):
     assert found["trials"]["complete"] + found["trials"]["pruned"] == 4
     assert found["nested"]["battles"] == 120
     tuned = read_params(tmp_path / "study" / "params.tuned.yaml")
-    assert list(tuned.learners.linear.strengths) in ([0.01], [0.1])
+    assert list(tuned.learners.linear.C) in ([0.01], [0.1])
     assert tuned.stack.shrink == found["best"]["params"]["stack.shrink"]
     page = (tmp_path / "study" / "study.html").read_text()
     assert "study" in page

@@ -93,7 +93,7 @@ def test_optuna_dashboard_opens_the_journal(opened, tmp_path):
 
 @pytest.mark.slow
 def test_a_grid_over_class_balance_says_what_each_choice_does(tmp_path):
-    linear = {"components": 0, "strengths": [0.01]}
+    linear = {"components": 0, "C": [0.01]}
     off = {"enabled": False}
     params = parse_params(
         {

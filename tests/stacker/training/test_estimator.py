@@ -19,7 +19,7 @@ QUICK = {
     "learners": ["linear"],
     "embedding": False,
     "folds": 2,
-    "settings": {"learners.linear.strengths": [0.01], **FEW_FEATURES},
+    "settings": {"learners.linear.C": [0.01], **FEW_FEATURES},
 }
 
 
@@ -137,11 +137,11 @@ def test_it_learns_that_longer_answers_win():
 
 
 SMALL = {
-    "learners.lightgbm.rounds": 10,
+    "learners.lightgbm.n_estimators": 10,
     "learners.lightgbm.bags": 2,
-    "learners.lightgbm.least_rows": 5,
-    "learners.linear.strengths": [0.01],
-    "learners.sparse.strengths": [1.0],
+    "learners.lightgbm.min_child_samples": 5,
+    "learners.linear.C": [0.01],
+    "learners.sparse.C": [1.0],
     "learners.sparse.words": 200,
     "learners.sparse.characters": 0,
 }

@@ -38,7 +38,7 @@ class Counting(LinearLearner):
         return super().fit(data, fit)
 
 
-PARAMS = LinearParams(strengths=(0.01,), components=0)
+PARAMS = LinearParams(C=(0.01,), components=0)
 LEARNER = Configured("linear", "linear", PARAMS.model_dump_json(), lambda: Counting(PARAMS))
 
 
@@ -138,7 +138,7 @@ def test_the_learner_of_all_battles_is_read_back_from_where_it_was_kept(case, tm
     again, _ = fitted_on_all(LEARNER, data, fit, fingerprint(battles, "1"), store, silent)
     assert Counting.fits == 1
     np.testing.assert_array_equal(learner.predict_proba(data), again.predict_proba(data))
-    assert json.loads((folder / "learner.json").read_text())["params"]["strengths"] == [0.01]
+    assert json.loads((folder / "learner.json").read_text())["params"]["C"] == [0.01]
 
 
 @pytest.mark.parametrize("damage", [lambda path: path.write_bytes(path.read_bytes()[:20]), lambda path: path.unlink()])

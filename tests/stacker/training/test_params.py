@@ -4,6 +4,8 @@ import pytest
 import yaml
 
 from pipelines.errors import UserError
+from pipelines.settings import todays_name
+from stacker.learners.trees.boosting import LightGBMParams
 from stacker.training.params import Params, described_keys, dump_params, key_names, parse_params, read_params
 from stacker.training.train import stack_learners
 
@@ -137,3 +139,59 @@ def test_without_any_learner_there_is_no_run():
     off = {name: {"enabled": False} for name in ("lightgbm", "xgboost", "linear", "sparse")}
     with pytest.raises(UserError, match="every learner is off"):
         stack_learners(parse_params({"learners": off, "transformer": {"enabled": False}}), [])
+
+
+FORMER = {
+    "learners.lightgbm": "rounds stop_after leaves depth least_rows row_share column_share rate_most".split(),
+    "learners.xgboost": "rounds stop_after leaves depth least_rows row_share column_share rate_most".split(),
+    "learners.linear": ["strengths"],
+    "learners.sparse": ["strengths", "least_answers", "most_characters"],
+    "balance": ["neighbours"],
+    "transformer": ["strengths", "batch", "warmup", "held_share"],
+}
+
+
+def test_former_names_of_keys_are_read_with_one_line_that_tells_todays(tmp_path, capsys):
+    defaults = dict(key_names())
+    content: dict = {}
+    for section, keys in FORMER.items():
+        for key in keys:
+            name, _ = todays_name(Params, f"{section}.{key}")
+            assert name != f"{section}.{key}"
+            place = content
+            for part in section.split("."):
+                place = place.setdefault(part, {})
+            value = defaults[name]
+            place[key] = list(value) if isinstance(value, tuple) else value
+    assert read_params(written(tmp_path, yaml.safe_dump(content))) == Params()
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and "learners.lightgbm.rounds is now called n_estimators" in told
+    assert parse_params(content) == Params()
+    assert capsys.readouterr().err.count("is now called") == sum(map(len, FORMER.values()))
+    read_params(ROOT / "params.yaml")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("inside", ["", "models:\n    - {model: roberta-base, batch: 8}\n  "])
+def test_former_names_stand_for_todays_wherever_a_key_is_written(tmp_path, capsys, inside):
+    file = written(tmp_path, f"learners: {{lightgbm: {{leaves: 5}}}}\ntransformer:\n  {inside}batch: 4\n")
+    for override in ("learners.lightgbm.leaves=7", "learners.lightgbm.num_leaves=7"):
+        params = read_params(file, [override])
+        assert params.learners.lightgbm.num_leaves == 7
+        assert (params.transformer.batch_size, params.transformer.each()[0].batch_size) == (4, 8 if inside else 4)
+        assert "leaves is now called num_leaves" in capsys.readouterr().err
+    space = {"learners.lightgbm.leaves": {"low": 4, "high": 9}, "learners": {"xgboost": {"depth": [2, 3]}}}
+    found = parse_params({"study": {"space": space}}).study.space
+    assert set(found) == {"learners.lightgbm.num_leaves", "learners"} and set(found["learners"]["xgboost"]) == {
+        "max_depth"
+    }
+    assert LightGBMParams(leaves=6, rounds=9) == LightGBMParams(num_leaves=6, n_estimators=9)
+
+
+def test_a_key_under_both_its_names_is_refused():
+    with pytest.raises(UserError, match=r"learners.lightgbm.leaves is the former name of num_leaves; give only num_le"):
+        parse_params({"learners": {"lightgbm": {"leaves": 5, "num_leaves": 6}}})
+    with pytest.raises(ValueError, match="leaves is the former name of num_leaves, and both are given"):
+        LightGBMParams(leaves=5, num_leaves=6)
+    with pytest.raises(UserError, match="models.0.batch is the former name of batch_size"):
+        parse_params({"transformer": {"models": [{"model": "m", "batch": 5, "batch_size": 6}]}})

@@ -37,7 +37,7 @@ def make_judge(folder: Path, rows: int = 120) -> Path:
     data = learner_data(battles, params, None, None, 1, silent)
     outcome = battles["outcome"].to_numpy(dtype=np.int64)
     fit = Fit(outcome, np.ones(rows), prompt_groups(battles["prompt"]), 0, 1)
-    member = Member("lightgbm", "lightgbm", KINDS["lightgbm"](LightGBMParams(rounds=20, bags=1)).fit(data, fit))
+    member = Member("lightgbm", "lightgbm", KINDS["lightgbm"](LightGBMParams(n_estimators=20, bags=1)).fit(data, fit))
     said = member.learner.predict_proba(data)[:, None]
     pool = Pool().fit(said, outcome, np.ones(rows))
     Judge(params, None, [member], pool, {"battles": rows}, baseline([member], data, said)).save(

@@ -35,7 +35,7 @@ def make_run(folder: Path, rows: int = 200) -> Path:
     data = learner_data(battles, params, None, None, 1, silent)
     outcome = battles["outcome"].to_numpy(dtype=np.int64)
     fit = Fit(outcome, np.ones(rows), prompt_groups(battles["prompt"]), 0, 1)
-    learner = KINDS["lightgbm"](LightGBMParams(rounds=15, bags=1)).fit(data, fit)
+    learner = KINDS["lightgbm"](LightGBMParams(n_estimators=15, bags=1)).fit(data, fit)
     probabilities = learner.predict_proba(data)
     pool = Pool().fit(probabilities[:, None], outcome, np.ones(rows))
     about = {"battles": rows, "sources": {"people": rows}, "seed": 0, "versions": {"project": "0"}}

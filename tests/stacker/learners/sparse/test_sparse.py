@@ -13,7 +13,7 @@ from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.linear import antisymmetric as block_logistic
 from stacker.learners.linear.sparse import SparseLearner, SparseParams
 
-SMALL = SparseParams(words=300, characters=500, strengths=(0.3, 3.0), inner_folds=2)
+SMALL = SparseParams(words=300, characters=500, C=(0.3, 3.0), inner_folds=2)
 
 
 def learner_data(texts: pd.DataFrame) -> LearnerData:

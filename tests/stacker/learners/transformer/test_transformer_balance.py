@@ -11,7 +11,7 @@ from stacker.learners.transformer.chosen import choose_transformers, configured_
 from stacker.learners.transformer.learner import TransformerLearner
 from stacker.learners.transformer.params import LossParams, TransformerParams, TransformersParams
 
-SMALL = {"tuning": "frozen", "strengths": (0.003,), "prompt_tokens": 16, "answer_tokens": 24}
+SMALL = {"tuning": "frozen", "C": (0.003,), "prompt_tokens": 16, "answer_tokens": 24}
 
 
 def few_ties(n=60):

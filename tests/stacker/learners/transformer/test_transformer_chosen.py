@@ -14,7 +14,7 @@ from stacker.learners.transformer.chosen import Rising, choose_transformers, con
 from stacker.learners.transformer.params import TransformersParams
 from stacker.training.cross_fitting import FitStore, out_of_fold
 
-SMALL = {"tuning": "frozen", "strengths": (0.01,), "prompt_tokens": 16, "answer_tokens": 24}
+SMALL = {"tuning": "frozen", "C": (0.01,), "prompt_tokens": 16, "answer_tokens": 24}
 
 
 def choose(encoder=None, **settings):

@@ -18,8 +18,8 @@ from stacker.learners.transformer.params import TransformerParams
 ONE_STEP = {
     "tuning": "top_k",
     "epochs": 0.05,
-    "strengths": (0.01,),
-    "batch": 16,
+    "C": (0.01,),
+    "batch_size": 16,
     "prompt_tokens": 16,
     "answer_tokens": 24,
 }
@@ -127,7 +127,7 @@ def test_learning_learns_what_the_frozen_encoder_does_not_show(tiny_checkpoint):
 def test_a_killed_fit_goes_on_to_the_same_weights(tiny_checkpoint, tmp_path, monkeypatch, tuning):
     data, outcome = learner_data(40)
     folder = tiny_checkpoint("distilbert")
-    settings = {"tuning": tuning, "epochs": 2.0, "batch": 8, "evaluations_per_epoch": 2, "learning_rate": 1e-3}
+    settings = {"tuning": tuning, "epochs": 2.0, "batch_size": 8, "evaluations_per_epoch": 2, "learning_rate": 1e-3}
     whole = fitted(folder, data, outcome, workdir=tmp_path / "whole", **settings)
     steps = []
     original = training.BattleTrainer.training_step

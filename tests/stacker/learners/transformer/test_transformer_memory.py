@@ -91,7 +91,7 @@ def test_gradient_after_a_forced_out_of_memory_is_that_of_the_full_batch(tiny_ch
     """One step with everything in one pass, and one whose first passes ran out of memory: the same weights."""
     data, outcome = learner_data(24)
     params = TransformerParams(
-        head=head, tuning="all", batch=16, epochs=0.1, dropout=0.0, learning_rate=1e-3, strengths=(0.01,)
+        head=head, tuning="all", batch_size=16, epochs=0.1, dropout=0.0, learning_rate=1e-3, C=(0.01,)
     )
     folder = tiny_checkpoint("distilbert")
     calm(folder, monkeypatch)

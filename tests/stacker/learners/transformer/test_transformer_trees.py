@@ -20,8 +20,10 @@ from stacker.learners.transformer.params import TransformersParams
 from stacker.learners.transformer.transformer_trees import logit_pairs
 from stacker.learners.trees.boosting import LightGBMParams
 
-TREES = LightGBMParams(rounds=10, bags=2, least_rows=3, components=2, learning_rate=0.3, column_share=1.0)
-SMALL = {"tuning": "frozen", "strengths": (0.01,), "prompt_tokens": 16, "answer_tokens": 24}
+TREES = LightGBMParams(
+    n_estimators=10, bags=2, min_child_samples=3, components=2, learning_rate=0.3, colsample_bytree=1.0
+)
+SMALL = {"tuning": "frozen", "C": (0.01,), "prompt_tokens": 16, "answer_tokens": 24}
 
 
 @pytest.fixture

@@ -203,7 +203,7 @@ def test_synthetic_battles_repeat_with_one_seed(case):
 @pytest.mark.parametrize("kind", ["linear", "sparse"])
 def test_the_linear_learners_know_class_weights(kind, case):
     data, fit = case
-    params = LinearParams(strengths=(0.01,), components=0) if kind == "linear" else SparseParams(strengths=(1.0,))
+    params = LinearParams(C=(0.01,), components=0) if kind == "linear" else SparseParams(C=(1.0,))
     make = LinearLearner if kind == "linear" else SparseLearner
     real = np.average(fit.outcome == 2, weights=fit.weight)
     plain = make(params).fit(data, fit).predict_proba(data)
@@ -228,7 +228,7 @@ def test_the_loss_that_is_watched_is_that_of_corrected_probabilities():
 
 
 def test_the_learning_rate_grows_with_the_root_of_the_battles_up_to_its_limit():
-    params = LightGBMParams(learning_rate=0.03, rate_from=2000, rate_most=0.12)
+    params = LightGBMParams(learning_rate=0.03, rate_from=2000, max_learning_rate=0.12)
     rates = [SizeDependentParams.of(params, battles).learning_rate for battles in (100, 2000, 8000, 32000, 10**6)]
     assert rates == pytest.approx([0.03, 0.03, 0.06, 0.12, 0.12])
     # A higher rate that was asked for stays, and 0 switches the rule off.
@@ -255,6 +255,7 @@ def test_xgboost_keeps_the_rounds_up_to_the_best_look(look_every, case, monkeypa
     losses = iter([0.9, 0.7, 0.8, 0.85, 0.6])  # the third and fourth look are worse than the second
     monkeypatch.setattr("stacker.learners.trees.boosting.Bag.loss", lambda self, logs: next(losses))
     monkeypatch.setattr("stacker.learners.trees.bags.LOOK_EVERY_OF_MANY", look_every)
-    booster = fitted("xgboost", case, bags=1, many=1, rounds=100, stop_after=2 * look_every).boosters_[0]
+    small = {"bags": 1, "many": 1, "n_estimators": 100}
+    booster = fitted("xgboost", case, early_stopping_rounds=2 * look_every, **small).boosters_[0]
     assert booster.num_boosted_rounds() == 2 * look_every
     assert next(losses) == 0.6  # and stops there
