@@ -41,12 +41,7 @@ def run_params(params: Params, count: int, votes: Path, folder: Path, threads: i
         "dashboard": {},
     }
     if count < FEW:
-        plain = LearnersParams()
-        changes["learners"] = LearnersParams(
-            lightgbm=TREES,
-            linear=LINEAR,
-            xgboost=plain.xgboost.model_copy(update={"enabled": False}),
-            sparse=plain.sparse.model_copy(update={"enabled": False}),
-        )
+        off = {kind: own.model_copy(update={"enabled": False}) for kind, own in LearnersParams()}
+        changes["learners"] = LearnersParams(**off | {"lightgbm": TREES, "linear": LINEAR})
         changes["transformer"] = params.transformer.model_copy(update={"enabled": False})
     return params.model_copy(update=changes)

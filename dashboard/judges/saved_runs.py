@@ -112,16 +112,14 @@ class SavedRun:
         UserError
             When one of them cannot be read.
         """
-        from stacker.learners.learner_registry import load_learner
+        from stacker.learners.learner_registry import KINDS, load_learner
         from stacker.learners.stacking.judge_record import read_record
-        from stacker.learners.trees.lightgbm_trees import LightGBMLearner
-        from stacker.learners.trees.xgboost_trees import XGBoostLearner
 
         record = read_record(self.judge)
         learners: list[Learner] = []
         weights: list[float] = []
         for each, margin, tie in zip(record.learners, record.pool.margin_weights, record.pool.tie_weights, strict=True):
-            if each.kind in (LightGBMLearner.name, XGBoostLearner.name):
+            if each.kind in KINDS and KINDS[each.kind].inside == "trees":
                 learners.append(load_learner(each.kind, self.judge / "learners" / each.folder))
                 weights.append(margin + tie)
         return learners, weights

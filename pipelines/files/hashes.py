@@ -4,6 +4,7 @@ import ast
 import hashlib
 import os
 import platform
+import re
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
@@ -25,6 +26,8 @@ PACKAGES = {
     "yaml": "PyYAML",
 }
 """Packages whose import has another name; to ask every installed package what it brings takes a second."""
+_ENTRY = re.compile(r"[a-z_]\w*(?:\.\w+){2,}:[A-Z]\w*")
+"""`package.module:Class`, by which a registry names what it loads when it is asked for."""
 
 
 @cache
@@ -117,6 +120,8 @@ def _imported(tree: ast.Module) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _ENTRY.fullmatch(node.value):
+            yield node.value.partition(":")[0]  # what a registry loads when it is asked for
         elif isinstance(node, ast.Call) and _called(node) in ("import_module", "find_spec"):
             yield from (str(each.value) for each in node.args[:1] if isinstance(each, ast.Constant))
 

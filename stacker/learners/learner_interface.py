@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 import pandas as pd
 
@@ -112,4 +112,13 @@ class Learner(Protocol):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
+        ...
+
+
+@runtime_checkable
+class TermLearner(Protocol):
+    """A learner whose margin is a sum over terms of the texts."""
+
+    def term_effects(self, battle: LearnerData, scale: float, most: int) -> list[tuple[str, float]]:
+        """Return the terms that add most to the margin of one battle, times `scale`, the strongest first."""
         ...

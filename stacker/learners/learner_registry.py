@@ -1,36 +1,168 @@
-"""Which learners params.yaml asks for, by name, and how each is made and loaded."""
+"""The learners that there are: what each kind needs, brings and can do; its code is loaded when it is asked for.
 
-from collections.abc import Callable, Mapping
+To add a learner: its file, with a class as `stacker.learners.learner_interface.Learner` says, its settings, a `Section`
+with `enabled`, and its entry in `KINDS`. From that follow its section of params.yaml, its place in the stack, that it
+is saved, loaded, tuned and explained. One whose numbers depend on pair features alone is explained by these where it
+has `pairs` and `predict_pairs` (`stacker.judge.explain.group_effects.PairLearner`); any other names its `group`.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from features.build import FeatureParams
+from pydantic import create_model
+
 from pipelines.errors import UserError, shown
 from pipelines.files.hashes import code_version
 from pipelines.files.saved_files import checking
 from pipelines.settings import Section
 from stacker.learners.balance import BalanceParams
 from stacker.learners.learner_interface import Learner
-from stacker.learners.linear.linear import LinearLearner
-from stacker.learners.linear.sparse import SparseLearner
-from stacker.learners.starter_prior import KIND as STARTER
-from stacker.learners.starter_prior import StarterLearner, check_blocks, starter_identity
-from stacker.learners.transformer.learner import TransformerLearner
-from stacker.learners.transformer.transformer_trees import TransformerTreesLearner
-from stacker.learners.trees.lightgbm_trees import LightGBMLearner
-from stacker.learners.trees.xgboost_trees import XGBoostLearner
 
-KINDS: Mapping[str, Any] = {
-    "lightgbm": LightGBMLearner,
-    "xgboost": XGBoostLearner,
-    "linear": LinearLearner,
-    "sparse": SparseLearner,
-    "transformer": TransformerLearner,
-    "transformer_trees": TransformerTreesLearner,
-    STARTER: StarterLearner,
+Seen = Literal["pairs", "embeddings", "texts"]
+
+
+@dataclass(frozen=True)
+class LearnerKind:
+    """A kind of learner.
+
+    Attributes
+    ----------
+    name : str
+        Written into a saved judge; its key in the section `learners` where it has settings there.
+    learner : str
+        `module:class`, a `Learner`. Where there are settings it is made by `class(settings, balance)`.
+    sees : tuple of str
+        Parts of `LearnerData` that its numbers depend on.
+    settings : str or None
+        `module:class` of its settings; None for what other sections switch on.
+    group : str or None
+        Group of explanations that it counts for as a whole; None where those of its pair features are told.
+    inside : {"trees", "terms"} or None
+        What its numbers can be taken apart into.
+    packages : tuple of str
+        Imports that it needs besides those of every learner.
+    keeps_encoder : bool
+        Whether a saved one may hold the weights of an encoder.
+    """
+
+    name: str
+    learner: str
+    sees: tuple[Seen, ...]
+    settings: str | None = None
+    group: str | None = None
+    inside: Literal["trees", "terms"] | None = None
+    packages: tuple[str, ...] = ()
+    keeps_encoder: bool = False
+
+    @property
+    def module(self) -> str:
+        """The module that the learner is in."""
+        return self.learner.partition(":")[0]
+
+    def load_class(self) -> Any:
+        """Return the learner's class.
+
+        Raises
+        ------
+        UserError
+            When a package that it needs is not installed.
+        """
+        missing = [name for name in self.packages if find_spec(name) is None]
+        if missing:
+            raise UserError(f"learner {self.name}: needs the package {missing[0]}, which is not installed; install it.")
+        return _loaded(self.learner)
+
+    def __call__(self, *settings: Any) -> Any:
+        """Return a new, unfitted learner."""
+        return self.load_class()(*settings)
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        LearnerKind(
+            "lightgbm",
+            "stacker.learners.trees.lightgbm_trees:LightGBMLearner",
+            ("pairs", "embeddings"),
+            settings="stacker.learners.trees.boosting:LightGBMParams",
+            inside="trees",
+            packages=("lightgbm",),
+        ),
+        LearnerKind(
+            "xgboost",
+            "stacker.learners.trees.xgboost_trees:XGBoostLearner",
+            ("pairs", "embeddings"),
+            settings="stacker.learners.trees.boosting:XGBoostParams",
+            inside="trees",
+            packages=("xgboost",),
+        ),
+        LearnerKind(
+            "linear",
+            "stacker.learners.linear.linear:LinearLearner",
+            ("pairs", "embeddings"),
+            settings="stacker.learners.linear.linear:LinearParams",
+        ),
+        LearnerKind(
+            "sparse",
+            "stacker.learners.linear.sparse:SparseLearner",
+            ("texts",),
+            settings="stacker.learners.linear.sparse:SparseParams",
+            group="sparse words",
+            inside="terms",
+        ),
+        LearnerKind(
+            "transformer",
+            "stacker.learners.transformer.learner:TransformerLearner",
+            ("texts",),
+            group="transformer",
+            packages=("torch", "transformers"),
+            keeps_encoder=True,
+        ),
+        LearnerKind(
+            "transformer_trees",
+            "stacker.learners.transformer.transformer_trees:TransformerTreesLearner",
+            ("pairs", "embeddings", "texts"),
+            group="transformer",
+            packages=("torch", "transformers"),
+            keeps_encoder=True,
+        ),
+        LearnerKind("starter", "stacker.learners.starter_prior:StarterLearner", ("pairs",)),
+    )
 }
-"""Learner classes by the kind written into a saved judge."""
+"""Every kind by its name, in the order of the stack."""
+
+
+@cache
+def _loaded(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+if TYPE_CHECKING:
+
+    class LearnersParams(Section):
+        """The level-0 learners besides the transformers, by kind."""
+
+        def __init__(self, **settings: Section) -> None: ...
+        def __getattr__(self, kind: str) -> Any: ...
+
+else:
+    LearnersParams = create_model(
+        "LearnersParams",
+        __base__=Section,
+        __doc__="The level-0 learners besides the transformers, by kind.",
+        __module__=__name__,
+        **{
+            kind.name: (_loaded(kind.settings), _loaded(kind.settings)())
+            for kind in KINDS.values()
+            if kind.settings is not None
+        },
+    )
 
 
 @dataclass(frozen=True)
@@ -57,46 +189,21 @@ class Configured:
     @property
     def code(self) -> str:
         """A hash of the code that its fit depends on, and of the versions of the libraries that this code uses."""
-        return code_version(getattr(KINDS.get(self.kind), "__module__", self.make.__module__))
+        return code_version(KINDS[self.kind].module if self.kind in KINDS else self.make.__module__)
 
 
-def configured_learners(learners: Section, balance: BalanceParams | None = None) -> list[Configured]:
+def configured_learners(learners: LearnersParams, balance: BalanceParams | None = None) -> list[Configured]:
     """Return the switched-on learners of the `learners` section in the order of the file.
 
     Parameters
     ----------
-    learners : Section
+    learners : LearnersParams
         The section `learners`.
     balance : BalanceParams or None
         The section `balance`; each learner follows it as far as it can.
     """
-    found = []
-    for kind in type(learners).model_fields:
-        settings = getattr(learners, kind)
-        if settings.enabled:
-            found.append(_configured(kind, settings, balance or BalanceParams()))
-    return found
-
-
-def configured_prior(prior: str | None, features: FeatureParams) -> list[Configured]:
-    """Return the starter judge as a learner where `stack.prior` asks for it, and else none.
-
-    Parameters
-    ----------
-    prior : str or None
-        `stack.prior`.
-    features : FeatureParams
-        The section `features`.
-
-    Raises
-    ------
-    UserError
-        When a block is off whose features the starter judge needs, or there is no starter judge.
-    """
-    if prior != STARTER:
-        return []
-    check_blocks(features)
-    return [Configured(STARTER, STARTER, starter_identity(), StarterLearner)]
+    chosen = {kind: getattr(learners, kind) for kind in type(learners).model_fields}
+    return [_configured(kind, own, balance or BalanceParams()) for kind, own in chosen.items() if own.enabled]
 
 
 def load_learner(kind: str, folder: Path) -> Learner:
@@ -112,7 +219,7 @@ def load_learner(kind: str, folder: Path) -> Learner:
             f"{folder}: holds a learner of kind {shown(kind)}, which this version does not know; update it."
         )
     with checking(folder):
-        learner: Learner = KINDS[kind].load(folder)
+        learner: Learner = KINDS[kind].load_class().load(folder)
     return learner
 
 

@@ -14,15 +14,11 @@ from pipelines.battles.arrays import Floats
 from pipelines.errors import UserError, shown
 from pipelines.files.atomic_files import sha256_of
 from stacker.learners.learner_interface import Fit, LearnerData
-from stacker.learners.linear.linear import LinearLearner
+from stacker.learners.learner_registry import KINDS, Configured
 from stacker.learners.stacking.judge_record import JudgeRecord, read_record
 from stacker.learners.stacking.pool import Pool
-from stacker.learners.trees.lightgbm_trees import LightGBMLearner
-from stacker.learners.trees.xgboost_trees import XGBoostLearner
 
 KIND = "starter"
-_MEMBERS: dict[str, Any] = {"lightgbm": LightGBMLearner, "xgboost": XGBoostLearner, "linear": LinearLearner}
-"""Kinds of learner that a starter judge is made of; all of them see pair features of the text blocks alone."""
 CARD = "MODEL_CARD.md"
 """What the starter judge was made from, how it does, and what it must not be used for; beside its files."""
 
@@ -106,6 +102,27 @@ def starter_identity() -> str:
     return judge_hash(starter_folder())
 
 
+def configured_prior(prior: str | None, features: FeatureParams) -> list[Configured]:
+    """Return the starter judge as a learner where `stack.prior` asks for it, and else none.
+
+    Parameters
+    ----------
+    prior : str or None
+        `stack.prior`.
+    features : FeatureParams
+        The section `features`.
+
+    Raises
+    ------
+    UserError
+        When a block is off whose features the starter judge needs, or there is no starter judge.
+    """
+    if prior != KIND:
+        return []
+    check_blocks(features)
+    return [Configured(KIND, KIND, starter_identity(), StarterLearner)]
+
+
 def needed_blocks() -> list[str]:
     """Return the names of the blocks whose features the starter judge needs."""
     return [name for name, on in _recorded(starter_folder()).features.items() if on]
@@ -137,7 +154,8 @@ def _read(folder: Path) -> tuple[tuple[Any, ...], Pool]:
     record = _recorded(folder)
     members = []
     for each in record.learners:
-        if each.kind not in _MEMBERS:
+        # Of text blocks and of no encoder: learners that see pair features alone.
+        if each.kind not in KINDS or KINDS[each.kind].settings is None or "pairs" not in KINDS[each.kind].sees:
             raise UserError(f"{folder}: holds a learner of kind {shown(each.kind)}, which no starter judge has.")
-        members.append(_MEMBERS[each.kind].load(folder / "learners" / each.folder))
+        members.append(KINDS[each.kind].load_class().load(folder / "learners" / each.folder))
     return tuple(members), Pool.from_dict(record.pool.model_dump())

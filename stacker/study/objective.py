@@ -17,7 +17,7 @@ from pipelines.terminal.command_line import Progress, silent
 from stacker.evaluation import metrics
 from stacker.judge.members import features_version
 from stacker.learners.learner_interface import Fit, LearnerData
-from stacker.learners.learner_registry import Configured, configured_learners
+from stacker.learners.learner_registry import KINDS, Configured, configured_learners
 from stacker.learners.stacking.pool import margins_and_ties, probabilities_of
 from stacker.learners.stacking.stack import cross_fitted, fit_stack
 from stacker.learners.transformer.chosen import choose_transformers
@@ -27,8 +27,6 @@ from stacker.training.params import Params
 from stacker.training.train import stack_learners
 
 STACK = "stack"
-TEXT_KINDS = ("sparse", "transformer")
-"""Learners that see no feature: their fits stay whatever blocks a trial switches on."""
 MOST_ENCODERS, MOST_SIGHTS = 2, 3
 """Of how many encoders, and of how many choices of blocks, the features stay in memory."""
 Report = Callable[[int, float, float], bool]
@@ -61,7 +59,9 @@ class FeatureView:
 
     def held_out(self, learner: Configured, fit: Fit, train: Ints, held: Ints, store: FitStore) -> Floats:
         """Return (k, 3) probabilities of the battles `held` by a learner fitted to the battles `train`."""
-        prints = self.text_prints if learner.kind in TEXT_KINDS else self.prints
+        # The fits of learners that see texts alone stay, whatever blocks a trial switches on.
+        alone = learner.kind in KINDS and KINDS[learner.kind].sees == ("texts",)
+        prints = self.text_prints if alone else self.prints
         return np.asarray(held_out(learner, self.data, fit, train, held, prints, store)["probabilities"])
 
 

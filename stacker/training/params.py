@@ -16,11 +16,9 @@ from pipelines.battles.sources import DataParams
 from pipelines.errors import UserError, shown
 from pipelines.settings import MOST_FOLDS, LocalPath, Section, fault_sentence, todays_name, todays_sections
 from stacker.learners.balance import BalanceParams
-from stacker.learners.linear.linear import LinearParams
-from stacker.learners.linear.sparse import SparseParams
+from stacker.learners.learner_registry import LearnersParams
 from stacker.learners.stacking.stack import StackParams
 from stacker.learners.transformer.params import TransformersParams
-from stacker.learners.trees.boosting import LightGBMParams, XGBoostParams
 
 LARGEST_SEED = 2**31 - 1 - MOST_FOLDS
 """Learners add the number of a fold to the seed, and their libraries take 32 bits."""
@@ -50,15 +48,6 @@ DEFAULT_SPACE: dict[str, Any] = {
     "learners.xgboost.colsample_bytree": {"low": 0.1, "high": 0.6},
     **{f"features.{block.switch}": [True, False] for block in BLOCKS.values() if block.library},
 }
-
-
-class LearnersParams(Section):
-    """The level-0 learners besides the transformers."""
-
-    lightgbm: LightGBMParams = LightGBMParams()
-    xgboost: XGBoostParams = XGBoostParams()
-    linear: LinearParams = LinearParams()
-    sparse: SparseParams = SparseParams()
 
 
 class ReportParams(Section):

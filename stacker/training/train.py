@@ -10,7 +10,8 @@ from pipelines.battles.arrays import Floats
 from pipelines.errors import UserError
 from pipelines.terminal.command_line import Progress, silent
 from stacker.judge.members import Member
-from stacker.learners.learner_registry import Configured, configured_learners, configured_prior
+from stacker.learners.learner_registry import Configured, configured_learners
+from stacker.learners.starter_prior import configured_prior
 from stacker.learners.transformer.chosen import ChosenTransformer, configured_transformers
 from stacker.training.cross_fitting import fitted_on_all, out_of_fold
 from stacker.training.data_set import Prepared

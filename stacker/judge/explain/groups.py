@@ -2,6 +2,7 @@
 
 from features.blocks.registry import column_of, group_of, groups
 from features.pairs import parsed
+from stacker.learners.learner_registry import KINDS
 
 LENGTH = "length"
 PROMPT = "prompt"
@@ -27,9 +28,7 @@ def group_of_feature(name: str) -> str:
 
 def group_of_kind(kind: str) -> str:
     """Return the group of a learner that reads the texts by itself, from its kind."""
-    if kind == "sparse":
-        return WORDS
-    return TRANSFORMER if kind.startswith("transformer") else kind
+    return (KINDS[kind].group if kind in KINDS else None) or kind
 
 
 def shown_order(groups: set[str]) -> tuple[str, ...]:

@@ -15,8 +15,7 @@ from pipelines.battles.arrays import Floats
 from pipelines.errors import UserError
 from stacker.judge.explain.groups import group_of_feature
 from stacker.judge.explain.wording import MEANING
-from stacker.learners.learner_interface import Learner, LearnerData
-from stacker.learners.linear.sparse import SparseLearner
+from stacker.learners.learner_interface import Learner, LearnerData, TermLearner
 from stacker.learners.stacking.pool import Pool, margins_and_ties, probabilities_of
 from stacker.learners.trees.bags import starts
 from stacker.learners.trees.boosting import Boosting
@@ -124,26 +123,13 @@ def _contributions(learner: Boosting, pairs: PairMatrix) -> tuple[Floats, Floats
     """Return (n, p, 3) contributions to the log-odds, the mean over the bags, and their (3,) base."""
     p = len(pairs.names)
     total = np.zeros((len(pairs), p + 1, 3))
-    apply = {"lightgbm": _lightgbm, "xgboost": _xgboost}[learner.name]
     for booster in learner.boosters_:
-        total += apply(booster, pairs)
+        total += learner.contributions(booster, pairs.values)
     total /= len(learner.boosters_)
     if not np.isfinite(total).all():
         raise UserError(f"{learner.name}: its trees hold counts of rows that cannot be, so there is no explanation.")
     base = (total[0, p] if len(total) else np.zeros(3)) + starts(learner.start_, 1)[0]
     return total[:, :p], base
-
-
-def _lightgbm(booster: Any, pairs: PairMatrix) -> Floats:
-    flat = np.asarray(booster.predict(pairs.values, pred_contrib=True), dtype=np.float64)
-    return flat.reshape(len(pairs), 3, -1).transpose(0, 2, 1)
-
-
-def _xgboost(booster: Any, pairs: PairMatrix) -> Floats:
-    import xgboost
-
-    found = booster.predict(xgboost.DMatrix(pairs.values), pred_contribs=True)
-    return np.asarray(found, dtype=np.float64).transpose(0, 2, 1)
 
 
 def token_contributions(
@@ -152,12 +138,12 @@ def token_contributions(
     """Return the terms that add most to the log-odds of A against B of one battle.
 
     A term counts for an answer where it is more frequent there than in the other one. All terms together add up to the
-    sparse learner's margin, weighted as the pool does.
+    learner's margin, weighted as the pool does.
 
     Parameters
     ----------
     learners : sequence of K learners
-        Those of the judge in the order of the pool's weights; only sparse ones are looked at.
+        Those of the judge in the order of the pool's weights; only those that say what terms add are asked.
     pool : Pool
         The fitted level-1 model.
     data : LearnerData
@@ -174,29 +160,10 @@ def token_contributions(
     """
     found: list[tuple[str, float]] = []
     for place, learner in enumerate(learners):
-        if not isinstance(learner, SparseLearner):
-            continue
-        difference = learner.difference(data.take(np.array([row])))
-        if not learner.vectorisers_:
-            continue
-        columns = difference.indices
-        effects = difference.data * learner.model_.margin_[columns] * (pool.margin_weights_[place] / pool.temperature_)
-        order = np.lexsort((columns, -np.abs(effects)))[:most]
-        names = _names(learner, set(columns[order].tolist()))
-        found += [(names[int(columns[at])], float(effects[at])) for at in order if effects[at]]
+        if isinstance(learner, TermLearner):
+            scale = pool.margin_weights_[place] / pool.temperature_
+            found += learner.term_effects(data.take(np.array([row])), scale, most)
     return sorted(found, key=lambda each: (-abs(each[1]), each[0]))[:most]
-
-
-def _names(learner: SparseLearner, columns: set[int]) -> dict[int, str]:
-    """Return the terms of some columns; the vocabularies stand side by side in the learner's order."""
-    names, start = {}, 0
-    for vectoriser in learner.vectorisers_.values():
-        vocabulary = vectoriser.vocabulary_
-        for term, place in vocabulary.items():
-            if start + place in columns:
-                names[start + int(place)] = str(term)
-        start += len(vocabulary)
-    return names
 
 
 def tree_gains(learners: Sequence[Learner], weights: Sequence[float]) -> pd.DataFrame:
@@ -222,7 +189,7 @@ def tree_gains(learners: Sequence[Learner], weights: Sequence[float]) -> pd.Data
     for learner, weight in zip(learners, weights, strict=True):
         if not isinstance(learner, Boosting):
             continue
-        gains = np.sum([_gains(booster, len(learner.names_)) for booster in learner.boosters_], axis=0)
+        gains = np.sum([learner.gains(booster) for booster in learner.boosters_], axis=0)
         for name, gain in zip(learner.names_, gains / (gains.sum() or 1.0), strict=True):
             feature = parsed(name)
             column = MEANING if feature.is_direction else feature.column
@@ -238,13 +205,3 @@ def by_group(gains: pd.DataFrame) -> pd.DataFrame:
     """Return `group` and `share`, the largest first."""
     grouped = gains.groupby("group", sort=True)["share"].sum().reset_index()
     return grouped.sort_values("share", ascending=False, kind="stable", ignore_index=True)
-
-
-def _gains(booster: Any, count: int) -> Floats:
-    """Return the gain of each of `count` features, whichever library the booster is of."""
-    if hasattr(booster, "feature_importance"):
-        return np.asarray(booster.feature_importance("gain"), dtype=np.float64)
-    gains = np.zeros(count)
-    for name, gain in booster.get_score(importance_type="total_gain").items():
-        gains[int(name.removeprefix("f"))] = gain
-    return gains

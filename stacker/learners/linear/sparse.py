@@ -127,6 +127,28 @@ class SparseLearner:
 
         return sparse.vstack(list(self._differences(data)), format="csr")
 
+    def term_effects(self, battle: LearnerData, scale: float, most: int) -> list[tuple[str, float]]:
+        """Return the terms that add most to the margin of one battle, times `scale`, the strongest first."""
+        if not self.vectorisers_:
+            return []
+        difference = self.difference(battle)
+        columns = difference.indices
+        effects = difference.data * self.model_.margin_[columns] * scale
+        order = np.lexsort((columns, -np.abs(effects)))[:most]
+        names = self._names(set(columns[order].tolist()))
+        return [(names[int(columns[at])], float(effects[at])) for at in order if effects[at]]
+
+    def _names(self, columns: set[int]) -> dict[int, str]:
+        """Return the terms of some columns; the vocabularies stand side by side in the learner's order."""
+        names, start = {}, 0
+        for vectoriser in self.vectorisers_.values():
+            vocabulary = vectoriser.vocabulary_
+            for term, place in vocabulary.items():
+                if start + place in columns:
+                    names[start + int(place)] = str(term)
+            start += len(vocabulary)
+        return names
+
     def _differences(self, data: LearnerData, threads: int = 1) -> Iterator[Any]:
         """Yield the difference block by block; one block without rows where there are no battles."""
         starts = range(0, max(len(data), 1), ROWS_AT_ONCE)

@@ -12,6 +12,7 @@ from pipelines.errors import UserError, shown
 from pipelines.files.atomic_files import put_back
 from pipelines.files.hashes import StoredFile, first_difference, is_canonical, sizes_of
 from pipelines.files.saved_files import LARGEST, DamagedError, Name, Number, Saved, checking, read_object
+from stacker.learners.learner_registry import KINDS
 
 FILE = "judge.json"
 FORMAT = 1
@@ -108,7 +109,9 @@ class JudgeRecord(BaseModel):
 
     def most_bytes(self) -> int:
         """Return how many bytes such a judge may have."""
-        heavy = self.encoder is not None or any(each.kind.startswith("transformer") for each in self.learners)
+        heavy = self.encoder is not None or any(
+            each.kind in KINDS and KINDS[each.kind].keeps_encoder for each in self.learners
+        )
         return MOST_BYTES_WITH_ENCODER if heavy else MOST_BYTES
 
     def feature_params(self) -> FeatureParams:

@@ -10,12 +10,11 @@ from pipelines.models.model_files import BUILTIN_NAME, tokenizer_sha256
 from pipelines.models.model_loading import check_encoder
 from pipelines.terminal.command_line import Progress, silent
 from stacker.learners.balance import BalanceParams
-from stacker.learners.learner_registry import Configured
+from stacker.learners.learner_registry import KINDS, Configured
 from stacker.learners.transformer.learner import TransformerLearner
 from stacker.learners.transformer.params import TransformerParams, TransformersParams
 from stacker.learners.transformer.transformer_trees import TransformerTreesLearner
 from stacker.learners.trees.boosting import LightGBMParams
-from stacker.learners.trees.lightgbm_trees import LightGBMLearner
 
 KIND, TREES_KIND = "transformer", "transformer_trees"
 _NO_DIFFERENCE = {"model", "memory_share", "states_gb"}
@@ -132,7 +131,7 @@ def configured_transformers(
         if trees != "none":
 
             def make_trees() -> TransformerTreesLearner:
-                return TransformerTreesLearner(make(), LightGBMLearner(settings, balance), trees, rising)
+                return TransformerTreesLearner(make(), KINDS["lightgbm"](settings, balance), trees, rising)
 
             identity = " ".join((own, trees, settings.model_dump_json()))
             found.append(Configured(make_trees().name, TREES_KIND, identity, make_trees))

@@ -20,14 +20,12 @@ from pipelines.errors import UserError
 from pipelines.files.saved_files import DamagedError, read_object
 from pipelines.terminal.command_line import Progress, silent
 from stacker.learners.learner_interface import Fit, LearnerData
+from stacker.learners.learner_registry import KINDS
 from stacker.learners.transformer.learner import TransformerLearner
 from stacker.learners.trees.boosting import Boosting
-from stacker.learners.trees.lightgbm_trees import LightGBMLearner
-from stacker.learners.trees.xgboost_trees import XGBoostLearner
 
 INNER_FOLDS = 3
 """What the trees see of the training battles comes from so many fits, each blind to the battles it speaks of."""
-TREES: dict[str, type[Boosting]] = {"lightgbm": LightGBMLearner, "xgboost": XGBoostLearner}
 Seen = Literal["logits", "embeddings"]
 
 
@@ -95,12 +93,14 @@ class TransformerTreesLearner:
         """
         try:
             meta = read_object(folder / "learner.json")
-            trees, seen = TREES[meta["trees"]], meta["seen"]
+            kind, seen = KINDS[meta["trees"]], meta["seen"]
+            if kind.inside != "trees":
+                raise ValueError(f"{kind.name} is no kind of trees")
             if seen not in get_args(Seen):
                 raise ValueError(f"it sees {str(seen)[:40]}")
         except (DamagedError, ValueError, KeyError, TypeError) as fault:
             raise UserError(f"{folder}: the saved learner cannot be read ({fault}); make the judge again.") from fault
-        return cls(TransformerLearner.load(folder / "transformer"), trees.load(folder / "trees"), seen)
+        return cls(TransformerLearner.load(folder / "transformer"), kind.load_class().load(folder / "trees"), seen)
 
     def _blind(self, data: LearnerData, fit: Fit) -> Any:
         """Return what transformers say of the battles that they were not fitted to: (n, 3) logits, or embeddings."""

@@ -237,6 +237,14 @@ class Boosting(ABC):
         return total - total.mean(axis=1, keepdims=True)
 
     @abstractmethod
+    def contributions(self, booster: Any, values: Floats32) -> Floats:
+        """Return (n, p + 1, 3): what each of p features adds to the log-odds by exact TreeSHAP, then the base."""
+
+    @abstractmethod
+    def gains(self, booster: Any) -> Floats:
+        """Return the (p,) gain that the splits on each feature brought."""
+
+    @abstractmethod
     def _train(self, train: Rows, bag: Bag) -> Any: ...
 
     @abstractmethod

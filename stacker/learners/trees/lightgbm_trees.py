@@ -97,6 +97,15 @@ class LightGBMLearner(Boosting):
         few = {"num_threads": 1} if len(values) <= FEW_ROWS else {}
         return np.asarray(booster.predict(values, raw_score=True, **few), dtype=np.float64)
 
+    def contributions(self, booster: Any, values: Floats32) -> Floats:
+        """As `Boosting` says."""
+        flat = np.asarray(booster.predict(values, pred_contrib=True), dtype=np.float64)
+        return flat.reshape(len(values), 3, -1).transpose(0, 2, 1)
+
+    def gains(self, booster: Any) -> Floats:
+        """As `Boosting` says."""
+        return np.asarray(booster.feature_importance("gain"), dtype=np.float64)
+
     def _write(self, booster: Any, path: Path) -> None:
         booster.save_model(path, num_iteration=booster.best_iteration)
 

@@ -75,6 +75,20 @@ class XGBoostLearner(Boosting):
     def _apply(self, booster: Any, values: Floats32) -> Floats:
         return np.asarray(booster.inplace_predict(values, predict_type="margin"), dtype=np.float64)
 
+    def contributions(self, booster: Any, values: Floats32) -> Floats:
+        """As `Boosting` says."""
+        import xgboost
+
+        found = booster.predict(xgboost.DMatrix(values), pred_contribs=True)
+        return np.asarray(found, dtype=np.float64).transpose(0, 2, 1)
+
+    def gains(self, booster: Any) -> Floats:
+        """As `Boosting` says."""
+        gains = np.zeros(len(self.names_))
+        for name, gain in booster.get_score(importance_type="total_gain").items():
+            gains[int(name.removeprefix("f"))] = gain
+        return gains
+
     def _write(self, booster: Any, path: Path) -> None:
         booster.save_model(path)
 

@@ -134,7 +134,7 @@ def test_the_keys_cover_every_module_that_computes():
     blocks = {kind.__module__ for kind in map(type, BLOCKS.values())}
     features = covered("stacker.judge.members", EmbeddingBlock.__module__)
     assert blocks <= features
-    learners = covered(*(kind.__module__ for kind in KINDS.values()))
+    learners = covered(*(kind.module for kind in KINDS.values()))
     assert {name for name in modules() if name.startswith("features.")} - features - learners == set()
     named = {name for name in modules() if name.startswith("stacker.learners.")}
     choosing = {"stacker.learners.learner_registry", "stacker.learners.transformer.chosen"}

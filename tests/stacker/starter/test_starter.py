@@ -21,11 +21,10 @@ from stacker import predict
 from stacker.evaluation import metrics
 from stacker.judge.judge import Judge
 from stacker.learners.learner_interface import Fit
-from stacker.learners.learner_registry import configured_prior
 from stacker.learners.linear.linear import LinearParams
 from stacker.learners.stacking.pool import ALIKE, Pool
 from stacker.learners.stacking.stack import StackParams, fit_stack
-from stacker.learners.starter_prior import CARD, StarterLearner, judge_hash, starter_folder
+from stacker.learners.starter_prior import CARD, StarterLearner, configured_prior, judge_hash, starter_folder
 from stacker.learners.trees.boosting import LightGBMParams
 from stacker.starter.__main__ import make_starter
 from stacker.starter.gain import WITH, WITHOUT, _draw, as_table, draw, measure

@@ -158,7 +158,7 @@ def test_groups_by_hand():
             answer_pairs("sentiment", ("tone",), np.array([[0.5]], np.float32), np.array([[1.0]], np.float32)),
         ]
     )
-    members = [Member("product", "lightgbm", Product()), Member("reader", "transformer_small", Reader())]
+    members = [Member("product", "lightgbm", Product()), Member("reader", "transformer", Reader())]
     base = Baseline({"product": np.array([4, 4, 0, 1, 0.6, 0.6, 0, 0.25], np.float32)}, {"reader": -1.0})
     pool = Pool()
     pool.margin_weights_, pool.tie_weights_ = np.array([1.0, 2.0]), np.array([1.0, 0.5])
