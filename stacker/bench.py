@@ -18,7 +18,7 @@ from pipelines.battles.sources import DataParams, SourceParams, load
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import write_json
 from pipelines.terminal.command_line import Screen, run_command
-from pipelines.terminal.cores_and_memory import usable_cores
+from pipelines.terminal.processes import usable_cores
 from stacker.benchmarks.measure import growth_exponent, measured
 from stacker.benchmarks.picture import draw, table
 from stacker.benchmarks.stages import STAGES, Bench, Stage

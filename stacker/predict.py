@@ -164,7 +164,7 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
     UserError
         When the judge, a file or an option cannot be used; all files are looked at before the first is predicted.
     """
-    from pipelines.terminal.cores_and_memory import usable_cores
+    from pipelines.terminal.processes import usable_cores
     from stacker.judge.judge import Judge
 
     suffix = suffix_of(out)

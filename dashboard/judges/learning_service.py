@@ -25,7 +25,7 @@ from dashboard.votes.store import VoteFilter, VoteStore
 from pipelines.battles.folds import prompt_groups
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import write_json
-from pipelines.terminal.cores_and_memory import usable_cores
+from pipelines.terminal.processes import usable_cores
 from stacker.learners.starter_prior import starter_folder
 from stacker.training.params import Params, dump_params
 

@@ -27,7 +27,7 @@ from pipelines.models.model_loading import (
     most_tokens,
     quiet,
 )
-from pipelines.terminal.cores_and_memory import release_memory, usable_cores
+from pipelines.terminal.processes import release_memory, usable_cores
 
 _TEXTS_AT_ONCE = 256
 """The tokenizer's own records take about 100 bytes a token; few texts at once keep memory steady."""

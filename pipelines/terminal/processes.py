@@ -1,11 +1,13 @@
 """Work in processes of its own: one run to its end within bounds, one that answers messages, one writer at a time.
 
-They end with the process that started them. Not made with multiprocessing: its `fork` is unsafe next to torch's
+Processes that are started here end with the process that started them. Not made with multiprocessing: its `fork` is unsafe next to torch's
 threads, its `spawn` and `forkserver` import the caller's main program again in each process (under `panel serve` that
 is Panel: 2.6 s instead of .15 s for each start, with Pebble's pool too, which is broken for good when an idle process
 dies), and its children outlive a killed parent.
 """
 
+import ctypes
+import gc
 import os
 import signal
 import subprocess
@@ -254,3 +256,19 @@ def _release(holder: Any, lock: Path) -> None:
     with suppress(OSError):  # Windows removes no open file, and an empty one does no harm
         lock.unlink()  # while it is held: who waits for it finds out, and makes a new one
     holder.release()
+
+
+def release_memory() -> None:
+    """Free what is unreachable, and have glibc return the pages that it kept for later; elsewhere the first alone."""
+    gc.collect()
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    except (OSError, AttributeError):  # another C library, such as musl
+        return
+
+
+def usable_cores() -> int:
+    """Return the number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

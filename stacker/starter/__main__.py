@@ -11,7 +11,7 @@ from features.cache import BlockCache
 from pipelines.battles.starter_sets import SETS, StarterSet, read_votes
 from pipelines.files.atomic_files import atomic_folder
 from pipelines.terminal.command_line import Screen, run_command
-from pipelines.terminal.cores_and_memory import usable_cores
+from pipelines.terminal.processes import usable_cores
 from stacker.learners.stacking.judge_record import FILE as JUDGE
 from stacker.learners.starter_prior import CARD, judge_hash, starter_folder
 from stacker.starter.card import model_card

@@ -17,7 +17,7 @@ from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_write
 from pipelines.formats.reading import read_battles
 from pipelines.terminal.command_line import Progress, Screen, check_output, run_command, silent
-from pipelines.terminal.cores_and_memory import usable_cores
+from pipelines.terminal.processes import usable_cores
 from stacker.evaluation import metrics
 from stacker.evaluation.intervals import Interval, draws_interval
 from stacker.judge.members import learner_data

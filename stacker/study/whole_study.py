@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from pipelines.terminal.command_line import Screen
-from pipelines.terminal.cores_and_memory import usable_cores
+from pipelines.terminal.processes import usable_cores
 from stacker.study.jobs import Tuning, open_tuning
 from stacker.study.outcome import write_outcome
 from stacker.study.study_work import work

@@ -19,7 +19,7 @@ from pipelines.battles.table import text_of
 from pipelines.files.atomic_files import atomic_folder, atomic_write
 from pipelines.files.hashes import code_version
 from pipelines.terminal.command_line import Progress
-from pipelines.terminal.cores_and_memory import release_memory
+from pipelines.terminal.processes import release_memory
 from stacker.learners.balance import class_shares
 from stacker.learners.learner_interface import Fit, Learner, LearnerData
 from stacker.learners.learner_registry import Configured, load_learner

@@ -14,7 +14,7 @@ from pipelines.battles.folds import grouped_folds, prompt_groups
 from pipelines.battles.sources import Loaded, load
 from pipelines.errors import UserError
 from pipelines.terminal.command_line import Screen
-from pipelines.terminal.cores_and_memory import usable_cores
+from pipelines.terminal.processes import usable_cores
 from stacker.judge.members import features_version, learner_data
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.training.cross_fitting import FitStore, fingerprint

@@ -20,7 +20,7 @@ from pipelines.battles.sources import Loaded
 from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
 from pipelines.terminal.command_line import silent
-from pipelines.terminal.cores_and_memory import usable_cores
+from pipelines.terminal.processes import usable_cores
 from stacker.judge.explain.explanation_baseline import baseline
 from stacker.judge.input_texts import COLUMNS, battles_of
 from stacker.judge.judge import Judge

@@ -2,7 +2,7 @@ import ctypes
 import gc
 import weakref
 
-from pipelines.terminal.cores_and_memory import release_memory
+from pipelines.terminal.processes import release_memory
 
 
 class Ring:
