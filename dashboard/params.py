@@ -4,11 +4,18 @@ from collections.abc import Mapping, Sequence
 from os import environ
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
-from dashboard.addresses import host_of, network_of, origin_of
+from dashboard.generators import GENERATORS, checked_style
+from dashboard.generators.generator import StyleParams as StyleParams
+from dashboard.server.addresses import host_of, network_of, origin_of
 from pipelines.errors import UserError
 from pipelines.settings import OneOrMore, OptionalPathText, PathText, Section, Variable, fault_sentence
 from stacker.training.params import key_names, read_params
@@ -74,84 +81,7 @@ class AccountsParams(Section):
     admins: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], OneOrMore] = ()
 
 
-DAY_S = 24 * 3600.0
-
-
-class StyleParams(Section):
-    """How the answers of one style are made.
-
-    Attributes
-    ----------
-    name : str
-        What the page calls the style once the vote is cast, e.g. `brief`.
-    generator : str
-        `recorded` (built in), `openai` (any server that speaks OpenAI's protocol) or `local` (a model folder).
-    base_url : str
-        For `openai`: the server's address up to and with `/v1`.
-    api_key_env : str
-        For `openai`: the name of the environment variable that holds the key; the key itself is stored nowhere.
-    model : str
-        For `openai`: the model's name on the server; for `local`: a folder with a causal language model.
-    system_prompt : str
-        What the model is told before the question: this is what makes the style.
-    temperature : float
-        0 always takes the likeliest word.
-    max_tokens : int
-        Longest answer, in tokens of the model.
-    stall_seconds : float
-        An answer with no new token for this long has stalled; the first token is waited for as long.
-    total_seconds : float
-        Longest time one answer may take.
-    """
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    name: str = Field(min_length=1, max_length=60)
-    generator: Literal["recorded", "openai", "local"] = "recorded"
-    base_url: str = ""
-    api_key_env: Variable = ""
-    model: str = ""
-    system_prompt: str = ""
-    temperature: float = Field(default=0.7, ge=0, le=2)
-    max_tokens: int = Field(default=1_000, ge=1, le=100_000)
-    stall_seconds: float = Field(default=60.0, gt=0, le=DAY_S)
-    total_seconds: float = Field(default=600.0, gt=0, le=DAY_S)
-
-    @field_validator("name")
-    @classmethod
-    def _can_be_seen(cls, value: str) -> str:
-        if not value.strip():
-            raise ValueError("must hold more than spaces")
-        return value
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_an_address(cls, value: str) -> str:
-        if not value:
-            return value
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("must begin with http:// or https:// and name a server, e.g. http://127.0.0.1:11434/v1")
-        if parts.username or parts.password:
-            raise ValueError("must not contain a user name or password; put the key into a variable (api_key_env)")
-        host_of(parts.hostname)
-        if parts.port == 0:
-            raise ValueError("must have a port from 1 to 65535, or none")
-        return value.rstrip("/")
-
-    @model_validator(mode="after")
-    def _has_what_it_needs(self) -> "StyleParams":
-        if self.generator == "openai" and not (self.base_url and self.model):
-            raise ValueError("generator openai needs base_url (http://…/v1) and model (its name on that server)")
-        if self.generator == "local" and not self.model:
-            raise ValueError("generator local needs model: the folder of a causal language model")
-        return self
-
-    def settings(self) -> dict[str, Any]:
-        """Return what is stored with each answer: the generator and its settings, no name of a key."""
-        if self.generator == "recorded":
-            return {"generator": "recorded"}
-        return self.model_dump(exclude={"name", "api_key_env"}, exclude_defaults=False)
+Style = Annotated[StyleParams, BeforeValidator(checked_style)]
 
 
 class StylesParams(Section):
@@ -163,18 +93,18 @@ class StylesParams(Section):
         Style A and style B; which of them stands left is drawn anew for every question.
     """
 
-    a: StyleParams = StyleParams(
+    a: Style = StyleParams(
         name="brief",
         system_prompt="Answer as briefly as you can without leaving out what matters. No lists.",
     )
-    b: StyleParams = StyleParams(
+    b: Style = StyleParams(
         name="thorough",
         system_prompt="Answer thoroughly: give reasons and examples, and use headings and lists where they help.",
     )
 
     @model_validator(mode="after")
     def _answer_the_same_question(self) -> "StylesParams":
-        if (self.a.generator == "recorded") != (self.b.generator == "recorded"):
+        if GENERATORS[self.a.generator].recorded != GENERATORS[self.b.generator].recorded:
             raise ValueError(
                 "one style is recorded and the other is not: a recorded answer is to another question than the one "
                 "asked, so set generator for both styles or for neither"

@@ -1,10 +1,19 @@
-"""Where answers come from: one interface, a file for each kind."""
+"""Where answers come from: one interface, a file for each kind, and their registry."""
 
+from collections.abc import Mapping
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
-from dashboard.generators.generator import Generator
-from dashboard.params import StyleParams
+from pydantic import create_model
+
+from dashboard.generators.generator import Generator, Source, StyleParams
+from dashboard.generators.local_model import LocalModel
+from dashboard.generators.openai_server import OpenAIServer
+from dashboard.generators.recorded import Recorded
+
+GENERATORS: dict[str, type[Generator]] = {each.kind: each for each in (Recorded, OpenAIServer, LocalModel)}
+"""By the name that a style has for it."""
+_AnyStyle = create_model("StyleParams", __base__=StyleParams, generator=(Literal[*GENERATORS], ...))  # type: ignore
 
 
 def generator_for(style: StyleParams, key: Literal["a", "b"]) -> Generator:
@@ -20,16 +29,26 @@ def generator_for(style: StyleParams, key: Literal["a", "b"]) -> Generator:
     return _generator(style.generator, key)
 
 
+def checked_style(value: Any) -> StyleParams:
+    """Return a style as its kind of generator declares it.
+
+    Raises
+    ------
+    ValidationError
+        When a key is not allowed or missing, or there is no such kind.
+    """
+    if isinstance(value, StyleParams):
+        return value
+    kind = value.get("generator", Recorded.kind) if isinstance(value, Mapping) else None
+    known = GENERATORS.get(kind) if isinstance(kind, str) else None
+    return (known.Style if known is not None else _AnyStyle).model_validate(value)
+
+
+async def found_sources() -> list[Source]:
+    """Return the models that can answer without being named in params.yaml; an empty list where none runs."""
+    return [source for kind in GENERATORS.values() for source in await kind.find()]
+
+
 @cache
 def _generator(kind: str, key: Literal["a", "b"]) -> Generator:
-    if kind == "openai":
-        from dashboard.generators.openai_server import OpenAIServer
-
-        return OpenAIServer()
-    if kind == "local":
-        from dashboard.generators.local_model import LocalModel
-
-        return LocalModel()
-    from dashboard.generators.recorded import Recorded
-
-    return Recorded(key)
+    return GENERATORS[kind](key)

@@ -1,32 +1,40 @@
-"""The interface of a generator, the one fault it can end in, and the guard that every answer streams through."""
+"""The interface of a generator, the one fault it can end in, and the guard that every answer streams through.
+
+A kind of generator is a class; what it is, it says itself:
+
+    class Echo(Generator):
+        kind = "echo"                                       # the style's `generator` in params.yaml
+        Style = EchoStyle                                   # the keys it needs, a StyleParams that checks them
+        faults = {"deaf": "Nobody listens at {url}; ..."}   # what else can go wrong, one English sentence a code
+
+        async def stream(self, question, style): ...        # the answer in pieces
+
+Adding one is its file, a line in `dashboard/generators/__init__.py`, and its words in
+`dashboard/texts/<language>/ask.yaml` (`fault.<code>`, and `source_<kind>` where it does not answer by a model's name).
+"""
 
 import asyncio
-from collections.abc import AsyncIterator
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
-from dashboard.params import StyleParams
+from pydantic import ConfigDict, Field, field_validator
 
+from dashboard.server.addresses import host_of
+from pipelines.settings import Section, Variable
+
+DAY_S = 24 * 3600.0
 FAULTS = {
-    "refused": "The server at {url} does not answer: start it, or correct base_url in params.yaml.",
     "stalled": "No word for {seconds} seconds: the server is overloaded or hangs; try again.",
     "too_slow": "The answer was not finished after {seconds} seconds; try again, or set a smaller max_tokens.",
-    "dropped": "The connection broke in the middle of the answer; try again.",
-    "key_refused": "The server at {url} refuses the key (status {status}): check the variable {variable}.",
-    "busy": "The server at {url} has no room now (status {status}); wait a little and try again.",
-    "no_model": "The server at {url} has no model {model} (status {status}): correct model in params.yaml.",
-    "status": "The server at {url} answered with status {status}: {message}",
-    "bad_reply": "The server at {url} sent something that is not OpenAI's streaming protocol; check base_url.",
     "empty": "The model ended without writing anything; try again.",
     "cut_off": "The answer was cut off at {tokens} tokens; max_tokens in params.yaml sets the limit.",
     "endless": "The answer was ended at {characters} characters, far beyond max_tokens.",
-    "no_key": "The environment variable {variable} is not set: set it to the server's key and start again.",
-    "no_package": "The package {package} is not installed: pip install {package}.",
-    "no_folder": "There is no causal language model in the folder {folder}: correct model in params.yaml.",
-    "out_of_memory": "The model in {folder} does not fit into memory: take a smaller one.",
-    "failed": "The model in {folder} failed: {message}",
 }
-"""One English sentence per code; the page's texts hold one per code and language, with the same fields."""
+"""One English sentence per code, those of the kinds too; the page's texts hold one per code and language, with the same
+fields."""
 USABLE = frozenset({"cut_off", "endless"})
 """Faults that leave an answer worth a vote."""
 
@@ -56,12 +64,91 @@ class GenerationFault(Exception):  # noqa: N818 - the project's word for what go
         return self.code in USABLE and bool(self.partial.strip())
 
 
+class StyleParams(Section):
+    """How the answers of one style are made; a kind of generator may ask for more, see `Generator.Style`.
+
+    Attributes
+    ----------
+    name : str
+        What the page calls the style once the vote is cast, e.g. `brief`.
+    generator : str
+        `recorded` (built in), `openai` (any server that speaks OpenAI's protocol) or `local` (a model folder).
+    base_url : str
+        For `openai`: the server's address up to and with `/v1`.
+    api_key_env : str
+        For `openai`: the name of the environment variable that holds the key; the key itself is stored nowhere.
+    model : str
+        For `openai`: the model's name on the server; for `local`: a folder with a causal language model.
+    system_prompt : str
+        What the model is told before the question: this is what makes the style.
+    temperature : float
+        0 always takes the likeliest word.
+    max_tokens : int
+        Longest answer, in tokens of the model.
+    stall_seconds : float
+        An answer with no new token for this long has stalled; the first token is waited for as long.
+    total_seconds : float
+        Longest time one answer may take.
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    name: str = Field(min_length=1, max_length=60)
+    generator: str = "recorded"
+    base_url: str = ""
+    api_key_env: Variable = ""
+    model: str = ""
+    system_prompt: str = ""
+    temperature: float = Field(default=0.7, ge=0, le=2)
+    max_tokens: int = Field(default=1_000, ge=1, le=100_000)
+    stall_seconds: float = Field(default=60.0, gt=0, le=DAY_S)
+    total_seconds: float = Field(default=600.0, gt=0, le=DAY_S)
+
+    @field_validator("name")
+    @classmethod
+    def _can_be_seen(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("must hold more than spaces")
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        if not value:
+            return value
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must begin with http:// or https:// and name a server, e.g. http://127.0.0.1:11434/v1")
+        if parts.username or parts.password:
+            raise ValueError("must not contain a user name or password; put the key into a variable (api_key_env)")
+        host_of(parts.hostname)
+        if parts.port == 0:
+            raise ValueError("must have a port from 1 to 65535, or none")
+        return value.rstrip("/")
+
+    def settings(self) -> dict[str, Any]:
+        """Return what is stored with each answer: the generator and its settings, no name of a key."""
+        return self.model_dump(exclude={"name", "api_key_env"}, exclude_defaults=False)
+
+
 @dataclass(frozen=True)
 class Notice:
-    """Something to tell about an answer before it streams: a code for the page's texts, and its fields."""
+    """Something to tell about an answer before it streams.
+
+    Attributes
+    ----------
+    code : str
+        The key of the page's text, `ask.<code>`.
+    details : dict
+        Its fields.
+    question, lang : str
+        What the answers answer in place of the question that was asked, and its language; "" where they answer that.
+    """
 
     code: str
     details: dict[str, Any] = field(default_factory=dict)
+    question: str = ""
+    lang: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,17 +159,67 @@ class Description:
     settings: dict[str, Any]
 
 
-class Generator(Protocol):
-    """Writes answers. One object serves many sessions."""
+@dataclass(frozen=True)
+class Source:
+    """A model that was found by itself and can answer in place of recorded answers.
+
+    Attributes
+    ----------
+    name, label : str
+        What it is called, also to people.
+    styled : function
+        Returns a style answered by it; name, prompt and lengths stay.
+    """
+
+    name: str
+    label: str
+    styled: Callable[[StyleParams], StyleParams]
+
+
+class Generator(ABC):
+    """Writes answers. One object of each kind serves the whole process; see the module's text.
+
+    Parameters
+    ----------
+    key : "a" or "b"
+        Which of the two styles it answers in.
+
+    Attributes
+    ----------
+    kind : str
+        What params.yaml calls it.
+    Style : type of StyleParams
+        Checks a style's keys, and says by its defaults how long an answer is waited for.
+    recorded : bool
+        Whether its answers are to a recorded question instead of the one asked; then both styles are, and models that
+        are found are offered in its place.
+    source : str
+        The key of the page's text that says where its answers come from; "" says the model's name.
+    faults : dict
+        Further sentences for `FAULTS`.
+    """
+
+    kind: ClassVar[str]
+    Style: ClassVar[type[StyleParams]] = StyleParams
+    recorded: ClassVar[bool] = False
+    source: ClassVar[str] = ""
+    faults: ClassVar[dict[str, str]] = {}
+
+    def __init_subclass__(cls) -> None:
+        FAULTS.update(cls.faults)
+
+    def __init__(self, key: Literal["a", "b"] = "a") -> None:
+        self.key = key
 
     def describe(self, style: StyleParams) -> Description:
         """Return who answers in this style."""
-        ...
+        return Description(style.model, style.settings())
 
     def notice(self, question: str) -> Notice | None:
-        """Return what the reader must know before the answer comes, or None."""
-        ...
+        """Return what the reader must know before the answer comes, or None where it is what it seems to be."""
+        return None
 
+    @abstractmethod
     def stream(self, question: str, style: StyleParams) -> AsyncIterator[str]:
         """Yield the answer in pieces; "" says that the model works without having a word ready.
 
@@ -92,6 +229,19 @@ class Generator(Protocol):
             Where the answer does not come to its end. Use `guarded` to have its `partial` filled.
         """
         ...
+
+    @classmethod
+    def warmups(cls) -> tuple[Callable[[], object], ...]:
+        """Return what the first answer would else wait for, in pieces; for a thread."""
+        return ()
+
+    @classmethod
+    async def find(cls) -> list[Source]:
+        """Return the models that can answer without being named in params.yaml."""
+        return []
+
+    def close(self) -> None:  # noqa: B027 - most have nothing to end
+        """End what is being written, as the process is to end."""
 
 
 async def guarded(pieces: AsyncIterator[str], style: StyleParams, longest: int = 100_000) -> AsyncIterator[str]:

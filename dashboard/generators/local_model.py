@@ -5,26 +5,45 @@ import threading
 from collections.abc import AsyncIterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from dashboard.generators.generator import Description, GenerationFault, Notice
-from dashboard.params import StyleParams
+from pydantic import model_validator
+
+from dashboard.generators.generator import Description, GenerationFault, Generator, StyleParams
 from pipelines.errors import UserError
 from pipelines.models.model_loading import load_generator
 
 _loading = threading.Lock()
 
 
-class LocalModel:
+class LocalStyle(StyleParams):
+    """A style that a local model answers in."""
+
+    @model_validator(mode="after")
+    def _has_a_folder(self) -> "LocalStyle":
+        if not self.model:
+            raise ValueError("generator local needs model: the folder of a causal language model")
+        return self
+
+
+class LocalModel(Generator):
     """Streams what a model on this machine writes; it is loaded at the first question and kept."""
+
+    kind = "local"
+    Style = LocalStyle
+    faults = {
+        "no_folder": "There is no causal language model in the folder {folder}: correct model in params.yaml.",
+        "out_of_memory": "The model in {folder} does not fit into memory: take a smaller one.",
+        "failed": "The model in {folder} failed: {message}",
+    }
+
+    def __init__(self, key: Literal["a", "b"] = "a") -> None:
+        super().__init__(key)
+        self._writing: dict[threading.Thread, threading.Event] = {}
 
     def describe(self, style: StyleParams) -> Description:
         """Return the folder's name as the model's, and the settings."""
         return Description(Path(style.model).name, style.settings())
-
-    def notice(self, question: str) -> Notice | None:
-        """Return None: the answer is what it seems to be."""
-        return None
 
     async def stream(self, question: str, style: StyleParams) -> AsyncIterator[str]:
         """Yield the answer word by word; "" while the model loads, so that loading is not taken for a stall."""
@@ -35,17 +54,24 @@ class LocalModel:
         queue: asyncio.Queue[str | int | GenerationFault] = asyncio.Queue()
         stop = threading.Event()
         job = (tokenizer, model, question, style, _Mail(asyncio.get_running_loop(), queue), stop)
-        thread = threading.Thread(target=_write, args=job, daemon=True)
+        thread = threading.Thread(target=_write, args=job)
+        self._writing[thread] = stop
         thread.start()
         try:
             while isinstance(message := await queue.get(), str):
                 yield message
         finally:
             stop.set()
+            self._writing.pop(thread, None)
         if isinstance(message, GenerationFault):
             raise message
         if message >= style.max_tokens:
             raise GenerationFault("cut_off", tokens=style.max_tokens)
+
+    def close(self) -> None:
+        """End the threads that write, each after its present token: in torch, none may outlive the interpreter."""
+        for stop in list(self._writing.values()):
+            stop.set()
 
 
 class _Mail:

@@ -1,16 +1,19 @@
 """Answers from any server that speaks OpenAI's chat protocol: Ollama, llama.cpp, vLLM, transformers serve, OpenAI."""
 
 import asyncio
+import json
 import os
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from dashboard.generators.generator import Description, GenerationFault, Notice
-from dashboard.params import StyleParams
+from pydantic import model_validator
+
+from dashboard.generators.generator import GenerationFault, Generator, Source, StyleParams
 
 if TYPE_CHECKING:
     from openai import APIError, AsyncOpenAI, AsyncStream
@@ -19,18 +22,37 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5.0
 LONGEST_MESSAGE = 200
 """Characters of a server's own error message that are passed on."""
+OLLAMA = "http://127.0.0.1:11434"
+MOST_LISTED = 5_000_000
+"""Bytes of its list of models."""
 
 
-class OpenAIServer:
-    """Streams chat completions."""
+class OpenAIStyle(StyleParams):
+    """A style that such a server answers in."""
 
-    def describe(self, style: StyleParams) -> Description:
-        """Return the model's name on the server and the settings, without the key."""
-        return Description(style.model, style.settings())
+    @model_validator(mode="after")
+    def _has_a_server(self) -> "OpenAIStyle":
+        if not (self.base_url and self.model):
+            raise ValueError("generator openai needs base_url (http://…/v1) and model (its name on that server)")
+        return self
 
-    def notice(self, question: str) -> Notice | None:
-        """Return None: the answer is what it seems to be."""
-        return None
+
+class OpenAIServer(Generator):
+    """Streams chat completions; a local Ollama is found by itself."""
+
+    kind = "openai"
+    Style = OpenAIStyle
+    faults = {
+        "refused": "The server at {url} does not answer: start it, or correct base_url in params.yaml.",
+        "dropped": "The connection broke in the middle of the answer; try again.",
+        "key_refused": "The server at {url} refuses the key (status {status}): check the variable {variable}.",
+        "busy": "The server at {url} has no room now (status {status}); wait a little and try again.",
+        "no_model": "The server at {url} has no model {model} (status {status}): correct model in params.yaml.",
+        "status": "The server at {url} answered with status {status}: {message}",
+        "bad_reply": "The server at {url} sent something that is not OpenAI's streaming protocol; check base_url.",
+        "no_key": "The environment variable {variable} is not set: set it to the server's key and start again.",
+        "no_package": "The package {package} is not installed: pip install {package}.",
+    }
 
     async def stream(self, question: str, style: StyleParams) -> AsyncIterator[str]:
         """Yield the answer as the server sends it; what a model only thinks comes as ""."""
@@ -41,6 +63,20 @@ class OpenAIServer:
         async with _client(style) as client:
             async for piece in _pieces(await _begin(client, options, style), style):
                 yield piece
+
+    @classmethod
+    def warmups(cls) -> tuple[Callable[[], object], ...]:
+        """Return what loads the client."""
+        return (warm,)
+
+    @classmethod
+    async def find(cls) -> list[Source]:
+        """Return the chat models of a local Ollama, the smallest first."""
+        return [Source(each.name, f"Ollama · {each.name}", partial(_styled, each)) for each in await find_models()]
+
+
+def _styled(model: "OllamaModel", style: StyleParams) -> StyleParams:
+    return styled(style, model)
 
 
 async def models(style: StyleParams) -> list[str]:
@@ -168,3 +204,56 @@ def _refusal(error: "APIError", style: StyleParams) -> GenerationFault:
     if isinstance(error, APIConnectionError):
         return GenerationFault("refused", url=url)
     return GenerationFault("status", url=url, status=200, message=message)
+
+
+@dataclass(frozen=True)
+class OllamaModel:
+    """A model that a local Ollama can answer with: its name and its size on disk in bytes."""
+
+    name: str
+    size: int
+
+
+async def find_models(address: str = OLLAMA, seconds: float = 0.5) -> list[OllamaModel]:
+    """Ask a local Ollama for its models (GET /api/tags); an empty list where none runs.
+
+    Parameters
+    ----------
+    address : str
+        Where Ollama listens.
+    seconds : float
+        How long to wait: on one's own machine it answers at once or is not there.
+
+    Returns
+    -------
+    list of OllamaModel
+        Chat models, the smallest first; models that only embed are left out.
+    """
+    from tornado.httpclient import HTTPError
+    from tornado.simple_httpclient import SimpleAsyncHTTPClient
+
+    client = SimpleAsyncHTTPClient(force_instance=True, max_body_size=MOST_LISTED)
+    try:
+        reply = await client.fetch(f"{address}/api/tags", connect_timeout=seconds, request_timeout=seconds)
+        listed = json.loads(reply.body)["models"]
+        found = [OllamaModel(str(one["name"]), int(one.get("size") or 0)) for one in listed if _chats(one)]
+    except (HTTPError, OSError, ValueError, LookupError, TypeError, AttributeError):
+        return []
+    finally:
+        client.close()
+    return sorted(found, key=lambda model: (model.size, model.name))
+
+
+def styled(style: StyleParams, model: OllamaModel, address: str = OLLAMA) -> StyleParams:
+    """Return the style answered by a model of the local Ollama; name, prompt and lengths stay."""
+    changed = {"generator": "openai", "base_url": f"{address}/v1", "model": model.name, "api_key_env": ""}
+    return OpenAIStyle.model_validate(style.model_dump() | changed)
+
+
+def _chats(listed: dict[str, object]) -> bool:
+    capabilities = listed.get("capabilities")
+    if isinstance(capabilities, list) and capabilities:
+        return "completion" in capabilities
+    details = listed.get("details")
+    family = str(details.get("family") or "") if isinstance(details, dict) else ""
+    return "bert" not in family.lower()

@@ -3,17 +3,16 @@
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.generators.generator import Description, Notice
-from dashboard.params import StyleParams
+from dashboard.generators.generator import Description, Generator, Notice, StyleParams
 from features.text import script_counts
 from pipelines.models.model_loading import OWN_FILES, SAFE_WEIGHTS
 
@@ -44,37 +43,47 @@ class Nearest:
         return self.similarity >= NEAR["zh" if self.lang.startswith("zh") else "en"]
 
 
-class Recorded:
+class Recorded(Generator):
     """Answers with what was recorded.
 
     Parameters
     ----------
-    answer : "a" or "b"
+    key : "a" or "b"
         Which of a question's two recorded answers to give.
     pace : float
         Seconds between two pieces.
     """
 
-    def __init__(self, answer: Literal["a", "b"], pace: float = PACE) -> None:
-        self.answer = answer
+    kind = "recorded"
+    recorded = True
+    source = "source_recorded"
+
+    def __init__(self, key: Literal["a", "b"] = "a", pace: float = PACE) -> None:
+        super().__init__(key)
         self.pace = pace
 
     def describe(self, style: StyleParams) -> Description:
         """Return the recorded answer's name and the fact that it is recorded."""
-        return Description(f"recorded-{self.answer}", style.settings())
+        return Description(f"recorded-{self.key}", {"generator": self.kind})
 
     def notice(self, question: str) -> Notice:
-        """Return code `recorded`: no generator is configured, and which recorded question is shown instead."""
+        """Return that no model is configured, and which recorded question is shown instead; how near, where another."""
         found = nearest(question)
-        names = ("id", "question", "similarity", "near", "lang")
-        return Notice("recorded", {name: getattr(found, name) for name in names})
+        same = "recorded_same" if found.question == question else ""
+        code = same or ("recorded" if found.near else "recorded_far")
+        return Notice(code, {"similarity": f"{found.similarity:.2f}"}, found.question, found.lang)
 
     async def stream(self, question: str, style: StyleParams) -> AsyncIterator[str]:
         """Yield the recorded answer in small pieces."""
-        text = (await asyncio.to_thread(nearest, question)).answers[self.answer]
+        text = (await asyncio.to_thread(nearest, question)).answers[self.key]
         for start in range(0, len(text), PIECE):
             yield text[start : start + PIECE]
             await asyncio.sleep(self.pace)
+
+    @classmethod
+    def warmups(cls) -> tuple[Callable[[], object], ...]:
+        """Return what loads the measures of nearness, those of each language."""
+        return partial(nearest, "Why is the sky blue?"), partial(nearest, "為什麼天空是藍色的？")
 
 
 def nearest(question: str) -> Nearest:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from dashboard.addresses import EVERYWHERE, LOCAL, allowed_origins, bracketed
 from dashboard.params import DashboardParams, ServerParams
+from dashboard.server.addresses import EVERYWHERE, LOCAL, allowed_origins, bracketed
 from dashboard.server.routes import ROUTES
 from dashboard.server.services import Services
 from pipelines.errors import UserError, shown

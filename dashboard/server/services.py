@@ -3,11 +3,13 @@
 import os
 import secrets
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from os import environ
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock
 
+from dashboard.generators import GENERATORS, generator_for
 from dashboard.judges.judge_service import JudgeService
 from dashboard.judges.learning_service import LearningService
 from dashboard.params import DashboardParams, ServerParams, parse_dashboard
@@ -101,14 +103,16 @@ class Services:
         self.slots = AnswerSlots(params.limits.answers_at_once)
         self.offers = Offers()
         self._secret = b""
+        self._warming = ThreadPoolExecutor(max_workers=1, thread_name_prefix="warming")
         self.limits = Limits(params.limits)
 
     def start(self) -> None:
         """Load the judge and what drawing texts and the generators need, without waiting for them."""
         drawings().start()
         self.judges.start()
-        for kind in {style.generator for style in (self.params.styles.a, self.params.styles.b)} & _WARM.keys():
-            Thread(target=_WARM[kind], daemon=True).start()
+        for kind in {style.generator for style in (self.params.styles.a, self.params.styles.b)}:
+            for load in GENERATORS[kind].warmups():
+                self._warming.submit(load)
 
     def secret(self) -> bytes:
         """Return what signs the cookies of people with accounts and makes their pseudonyms; its file is read once."""
@@ -116,7 +120,14 @@ class Services:
         return self._secret
 
     def close(self) -> None:
-        """Close the store, and end the judge's thread and what learns from the votes."""
+        """Close the store, and end the judge's thread, what learns from the votes, and what is loaded or written.
+
+        Threads end by themselves, each after what it is about: one that the interpreter's end meets inside torch aborts
+        the process.
+        """
+        self._warming.shutdown(wait=False, cancel_futures=True)
+        generator_for(self.params.styles.a, "a").close()
+        generator_for(self.params.styles.b, "b").close()
         self.learning.close()
         self.judges.close()
         self.store.close()
@@ -169,19 +180,3 @@ def _shared(named: str) -> Services:
     services = open_services(path) if named or path.exists() else Services(DashboardParams())
     services.start()
     return services
-
-
-def _warm_recorded() -> None:
-    from dashboard.generators.recorded import nearest
-
-    for question in ("Why is the sky blue?", "為什麼天空是藍色的？"):
-        nearest(question)
-
-
-def _warm_openai() -> None:
-    from dashboard.generators.openai_server import warm
-
-    warm()
-
-
-_WARM = {"recorded": _warm_recorded, "openai": _warm_openai}

@@ -10,11 +10,11 @@ from typing import Any
 
 import panel as pn
 
-from dashboard.addresses import UNKNOWN, counted_as, network_of
 from dashboard.components import TopBar
 from dashboard.components.look import card_pane, note
 from dashboard.judges.judge_service import judge_line
 from dashboard.pages.page import Context, Page
+from dashboard.server.addresses import UNKNOWN, counted_as, network_of
 from dashboard.server.services import Services
 from dashboard.sessions.concurrency import Tasks
 from dashboard.texts import LANGUAGES, Language, Texts, best_language
@@ -36,7 +36,7 @@ class Visitor:
     token : str
         What her browser keeps in a cookie, "" with an account.
     address : str or None
-        What limits by address count her under (see `dashboard.addresses`); None with an account, which stays.
+        What limits by address count her under (see `dashboard.server.addresses`); None with an account, which stays.
     admin : bool
         Whether she may switch the judge, start and stop the learning, and export everybody's votes: anybody where
         nobody needs an account, else those that `dashboard.accounts.admins` names.

@@ -56,6 +56,11 @@ class Answer:
         """Whether it is an answer that can be voted on."""
         return self.state == "done" or (self.state == "failed" and self.fault is not None and self.fault.usable)
 
+    @property
+    def source(self) -> str:
+        """The key of the page's text that says where it comes from; "" says the model's name."""
+        return generator_for(self.style, self.key).source
+
     async def write(self, question: str, slots: AnswerSlots, longest: int) -> None:
         """Stream the answer from its beginning; faults end in `fault`, none is raised.
 

@@ -101,7 +101,7 @@ class Limits:
         session : str
             Her pseudonym; all her tabs have the same counts, also after a reload.
         address : str or None
-            Where she comes from (see `dashboard.addresses`), where the pseudonym is a cookie, which she can
+            Where she comes from (see `dashboard.server.addresses`), where the pseudonym is a cookie, which she can
             drop; None for an account.
         """
         return SessionLimits(self.params, self._clock, shared=self, session=session, address=address)

@@ -163,8 +163,8 @@ class Round:
     async def _begin(self) -> None:
         generator = generator_for(self.answers[0].style, self.answers[0].key)
         self.notice = await asyncio.to_thread(generator.notice, self.question)
-        if self.notice is not None and self.notice.code == "recorded":
-            self.prompt, self._lang = str(self.notice.details["question"]), str(self.notice.details["lang"])
+        if self.notice is not None and self.notice.question:
+            self.prompt, self._lang = self.notice.question, self.notice.lang
         else:
             self._lang = language_of(self.question)
         self.on_stage()

@@ -186,8 +186,7 @@ def comparison(one: Round, say: Texts) -> Markup:
 
 def written_by(answer: Answer, say: Texts) -> tuple[str, str]:
     """Return the style and the model of an answer in the person's language."""
-    recorded = answer.style.generator == "recorded"
-    return say.style_name(answer.style.name), say("ask.source_recorded") if recorded else answer.record().model
+    return say.style_name(answer.style.name), say(f"ask.{answer.source}") if answer.source else answer.record().model
 
 
 def _why(one: Round, say: Texts) -> Markup:

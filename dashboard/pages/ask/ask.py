@@ -9,8 +9,8 @@ import panel as pn
 from dashboard.components import Composer, VoteBar
 from dashboard.components.drawn_texts import draw, noted
 from dashboard.components.look import ASK, COMPARISON, PARTS
-from dashboard.generators.generator import Notice
-from dashboard.generators.ollama import OllamaModel, find_models, styled
+from dashboard.generators import GENERATORS, found_sources
+from dashboard.generators.generator import Generator, Source
 from dashboard.pages.ask.answer_columns import AnswerColumns, comparison
 from dashboard.pages.page import Context
 from dashboard.params import StylesParams
@@ -18,7 +18,6 @@ from dashboard.rendering.rendered import Rendered
 from dashboard.sessions.concurrency import Tasks
 from dashboard.sessions.limits import LimitReached
 from dashboard.sessions.round import Round, RoundDependencies
-from dashboard.texts import Texts
 from dashboard.votes.vote_records import CHOICES, Choice
 from pipelines.terminal.unseen_signs import plain
 
@@ -28,7 +27,6 @@ SET_UP = """dashboard:
         system_prompt: "Answer as briefly as you can."}
     b: {name: thorough, generator: openai, base_url: "http://127.0.0.1:11434/v1", model: "qwen2.5:3b",
         system_prompt: "Answer thoroughly, with reasons and examples."}"""
-RECORDED = "recorded"
 
 
 class AskPage:
@@ -40,7 +38,7 @@ class AskPage:
         self.context, self.say = context, context.say
         self.memory: dict[str, Any] = context.memory.setdefault(self.name, {})
         self.tasks: Tasks = self.memory.setdefault("tasks", Tasks())  # a vote in work outlives a change of language
-        self._models: list[OllamaModel] = []
+        self._sources: list[Source] = []
 
     @property
     def round(self) -> Round | None:
@@ -91,9 +89,9 @@ class AskPage:
         return _stack(start, battle, css="ask")
 
     def opened(self) -> None:
-        """Look for a local Ollama."""
-        if self.context.params.find_ollama and self._recorded():
-            self.tasks.start(self._look_for_ollama())
+        """Look for models that could answer in place of what is recorded."""
+        if self.context.params.find_ollama and self._configured.recorded:
+            self.tasks.start(self._look_for_sources())
 
     def closed(self) -> None:
         """Stop listening; a question in work goes on for the page in another language."""
@@ -211,7 +209,7 @@ class AskPage:
         if one.notice is None:
             return f'<div class="question">{asked}</div>'
         same = one.prompt == one.question
-        told = say("ask.recorded_same") if same else recorded_line(one.notice, say)
+        told = say(f"ask.{one.notice.code}", **one.notice.details)
         nearest = "" if same else f"<p><b>{plain(one.prompt)}</b></p>"
         return (
             f'<div class="question">{asked}<div class="notice" role="note"><p>{escape(told)}</p>{nearest}<details>'
@@ -219,32 +217,25 @@ class AskPage:
             f"<pre>{escape(SET_UP)}</pre></details></div></div>"
         )
 
-    def _recorded(self) -> bool:
-        return self.context.params.styles.a.generator == RECORDED
+    @property
+    def _configured(self) -> type[Generator]:
+        return GENERATORS[self.context.params.styles.a.generator]
 
-    async def _look_for_ollama(self) -> None:
-        self._models = await find_models()
-        if not self._models:
+    async def _look_for_sources(self) -> None:
+        self._sources = await found_sources()
+        if not self._sources:
             return
-        offers = [[RECORDED, self.say("ask.source_recorded")]]
-        offers += [[model.name, f"Ollama · {model.name}"] for model in self._models]
-        self.composer.param.update(sources=offers, source=self.memory.get("source", RECORDED))
+        own = self._configured
+        offers = [[own.kind, self.say(f"ask.{own.source}")], *([each.name, each.label] for each in self._sources)]
+        self.composer.param.update(sources=offers, source=self.memory.get("source", own.kind))
 
     def _sourced(self, event: Any) -> None:
         self.memory["source"] = event.new
 
     def _styles(self) -> StylesParams:
         styles = self.context.params.styles
-        chosen = next((model for model in self._models if model.name == self.memory.get("source")), None)
-        if chosen is None or not self._recorded():
-            return styles
-        return StylesParams(a=styled(styles.a, chosen), b=styled(styles.b, chosen))
-
-
-def recorded_line(notice: Notice, say: Texts) -> str:
-    """Return what is said of a recorded question shown in place of the one asked, and whether it is like it at all."""
-    key = "ask.recorded" if notice.details["near"] else "ask.recorded_far"
-    return say(key, similarity=f"{notice.details['similarity']:.2f}")
+        chosen = next((each for each in self._sources if each.name == self.memory.get("source")), None)
+        return styles if chosen is None else StylesParams(a=chosen.styled(styles.a), b=chosen.styled(styles.b))
 
 
 def _pane(sheet: str, html: str = "") -> pn.pane.HTML:

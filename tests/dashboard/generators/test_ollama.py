@@ -5,7 +5,7 @@ import pytest
 from dashboards import free_port
 from talking_server import TalkingServer
 
-from dashboard.generators.ollama import OllamaModel, find_models, styled
+from dashboard.generators.openai_server import OllamaModel, find_models, styled
 from dashboard.params import StyleParams
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from dashboard.generators.recorded import FOLDER, Recorded, entries, is_chinese, nearest
-from dashboard.pages.ask.ask import recorded_line
 from dashboard.rendering.markdown import drawn
 from dashboard.texts import Texts
 
@@ -150,9 +149,9 @@ def test_other_words_lead_to_the_same_question(question: str, expected: str) -> 
 )
 def test_it_is_said_where_nothing_like_the_question_is_recorded(question: str, near: bool) -> None:
     notice = Recorded("a").notice(question)
-    assert notice.details["near"] is near
-    shown = f"{notice.details['similarity']:.2f}"
-    english, chinese = (recorded_line(notice, Texts(language)) for language in ("en", "zh-Hant"))
+    assert notice.code == ("recorded" if near else "recorded_far")
+    shown = notice.details["similarity"]
+    english, chinese = (Texts(language)(f"ask.{notice.code}", **notice.details) for language in ("en", "zh-Hant"))
     assert shown in english and shown in chinese
     assert ("nothing like it is recorded" in english) is not near
     assert ("也沒有相近的預錄問題" in chinese) is not near

@@ -141,11 +141,11 @@ def test_a_store_that_refuses_is_said_and_tried_again(
 def test_a_local_ollama_is_offered_and_answers(
     browser: Browser, talking_server: TalkingServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dashboard.generators import ollama
+    from dashboard.generators import openai_server
 
-    monkeypatch.setattr(ollama, "ADDRESS", talking_server.address)
-    monkeypatch.setattr(ollama.find_models, "__defaults__", (talking_server.address, 5.0))
-    monkeypatch.setattr(ollama.styled, "__defaults__", (talking_server.address,))
+    monkeypatch.setattr(openai_server, "OLLAMA", talking_server.address)
+    monkeypatch.setattr(openai_server.find_models, "__defaults__", (talking_server.address, 5.0))
+    monkeypatch.setattr(openai_server.styled, "__defaults__", (talking_server.address,))
     with RunningDashboard({"find_ollama": True}, tmp_path) as running, Person(browser, running.url) as person:
         choice = person.page.locator("select")
         choice.wait_for()

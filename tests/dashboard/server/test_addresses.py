@@ -1,7 +1,7 @@
 import pytest
 
-from dashboard.addresses import UNKNOWN, counted_as, network_of
 from dashboard.params import ServerParams
+from dashboard.server.addresses import UNKNOWN, counted_as, network_of
 
 PROXIES = [network_of("127.0.0.1"), network_of("10.0.0.0/8")]
 

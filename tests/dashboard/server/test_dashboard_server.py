@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from http.client import HTTPConnection
@@ -239,3 +240,35 @@ def test_panel_serve_serves_the_same_page(browser: Browser, tmp_path: Path) -> N
         process.wait()
         if process.stdout is not None:
             process.stdout.close()
+
+
+ENDED_AT_ONCE = """
+import sys, time
+from dashboard.generators import recorded
+from dashboard.params import parse_dashboard
+from dashboard.server.services import Services
+
+def load(question):
+    sys.stdout.write("begun ")
+    sys.stdout.flush()
+    time.sleep(0.3)
+    sys.stdout.write("ended ")
+
+recorded.nearest = load
+services = Services(parse_dashboard({"judges": "none", "starter": False, "store": {"url": "sqlite:///votes.sqlite"}}))
+services.start()
+services.close()
+"""
+
+
+def test_what_was_begun_to_load_ends_before_the_process_does(tmp_path: Path) -> None:
+    """A thread that the interpreter's end meets inside torch aborts the process (status 134)."""
+    ended = subprocess.run(
+        [sys.executable, "-c", ENDED_AT_ONCE],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.split() in (["begun", "ended"], [])

@@ -10,7 +10,7 @@ from dashboards import RunningDashboard
 from playwright.sync_api import Browser, Page, expect
 from rewriting_proxy import RewritingProxy
 
-from dashboard.addresses import allowed_origins, origin_of
+from dashboard.server.addresses import allowed_origins, origin_of
 from dashboard.texts import Language, Texts
 
 HANDSHAKE = {

@@ -191,7 +191,7 @@ def test_a_judge_that_fails_does_not_take_the_vote(talker: Talker, tmp_path: Pat
 
 def test_a_recorded_question_is_kept_beside_what_was_typed(talker: Talker, tmp_path: Path) -> None:
     async def steps() -> None:
-        talker.notice_told = Notice("recorded", {"question": "What is it?", "lang": "en"})
+        talker.notice_told = Notice("recorded", question="What is it?", lang="en")
         work = desk(tmp_path)
         one = Round("Hm, what?", work)
         one.start()
