@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import yaml
 
 from stacker.judge.explain.wording import Language as Language
+from stacker.judge.explain.wording import group_name
 
 FOLDER = Path(__file__).parent
 LANGUAGES: dict[Language, str] = {"en": "English", "zh-Hant": "繁體中文"}
@@ -58,8 +59,8 @@ class Texts:
         return self.entries.get(f"style.{name}", name)
 
     def group_name(self, name: str) -> str:
-        """Return what a group of features is called; one without a text by its own name."""
-        return self.entries.get(f"group.{name}", name)
+        """Return what a group of features is called: as its block says, or as here; else by its own name."""
+        return group_name(name, self.language) or self.entries.get(f"group.{name}", name)
 
     def language_name(self, code: str) -> str:
         """Return what a language is called, by its code (`en`, `zh`, `zh-Hant`); an unknown code as it is."""

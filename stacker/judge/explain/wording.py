@@ -24,7 +24,7 @@ MEANING = "meaning"
 """What the directions of the embeddings are called together: none of them has a name."""
 _LOG, _NAMELESS = "log ", "nameless"
 _EVERY = "*"
-"""In a block's file: sentences that hold for every column of the block."""
+"""In a block's file: sentences that hold for every column of the block, and what its group is called."""
 _BY = "by"
 """In a column's entry: which answer's number, the `lowest` or the `highest`, says whether both are spoken of as
 `negative` or `positive`. Sentences may then be given for either: `more negative`, `same positive`."""
@@ -52,6 +52,12 @@ def kind_of(block: str, column: str) -> str:
 def name_of(block: str, column: str, language: Language = "en") -> str:
     """Return what a column is called; a column without words is called by its own name."""
     return _own(block, column, language).get("name", column.removeprefix(_LOG))
+
+
+def group_name(group: str, language: Language = "en") -> str | None:
+    """Return what the group of a block's features is called; None where no block says it."""
+    name: str | None = _block(group).get(_EVERY, {}).get(language, {}).get("group")
+    return name
 
 
 def compared(block: str, column: str, a: float, b: float, language: Language = "en") -> str:
