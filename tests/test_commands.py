@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("pipelines", "features", "stacker", "dashboard")
 CHILDREN = {
     "features.parallel",
-    "features.encoder.engines.probing",
+    "features.encoder.engines.copies",
     "stacker.benchmarks.verdicts",
     "dashboard.sessions.file_reading",
     "dashboard.judges.learning_work",

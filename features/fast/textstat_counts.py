@@ -21,8 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from features.fast.hyphenation import Syllables
-from features.fast.word_memory import Remembered
+from features.fast.word_numbers import Remembered, Syllables
 from features.text import pieces
 from pipelines.battles.arrays import Ints
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.fast.vader_words import CONTRACTED, NO_WORD, OTHER, Asked, Flags, Mark, library
-from features.fast.word_memory import Remembered
+from features.fast.word_numbers import Remembered
 from pipelines.battles.arrays import Floats, Ints
 
 _KNOWN_WORDS = 100_000

@@ -1,28 +1,40 @@
-"""Which converted copy an encoder's settings ask for: its folder, its version, the texts that int8 learns from."""
+"""Which converted copy an encoder's settings ask for: its folder, its version, the texts that int8 learns from.
+
+`python -m features.encoder.engines.copies` runs the copy that a judge brings along, in a process of its own: a library
+that runs copies takes them on trust, and an edited one can crash it, or never end. One that was made on this machine
+is known by its hashes and not tried.
+"""
 
 import hashlib
 import shutil
+import sys
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from features.cache import key_of
 from features.encoder.choice import EncoderParams, ResolvedEncoder
 from features.encoder.engines.conversion import Copies, kind_of, read_report, versions
 from features.encoder.engines.engine import Engine, Ids
-from features.encoder.engines.probing import probe
-from features.encoder.tokens import Tokens
+from features.encoder.tokens import SAVED, SavedTokens, Tokens
+from pipelines.errors import UserError
 from pipelines.files.atomic_files import sha256_of
 from pipelines.files.hashes import hashes_of
-from pipelines.files.saved_files import checking
+from pipelines.files.saved_files import DamagedError, checking
 from pipelines.models.model_files import tokenizer_sha256, vocabulary_of
+from pipelines.terminal.processes import Bounds, TooMuch, end_with_the_parent, run_apart
 
 FOLDER = ".converted"
 """Inside the models' folder."""
 CALIBRATION_TEXTS = 256
 """Texts an int8 copy is made with: half of them to learn from, half to check it by."""
 _EXAMPLE = "Which answer is better, the first or the second one? I think that both of them are fine. "
+BOUNDS = Bounds(memory=4_000_000_000, seconds=60.0)
+_TEXTS = ["", "Which answer is better?", "字 \u0000 🙂 [SEP] <s>", "some words " * 500]
 
 
 class EncoderCopies:
@@ -144,3 +156,51 @@ def calibration_texts(texts: Iterable[str]) -> tuple[list[str], list[str]]:
     """Choose by their content, whatever their order, the texts to learn from and those to check by."""
     chosen = sorted({text for text in texts if text.strip()}, key=key_of)[:CALIBRATION_TEXTS]
     return (chosen[::2], chosen[1::2]) if len(chosen) > 1 else (chosen or ["-"], chosen or ["-"])
+
+
+def probe(kind: str, folder: Path, longest: int, vocabulary: int) -> None:
+    """Have a copy and its tokenizer run on a few texts, and check what comes of it.
+
+    Parameters
+    ----------
+    kind : str
+        As in `features.encoder.engines.conversion.kind_of`.
+    folder : Path
+        Of the copy.
+    longest, vocabulary : int
+        Tokens of a text at most, and those that there are.
+
+    Raises
+    ------
+    DamagedError
+        When it does not run, or takes too much to.
+    """
+    with tempfile.TemporaryDirectory(prefix="probe-") as place:
+        log = Path(place) / "log"
+        try:
+            status, _ = run_apart(
+                "features.encoder.engines.copies", [kind, str(folder), str(longest), str(vocabulary)], BOUNDS, log
+            )
+        except TooMuch as fault:
+            raise DamagedError(folder, f"its copy of the encoder takes {fault} to run") from None
+        if status:
+            told = log.read_text("utf-8", "replace").strip().rpartition("\n")[2][:160].rstrip(".")
+            raise DamagedError(folder, f"its copy of the encoder does not run ({told or f'status {status}'})")
+
+
+def main(kind: str, folder: Path, longest: int, vocabulary: int) -> None:
+    """Do what `probe` asks for; ends with status 1 and a sentence on standard error where it does not work."""
+    end_with_the_parent()
+    try:
+        if (folder / SAVED).is_file():
+            SavedTokens(folder, vocabulary).ids(_TEXTS)
+        ids = [np.linspace(0, vocabulary - 1, count).astype(int).tolist() for count in (1, 2, longest // 2, longest)]
+        rows = kind_of(kind).open(folder, 1, longest).embed(ids)
+        if len(rows) != len(ids) or not np.isfinite(rows).all():
+            raise UserError("its rows are no numbers.")
+    except UserError as fault:
+        raise SystemExit(str(fault)) from None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

@@ -6,8 +6,7 @@ from typing import Self
 import numpy as np
 from safetensors.numpy import save_file
 
-from features.encoder.reduction import EmbeddingReducer, with_reduced
-from features.pairs import PairMatrix
+from features.pairs import EmbeddingReducer, PairMatrix, with_reduced
 from pipelines.battles.arrays import Floats
 from pipelines.battles.folds import grouped_folds
 from pipelines.files.saved_files import Names, Number, Tensors, checking, read_object

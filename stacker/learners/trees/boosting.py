@@ -9,8 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from pydantic import Field
 
-from features.encoder.reduction import EmbeddingReducer, with_reduced
-from features.pairs import PairMatrix
+from features.pairs import EmbeddingReducer, PairMatrix, with_reduced
 from pipelines.battles.arrays import FLIP, Floats, Floats32, Ints
 from pipelines.battles.folds import grouped_folds
 from pipelines.files.saved_files import Names, Number, checking, read_bytes, read_object

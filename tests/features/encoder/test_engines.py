@@ -17,10 +17,9 @@ from features.encoder.choice import EncoderParams, resolve
 from features.encoder.embedding import EmbeddingBlock
 from features.encoder.engines import copies
 from features.encoder.engines.conversion import LEAST_COSINE, _row_of, kind_of, openvino, read_report, undisturbed
-from features.encoder.engines.copies import CALIBRATION_TEXTS, FOLDER, calibration_texts
+from features.encoder.engines.copies import CALIBRATION_TEXTS, FOLDER, calibration_texts, probe
 from features.encoder.engines.engine import filled
 from features.encoder.engines.openvino_cpu import INPUT, MASK, OpenVino, inputs_of
-from features.encoder.engines.probing import probe
 from features.encoder.tokens import OwnTokens, SavedTokens
 from pipelines.errors import UserError
 from pipelines.models.model_files import vocabulary_of

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyphen import Pyphen
 
-from features.fast.hyphenation import Syllables
 from features.fast.textstat_counts import easy_words
+from features.fast.word_numbers import Syllables
 
 SYLLABLES = Syllables()
 PYPHEN = Pyphen(lang="en_US")

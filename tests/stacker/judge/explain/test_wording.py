@@ -11,8 +11,7 @@ from features.blocks.interface import TEXT
 from features.blocks.overlap import Agreement, Overlap
 from features.blocks.registry import BLOCKS, WORDS
 from features.build import FeatureParams, build_features
-from features.encoder.reduction import EmbeddingReducer
-from features.pairs import Embeddings, parsed
+from features.pairs import EmbeddingReducer, Embeddings, parsed
 from pipelines.battles.built_in import sample_battles
 from stacker.judge.explain import wording
 from stacker.judge.explain.explanation import _joined

@@ -3,8 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.encoder.reduction import EmbeddingReducer, with_reduced
-from features.pairs import Embeddings, PairMatrix
+from features.pairs import EmbeddingReducer, Embeddings, PairMatrix, with_reduced
 
 
 def embeddings(n: int, width: int = 8, seed: int = 0) -> Embeddings:
