@@ -3,8 +3,10 @@
 import difflib
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 import optuna
@@ -58,11 +60,8 @@ class Space:
         """
         content = self.base.model_dump(mode="json")
         for name, value in todays_point(point).items():
-            *sections, key = name.split(".")
-            place = content
-            for section in sections:
-                place = place[section]
-            place[key] = _meant(self.distributions[name], value)
+            section, _, key = name.rpartition(".")
+            value_at(content, section)[key] = _meant(self.distributions[name], value)
         return parse_params(content, "study.space")
 
     def default(self) -> dict[str, Any] | None:
@@ -70,9 +69,7 @@ class Space:
         content = self.base.model_dump(mode="json")
         point = {}
         for name, distribution in self.distributions.items():
-            value: Any = content
-            for section in name.split("."):
-                value = value[section]
+            value = value_at(content, name)
             point[name] = _nearest(distribution, value)
             if point[name] is None and value is not None:
                 return None
@@ -107,6 +104,11 @@ def todays_point(point: Point) -> dict[str, Any]:
     return {todays_name(Params, name)[0]: value for name, value in point.items()}
 
 
+def value_at(content: Mapping[str, Any], name: str) -> Any:
+    """Return what stands under a dotted name in sections within sections."""
+    return reduce(getitem, name.split("."), content)
+
+
 def key_of(point: Point) -> str:
     """Return a text that two points share only where they are the same."""
     return json.dumps({name: point[name] for name in sorted(point)}, sort_keys=True)
@@ -131,7 +133,7 @@ def read_space(params: Params, written: Mapping[str, Any], grid: bool) -> Space:
     """
     names = [name for name, _ in key_names()]
     found: dict[str, BaseDistribution] = {}
-    for name, entry in _flat(written, ""):
+    for name, entry in leaves(written, _is_entry):
         place = f"study.space: {name}"
         if name.partition(".")[0] in FIXED_SECTIONS:
             raise UserError(
@@ -157,13 +159,19 @@ def read_space(params: Params, written: Mapping[str, Any], grid: bool) -> Space:
     return space
 
 
-def _flat(node: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+def leaves(
+    node: Mapping[str, Any], is_leaf: Callable[[dict[str, Any]], bool] = lambda node: False, prefix: str = ""
+) -> Iterator[tuple[str, Any]]:
+    """Yield the dotted name and the value of whatever lies in sections within sections."""
     for key, entry in node.items():
-        name = f"{prefix}{key}"
-        if isinstance(entry, dict) and entry and not set(entry) & {"low", "high", "step", "log", "choices"}:
-            yield from _flat(entry, f"{name}.")
+        if isinstance(entry, dict) and not is_leaf(entry):
+            yield from leaves(entry, is_leaf, f"{prefix}{key}.")
         else:
-            yield name, entry
+            yield f"{prefix}{key}", entry
+
+
+def _is_entry(node: dict[str, Any]) -> bool:
+    return not node or bool(node.keys() & {"low", "high", "step", "log", "choices"})
 
 
 def _whole(name: str) -> bool:
@@ -242,17 +250,13 @@ def _ends(distribution: BaseDistribution) -> list[Any]:
 def _values(distribution: BaseDistribution) -> list[Any] | None:
     if isinstance(distribution, CategoricalDistribution):
         return list(distribution.choices)
-    if isinstance(distribution, IntDistribution):
-        count = (distribution.high - distribution.low) // distribution.step + 1
-        return None if count > MOST_POINTS else [distribution.low + distribution.step * k for k in range(count)]
-    if isinstance(distribution, FloatDistribution):
-        if distribution.single():
-            return [distribution.low]
-        if distribution.step is None:
-            return None
-        count = round((distribution.high - distribution.low) / distribution.step) + 1
-        return None if count > MOST_POINTS else [distribution.low + distribution.step * k for k in range(count)]
-    return None
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    if distribution.single():
+        return [distribution.low]
+    if distribution.step is None:
+        return None
+    count = round((distribution.high - distribution.low) / distribution.step) + 1
+    return None if count > MOST_POINTS else [distribution.low + distribution.step * k for k in range(count)]
 
 
 def _label(value: Any) -> Any:

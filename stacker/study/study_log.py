@@ -1,9 +1,13 @@
-"""The book of a study: it knows its own space and data again, gives each point to one worker, and forgets no result."""
+"""A study's log: it knows its own space and data again, gives each point to one worker, and loses no result.
+
+Optuna's queue and its grid sampler would not do: a point that was enqueued and whose worker is killed is gone, and the
+grid sampler counts a failed point as visited, and gives one point to several workers where they ask at once.
+"""
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
@@ -13,18 +17,20 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from pipelines.errors import UserError
+from stacker.study.objective import Objective
 from stacker.study.sampling import FreshSampler, exhausted, seed_of
 from stacker.study.space import Space, key_of, todays_point
-from stacker.study.storage import close_storage
-from stacker.study.worker_lock import WorkerLock
+from stacker.study.storage import WorkerLock, close_storage
 from stacker.training.params import StudyParams
 
-PROJECT, ABOUT, WORKER, WHY = "project", "about", "worker", "why"
-"""Names of what is written beside a study and its trials."""
+PROJECT, ABOUT, WORKER, WHY, SCORES = "project", "about", "worker", "why", "scores"
+"""Names of what is written next to a study and its trials."""
 OWN = "preference-stacker study, format 1"
 DEAD, STOPPED = "its process was killed", "it was stopped"
 MOST_KILLED = 5
 """A point whose process was killed so often, perhaps for want of memory, is not tried again."""
+MOST_REFUSED = 5
+"""A worker gives up when so many points in a row cannot be fitted."""
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
@@ -47,14 +53,15 @@ class About:
         }
 
 
-class Ledger:
+@dataclass
+class StudyLog:
     """An opened study.
 
-    Parameters
+    Attributes
     ----------
     storage : BaseStorage
         Where it is kept.
-    guard : WorkerLock
+    lock : WorkerLock
         Keeps the workers apart.
     name : str
         The study's name in the storage.
@@ -64,28 +71,27 @@ class Ledger:
         What is tuned.
     seed : int
         Decides what the sampler proposes.
+    study : optuna.study.Study
+        Set by `open`.
     """
 
-    def __init__(
-        self, storage: BaseStorage, guard: WorkerLock, name: str, params: StudyParams, space: Space, seed: int
-    ) -> None:
-        self.storage = storage
-        self.guard = guard
-        self.name = name
-        self.params = params
-        self.space = space
-        self.seed = seed
-        self.study: Study
+    storage: BaseStorage
+    lock: WorkerLock
+    name: str
+    params: StudyParams
+    space: Space
+    seed: int
+    study: Study = field(init=False)
 
-    def open(self, about: About, continue_anyway: bool = False) -> "Ledger":
-        """Begin the study, or go on with it where it is the same.
+    def open(self, about: About, continue_anyway: bool = False) -> "StudyLog":
+        """Begin the study, or resume it where it is the same.
 
         Raises
         ------
         UserError
             When it is a study of something else, or its space, its data or another parameter changed.
         """
-        with self.guard.asking():
+        with self.lock.asking():
             self.study = optuna.create_study(
                 storage=self.storage,
                 study_name=self.name,
@@ -94,53 +100,53 @@ class Ledger:
                 pruner=self._pruner(),
             )
             written = self.study.user_attrs
-            if PROJECT not in written and not self.study.get_trials(deepcopy=False):
+            if PROJECT not in written and not self._trials():
                 self._write(about)  # new, or its maker was killed before it had written this
             elif written.get(PROJECT) != OWN:
                 raise UserError(
                     f"study.name {self.name}: the storage holds a study of that name which is none of this project's; "
                     "give study.name another name."
                 )
-            elif PROJECT in written:
+            else:
                 self._compare(written.get(ABOUT, {}), about, continue_anyway)
         return self
 
     def ask(self) -> Trial | None:
         """Return a new trial at a point that nobody has or had; None where the study has all that it shall have."""
-        with self.guard.asking():
-            self.fail_stale_trials()
-            trials = self.study.get_trials(deepcopy=False)
-            if sum(trial.state in (*DONE, TrialState.RUNNING) for trial in trials) >= self.params.trials:
-                return None
-            taken = self._taken(trials)
-            if exhausted(self.space, taken):
+        with self.lock.asking():
+            taken = self._taken_if_unfinished()
+            if taken is None:
                 return None
             self.study.sampler = FreshSampler(self.params.sampler, self.space, taken, seed_of(self.seed, len(taken)))
             trial = self.study.ask(self.space.distributions)
-            trial.set_user_attr(WORKER, self.guard.worker)
+            trial.set_user_attr(WORKER, self.lock.worker)
             return trial
-
-    def finished(self) -> list[FrozenTrial]:
-        """Return the trials that ended with a value, in the order they began."""
-        return [trial for trial in self.study.get_trials(deepcopy=False) if trial.state in DONE]
 
     def unfinished(self) -> bool:
         """Return whether there is still something to try, now that no worker runs."""
-        with self.guard.asking():
-            self.fail_stale_trials()
-            trials = self.study.get_trials(deepcopy=False)
-            going = sum(trial.state in (*DONE, TrialState.RUNNING) for trial in trials)
-            return going < self.params.trials and not exhausted(self.space, self._taken(trials))
+        with self.lock.asking():
+            return self._taken_if_unfinished() is not None
+
+    def finished(self) -> list[FrozenTrial]:
+        """Return the trials that ended with a value, in the order they began."""
+        return self._trials(DONE)
+
+    def count(self, state: TrialState) -> int:
+        """Return how many trials are in a state."""
+        return len(self._trials((state,)))
 
     def best(self) -> FrozenTrial | None:
         """Return the complete trial with the best first objective; of several objectives, one of the front."""
-        whole = [trial for trial in self.finished() if trial.state == TrialState.COMPLETE]
-        if not whole:
-            return None
+        complete = self._trials((TrialState.COMPLETE,))
+        if complete and len(self.params.objectives) > 1:
+            complete = self.study.best_trials
         sign = -1.0 if self.params.directions[0] == "maximize" else 1.0
-        if len(self.params.objectives) > 1:
-            whole = self.study.best_trials
-        return min(whole, key=lambda trial: (sign * trial.values[0], trial.number))
+        return min(complete, key=lambda trial: (sign * trial.values[0], trial.number), default=None)
+
+    def values(self, trial: FrozenTrial) -> str:
+        """Return the objectives of a complete trial as text."""
+        named = zip(self.params.objectives, trial.values, strict=True)
+        return ", ".join(f"{name} {value:.4f}" for name, value in named)
 
     def fail(self, trial: Trial | FrozenTrial, why: str) -> None:
         """Write down that a trial came to nothing."""
@@ -150,30 +156,38 @@ class Ledger:
     def close(self) -> None:
         """Give the connections and this worker's name back."""
         close_storage(self.storage)
-        self.guard.close()
+        self.lock.close()
 
     def fail_stale_trials(self) -> None:
         """Fail the trials whose worker was killed; nobody else asks meanwhile."""
-        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        for trial in self._trials((TrialState.RUNNING,)):
             # Without a worker's name it was killed while it asked.
             worker = trial.user_attrs.get(WORKER)
-            if worker is None or not self.guard.alive(worker):
+            if worker is None or not self.lock.alive(worker):
                 self.fail(trial, DEAD)
 
-    def _taken(self, trials: Sequence[FrozenTrial]) -> set[str]:
-        names = set(self.space.distributions)
+    def _trials(self, states: Sequence[TrialState] | None = None) -> list[FrozenTrial]:
+        return self.study.get_trials(deepcopy=False, states=states)
+
+    def _taken_if_unfinished(self) -> set[str] | None:
+        """Return `key_of` of the points that somebody has or had; None where nothing is left to try."""
+        self.fail_stale_trials()
+        trials = self._trials()
+        if sum(trial.state in (*DONE, TrialState.RUNNING) for trial in trials) >= self.params.trials:
+            return None
         killed: Counter[str] = Counter()
         taken = set()
         for trial in trials:
             point = todays_point(trial.params)
-            if set(point) != names:
+            if set(point) != set(self.space.distributions):
                 continue
             key, why = key_of(point), trial.user_attrs.get(WHY)
             if trial.state != TrialState.FAIL or why not in (DEAD, STOPPED):
                 taken.add(key)
             elif why == DEAD:
                 killed[key] += 1
-        return taken | {key for key, times in killed.items() if times >= MOST_KILLED}
+        taken |= {key for key, times in killed.items() if times >= MOST_KILLED}
+        return None if exhausted(self.space, taken) else taken
 
     def _pruner(self) -> BasePruner:
         if len(self.params.objectives) > 1 or self.params.pruner == "none":
@@ -189,25 +203,24 @@ class Ledger:
     def _compare(self, before: Mapping[str, str], about: About, continue_anyway: bool) -> None:
         now = about.parts()
         changed = [part for part in sorted({*before, *now}) if before.get(part) != now.get(part)]
-        directions = [direction.name.lower() for direction in self.study.directions]
-        if directions != self.params.directions:
+        if [direction.name.lower() for direction in self.study.directions] != self.params.directions:
             raise UserError(
                 f"study.name {self.name}: was begun with other objectives; give study.name another name for these."
             )
         if not changed:
             return
-        told = ", ".join(_told(part, before.get(part), now.get(part)) for part in changed[:3])
         if not continue_anyway:
+            told = ", ".join(_told(part, before.get(part), now.get(part)) for part in changed[:3])
             raise UserError(
                 f"study.name {self.name}: was begun with something else ({told}), so its values would not compare; "
                 "give study.name another name, or go on by --continue-anyway."
             )
-        for name, distribution in self.space.distributions.items():
-            for trial in self.study.get_trials(deepcopy=False):
-                old = trial.distributions.get(name)
+        for trial in self._trials():
+            for name in self.space.distributions.keys() & trial.distributions.keys():
                 try:
-                    if old is not None:
-                        optuna.distributions.check_distribution_compatibility(old, distribution)
+                    optuna.distributions.check_distribution_compatibility(
+                        trial.distributions[name], self.space.distributions[name]
+                    )
                 except ValueError as fault:
                     raise UserError(
                         f"study.space: {name} has other choices than the study {self.name} was begun with, which one "
@@ -226,3 +239,75 @@ def _told(part: str, before: str | None, now: str | None) -> str:
         names = [name for name in sorted({*one, *other}) if one.get(name) != other.get(name)]
         return f"study.space: {', '.join(names[:3])}"
     return f"{part.removeprefix('rest ')} was {before}, is {now}"
+
+
+def work(
+    log: StudyLog,
+    objective: Objective,
+    stop: Callable[[], bool],
+    told: Callable[[], None] = lambda: None,
+    abandon: Callable[[], bool] = lambda: False,
+) -> None:
+    """Work on an opened study until it has all its trials.
+
+    Parameters
+    ----------
+    log : StudyLog
+        The study.
+    objective : Objective
+        Scores a point.
+    stop : callable
+        Whether to begin no further trial.
+    told : callable
+        Called after each trial.
+    abandon : callable
+        Asked after each fold whether to give the trial up and end, as Ctrl-C does.
+
+    Raises
+    ------
+    UserError
+        When several points in a row cannot be fitted; the sentence says why the last could not.
+    """
+    refused = 0
+    while not stop():
+        trial = log.ask()
+        if trial is None:
+            return
+        try:
+            _evaluate(log, objective, trial, abandon)
+            refused = 0
+        except UserError as fault:
+            log.fail(trial, str(fault))
+            refused += 1
+            if refused == MOST_REFUSED:
+                raise UserError(f"study {log.name}: {refused} trials in a row came to nothing; {fault}") from fault
+        except KeyboardInterrupt:
+            log.fail(trial, STOPPED)
+            raise
+        except BaseException as fault:
+            log.fail(trial, f"{type(fault).__name__}: {fault}")
+            raise
+        told()
+
+
+def _evaluate(log: StudyLog, objective: Objective, trial: Trial, abandon: Callable[[], bool]) -> None:
+    pruner = log.params.pruner if len(log.params.objectives) == 1 else "none"
+
+    def report(fold: int, own: float, so_far: float) -> bool:
+        if abandon():
+            raise KeyboardInterrupt
+        if pruner == "none":
+            return False
+        # Wilcoxon's test pairs the folds; the median is that of the means so far.
+        trial.report(own if pruner == "wilcoxon" else so_far, fold)
+        return bool(trial.should_prune())
+
+    scores = objective.evaluate(log.space.params(trial.params), report)
+    if scores is None:
+        log.study.tell(trial, state=TrialState.PRUNED)
+        return
+    trial.set_user_attr(SCORES, scores)
+    missing = [name for name in log.params.objectives if name not in scores]
+    if missing:
+        raise UserError(f"study.objectives: {missing[0]} has no value on these battles; choose another.")
+    log.study.tell(trial, [scores[name] for name in log.params.objectives])

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from stacker.study.space import read_space
 from stacker.study.storage import open_storage
-from stacker.study.study_log import About, Ledger
-from stacker.study.study_work import work
+from stacker.study.study_log import About, StudyLog, work
 from stacker.training.params import Params, parse_params
 
 SPACE = {
@@ -46,15 +45,15 @@ class Cheap:
         return {"log_loss": found, "ece": abs(found - 0.1), "accuracy": 1 - found}
 
 
-def ledger(
+def study_log(
     folder: Path, space=None, storage=None, about="data", continue_anyway=False, seed=0, code="", **study
-) -> Ledger:
+) -> StudyLog:
     """Open a study of the cheap function."""
     settings = {"folder": str(folder), "space": space or SPACE, "pruner": "none", "storage": storage, **study}
     params = parse_params({"study": settings})
     checked = read_space(params, params.study.space, params.study.sampler == "grid")
-    kept, guard = open_storage(params.study.storage, folder, params.study.name)
-    opened = Ledger(kept, guard, params.study.name, params.study, checked, seed)
+    kept, lock = open_storage(params.study.storage, folder, params.study.name)
+    opened = StudyLog(kept, lock, params.study.name, params.study, checked, seed)
     return opened.open(About(checked.described(), about, {"run.seed": seed}, code), continue_anyway)
 
 
@@ -68,7 +67,7 @@ def main() -> None:
     folder, storage, trials, sampler = sys.argv[1:]
     space = GRID if sampler == "grid" else SPACE
     kept = None if storage == "-" else storage
-    with closing(ledger(Path(folder), space=space, storage=kept, trials=int(trials), sampler=sampler)) as opened:
+    with closing(study_log(Path(folder), space=space, storage=kept, trials=int(trials), sampler=sampler)) as opened:
         work(opened, Cheap(0.05), lambda: False, lambda: say("trial"))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
-from study_double import GRID, SPACE, Cheap, ledger, value
+from study_double import GRID, SPACE, Cheap, study_log, value
 
 from pipelines.errors import UserError
 from pipelines.terminal.command_line import Screen
@@ -17,8 +17,7 @@ from stacker.study.nested import compare, outer_folds
 from stacker.study.objective import CrossFitted, shown, widest
 from stacker.study.space import key_of, read_space
 from stacker.study.storage import open_storage
-from stacker.study.study_log import DEAD, WHY
-from stacker.study.study_work import work
+from stacker.study.study_log import DEAD, WHY, work
 from stacker.training.cross_fitting import FitStore
 from stacker.training.data_set import prepare, read_data
 from stacker.training.params import parse_params, read_params
@@ -43,19 +42,19 @@ SMALL_SPACE = {
 
 
 @pytest.fixture(autouse=True)
-def closed_ledgers(monkeypatch):
+def closed_logs(monkeypatch):
     """Close what a test opened: a connection left open is a warning, and warnings are errors."""
     import study_double
 
     opened = []
-    real = study_double.ledger
+    real = study_double.study_log
 
     def tracked(*args, **kwargs):
         found = real(*args, **kwargs)
         opened.append(found)
         return found
 
-    monkeypatch.setitem(globals(), "ledger", tracked)
+    monkeypatch.setitem(globals(), "study_log", tracked)
     yield
     for each in opened:
         each.close()
@@ -145,26 +144,26 @@ def test_a_point_becomes_parameters_and_the_default_is_one_of_them():
 @pytest.mark.parametrize("sampler", ["tpe", "gp", "random"])
 def test_one_seed_repeats_however_often_the_study_is_stopped(sampler, tmp_path):
     trials = 13
-    whole = ledger(tmp_path / "whole", sampler=sampler, trials=trials)
+    whole = study_log(tmp_path / "whole", sampler=sampler, trials=trials)
     run(whole)
-    parts = ledger(tmp_path / "parts", sampler=sampler, trials=trials)
+    parts = study_log(tmp_path / "parts", sampler=sampler, trials=trials)
     for stop in (4, 11):
         done = len(parts.finished())
         steps = iter(range(stop - done))
         work(parts, Cheap(), lambda steps=steps: next(steps, None) is None)
-        parts = ledger(tmp_path / "parts", sampler=sampler, trials=trials)
+        parts = study_log(tmp_path / "parts", sampler=sampler, trials=trials)
     run(parts)
     assert points(whole) == points(parts)
     assert len(set(points(whole))) == trials
     assert whole.best().params == parts.best().params
     assert whole.space.params(whole.finished()[0].params) == whole.space.base  # the default is the first
-    other = ledger(tmp_path / "other", sampler=sampler, trials=3, seed=5)
+    other = study_log(tmp_path / "other", sampler=sampler, trials=3, seed=5)
     run(other)
     assert points(other)[1:] != points(whole)[1:3]
 
 
 def test_a_grid_visits_each_point_once_and_ends(tmp_path):
-    opened = ledger(tmp_path, space=GRID, sampler="grid", trials=100)
+    opened = study_log(tmp_path, space=GRID, sampler="grid", trials=100)
     objective = run(opened)
     assert len(points(opened)) == len(set(points(opened))) == 12
     assert len(objective.asked) == 12
@@ -174,19 +173,19 @@ def test_a_grid_visits_each_point_once_and_ends(tmp_path):
 
 @pytest.mark.parametrize("sampler", ["tpe", "gp", "random"])
 def test_no_point_twice_even_where_few_are_left(sampler, tmp_path):
-    opened = ledger(tmp_path, space=GRID, sampler=sampler, trials=100)
+    opened = study_log(tmp_path, space=GRID, sampler=sampler, trials=100)
     run(opened)
     assert len(points(opened)) == len(set(points(opened))) == 12
 
 
 def test_trials_count_those_of_earlier_commands(tmp_path):
-    run(ledger(tmp_path, trials=3))
-    assert len(run(ledger(tmp_path, trials=5)).asked) == 2
-    assert run(ledger(tmp_path, trials=5)).asked == []
+    run(study_log(tmp_path, trials=3))
+    assert len(run(study_log(tmp_path, trials=5)).asked) == 2
+    assert run(study_log(tmp_path, trials=5)).asked == []
 
 
 def test_bad_trials_are_pruned_after_a_fold(tmp_path):
-    opened = ledger(tmp_path, pruner="median", trials=40)
+    opened = study_log(tmp_path, pruner="median", trials=40)
     run(opened)
     pruned = [trial for trial in opened.finished() if trial.state == TrialState.PRUNED]
     assert pruned
@@ -195,7 +194,7 @@ def test_bad_trials_are_pruned_after_a_fold(tmp_path):
 
 
 def test_several_objectives_give_a_front(tmp_path):
-    opened = ledger(tmp_path, objectives=("log_loss", "accuracy"), pruner="median", trials=12)
+    opened = study_log(tmp_path, objectives=("log_loss", "accuracy"), pruner="median", trials=12)
     run(opened)
     assert [direction.name for direction in opened.study.directions] == ["MINIMIZE", "MAXIMIZE"]
     assert all(trial.state == TrialState.COMPLETE for trial in opened.finished())
@@ -207,7 +206,7 @@ def test_what_cannot_be_fitted_is_written_down_and_five_in_a_row_end_it(tmp_path
         def evaluate(self, params, report):
             raise UserError("stack.shrink: too much.")
 
-    opened = ledger(tmp_path, trials=20)
+    opened = study_log(tmp_path, trials=20)
     with pytest.raises(UserError, match="5 trials in a row came to nothing; stack.shrink: too much"):
         work(opened, Refusing(), lambda: False)
     failed = opened.study.get_trials(states=(TrialState.FAIL,))
@@ -222,18 +221,18 @@ def test_ctrl_c_loses_the_running_trial_alone(tmp_path):
                 raise KeyboardInterrupt
             return super().evaluate(params, report)
 
-    opened = ledger(tmp_path, trials=4)
+    opened = study_log(tmp_path, trials=4)
     with pytest.raises(KeyboardInterrupt):
         work(opened, Interrupted(), lambda: False)
     assert len(opened.finished()) == 2
     run(opened)
-    whole = ledger(tmp_path / "whole", trials=4)
+    whole = study_log(tmp_path / "whole", trials=4)
     run(whole)
     assert points(opened) == points(whole)
 
 
 def test_a_trial_whose_worker_is_dead_is_failed_and_its_point_comes_again(tmp_path):
-    opened = ledger(tmp_path, trials=3)
+    opened = study_log(tmp_path, trials=3)
     lost = opened.ask()
     opened.study.set_user_attr("untouched", True)
     opened.storage.set_trial_user_attr(lost._trial_id, "worker", "0" * 32)
@@ -256,31 +255,31 @@ CHANGES = [
 
 @pytest.mark.parametrize(("change", "said"), CHANGES)
 def test_a_study_that_changed_is_refused_with_the_way_out(change, said, tmp_path):
-    run(ledger(tmp_path, trials=2))
+    run(study_log(tmp_path, trials=2))
     with pytest.raises(UserError) as fault:
-        ledger(tmp_path, trials=4, **change)
+        study_log(tmp_path, trials=4, **change)
     for part in (said, "give study.name another name", "--continue-anyway"):
         assert part in str(fault.value)
-    assert len(run(ledger(tmp_path, trials=4, continue_anyway=True, **change)).asked) == 2
-    assert len(run(ledger(tmp_path, trials=5, **change)).asked) == 1  # it is the study's own from now on
+    assert len(run(study_log(tmp_path, trials=4, continue_anyway=True, **change)).asked) == 2
+    assert len(run(study_log(tmp_path, trials=5, **change)).asked) == 1  # it is the study's own from now on
 
 
 def test_other_choices_and_other_objectives_need_another_study(tmp_path):
-    run(ledger(tmp_path, trials=2))
+    run(study_log(tmp_path, trials=2))
     space = {**SPACE, "features.sentiment": [True]}
     with pytest.raises(UserError, match="features.sentiment has other choices"):
-        ledger(tmp_path, space=space, continue_anyway=True)
+        study_log(tmp_path, space=space, continue_anyway=True)
     with pytest.raises(UserError, match="begun with other objectives"):
-        ledger(tmp_path, objectives=("accuracy",), continue_anyway=True)
+        study_log(tmp_path, objectives=("accuracy",), continue_anyway=True)
 
 
 def test_a_study_of_another_project_is_refused(tmp_path):
-    storage, guard = open_storage(None, tmp_path, "study")
+    storage, lock = open_storage(None, tmp_path, "study")
     foreign = optuna.create_study(storage=storage, study_name="study")
     foreign.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
-    guard.close()
+    lock.close()
     with pytest.raises(UserError, match="none of this project's; give study.name another name"):
-        ledger(tmp_path)
+        study_log(tmp_path)
 
 
 ADDRESSES = [
@@ -302,7 +301,7 @@ def test_a_storage_that_cannot_be_used_is_one_sentence_without_a_password(addres
         address = f"sqlite:///{tmp_path}/file/study.sqlite"
         said = [f"{tmp_path}/file"]
     with pytest.raises(UserError) as fault:
-        ledger(tmp_path, storage=address)
+        study_log(tmp_path, storage=address)
     sentence = str(fault.value)
     assert "\n" not in sentence
     assert "secret" not in sentence
@@ -314,7 +313,7 @@ def test_a_storage_that_cannot_be_used_is_one_sentence_without_a_password(addres
 def test_a_journal_that_is_none(tmp_path):
     (tmp_path / "study.journal").write_text("a diary\nof mine\n")
     with pytest.raises(UserError, match=r"study\.journal: is no journal of a study"):
-        ledger(tmp_path)
+        study_log(tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 from postgres import empty_database, private_server
-from study_double import GRID, ledger, value
+from study_double import GRID, study_log, value
 
 from stacker.study.space import key_of
 from stacker.study.storage import JOURNAL, heal
@@ -75,7 +75,7 @@ def test_a_study_of_two_workers_that_is_killed_ten_times_loses_no_trial(tmp_path
                 member.send_signal(signal.SIGKILL)
             for member in team:
                 member.wait()
-        with closing(ledger(tmp_path, trials=trials)) as opened:
+        with closing(study_log(tmp_path, trials=trials)) as opened:
             after = len(opened.finished())
         assert after > before
         before = after
@@ -83,7 +83,7 @@ def test_a_study_of_two_workers_that_is_killed_ten_times_loses_no_trial(tmp_path
     team = [worker(tmp_path, None, trials) for _ in range(2)]
     for member in team:
         assert member.wait() == 0
-    with closing(ledger(tmp_path, trials=trials)) as opened:
+    with closing(study_log(tmp_path, trials=trials)) as opened:
         assert not opened.unfinished()
         found = check(opened, trials)
     assert 0 < len(found) - trials <= 20  # at most the running trial of each worker was lost
@@ -102,7 +102,7 @@ def test_two_workers_share_a_database_and_one_is_killed(kind, tmp_path, request)
             assert lines.readline() == "trial\n"
         team[0].send_signal(signal.SIGKILL)
         assert [member.wait() for member in team] == [-signal.SIGKILL, 0]
-    with closing(ledger(tmp_path, storage=storage, trials=24)) as opened:
+    with closing(study_log(tmp_path, storage=storage, trials=24)) as opened:
         if opened.unfinished():  # the killed one's trial was running when the other had done
             assert worker(tmp_path, storage, 24).wait() == 0
         check(opened, 24)
@@ -113,21 +113,21 @@ def test_two_workers_visit_each_point_of_a_grid_once(tmp_path):
     team = [worker(tmp_path, None, 500, "grid") for _ in range(2)]
     for member in team:
         assert member.wait() == 0
-    with closing(ledger(tmp_path, space=GRID, trials=500, sampler="grid")) as opened:
+    with closing(study_log(tmp_path, space=GRID, trials=500, sampler="grid")) as opened:
         points = [key_of(trial.params) for trial in opened.finished()]
         assert len(points) == len(set(points)) == opened.space.size() == 12
 
 
 def test_a_journal_that_ends_in_half_a_line_is_healed(tmp_path):
-    opened = ledger(tmp_path, trials=2)
+    opened = study_log(tmp_path, trials=2)
     opened.ask()
     journal = tmp_path / JOURNAL
     whole = journal.read_bytes()
     journal.write_bytes(whole + b'{"op_code":4,"worker_id":"x')
-    again = ledger(tmp_path, trials=2)
+    again = study_log(tmp_path, trials=2)
     assert len(again.study.get_trials()) == 1
     again.ask()
-    assert len(ledger(tmp_path, trials=2).study.get_trials()) == 2
+    assert len(study_log(tmp_path, trials=2).study.get_trials()) == 2
     journal.write_bytes(whole[:10])
     heal(journal)
     assert journal.read_bytes() == b""

@@ -9,18 +9,18 @@ import optuna
 import pytest
 from chromium import chromium
 from rich.console import Console
-from study_double import Cheap, ledger
+from study_double import Cheap, study_log
 
 from pipelines.terminal.command_line import Screen
-from stacker.study.study_page import write_page
-from stacker.study.study_work import work
+from stacker.study.outcome import write_page
+from stacker.study.study_log import work
 from stacker.study.whole_study import run_study
 from stacker.training.params import parse_params
 
 
 @pytest.fixture
 def opened(tmp_path):
-    with closing(ledger(tmp_path, objectives=("log_loss", "ece"), trials=12)) as study:
+    with closing(study_log(tmp_path, objectives=("log_loss", "ece"), trials=12)) as study:
         work(study, Cheap(0.0), lambda: False)
         yield study
 

@@ -7,17 +7,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from optuna.distributions import CategoricalDistribution
-from optuna.storages import BaseStorage
 
 from pipelines.files.atomic_files import atomic_write
 from pipelines.files.hashes import code_version
 from pipelines.terminal.command_line import Screen
 from stacker.study.nested import Outer, outer_folds
 from stacker.study.objective import CrossFitted, widest
-from stacker.study.space import FIXED_SECTIONS, Space, read_space
+from stacker.study.space import FIXED_SECTIONS, Space, leaves, read_space
 from stacker.study.storage import open_storage
-from stacker.study.study_log import About, Ledger
-from stacker.study.worker_lock import WorkerLock
+from stacker.study.study_log import About, StudyLog
 from stacker.training.data_set import Prepared, prepare, read_data
 from stacker.training.params import Params
 
@@ -29,7 +27,7 @@ SET_ASIDE = "set_aside.jsonl"
 class Job:
     """A study and what scores its points; `outer` is None for the study over all battles."""
 
-    ledger: Ledger
+    log: StudyLog
     objective: CrossFitted
     outer: Outer | None
 
@@ -44,8 +42,8 @@ class Tuning:
     jobs: list[Job]
 
     def close(self) -> None:
-        """Give every connection back; all studies share one storage and one guard."""
-        self.jobs[0].ledger.close()
+        """Give every connection back; all studies share one storage and one lock."""
+        self.jobs[0].log.close()
 
 
 def open_tuning(params: Params, screen: Screen, continue_anyway: bool) -> Tuning:
@@ -64,11 +62,20 @@ def open_tuning(params: Params, screen: Screen, continue_anyway: bool) -> Tuning
 
         whole = CrossFitted(prepared, widest(params.features, choices), study.target, progress=screen.progress)
         whole.learners(params)  # a target that is not there is said before anything is computed or written
-        storage, guard = open_storage(study.storage, study.folder, study.name)
-        fit = whole.prepared(params).fit
-        jobs = [_job(params, space, storage, guard, whole, None, continue_anyway)]
-        for outer in outer_folds(fit, study.outer_folds, params.run.seed):
-            jobs.append(_job(params, space, storage, guard, whole, outer, continue_anyway))
+        storage, lock = open_storage(study.storage, study.folder, study.name)
+        code = code_version("stacker.study.objective", "stacker.study.nested")
+
+        def opened(outer: Outer | None) -> Job:
+            objective = whole if outer is None else whole.part(outer.train)
+            name = study.name if outer is None else f"{study.name}, outer fold {outer.number + 1}"
+            about = About(space.described(), objective.identity(params), _rest(params, space), code)
+            log = StudyLog(storage, lock, name, study, space, params.run.seed)
+            return Job(log.open(about, continue_anyway), objective, outer)
+
+        jobs = [
+            opened(outer)
+            for outer in (None, *outer_folds(whole.prepared(params).fit, study.outer_folds, params.run.seed))
+        ]
         _keep(rejected, study.folder / SET_ASIDE)
     return Tuning(params, space, whole, jobs)
 
@@ -82,37 +89,9 @@ def _keep(rejected: Path, target: Path) -> None:
         target.unlink(missing_ok=True)
 
 
-def _job(
-    params: Params,
-    space: Space,
-    storage: BaseStorage,
-    guard: WorkerLock,
-    whole: CrossFitted,
-    outer: Outer | None,
-    continue_anyway: bool,
-) -> Job:
-    objective = whole if outer is None else whole.part(outer.train)
-    name = params.study.name if outer is None else f"{params.study.name}, outer fold {outer.number + 1}"
-    ledger = Ledger(storage, guard, name, params.study, space, params.run.seed)
-    code = code_version("stacker.study.objective", "stacker.study.nested")
-    about = About(space.described(), objective.identity(params), _rest(params, space), code)
-    return Job(ledger.open(about, continue_anyway), objective, outer)
-
-
 def _rest(params: Params, space: Space) -> dict[str, Any]:
     """Return every parameter that a trial's value depends on and the space does not name."""
     content = params.model_dump(mode="json", exclude=set(FIXED_SECTIONS) | {"report"})
-    found: dict[str, Any] = {}
-
-    def walk(node: dict[str, Any], prefix: str) -> None:
-        for key, value in node.items():
-            if isinstance(value, dict):
-                walk(value, f"{prefix}{key}.")
-            elif f"{prefix}{key}" not in space.distributions:
-                found[f"{prefix}{key}"] = value
-
-    walk(content, "")
-    found["run.seed"] = params.run.seed
-    found["study.target"] = params.study.target
-    found["study.objectives"] = list(params.study.objectives)
-    return found
+    fixed = {"run.seed": params.run.seed, "study.target": params.study.target}
+    found = {name: value for name, value in leaves(content) if name not in space.distributions}
+    return {**found, **fixed, "study.objectives": list(params.study.objectives)}
