@@ -72,7 +72,7 @@ def run(opened, seconds=0.0):
 
 BAD_SPACES = [
     (
-        {"learners.lightgbm.leafs": {"low": 1, "high": 2}},
+        {"learners.lightgbm.num_leafs": {"low": 1, "high": 2}},
         ["leafs is no parameter", "did you mean learners.lightgbm.num_leaves?"],
     ),
     ({"learners.lightgbm.num_leaves": {"low": 24, "high": 4}}, ["from 24 to 4", "upside down"]),
