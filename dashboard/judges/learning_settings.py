@@ -9,7 +9,7 @@ from stacker.starter.gain import LINEAR, TREES
 from stacker.training.params import LearnersParams, Params
 
 FEW = 1_000
-"""Below so many votes only small trees and the linear learner go beside the starter judge: what the README's table of
+"""Below so many votes only small trees and the linear learner go beside the starter judge: what RESULTS.md's table of
 own votes was measured with. Words and transformers need more."""
 SOURCE = "votes"
 """What the votes are called in the run's tables."""

@@ -15,7 +15,7 @@ from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.errors import UserError
 
 LEAST = 100
-"""Votes from which on it is offered: what the README's table of own votes begins with; below, nobody has measured."""
+"""Votes from which on it is offered: what RESULTS.md's table of own votes begins with; below, nobody has measured."""
 
 
 @dataclass(frozen=True)
