@@ -27,7 +27,7 @@ NOTHING = Rendered("")
 SIDES: tuple[Literal["a", "b"], ...] = ("a", "b")
 SMALLEST = 0.005
 """Log-odds below which a bar is left out: it would be written 0.00."""
-_BATTLE = macros("ask/battle.html")
+BATTLE = macros("ask/battle.html")
 _log = logging.getLogger(__name__)
 
 
@@ -181,7 +181,7 @@ def comparison(one: Round, say: Texts) -> Markup:
     for answer in one.answers:
         style, model = written_by(answer, say)
         facts.append((say(f"ask.answer_{answer.side}"), one_line(style, 60), one_line(model, 80)))
-    return _BATTLE.comparison(kind, mark, sentence, chances, facts, _why(one, say), say)
+    return BATTLE.comparison(kind, mark, sentence, chances, facts, _why(one, say), say)
 
 
 def written_by(answer: Answer, say: Texts) -> tuple[str, str]:
@@ -210,4 +210,4 @@ def _why(one: Round, say: Texts) -> Markup:
     )
     if left_out:
         covers += " " + say("ask.left_out_groups", count=left_out)
-    return _BATTLE.why(covers, rows, say)
+    return BATTLE.why(covers, rows, say)

@@ -1,17 +1,16 @@
 """The page where a person asks, reads two answers, votes, and sees what the judge had expected."""
 
 from datetime import UTC, datetime
-from html import escape
 from typing import Any, Literal
 
 import panel as pn
 
 from dashboard.components import Composer, VoteBar
 from dashboard.components.drawn_texts import draw, noted
-from dashboard.components.look import ASK, COMPARISON, PARTS
+from dashboard.components.look import ASK, COMPARISON, PARTS, HtmlPane
 from dashboard.generators import GENERATORS, found_sources
 from dashboard.generators.generator import Generator, Source
-from dashboard.pages.ask.answer_columns import AnswerColumns, comparison
+from dashboard.pages.ask.answer_columns import BATTLE, AnswerColumns, comparison
 from dashboard.pages.page import Context
 from dashboard.params import StylesParams
 from dashboard.rendering.rendered import Rendered
@@ -19,14 +18,6 @@ from dashboard.sessions.concurrency import Tasks
 from dashboard.sessions.limits import LimitReached
 from dashboard.sessions.round import Round, RoundDependencies
 from dashboard.votes.vote_records import CHOICES, Choice
-from pipelines.terminal.unseen_signs import plain
-
-SET_UP = """dashboard:
-  styles:
-    a: {name: brief, generator: openai, base_url: "http://127.0.0.1:11434/v1", model: "qwen2.5:3b",
-        system_prompt: "Answer as briefly as you can."}
-    b: {name: thorough, generator: openai, base_url: "http://127.0.0.1:11434/v1", model: "qwen2.5:3b",
-        system_prompt: "Answer thoroughly, with reasons and examples."}"""
 
 
 class AskPage:
@@ -49,9 +40,7 @@ class AskPage:
     def panel(self) -> pn.viewable.Viewable:
         """Return the page."""
         say = self.say
-        self.hero = _pane(
-            PARTS, f'<div class="hero"><h1>{escape(say("ask.headline"))}</h1><p>{escape(say("ask.lead"))}</p></div>'
-        )
+        self.hero = HtmlPane(BATTLE.hero(say), PARTS)
         self.composer = Composer(
             words={
                 "placeholder": say("ask.placeholder"),
@@ -63,9 +52,8 @@ class AskPage:
             examples=[say(f"ask.example.{name}") for name in ("one", "two", "three")],
             most=self.context.params.limits.question_characters,
         )
-        self.question = _pane(PARTS)
-        self.comparison = _pane(COMPARISON)
-        self.comparison.visible = False
+        self.question = HtmlPane(sheet=PARTS)
+        self.comparison = HtmlPane(sheet=COMPARISON, visible=False)
         self.columns = AnswerColumns(say, self.context.session, self._retry)
         self.bar = VoteBar(
             choices=[[choice, say(f"choice.{choice}")] for choice in CHOICES],
@@ -204,18 +192,11 @@ class AskPage:
         self.bar.param.update(stage=one.stage, line=line, warns=warns, undo_seconds=undo, turn=self.bar.turn + 1)
 
     def _question(self, one: Round) -> str:
-        say = self.say
-        asked = f'<div class="asked text" dir="auto">{noted(self.asked, say)}</div>'
+        say, asked = self.say, noted(self.asked, self.say)
         if one.notice is None:
-            return f'<div class="question">{asked}</div>'
-        same = one.prompt == one.question
+            return str(BATTLE.question(asked, "", "", say))
         told = say(f"ask.{one.notice.code}", **one.notice.details)
-        nearest = "" if same else f"<p><b>{plain(one.prompt)}</b></p>"
-        return (
-            f'<div class="question">{asked}<div class="notice" role="note"><p>{escape(told)}</p>{nearest}<details>'
-            f"<summary>{escape(say('ask.set_up'))}</summary><p>{escape(say('ask.set_up_text'))}</p>"
-            f"<pre>{escape(SET_UP)}</pre></details></div></div>"
-        )
+        return str(BATTLE.question(asked, told, "" if one.prompt == one.question else one.prompt, say))
 
     @property
     def _configured(self) -> type[Generator]:
@@ -236,10 +217,6 @@ class AskPage:
         styles = self.context.params.styles
         chosen = next((each for each in self._sources if each.name == self.memory.get("source")), None)
         return styles if chosen is None else StylesParams(a=chosen.styled(styles.a), b=chosen.styled(styles.b))
-
-
-def _pane(sheet: str, html: str = "") -> pn.pane.HTML:
-    return pn.pane.HTML(html, stylesheets=[sheet], sizing_mode="stretch_width", margin=0)
 
 
 def _stack(*parts: Any, css: str) -> pn.Column:
