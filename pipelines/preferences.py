@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from pipelines.battles.table import text_of
+from pipelines.battles.table import storable, text_of
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_write
 from pipelines.formats.reading import iter_battles
@@ -127,7 +127,7 @@ def pairs_of(battles: pd.DataFrame, form: Form = "conversational", ties: Ties = 
 
 
 def _prompt(prompt: tuple[str, ...], form: Form) -> Any:
-    return _clean(prompt[0]) if form == "plain" else [_message("user", prompt[0])]
+    return storable(prompt[0]) if form == "plain" else [_message("user", prompt[0])]
 
 
 def _side(prompt: tuple[str, ...], answers: tuple[str, ...], form: Form) -> Any:
@@ -139,17 +139,12 @@ def _side(prompt: tuple[str, ...], answers: tuple[str, ...], form: Form) -> Any:
         if place < len(answers):
             turns.append(("assistant", answers[place]))
     if form == "plain":
-        return _clean(text_of(tuple(text for _, text in turns)))
+        return storable(text_of(tuple(text for _, text in turns)))
     return [_message(role, text) for role, text in turns]
 
 
 def _message(role: str, text: str) -> dict[str, str]:
-    return {"role": role, "content": _clean(text)}
-
-
-def _clean(text: str) -> str:
-    """Return a text without lone surrogates, which neither tokenizers nor files can hold."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+    return {"role": role, "content": storable(text)}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """The battles table: one row a battle, with declared columns and checks."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,9 +54,9 @@ def battles_table(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     return pd.DataFrame(made)
 
 
-def storable(name: str) -> str:
-    """Return an id or a name without lone surrogates, which string columns cannot hold."""
-    return name if name.isascii() else name.encode("utf-8", "replace").decode("utf-8")
+def storable(text: str) -> str:
+    """Return a text without lone surrogates, which string columns, tokenizers and files cannot hold."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def empty_table() -> pd.DataFrame:
@@ -79,56 +78,48 @@ def check(table: pd.DataFrame) -> pd.DataFrame:
     UserError
         Names the column, the row and what was found there.
     """
-    from pandera.errors import SchemaError
-
     if tuple(table.columns) != COLUMNS:
         raise UserError(_columns_sentence(tuple(table.columns)))
-    try:
-        _schema().validate(table)
-    except SchemaError as fault:
-        raise UserError(_sentence(fault)) from fault
+    for column in COLUMNS:
+        cells = table[column]
+        kind = "object" if column in TEXT_COLUMNS else _NUMBERS.get(column)
+        if kind is not None and cells.dtype != kind:
+            raise UserError(f"battles table: column {column} has the type {cells.dtype}; make it with battles_table.")
+        for wish, is_met in _WISHES.get(column, (_TEXT if column in TEXT_COLUMNS else _NAME,)):
+            wrong = ~np.asarray(is_met(cells), dtype=bool)
+            if wrong.any():
+                row = int(wrong.argmax())
+                raise UserError(
+                    f"battles table: column {column}, row {cells.index[row]} is {_shown(cells.iloc[row])}; "
+                    f"it must be {wish}."
+                )
     return table
 
 
-@lru_cache(maxsize=1)
-def _schema() -> Any:
-    import pandera.pandas as pa
-
-    def texts() -> pa.Column:
-        return pa.Column(object, pa.Check(_are_turns, error="a tuple of turns, at least one, each a str"))
-
-    def name(*checks: pa.Check) -> pa.Column:
-        # Not pandera's own str type: the default string type of pandas differs between its versions.
-        return pa.Column(None, [pa.Check(_are_strings, error="a str without lone surrogates"), *checks])
-
-    filled = pa.Check(lambda ids: ids.str.len() > 0, error="an id that is not empty")
-    unique = pa.Check(lambda ids: ~ids.duplicated(), error="an id that no other row has")
-    columns = {
-        "id": name(filled, unique),
-        **{column: texts() for column in TEXT_COLUMNS},
-        "model_a": name(),
-        "model_b": name(),
-        "outcome": pa.Column(
-            "int64", pa.Check.isin([UNLABELLED, 0, 1, 2], error=f"0, 1, 2 or {UNLABELLED} for a battle without a vote")
-        ),
-        "weight": pa.Column("float64", pa.Check(lambda w: np.isfinite(w) & (w > 0), error="finite and above 0")),
-        "source": name(),
-        "lang": name(),
-    }
-    return pa.DataFrameSchema(columns, strict=True, ordered=True)
+def _is_text(cell: Any) -> bool:
+    return isinstance(cell, tuple) and bool(cell) and all(type(turn) is str for turn in cell)
 
 
-def _are_turns(cells: pd.Series) -> pd.Series:
-    return _told(cells, lambda cell: isinstance(cell, tuple) and bool(cell) and all(type(turn) is str for turn in cell))
+def _is_name(cell: Any) -> bool:
+    return isinstance(cell, str) and storable(cell) == cell
 
 
-def _are_strings(cells: pd.Series) -> pd.Series:
-    return _told(cells, lambda cell: isinstance(cell, str) and (cell.isascii() or storable(cell) == cell))
-
-
-def _told(cells: Iterable[Any], test: Any) -> pd.Series:
-    series = pd.Series(cells)
-    return pd.Series([test(cell) for cell in series], index=series.index, dtype=bool)
+_NUMBERS = {"outcome": "int64", "weight": "float64"}
+Wish = tuple[str, Callable[[pd.Series], Any]]
+"""What every cell of a column must be, as a sentence says it, and which cells are."""
+_TEXT: Wish = ("a tuple of turns, at least one, each a str", lambda cells: [_is_text(cell) for cell in cells])
+_NAME: Wish = ("a str without lone surrogates", lambda cells: [_is_name(cell) for cell in cells])
+_WISHES: dict[str, tuple[Wish, ...]] = {
+    "id": (
+        _NAME,
+        ("an id that is not empty", lambda ids: ids.str.len() > 0),
+        ("an id that no other row has", lambda ids: ~ids.duplicated()),
+    ),
+    "outcome": (
+        (f"0, 1, 2 or {UNLABELLED} for a battle without a vote", lambda cells: cells.isin([UNLABELLED, 0, 1, 2])),
+    ),
+    "weight": (("finite and above 0", lambda cells: np.isfinite(cells) & (cells > 0)),),
+}
 
 
 def _columns_sentence(found: tuple[Any, ...]) -> str:
@@ -139,22 +130,6 @@ def _columns_sentence(found: tuple[Any, ...]) -> str:
     if extra:
         return f"battles table: has the column {_shown(extra[0])} besides; the columns are {', '.join(COLUMNS)}."
     return f"battles table: its columns are in another order; the columns are {', '.join(COLUMNS)}."
-
-
-def _sentence(fault: Any) -> str:
-    """Say in one sentence what pandera found."""
-    column = getattr(fault.schema, "name", None)
-    cases = fault.failure_cases
-    if fault.reason_code is not None and fault.reason_code.name == "WRONG_DATATYPE":
-        return f"battles table: column {column} has the type {_first(cases)}; make it with battles_table."
-    row = cases["index"].iloc[0] if isinstance(cases, pd.DataFrame) and len(cases) and "index" in cases else None
-    at = "" if row is None else f", row {row}"
-    wish = getattr(fault.check, "error", None) or str(fault.check)
-    return f"battles table: column {column}{at} is {_shown(_first(cases))}; it must be {wish}."
-
-
-def _first(cases: Any) -> Any:
-    return cases["failure_case"].iloc[0] if isinstance(cases, pd.DataFrame) and len(cases) else cases
 
 
 def _shown(value: Any) -> str:

@@ -122,14 +122,7 @@ class BadRow:
 
         It is ASCII, so that lone surrogates and bytes that are no UTF-8 (as U+DC80 to U+DCFF) come back as they were.
         """
-        line = {
-            "file": self.file,
-            "unit": self.unit,
-            "place": self.place,
-            "id": self.id,
-            "reason": self.reason,
-            "raw": self.raw,
-        }
+        line = {name: getattr(self, name) for name in ("file", "unit", "place", "id", "reason", "raw")}
         try:
             return json.dumps(line, default=str) + "\n"
         except (RecursionError, ValueError):  # objects inside one another to the limit of what could be read

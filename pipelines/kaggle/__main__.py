@@ -23,11 +23,8 @@ from pipelines.terminal.command_line import run_command
 Wheels = Literal["installed", "download", "none"]
 COMPETITION = "llm-classification-finetuning"
 """Kaggle's name of the competition that stays open; lmsys-chatbot-arena, of 2024, has the same files."""
-LACKED = (
-    *("textstat", "pyphen", "vaderSentiment"),
-    *("pandera", "typeguard", "typing_inspect", "mypy_extensions"),
-)
-"""Packages that reading battles and their features need and Kaggle's image lacks; what else they need is there."""
+LACKED = ("textstat", "pyphen", "vaderSentiment")
+"""Packages that the features of battles need and Kaggle's image lacks; what else they need is there."""
 TREES = {"lightgbm": ("lightgbm",), "xgboost": ("xgboost-cpu", "xgboost")}
 """Libraries of the trees, by kind of learner: taken along so that saved trees meet the version that wrote them."""
 STEPS = {

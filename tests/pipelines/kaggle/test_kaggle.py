@@ -84,7 +84,7 @@ def run_notebook(notebook: Path, python: Path, inputs: Path, working: Path) -> s
 
 
 def test_the_clean_python_lacks_what_kaggle_lacks(python: Path, tmp_path: Path):
-    names = "('stacker', 'textstat', 'pandera', 'lightgbm')"
+    names = "('stacker', 'textstat', 'vaderSentiment', 'lightgbm')"
     code = f"import importlib.util as u; print([n for n in {names} if u.find_spec(n)])"
     command = [python, "-c", code]
     done = subprocess.run(command, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, check=True)
@@ -176,7 +176,7 @@ def test_the_bundle_holds_what_kaggles_client_wants(bundled):
     about = json.loads((mine / "dataset" / "bundle.json").read_text(encoding="utf-8"))
     assert sum(about["prior"]) == pytest.approx(1)
     wheels = {path.name.partition("-")[0].lower() for path in (mine / "dataset" / "wheels").iterdir()}
-    assert {"preference_stacker", "textstat", "vadersentiment", "pandera", "lightgbm", "xgboost_cpu"} <= wheels
+    assert {"preference_stacker", "textstat", "vadersentiment", "pyphen", "lightgbm", "xgboost_cpu"} <= wheels
     params = (mine / "dataset" / "params.yaml").read_text(encoding="utf-8")
     assert str(inputs) not in params and "dashboard" not in params
 
