@@ -8,7 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.blocks.interface import COUNT, FLAG, LOG_COUNT, SCORE, SHARE, TEXT, Block, Column
-from features.blocks.phrases import KINDS, count_all, count_in_words, count_signs, has_phrase, plain, some_words
+from features.blocks.phrases import (
+    KINDS,
+    VERSION,
+    count_all,
+    count_in_words,
+    count_signs,
+    has_phrase,
+    plain,
+    some_words,
+)
 from features.text import pieces
 from pipelines.battles.arrays import Floats32
 
@@ -32,6 +41,7 @@ class Style(Block):
     """Counts of marks and phrases of an assistant's style, in English and Chinese and some other languages."""
 
     name = "style"
+    version = VERSION
     sees = TEXT
     declared = (
         Column("headers", COUNT),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from features.blocks.registry import BLOCKS
 from features.build import FeatureParams, build_features
 from features.cache import BlockCache, code_of
 from features.encoder.embedding import Encoder
@@ -44,7 +45,11 @@ def learner_data(
 
 def features_version(features: FeatureParams, encoder: Encoder | None) -> str:
     """Return a text that changes with all that the value of a feature depends on besides the battle's texts."""
-    parts = [features.model_dump_json(), code_version(__name__)]
+    parts = [
+        features.model_dump_json(),
+        code_version(__name__),
+        *(f"{block.name} {block.version}" for block in BLOCKS.values()),
+    ]
     if encoder is not None:
         parts += [encoder.block.version, code_of(type(encoder.block))]
     return "\n".join(parts)

@@ -1,10 +1,13 @@
+import hashlib
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.blocks.phrases import KINDS, count_phrases, plain
+from features.blocks import phrases
+from features.blocks.phrases import KINDS, count_in_words, count_signs, plain, some_words
 from features.blocks.style import Style
 
 ANSWER = """I'm sorry, but as an AI language model I cannot do that.
@@ -27,6 +30,10 @@ ANSWER = """I'm sorry, but as an AI language model I cannot do that.
 > quoted `code`
 
 Would you like more? 🙂"""
+
+
+def count_phrases(lowered, most_words=None, last=False):
+    return (count_in_words([some_words(lowered, most_words, last)])[0] + count_signs(lowered)).tolist()
 
 
 def of(text: str) -> dict[str, float]:
@@ -115,3 +122,8 @@ def test_only_the_first_or_last_words_are_looked_at():
     assert count_phrases(text)[apology] == 2
     assert count_phrases(text, 2)[apology] == 1
     assert count_phrases(text, 4, last=True)[apology] == 1
+
+
+def test_the_version_follows_the_phrases():
+    file = Path(phrases.__file__).with_suffix(".yaml")
+    assert Style.version == hashlib.sha256(file.read_bytes()).hexdigest()[:16]
