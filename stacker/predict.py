@@ -1,7 +1,6 @@
 """Whole files of battles: `python -m stacker.predict [JUDGE] INPUT... --out FILE` gives each its probabilities."""
 
 import argparse
-import hashlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -31,7 +30,7 @@ from stacker.judge.verdict_files import (
     verdict_rows,
     write_part,
 )
-from stacker.learners.starter_prior import starter_folder
+from stacker.learners.starter_prior import judge_hash, starter_folder
 
 if TYPE_CHECKING:
     from stacker.judge.judge import Judge
@@ -266,12 +265,9 @@ def _rows_of(path: Path) -> int:
 
 def _stamp(folder: Path, inputs: Sequence[Path], options: Options) -> dict[str, Any]:
     """Return everything that the bytes of the output depend on."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(f"{path.relative_to(folder).as_posix()} {sha256_of(path)}\n".encode())
     return {
         "code": code_version("stacker.predict"),
-        "judge": digest.hexdigest(),
+        "judge": judge_hash(folder),
         "inputs": [[str(path), sha256_of(path)] for path in inputs],
         "columns": list(COLUMNS[options.columns]),
         "rows_at_once": options.rows_at_once,

@@ -12,27 +12,24 @@ import pandas as pd
 
 from pipelines.battles.arrays import FLIP, Floats
 from pipelines.battles.folds import fold_hash
+from pipelines.battles.sources import Loaded
 from pipelines.files.atomic_files import STALE_S, atomic_write, remove_stale_temp_files, write_json
 from pipelines.kaggle.submission import write_submission
 from pipelines.terminal.command_line import Screen, add_params_arguments, run_command
 from stacker.evaluation import metrics, results
 from stacker.evaluation.intervals import in_words
-from stacker.judge.explain.explanation_baseline import baseline
 from stacker.judge.judge import Judge
 from stacker.judge.provenance import KEY, trained_on, versions
-from stacker.learners.balance import class_shares
-from stacker.learners.stacking.stack import cross_fitted, fit_stack
+from stacker.learners.stacking.stack import cross_fitted
 from stacker.learners.starter_prior import KIND as STARTER
-from stacker.learners.transformer.chosen import choose_transformers
-from stacker.learners.transformer.learner import TransformerLearner
 from stacker.learners.transformer.network.structure import share_read
 from stacker.reporting.analysis.analyses import analyse
 from stacker.reporting.report import write_report
 from stacker.training.cross_fitting import BASELINES, out_of_fold_baselines
-from stacker.training.data_set import Prepared, prepare, read_data
+from stacker.training.data_set import Prepared, read_data
 from stacker.training.params import Params, described_keys, dump_params, read_params
 from stacker.training.run_folder import RunFolder
-from stacker.training.train import Level0, level0, members, stack_learners
+from stacker.training.train import Trained, train
 
 SWAP_ROWS = 200
 
@@ -73,52 +70,29 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
     begun = time.perf_counter()
     with folder.writing() as new:
         remove_stale_temp_files(params.run.cache / "fits", STALE_S)
-        transformers = choose_transformers(params.transformer, params.encoder)
-        learners = stack_learners(params, transformers, screen.progress)
-        prepared = prepare(params, read_data(params, new.set_aside, screen), screen)
-        said = None if prepared.encoder is None else prepared.encoder.resolved.message
-        for message in sorted({chosen.encoder.message or "" for chosen in transformers} - {said or "", ""}):
-            screen.note(message)
-        seconds = {"features": time.perf_counter() - begun}
+        loaded = read_data(params, new.set_aside, screen)
         with screen.working():
-            level = level0(learners, prepared, screen.progress)
-            stacked = cross_fitted(params.stack, level.probabilities, prepared.fit, prepared.folds)
-            fitted = members(learners, prepared, screen.progress)
-        pool = fit_stack(params.stack, level.probabilities, prepared.fit, prepared.folds)
-        judge = Judge(
-            params.features,
-            prepared.encoder,
-            fitted,
-            pool,
-            _about(params, prepared),
-            baseline(fitted, prepared.data, level.probabilities),
-        )
-        predictions = {**level.by_name(), results.STACK: stacked}
-        predictions |= out_of_fold_baselines(prepared.data.texts, prepared.fit, prepared.folds)
-        found = _results(params, prepared, level, predictions)
-        found["transformers"] = [
-            {**chosen.described(), "fit": member.learner.about_}
-            for chosen in transformers
-            for member in fitted
-            if member.name == chosen.name and isinstance(member.learner, TransformerLearner)
-        ]
-        found["stack"] = pool.to_dict()
-        found["swap_error"] = {**level.swap_errors, results.STACK: swap_error(judge, prepared)}
-        judge.about["scores"] = {results.STACK: found["scores"][results.STACK]}
-        judge.save(new.judge)
-        _write_tables(new, params, prepared, predictions)
-        with screen.working():
-            _predict(new, params, prepared, screen)
+            trained = train(loaded.train, params, _about(params, loaded), screen.progress, screen.note)
+            predictions = out_of_fold_of_all(trained, params)
+        found = _results(params, loaded, trained, predictions)
+        trained.judge.about["scores"] = {results.STACK: found["scores"][results.STACK]}
+        trained.judge.save(new.judge)
+        _write_tables(new, params, trained.prepared, predictions)
+        if loaded.test is not None:
+            with screen.working():
+                _predict(new, loaded, loaded.test, trained.prepared, screen)
         if params.report.enabled:
             since = time.perf_counter()
             with screen.working():
-                found["report"] = analyse(params, prepared, level, predictions, judge, screen.progress)
-            seconds["report"] = time.perf_counter() - since
-        found["seconds"] = {**seconds, **level.seconds, "whole run": time.perf_counter() - begun}
+                found["report"] = analyse(
+                    params, trained.prepared, trained.level, predictions, trained.judge, screen.progress
+                )
+            trained.seconds["report"] = time.perf_counter() - since
+        found["seconds"] = {**trained.seconds, "whole run": time.perf_counter() - begun}
         if params.report.enabled:
-            write_report(new.report, found, prepared.battles, params)
+            write_report(new.report, found, trained.prepared.battles, params)
         write_json(new.results, found)
-    _show(screen, found, folder, prepared)
+    _show(screen, found, folder, loaded.test is not None)
     return found
 
 
@@ -131,42 +105,52 @@ def swap_error(judge: Judge, prepared: Prepared) -> float:
     return float(np.abs(straight - swapped[:, FLIP]).max())
 
 
-def _about(params: Params, prepared: Prepared) -> dict[str, Any]:
+def out_of_fold_of_all(trained: Trained, params: Params) -> dict[str, Floats]:
+    """Return the (n, 3) out-of-fold probabilities of every learner, the stack and the baselines by name."""
+    prepared, level = trained.prepared, trained.level
+    stacked = cross_fitted(params.stack, level.probabilities, prepared.fit, prepared.folds)
+    rivals = out_of_fold_baselines(prepared.data.texts, prepared.fit, prepared.folds)
+    return {**level.by_name(), results.STACK: stacked, **rivals}
+
+
+def _about(params: Params, loaded: Loaded) -> dict[str, Any]:
+    """Return what the judge keeps of the run beside the number of battles and their prior."""
     return {
-        "battles": len(prepared.battles),
-        "prior": class_shares(prepared.fit.outcome, prepared.fit.weight).tolist(),
-        "sources": prepared.battles["source"].value_counts().sort_index().to_dict(),
-        KEY: trained_on(prepared.loaded.bayes_log_loss is not None, datetime.now(UTC).date().isoformat()),
+        "sources": loaded.train["source"].value_counts().sort_index().to_dict(),
+        KEY: trained_on(loaded.bayes_log_loss is not None, datetime.now(UTC).date().isoformat()),
         "seed": params.run.seed,
         "versions": versions(),
     }
 
 
-def _results(params: Params, prepared: Prepared, level: Level0, predictions: dict[str, Floats]) -> dict[str, Any]:
-    battles, fit = prepared.battles, prepared.fit
+def _results(params: Params, loaded: Loaded, trained: Trained, predictions: dict[str, Floats]) -> dict[str, Any]:
+    prepared, names = trained.prepared, list(trained.level.names)
+    battles, fit, folds = prepared.battles, prepared.fit, prepared.folds
     scored = results.score_all(predictions, battles)
-    best = results.best_learner(scored, list(level.names))
+    best = results.best_learner(scored, names)
     rivals = {"length only": "length only", "best learner": best}
-    if STARTER in level.names and best != STARTER:
+    if STARTER in names and best != STARTER:
         rivals["starter judge"] = STARTER  # before and after: it had learnt from none of these votes
     losses = metrics.losses(predictions[results.STACK], fit.outcome)
-    bayes = prepared.loaded.bayes_log_loss
     return {
         "format": 1,
         "battles": len(battles),
         "prompts": int(fit.group.max()) + 1,
-        "set_aside": prepared.loaded.set_aside,
+        "set_aside": loaded.set_aside,
         "class_shares": np.bincount(fit.outcome, minlength=3).tolist(),
-        "folds": {"count": params.folds.count, "sha256": fold_hash(battles["id"], prepared.folds)},
+        "folds": {"count": params.folds.count, "sha256": fold_hash(battles["id"], folds)},
         "encoder": None if prepared.encoder is None else prepared.encoder.described(),
-        "learners": list(level.names),
+        "learners": names,
         "baselines": list(BASELINES),
         "scores": scored,
-        "stack_log_loss_by_fold": [float(losses[prepared.folds == fold].mean()) for fold in np.unique(prepared.folds)],
+        "stack_log_loss_by_fold": [float(losses[folds == fold].mean()) for fold in np.unique(folds)],
         "intervals": results.intervals(predictions, rivals, fit.outcome, fit.group),
-        "bayes_log_loss": bayes,
+        "bayes_log_loss": loaded.bayes_log_loss,
         "seed": params.run.seed,
         "versions": versions(),
+        "transformers": trained.transformers,
+        "stack": trained.judge.pool.to_dict(),
+        "swap_error": {**trained.level.swap_errors, results.STACK: swap_error(trained.judge, prepared)},
     }
 
 
@@ -181,21 +165,18 @@ def _write_tables(folder: RunFolder, params: Params, prepared: Prepared, predict
     results.write_out_of_fold(folder.out_of_fold, battles, prepared.folds[order], ordered)
 
 
-def _predict(folder: RunFolder, params: Params, prepared: Prepared, screen: Screen) -> None:
+def _predict(folder: RunFolder, loaded: Loaded, test: pd.DataFrame, prepared: Prepared, screen: Screen) -> None:
     """Predict the test battles with the judge as it was saved."""
-    test = prepared.loaded.test
-    if test is None:
-        return
     judge = Judge.load(folder.judge)
     probabilities = judge.predict_proba(
         test, cache=prepared.cache, threads=prepared.fit.threads, progress=screen.progress
     )
-    ids = prepared.loaded.sample_ids
     names = test["id"].tolist()
-    write_submission(folder.submission, names if ids is None else ids, names, probabilities, judge.about["prior"])
+    ids = names if loaded.sample_ids is None else loaded.sample_ids
+    write_submission(folder.submission, ids, names, probabilities, judge.about["prior"])
 
 
-def _show(screen: Screen, found: dict[str, Any], folder: RunFolder, prepared: Prepared) -> None:
+def _show(screen: Screen, found: dict[str, Any], folder: RunFolder, predicted: bool) -> None:
     screen.table(
         f"\nOut of fold, {found['battles']:,} battles, {found['folds']['count']} folds:", results.table(found["scores"])
     )
@@ -219,7 +200,7 @@ def _show(screen: Screen, found: dict[str, Any], folder: RunFolder, prepared: Pr
             f"Set aside: {found['set_aside']:,} rows that cannot be used, with their reasons, in {folder.set_aside}."
         )
     screen.note(f"Judge: {folder.judge}")
-    if prepared.loaded.test is not None:
+    if predicted:
         screen.note(f"Submission: {folder.submission}")
     if "report" in found:
         screen.note(f"Report: {folder.report}")

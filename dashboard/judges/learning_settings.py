@@ -5,8 +5,7 @@ from pathlib import Path
 from features.build import FeatureParams
 from pipelines.battles.sources import DataParams, SourceParams
 from stacker.learners.starter_prior import needed_blocks
-from stacker.starter.gain import LINEAR, TREES
-from stacker.training.params import LearnersParams, Params
+from stacker.training.params import FEW_VOTES_LEARNERS, Params
 
 FEW = 1_000
 """Below so many votes only small trees and the linear learner go beside the starter judge: what RESULTS.md's table of
@@ -41,7 +40,6 @@ def run_params(params: Params, count: int, votes: Path, folder: Path, threads: i
         "dashboard": {},
     }
     if count < FEW:
-        off = {kind: own.model_copy(update={"enabled": False}) for kind, own in LearnersParams()}
-        changes["learners"] = LearnersParams(**off | {"lightgbm": TREES, "linear": LINEAR})
+        changes["learners"] = FEW_VOTES_LEARNERS
         changes["transformer"] = params.transformer.model_copy(update={"enabled": False})
     return params.model_copy(update=changes)

@@ -2,7 +2,7 @@
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -76,6 +76,12 @@ def _without_rare(labels: Ints, least: int) -> Ints:
     """Give outcomes with fewer rows than folds the label of the commonest: there is nothing to stratify by."""
     counts = np.bincount(labels)
     return np.where(counts[labels] < least, counts.argmax(), labels)
+
+
+def splits(folds: Ints) -> Iterator[tuple[Ints, Ints]]:
+    """Yield for each fold the rows outside it and those inside."""
+    for fold in np.unique(folds):
+        yield np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
 
 
 def fold_hash(ids: Iterable[str], folds: Ints) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from features.cache import BlockCache
 from pipelines.battles.arrays import Floats, Ints
-from pipelines.battles.folds import grouped_folds, prompt_groups
+from pipelines.battles.folds import grouped_folds, prompt_groups, splits
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_write
 from pipelines.formats.reading import read_battles
@@ -23,18 +23,15 @@ from stacker.evaluation.intervals import Interval, draws_interval
 from stacker.judge.members import learner_data
 from stacker.learners.balance import class_shares
 from stacker.learners.learner_interface import Fit, Learner, LearnerData
-from stacker.learners.learner_registry import KINDS
-from stacker.learners.linear.linear import LinearParams
+from stacker.learners.learner_registry import KINDS, configured_learners
 from stacker.learners.stacking.stack import StackParams, fit_stack
-from stacker.learners.trees.boosting import LightGBMParams
 from stacker.reporting.charts import fitting
 from stacker.starter.starter_fit import FEATURES
+from stacker.training.params import FEW_VOTES_LEARNERS
 
 SIZES = (100, 300, 1000)
 DRAWS = 10
 FOLDS = 5
-TREES = LightGBMParams(n_estimators=150, early_stopping_rounds=20, bags=2, learning_rate=0.08, min_child_samples=15)
-LINEAR = LinearParams(C=(0.0003, 0.003, 0.03), inner_folds=3)
 WITHOUT, WITH, ALONE, PRIOR = (
     "own votes alone",
     "own votes and the starter judge",
@@ -161,8 +158,7 @@ def _judged(
     folds = grouped_folds(group[rows], outcome[rows], FOLDS, seed)
     own = data.take(rows)
     held, asked = np.empty((len(rows), 2, 3)), data.take(rest)
-    for fold in np.unique(folds):
-        train, out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+    for train, out in splits(folds):
         fit = Fit(outcome[rows[train]], weight[train], group[rows[train]], seed, threads)
         for place, learner in enumerate(_learners()):
             held[out, place] = learner.fit(own.take(train), fit).predict_proba(own.take(out))
@@ -174,7 +170,7 @@ def _judged(
 
 
 def _learners() -> list[Learner]:
-    return [KINDS["lightgbm"](TREES), KINDS["linear"](LINEAR)]
+    return [learner.make() for learner in configured_learners(FEW_VOTES_LEARNERS)]
 
 
 def as_table(found: Sequence[Gain]) -> str:

@@ -58,7 +58,8 @@ def open_tuning(params: Params, screen: Screen, continue_anyway: bool) -> Tuning
         loaded = read_data(params, rejected, screen)
 
         def prepared(wide: Params) -> Prepared:
-            return prepare(wide, loaded, screen)
+            with screen.working():
+                return prepare(wide, loaded.train, screen.progress, screen.note)
 
         whole = CrossFitted(prepared, widest(params.features, choices), study.target, progress=screen.progress)
         whole.learners(params)  # a target that is not there is said before anything is computed or written

@@ -14,7 +14,7 @@ import pandas as pd
 from filelock import FileLock
 
 from pipelines.battles.arrays import FLIP, Floats, Ints
-from pipelines.battles.folds import grouped_folds
+from pipelines.battles.folds import grouped_folds, splits
 from pipelines.battles.table import text_of
 from pipelines.files.atomic_files import atomic_folder, atomic_write
 from pipelines.files.hashes import code_version
@@ -139,14 +139,13 @@ def out_of_fold(
     """
     found = np.full((len(data), 3), np.nan)
     swap_error = 0.0
-    numbers = np.unique(folds)
-    for done, fold in enumerate(numbers):
-        progress(f"{learner.name}: folds", done, len(numbers))
-        train, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+    parts = list(splits(folds))
+    for done, (train, held) in enumerate(parts):
+        progress(f"{learner.name}: folds", done, len(parts))
         kept = held_out(learner, data, fit, train, held, prints, store)
         found[held] = kept["probabilities"]
         swap_error = max(swap_error, float(kept["swap_error"]))
-    progress(f"{learner.name}: folds", len(numbers), len(numbers))
+    progress(f"{learner.name}: folds", len(parts), len(parts))
     return found, swap_error
 
 
@@ -238,8 +237,7 @@ def out_of_fold_baselines(texts: pd.DataFrame, fit: Fit, folds: np.ndarray) -> d
     """Return (n, 3) out-of-fold probabilities of each baseline; all arguments are of the same n battles."""
     odd, even = length_features(texts)
     found = {name: np.full((len(texts), 3), 1 / 3) for name in BASELINES}
-    for fold in np.unique(folds):
-        held, train = folds == fold, folds != fold
+    for train, held in splits(folds):
         # With A and B made equal: no baseline may learn the position either.
         found["class prior"][held] = class_shares(fit.outcome[train], fit.weight[train])
         inner = grouped_folds(fit.group[train], fit.outcome[train], 4, fit.seed)

@@ -1,6 +1,6 @@
 """What comes before any learner: battles read, parted into folds, and their features computed, once for all."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from pipelines.battles.arrays import Ints
 from pipelines.battles.folds import grouped_folds, prompt_groups
 from pipelines.battles.sources import Loaded, load
 from pipelines.errors import UserError
-from pipelines.terminal.command_line import Screen
+from pipelines.terminal.command_line import Progress, Screen, silent
 from pipelines.terminal.processes import usable_cores
 from stacker.judge.members import features_version, learner_data
 from stacker.learners.learner_interface import Fit, LearnerData
@@ -30,12 +30,10 @@ class Prepared:
 
     Attributes
     ----------
-    loaded : Loaded
-        Battles in the order of their sources, the test battles, and what was set aside.
     battles : DataFrame, n rows
-        Training battles in canonical order, which does not depend on the order of the files' rows.
+        Battles in canonical order, which does not depend on the order in which they were given.
     place : (n,) int
-        Place in `loaded.train` of each row of `battles`.
+        Place among the battles given of each row of `battles`.
     fit : Fit
         Votes, weights, prompt groups, seed and threads.
     folds : (n,) int
@@ -52,7 +50,6 @@ class Prepared:
         Finished fits on disk.
     """
 
-    loaded: Loaded
     battles: pd.DataFrame
     place: Ints
     fit: Fit
@@ -94,17 +91,21 @@ def read_data(params: Params, quarantine: Path, screen: Screen) -> Loaded:
     return loaded
 
 
-def prepare(params: Params, loaded: Loaded, screen: Screen) -> Prepared:
+def prepare(
+    params: Params, battles: pd.DataFrame, progress: Progress = silent, note: Callable[[str], None] = lambda _: None
+) -> Prepared:
     """Split the battles into folds, and compute their features or find them in the cache.
 
     Parameters
     ----------
     params : Params
         The sections folds, features, encoder and run are used.
-    loaded : Loaded
-        What `read_data` gave.
-    screen : Screen
-        Told which encoder is used, and how far the features have come.
+    battles : DataFrame, n rows
+        As `stacker.training.train.train` takes them.
+    progress : Progress
+        Told how far the features have come.
+    note : callable
+        Told which encoder is used.
 
     Raises
     ------
@@ -114,28 +115,32 @@ def prepare(params: Params, loaded: Loaded, screen: Screen) -> Prepared:
     threads = params.run.threads or usable_cores()
     encoder = open_encoder(params.encoder, threads) if params.features.embedding else None
     if encoder is not None:
-        screen.note(encoder.resolved.message or f"Encoder: {encoder.name}.")
-    place = canonical_order(loaded.train)
-    battles = loaded.train.iloc[place].reset_index(drop=True)
+        note(encoder.resolved.message or f"Encoder: {encoder.name}.")
+    place = canonical_order(battles)
+    battles = battles.iloc[place].reset_index(drop=True)
     outcome = battles["outcome"].to_numpy(dtype=np.int64)
     weight = battles["weight"].to_numpy(dtype=np.float64)
     group = prompt_groups(battles["prompt"])
-    fit = Fit(outcome, weight / weight.mean(), group, params.run.seed, threads)
+    mean = weight.mean()
+    weight = weight if abs(mean - 1) < 1e-12 else weight / mean  # dividing again would change last digits
+    fit = Fit(outcome, weight, group, params.run.seed, threads)
     folds = grouped_folds(group, outcome, params.folds.count, params.run.seed)
     if len(np.unique(folds)) < 2:
         raise UserError(
             "data: every battle has the same prompt, so none can be held out; name a source with more prompts."
         )
     cache = BlockCache(params.run.cache / "blocks")
-    with screen.working():
-        if encoder is not None:
-            encoder.calibrate(battles)
-        data = learner_data(battles, params.features, encoder, cache, threads, screen.progress)
+    if encoder is not None:
+        encoder.calibrate(battles)
+    try:
+        data = learner_data(battles, params.features, encoder, cache, threads, progress)
+    finally:
+        cache.close()  # whoever asks it again opens it again
     if encoder is not None:
         encoder.rest()  # the learners want the memory
     prints = fingerprint(battles, features_version(params.features, encoder))
     store = FitStore(params.run.cache / "fits")
-    return Prepared(loaded, battles, place, fit, folds, data, prints, encoder, cache, store)
+    return Prepared(battles, place, fit, folds, data, prints, encoder, cache, store)
 
 
 def canonical_order(battles: pd.DataFrame) -> Ints:
@@ -143,6 +148,6 @@ def canonical_order(battles: pd.DataFrame) -> Ints:
 
     A run thus gives the same judge whatever the order of the rows in its files.
     """
-    names = battles["id"].tolist()
+    names = battles["id"].tolist() if "id" in battles else [""] * len(battles)
     keys = fingerprint(battles, "")
     return np.array(sorted(range(len(keys)), key=lambda row: (keys[row], names[row])), dtype=np.int64)

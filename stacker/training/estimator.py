@@ -13,27 +13,15 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from features.cache import BlockCache
-from features.encoder.embedding import open_encoder
 from pipelines.battles.arrays import Floats, Ints
-from pipelines.battles.folds import grouped_folds, prompt_groups
-from pipelines.battles.sources import Loaded
+from pipelines.battles.folds import prompt_groups
 from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
-from pipelines.terminal.command_line import silent
 from pipelines.terminal.processes import usable_cores
-from stacker.judge.explain.explanation_baseline import baseline
 from stacker.judge.input_texts import COLUMNS, battles_of
-from stacker.judge.judge import Judge
-from stacker.judge.members import features_version, learner_data
 from stacker.judge.verdict import most_probable
-from stacker.learners.balance import class_shares
-from stacker.learners.learner_interface import Fit
-from stacker.learners.stacking.stack import fit_stack
-from stacker.learners.transformer.chosen import choose_transformers
-from stacker.training.cross_fitting import FitStore, fingerprint
-from stacker.training.data_set import Prepared
 from stacker.training.params import LearnersParams, Params, parse_params
-from stacker.training.train import level0, members, stack_learners
+from stacker.training.train import train
 
 VOCABULARIES: tuple[tuple[Any, Any, Any], ...] = (OUTCOMES, ("A", "B", "tie"), ("model_a", "model_b", "tie"), (0, 1, 2))
 """Ways to write the outcomes A, B and tie; the labels of one fit are of one of them."""
@@ -129,9 +117,14 @@ class PreferenceStacker(ClassifierMixin, BaseEstimator):
         try:
             battles, outcome, weight, self._vocabulary = _checked(X, y, sample_weight)
             params = self._params()
+            if len(np.unique(prompt_groups(battles["prompt"]))) < 2:
+                many = f"{len(battles)} sample{'' if len(battles) == 1 else 's'}"
+                raise UserError(f"X: has {many} of one prompt, so none can be held out; give battles of more prompts.")
+            battles = battles.assign(outcome=outcome, weight=weight / weight.mean())
             with tempfile.TemporaryDirectory(prefix="preference-stacker-") as temporary:
-                kept = Path(temporary) if self.cache is None else Path(self.cache)
-                self.judge_ = _fitted(battles, outcome, weight, params, kept)
+                kept = params.run.model_copy(update={"cache": Path(self.cache or temporary)})
+                params = params.model_copy(update={"run": kept})
+                self.judge_ = train(battles, params, {"seed": params.run.seed}).judge
         except UserError as fault:
             raise ValueError(str(fault)) from fault
         seen = sorted({0, 1, *np.unique(outcome).tolist()})
@@ -207,44 +200,6 @@ class PreferenceStacker(ClassifierMixin, BaseEstimator):
                 place = place.setdefault(section, {})
             place[last] = value
         return parse_params(content, "settings")
-
-
-def _fitted(battles: pd.DataFrame, outcome: Ints, weight: Floats, params: Params, kept: Path) -> Judge:
-    """Fit a judge; what it computes on the way is kept in a folder."""
-    encoder = open_encoder(params.encoder, params.run.threads) if params.features.embedding else None
-    if encoder is not None:
-        encoder.calibrate(battles)
-    battles = battles.assign(outcome=outcome, weight=weight / weight.mean())
-    prints = fingerprint(battles, features_version(params.features, encoder))
-    # In an order that the content alone decides: the judge does not depend on the order of the rows.
-    place = np.array(sorted(range(len(prints)), key=prints.__getitem__), dtype=np.int64)
-    battles, prints = battles.iloc[place].reset_index(drop=True), [prints[row] for row in place]
-    group = prompt_groups(battles["prompt"])
-    fit = Fit(
-        battles["outcome"].to_numpy(dtype=np.int64),
-        battles["weight"].to_numpy(dtype=np.float64),
-        group,
-        params.run.seed,
-        params.run.threads,
-    )
-    folds = grouped_folds(group, fit.outcome, params.folds.count, params.run.seed)
-    if len(np.unique(folds)) < 2:
-        many = f"{len(battles)} sample{'' if len(battles) == 1 else 's'}"
-        raise UserError(f"X: has {many} of one prompt, so none can be held out; give battles of more prompts.")
-    cache = BlockCache(kept / "blocks")
-    try:
-        data = learner_data(battles, params.features, encoder, cache, params.run.threads, silent)
-        store = FitStore(kept / "fits")
-        prepared = Prepared(Loaded(battles), battles, place, fit, folds, data, prints, encoder, cache, store)
-        transformers = choose_transformers(params.transformer, params.encoder)
-        learners = stack_learners(params, transformers)
-        level = level0(learners, prepared, silent)
-        fitted = members(learners, prepared, silent)
-    finally:
-        cache.close()
-    pool = fit_stack(params.stack, level.probabilities, fit, folds)
-    about = {"battles": len(battles), "prior": class_shares(fit.outcome, fit.weight).tolist(), "seed": params.run.seed}
-    return Judge(params.features, encoder, fitted, pool, about, baseline(fitted, data, level.probabilities))
 
 
 def _checked(battles: Any, labels: Any, weights: Any) -> tuple[pd.DataFrame, Ints, Floats, tuple[Any, ...]]:

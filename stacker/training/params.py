@@ -48,6 +48,19 @@ DEFAULT_SPACE: dict[str, Any] = {
     "learners.xgboost.colsample_bytree": {"low": 0.1, "high": 0.6},
     **{f"features.{block.switch}": [True, False] for block in BLOCKS.values() if block.library},
 }
+_FEW: dict[str, Any] = {
+    **{kind: {"enabled": False} for kind in LearnersParams.model_fields},
+    "lightgbm": {
+        "n_estimators": 150,
+        "early_stopping_rounds": 20,
+        "bags": 2,
+        "learning_rate": 0.08,
+        "min_child_samples": 15,
+    },
+    "linear": {"C": (0.0003, 0.003, 0.03), "inner_folds": 3},
+}
+FEW_VOTES_LEARNERS = LearnersParams.model_validate(_FEW)
+"""What a hundred to a thousand votes can feed, next to the starter judge; `stacker.starter.gain` measures these."""
 
 
 class ReportParams(Section):

@@ -1,20 +1,27 @@
-"""Level 0 as a whole: out-of-fold probabilities of every learner, and each of them fitted on all battles."""
+"""From battles to a judge: every learner out of fold, the level-1 model over that, each learner on all battles."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from pipelines.battles.arrays import Floats
 from pipelines.errors import UserError
 from pipelines.terminal.command_line import Progress, silent
+from stacker.judge.explain.explanation_baseline import baseline
+from stacker.judge.judge import Judge
 from stacker.judge.members import Member
+from stacker.learners.balance import class_shares
 from stacker.learners.learner_registry import Configured, configured_learners
+from stacker.learners.stacking.stack import fit_stack
 from stacker.learners.starter_prior import configured_prior
-from stacker.learners.transformer.chosen import ChosenTransformer, configured_transformers
+from stacker.learners.transformer.chosen import ChosenTransformer, choose_transformers, configured_transformers
+from stacker.learners.transformer.learner import TransformerLearner
 from stacker.training.cross_fitting import fitted_on_all, out_of_fold
-from stacker.training.data_set import Prepared
+from stacker.training.data_set import Prepared, prepare
 from stacker.training.params import Params
 
 
@@ -42,6 +49,87 @@ class Level0:
     def by_name(self) -> dict[str, Floats]:
         """Return each learner's (n, 3) probabilities by its name."""
         return {name: self.probabilities[:, place] for place, name in enumerate(self.names)}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A judge, and what was found on the way to it.
+
+    Attributes
+    ----------
+    judge : Judge
+        The judge; it was fitted to all battles.
+    prepared : Prepared
+        The battles in canonical order, their folds, features, and what learners were told of them.
+    level : Level0
+        What each learner said of the battles of the folds that it had not seen.
+    transformers : list of dict
+        By transformer: which model was asked for, which was found, and how its fit went (JSON values).
+    seconds : float by name
+        Wall-clock time of the features and of each learner's folds.
+    """
+
+    judge: Judge
+    prepared: Prepared
+    level: Level0
+    transformers: list[dict[str, Any]]
+    seconds: dict[str, float]
+
+
+def train(
+    battles: pd.DataFrame,
+    params: Params,
+    about: Mapping[str, Any] | None = None,
+    progress: Progress = silent,
+    note: Callable[[str], None] = lambda _: None,
+) -> Trained:
+    """Train a judge on battles.
+
+    Every learner is fitted once per fold and predicts the battles held out; the level-1 model is fitted to these
+    probabilities; each learner is then fitted to all battles. Features and fits that are in `run.cache` are not
+    computed again. The order of the rows makes no difference.
+
+    Parameters
+    ----------
+    battles : DataFrame, n rows
+        Columns `prompt`, `response_a`, `response_b` (tuples of turns), `outcome` (0 A, 1 B, 2 tie), `weight`, and `id`
+        where there is one.
+    params : Params
+        The sections folds, features, encoder, learners, balance, transformer, stack and run are used.
+    about : mapping or None
+        What else the judge keeps of its making (JSON values).
+    progress : Progress
+        Told how far the work has come.
+    note : callable
+        Told which encoder and transformers are used.
+
+    Raises
+    ------
+    UserError
+        When every learner is off, a model is not there or incomplete, or no battle can be held out.
+    """
+    begun = time.perf_counter()
+    transformers = choose_transformers(params.transformer, params.encoder)
+    learners = stack_learners(params, transformers, progress)
+    prepared = prepare(params, battles, progress, note)
+    said = None if prepared.encoder is None else prepared.encoder.resolved.message
+    for message in sorted({chosen.encoder.message or "" for chosen in transformers} - {said or "", ""}):
+        note(message)
+    seconds = {"features": time.perf_counter() - begun}
+    data, fit = prepared.data, prepared.fit
+    level = level0(learners, prepared, progress)
+    pool = fit_stack(params.stack, level.probabilities, fit, prepared.folds)
+    fitted = members(learners, prepared, progress)
+    made = {"battles": len(data), "prior": class_shares(fit.outcome, fit.weight).tolist(), **(about or {})}
+    start = baseline(fitted, data, level.probabilities)
+    judge = Judge(params.features, prepared.encoder, fitted, pool, made, start)
+    described = [
+        {**chosen.described(), "fit": member.learner.about_}
+        for chosen in transformers
+        for member in fitted
+        if member.name == chosen.name and isinstance(member.learner, TransformerLearner)
+    ]
+    return Trained(judge, prepared, level, described, seconds | level.seconds)
 
 
 def stack_learners(

@@ -129,8 +129,7 @@ def test_a_second_run_fits_nothing_and_computes_no_feature(tmp_path, monkeypatch
     def forbidden(*_, **__):
         raise AssertionError("was done before")
 
-    monkeypatch.setattr("features.build.compute", forbidden)
-    monkeypatch.setattr("features.parallel.compute", forbidden)
+    monkeypatch.setattr("features.parallel._chunk", forbidden)
     for kind in ("trees.boosting.Boosting", "linear.linear.LinearLearner", "linear.sparse.SparseLearner"):
         monkeypatch.setattr(f"stacker.learners.{kind}.fit", forbidden)
     again, _ = small_run(params)

@@ -323,7 +323,7 @@ def small(tmp_path_factory):
 
 
 def prepared(params, tmp_path):
-    return prepare(params, read_data(params, tmp_path / "aside", Screen()), Screen())
+    return prepare(params, read_data(params, tmp_path / "aside", Screen()).train)
 
 
 def whole_of(params, tmp_path, wide=None, target="stack"):
