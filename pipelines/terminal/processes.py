@@ -1,9 +1,11 @@
 """Work in processes of its own: one run to its end within bounds, one that answers messages, one writer at a time.
 
-Processes that are started here end with the one that started them. Not made with multiprocessing: its `fork` is unsafe
-next to torch's threads, its `spawn` and `forkserver` import the caller's main program again in each process (under
-`panel serve` that is Panel: 2.6 s instead of .15 s for each start, with Pebble's pool too, which is broken for good when
-an idle process dies), and its children outlive a killed parent.
+Processes that are started here end with the process that started them. Not made with multiprocessing: its `fork` is
+unsafe next to torch's threads, its `spawn` and `forkserver` import the caller's main program again in each process
+(under `panel serve` that is Panel: 2.6 s instead of .15 s for each start, with Pebble's pool too, which is broken for
+good when an idle process dies), and its children outlive a killed parent. loky 3.7 was tried too: 16 seconds after its
+parent was killed both idle workers and both trackers still ran, and where one worker dies the work of all others is
+lost (`TerminatedWorkerError`), as it must not be when a hostile text ends the process that draws it.
 """
 
 import ctypes

@@ -1,4 +1,6 @@
+import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -7,6 +9,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,6 +20,9 @@ from dashboard.votes.store import AlreadyVoted, StoreFault, VoteFilter, VoteStor
 from dashboard.votes.vote_records import Battle, Side, file_battle_id, new_battle_id, pseudonym
 from pipelines.errors import UserError
 
+SAVED = Path(__file__).parents[1] / "saved_stores"
+"""Stores as they were written at each version of the schema, and the votes that they hold."""
+TIMES = ("created_at", "voted_at", "undone_at")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -353,3 +359,23 @@ def test_kill_9_of_the_database_server_is_survived(postgres_server: str, postgre
         threading.Event().wait(0.05)
     assert list(store.votes()["choice"]) == ["a"]
     store.close()
+
+
+@pytest.mark.parametrize("saved", sorted(SAVED.glob("*.sqlite")), ids=lambda path: path.stem)
+def test_a_store_written_earlier_opens_and_gives_all_its_votes(saved: Path, tmp_path: Path) -> None:
+    copy = shutil.copy(saved, tmp_path / "votes.sqlite")
+    store = VoteStore.open(f"sqlite:///{copy}", create=False)
+    try:
+        found = store.votes(VoteFilter(undone=True)).to_dict("records")
+        now = battle("a new one")
+        store.add_battle(now)
+        store.vote(now.id, "a", now.session)
+        assert len(store.votes()) == len([row for row in found if pd.isna(row["undone_at"])]) + 1
+    finally:
+        store.close()
+    for row in found:
+        row |= {name: "" if pd.isna(row[name]) else row[name].isoformat() for name in TIMES}
+        row |= {name: None if pd.isna(row[name]) else row[name] for name in ("p_a", "p_b", "p_tie")}
+    expected = json.loads(saved.with_suffix(".json").read_text(encoding="utf-8"))
+    later = {name: "" for name in found[0]}  # what steps after it have added is empty
+    assert json.loads(json.dumps(found)) == [later | each for each in expected]
