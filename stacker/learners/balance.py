@@ -83,6 +83,12 @@ def class_weights(outcome: Ints, weight: Floats) -> Floats:
     return 1 / (3 * class_shares(outcome, weight))
 
 
+def softmax(logs: Floats) -> Floats:
+    """Return the softmax of each row of (n, 3) log-odds; swapping the first two swaps the result to the last bit."""
+    e = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return e / ((e[:, 0] + e[:, 1]) + e[:, 2])[:, None]
+
+
 @dataclass(frozen=True)
 class Correction:
     """What brings probabilities from the prior and loss of training back to those of the battles.

@@ -1,6 +1,7 @@
 """The interface of a level-0 learner and the data it is given."""
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +9,14 @@ from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 import pandas as pd
 
-from features.pairs import Embeddings, PairMatrix
+from features.pairs import EmbeddingReducer, Embeddings, PairMatrix, with_reduced
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.files.saved_files import Saved
 
 SETTINGS = "learner.json"
 """What `save` writes a learner's settings into."""
+REDUCER = "reducer.safetensors"
 FORMAT = 2
 """Of that file. Format 1, in which it was not written down, has former names of settings, and is read too."""
 
@@ -113,6 +115,48 @@ class Learner(Protocol):
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
         ...
+
+
+class OnPairs(ABC):
+    """What learners on pair features share: they find their features by name, among them the reduced embeddings.
+
+    `fit` begins by `fit_pairs`, which takes `params.components`; `save` and `load` end by those of the reducer.
+    """
+
+    params: Any
+    names_: tuple[str, ...]
+    reducer_: EmbeddingReducer | None
+
+    def fit_pairs(self, data: LearnerData, fit: Fit) -> PairMatrix:
+        """Fit the reducer of the embeddings to all rows given, and return the features to train on."""
+        self.reducer_ = None
+        if data.embeddings is not None and self.params.components > 0:
+            self.reducer_ = EmbeddingReducer(self.params.components, fit.seed).fit(data.embeddings)
+        pairs = with_reduced(data.pairs, data.embeddings, self.reducer_)
+        self.names_ = pairs.names
+        return pairs
+
+    def pairs(self, data: LearnerData) -> PairMatrix:
+        """Return the features that it was fitted to, by name: those of blocks, and reduced embeddings."""
+        return with_reduced(data.pairs, data.embeddings, self.reducer_).select(self.names_)
+
+    def predict_proba(self, data: LearnerData) -> Floats:
+        """Return (n, 3) probabilities of A, B and tie; exact under swapping of the sides."""
+        return self.predict_pairs(self.pairs(data))
+
+    @abstractmethod
+    def predict_pairs(self, pairs: PairMatrix) -> Floats:
+        """Return what `predict_proba` does, from features among which those that `pairs` gives are found by name."""
+
+    def save_reducer(self, folder: Path) -> None:
+        """Write the reducer, where there is one, as safetensors."""
+        if self.reducer_ is not None:
+            self.reducer_.save(folder / REDUCER)
+
+    def load_reducer(self, folder: Path) -> None:
+        """Read what `save_reducer` wrote."""
+        path = folder / REDUCER
+        self.reducer_ = EmbeddingReducer.load(path) if path.exists() else None
 
 
 @runtime_checkable

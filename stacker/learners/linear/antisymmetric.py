@@ -97,6 +97,7 @@ class AntisymmetricLogistic:
             return model.fit(seen, of, sample_weight=how_much)
 
         best = self.strengths[len(self.strengths) // 2]
+        # Not LogisticRegressionCV: to it folds count alike whatever their battles weigh, and it has no `unseen` ones.
         if len(self.strengths) > 1:
             loss = np.zeros(len(self.strengths))
             for fold in np.unique(inner):

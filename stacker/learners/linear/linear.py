@@ -6,13 +6,13 @@ from typing import Self
 import numpy as np
 from safetensors.numpy import save_file
 
-from features.pairs import EmbeddingReducer, PairMatrix, with_reduced
+from features.pairs import PairMatrix
 from pipelines.battles.arrays import Floats
 from pipelines.battles.folds import grouped_folds
 from pipelines.files.saved_files import Names, Number, Tensors, checking, read_object
 from pipelines.settings import Components, InnerFolds, Section, Strengths
 from stacker.learners.balance import BalanceParams, weighted
-from stacker.learners.learner_interface import SETTINGS, Fit, LearnerData, LearnerFile, write_settings
+from stacker.learners.learner_interface import SETTINGS, Fit, LearnerData, LearnerFile, OnPairs, write_settings
 from stacker.learners.linear.antisymmetric import AntisymmetricLogistic
 
 CAP = 5.0
@@ -38,7 +38,7 @@ class _Saved(LearnerFile):
     offset: Number
 
 
-class LinearLearner:
+class LinearLearner(OnPairs):
     """Logistic regressions on A - B (margin) and on |A - B| and what both sides share (tie)."""
 
     name = "linear"
@@ -49,11 +49,7 @@ class LinearLearner:
 
     def fit(self, data: LearnerData, fit: Fit) -> Self:
         """Fit scales, reducer and both regressions."""
-        self.reducer_ = None
-        if data.embeddings is not None and self.params.components > 0:
-            self.reducer_ = EmbeddingReducer(self.params.components, fit.seed).fit(data.embeddings)
-        pairs = with_reduced(data.pairs, data.embeddings, self.reducer_)
-        self.names_ = pairs.names
+        pairs = self.fit_pairs(data, fit)
         self.odd_, self.even_ = odd_and_even(pairs)
         self.centre_ = np.nan_to_num(_nanmean(pairs.values)).astype(np.float64)
         self.centre_[self.odd_] = 0.0
@@ -67,10 +63,6 @@ class LinearLearner:
         )
         self.model_.offset_ += weights.correction.tie
         return self
-
-    def predict_proba(self, data: LearnerData) -> Floats:
-        """Return (n, 3) probabilities; the swap is exact by form."""
-        return self.predict_pairs(self.pairs(data))
 
     def predict_pairs(self, pairs: PairMatrix) -> Floats:
         """Return what `predict_proba` does, from features among which those that `pairs` gives are found by name."""
@@ -90,8 +82,7 @@ class LinearLearner:
             "tie": self.model_.tie_,
         }
         save_file(numbers, folder / "linear.safetensors")
-        if self.reducer_ is not None:
-            self.reducer_.save(folder / "reducer.safetensors")
+        self.save_reducer(folder)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -116,13 +107,8 @@ class LinearLearner:
         learner.model_.margin_ = stored.floats("margin", len(learner.odd_))
         learner.model_.tie_ = stored.floats("tie", len(learner.even_))
         learner.model_.offset_ = meta.offset
-        reducer = folder / "reducer.safetensors"
-        learner.reducer_ = EmbeddingReducer.load(reducer) if reducer.exists() else None
+        learner.load_reducer(folder)
         return learner
-
-    def pairs(self, data: LearnerData) -> PairMatrix:
-        """Return the features that the regressions learnt from, by name: those of blocks, and reduced embeddings."""
-        return with_reduced(data.pairs, data.embeddings, self.reducer_).select(self.names_)
 
     def _scaled(self, pairs: PairMatrix) -> Floats:
         return np.clip(np.nan_to_num((pairs.values - self.centre_) / self.spread_), -CAP, CAP)

@@ -9,6 +9,7 @@ from scipy import optimize
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.settings import Section
 from stacker.evaluation.metrics import log_loss
+from stacker.learners.balance import softmax
 from stacker.learners.learner_interface import Fit
 from stacker.learners.stacking.pool import Pool
 
@@ -23,8 +24,7 @@ def scaled(probabilities: Floats, temperature: float, level: float = 0.0) -> Flo
     """
     logs = np.log(np.clip(probabilities, 1e-12, 1.0)) / temperature
     logs[:, 2] += level * (1.0 - 1.0 / temperature)
-    e = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return e / ((e[:, 0] + e[:, 1]) + e[:, 2])[:, None]
+    return softmax(logs)
 
 
 def fit_temperature(

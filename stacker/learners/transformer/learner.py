@@ -20,7 +20,7 @@ from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.files.atomic_files import atomic_folder
 from pipelines.files.hashes import code_version
 from pipelines.terminal.command_line import Progress, silent
-from stacker.learners.balance import BalanceParams, Correction, followed_correction
+from stacker.learners.balance import BalanceParams, Correction, followed_correction, softmax
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.transformer.network.structure import Battles, Structure, Turns
 from stacker.learners.transformer.params import TransformerParams
@@ -86,7 +86,8 @@ class TransformerLearner:
             if _read(folder / "stamp") == stamp and finished.is_dir():
                 return self._adopt(finished)
             if _read(folder / "stamp") != stamp:
-                _empty(folder)
+                shutil.rmtree(folder)
+                folder.mkdir()
                 (folder / "stamp").write_text(stamp, encoding="ascii")
             self._train(data, fit, folder / "checkpoints")
             if fit.workdir is not None:
@@ -98,8 +99,6 @@ class TransformerLearner:
 
     def predict_proba(self, data: LearnerData) -> Floats:
         """Return (n, 3) probabilities of A, B and tie, their prior corrected; exact under swapping of the sides."""
-        from stacker.learners.trees.bags import softmax
-
         return self.correction_.apply(softmax(self.logits(data)))
 
     def logits(self, data: LearnerData) -> Floats:
@@ -261,14 +260,6 @@ def _workdir(folder: Path | None) -> Iterator[Path]:
 
 def _read(path: Path) -> str:
     return path.read_text(encoding="ascii") if path.exists() else ""
-
-
-def _empty(folder: Path) -> None:
-    for path in folder.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
 
 
 def _unit(rows: Floats) -> Any:

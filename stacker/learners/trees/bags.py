@@ -7,7 +7,7 @@ import numpy as np
 
 from features.pairs import PairMatrix
 from pipelines.battles.arrays import FLIP, Floats, Ints
-from stacker.learners.balance import Correction
+from stacker.learners.balance import Correction, softmax
 
 if TYPE_CHECKING:
     from stacker.learners.trees.boosting import BoostingParams
@@ -168,9 +168,3 @@ def symmetric_log_loss(logs: Floats, outcome: Ints, weight: Floats, correction: 
     if correction:
         p = correction.apply(p)
     return float(np.average(-np.log(p[np.arange(n), outcome]), weights=weight))
-
-
-def softmax(logs: Floats) -> Floats:
-    """Return the softmax of each row of (n, 3) log-odds; swapping the first two swaps the result to the last bit."""
-    e = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return e / ((e[:, 0] + e[:, 1]) + e[:, 2])[:, None]

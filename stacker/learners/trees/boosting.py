@@ -1,6 +1,6 @@
 """Boosted trees over pair features: both orders in training, the mean of both orders in prediction."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from pydantic import Field
 
-from features.pairs import EmbeddingReducer, PairMatrix, with_reduced
+from features.pairs import PairMatrix
 from pipelines.battles.arrays import FLIP, Floats, Floats32, Ints
 from pipelines.battles.folds import grouped_folds
 from pipelines.files.saved_files import Names, Number, checking, read_bytes, read_object
@@ -21,12 +21,13 @@ from stacker.learners.balance import (
     Correction,
     focal_tie_log_odds,
     followed_correction,
+    softmax,
     tie_log_odds,
     tie_matched,
     weighted,
 )
-from stacker.learners.learner_interface import SETTINGS, Fit, LearnerData, LearnerFile, write_settings
-from stacker.learners.trees.bags import Bag, Rows, SizeDependentParams, softmax
+from stacker.learners.learner_interface import SETTINGS, Fit, LearnerData, LearnerFile, OnPairs, write_settings
+from stacker.learners.trees.bags import Bag, Rows, SizeDependentParams
 from stacker.learners.trees.tree_balance import synthetic_battles
 
 MOST_BOOSTERS = 100
@@ -92,7 +93,7 @@ class XGBoostParams(BoostingParams):
     """Settings of XGBoost."""
 
 
-class Boosting(ABC):
+class Boosting(OnPairs):
     """A boosted-trees learner; subclasses train, apply and store one booster of their library."""
 
     name: ClassVar[str]
@@ -107,11 +108,7 @@ class Boosting(ABC):
 
     def fit(self, data: LearnerData, fit: Fit) -> Self:
         """Fit the reducer on all rows given, then one booster per inner fold, several at a time."""
-        self.reducer_ = None
-        if data.embeddings is not None and self.params.components > 0:
-            self.reducer_ = EmbeddingReducer(self.params.components, fit.seed).fit(data.embeddings)
-        pairs = with_reduced(data.pairs, data.embeddings, self.reducer_)
-        self.names_ = pairs.names
+        pairs = self.fit_pairs(data, fit)
         inner = grouped_folds(fit.group, fit.outcome, max(self.params.bags, 2) if self.params.bags > 1 else 5, fit.seed)
         # A bag to a thread, not several threads to a bag: the libraries meet at a barrier for every leaf, which on few
         # rows takes longer than the leaf (1,173 battles on two busy cores: 2.7 s against 23 s for 100 rounds).
@@ -143,12 +140,8 @@ class Boosting(ABC):
             self.correction_ = Correction(tie, found[0][1].gamma)
         return self
 
-    def predict_proba(self, data: LearnerData) -> Floats:
-        """Return (n, 3): softmax of the log-odds averaged over both orders and all bags, with its prior corrected."""
-        return self.predict_pairs(self.pairs(data))
-
     def predict_pairs(self, pairs: PairMatrix) -> Floats:
-        """Return what `predict_proba` does, from features among which those that `pairs` gives are found by name."""
+        """Return (n, 3): softmax of the log-odds averaged over both orders and all bags, with its prior corrected."""
         pairs = pairs.select(self.names_)
         # One order in memory at a time.
         straight = self._log_odds(pairs)
@@ -166,8 +159,7 @@ class Boosting(ABC):
             "boosters": len(self.boosters_),
         }
         write_settings(folder, meta)
-        if self.reducer_ is not None:
-            self.reducer_.save(folder / "reducer.safetensors")
+        self.save_reducer(folder)
         for bag, booster in enumerate(self.boosters_):
             self._write(booster, folder / f"booster_{bag}{self.suffix}")
 
@@ -187,8 +179,7 @@ class Boosting(ABC):
             learner.correction_ = Correction.from_dict(meta.correction)
         learner.start_ = meta.start
         learner.names_ = meta.names
-        reducer = folder / "reducer.safetensors"
-        learner.reducer_ = EmbeddingReducer.load(reducer) if reducer.exists() else None
+        learner.load_reducer(folder)
         learner.boosters_ = [learner._opened(folder / f"booster_{bag}{cls.suffix}") for bag in range(meta.boosters)]
         return learner
 
@@ -196,10 +187,6 @@ class Boosting(ABC):
         data = read_bytes(path)
         with checking(path):
             return self._read(data, len(self.names_))
-
-    def pairs(self, data: LearnerData) -> PairMatrix:
-        """Return the features that the boosters learnt from, by name: those of blocks, and reduced embeddings."""
-        return with_reduced(data.pairs, data.embeddings, self.reducer_).select(self.names_)
 
     def _balanced(self, train: Rows, seed: int) -> tuple[Rows, Correction, float]:
         """Return the rows to train on, the correction that follows from their weights, and their tie log-odds."""
