@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from pipelines.battles.built_in import SampleParams, sample_battles
+from pipelines.battles.built_in import SampleBattles, SampleParams, sample_battles
 from pipelines.battles.table import check
 from pipelines.errors import UserError
 from pipelines.formats.raw_rows import BadRow, setting_aside
@@ -101,8 +101,7 @@ def load(params: DataParams, quarantine: Path) -> Loaded:
         tables = [_train_of(source, params.on_bad_row, faults, len(named) > 1) for source in named]
         if params.dir is not None:
             test, sample_ids = _test_of(params.dir, test_faults)
-    notes = _told_faults(faults)
-    notes += _told_rescues(test_faults, sample_ids is not None)
+    notes = faults.told_lost("", "used") + _told_rescues(test_faults, sample_ids is not None)
     if params.dir is not None and test is not None:
         if sample_ids is None:
             sample_ids = test["id"].tolist()
@@ -119,18 +118,15 @@ def load(params: DataParams, quarantine: Path) -> Loaded:
 
 def _built_in(params: DataParams) -> Loaded:
     made = sample_battles(params.sample.rows, params.sample.seed)
-    train, bayes = made.battles, made.bayes_probabilities
-    notes: list[str] = []
-    kept = _kept(train["id"].tolist(), params.max_rows)
-    if len(kept) < len(train):
-        train, bayes = _limited(train, params.max_rows, notes), bayes[kept]
+    notes = ["No data is named, so this run uses the built-in battles; they teach nothing about real answers."]
+    kept = _kept(made.battles["id"].tolist(), params.max_rows)
+    if len(kept) < len(made.battles):
+        made = SampleBattles(_limited(made.battles, params.max_rows, notes), made.bayes_probabilities[kept])
+    train, loss = check(made.battles), made.bayes_log_loss
     test = sample_battles(params.sample.test_rows, params.sample.seed, part="test").unlabelled()
-    outcome = train["outcome"].to_numpy()
-    loss = float(-np.log(bayes[np.arange(len(train)), outcome]).mean())
-    notes.insert(0, "No data is named, so this run uses the built-in battles; they teach nothing about real answers.")
     if test.empty:
-        return Loaded(check(train), notes=notes, bayes_log_loss=loss)
-    return Loaded(check(train), check(test), test["id"].tolist(), notes=notes, bayes_log_loss=loss)
+        return Loaded(train, notes=notes, bayes_log_loss=loss)
+    return Loaded(train, check(test), test["id"].tolist(), notes=notes, bayes_log_loss=loss)
 
 
 def _named_sources(params: DataParams) -> list[tuple[str, Path, float]]:
@@ -168,6 +164,13 @@ class _Faults:
                 self._aside(row)
             few = self.rescued if row.rescued else self.lost
             few.extend([row][: _TOLD - len(few)])
+
+    def told_lost(self, then: str, what: str) -> list[str]:
+        """Return a note on each of the first rows that are lost, ended by `then`, and one on the rest."""
+        notes = [f"{row.sentence()[:-1]}{then}." for row in self.lost]
+        if more := self.count_lost - sum(row.lines for row in self.lost):
+            notes.append(f"And {more:,} more rows that cannot be {what}.")
+        return notes
 
 
 def _train_of(source: tuple[str, Path, float], on_bad_row: OnBadRow, faults: _Faults, several: bool) -> pd.DataFrame:
@@ -211,33 +214,25 @@ def _kept(names: list[str], most: int | None) -> np.ndarray:
     return np.sort(np.array(sorted(range(len(names)), key=keys.__getitem__)[:most], dtype=np.int64))
 
 
-def _told_faults(bad: _Faults) -> list[str]:
-    notes = [row.sentence() for row in bad.lost]
-    if more := bad.count_lost - sum(row.lines for row in bad.lost):
-        notes.append(f"And {more:,} more rows that cannot be used.")
-    return notes
-
-
 def _told_rescues(bad: _Faults, with_sample: bool) -> list[str]:
     notes = [f"{row.sentence()[:-1]}; it is predicted from what can be read." for row in bad.rescued]
     if bad.count_rescued > _TOLD:
         notes.append(f"And {bad.count_rescued - _TOLD:,} more rows to predict from what can be read.")
     left = "its id, if the sample has it, gets the class shares" if with_sample else "it is not predicted"
-    notes += [f"{row.sentence()[:-1]}; {left}." for row in bad.lost]
-    if more := bad.count_lost - sum(row.lines for row in bad.lost):
-        notes.append(f"And {more:,} more rows that cannot be predicted.")
-    return notes
+    return notes + bad.told_lost(f"; {left}", "predicted")
 
 
 def _told_differences(names: list[str], sample_ids: list[str], folder: Path) -> list[str]:
+    def missing(ids: list[str], among: list[str]) -> list[str]:
+        return sorted(name for name, row in zip(ids, rows_of(ids, among), strict=True) if row < 0)
+
     notes = []
-    absent = sorted(name for name, row in zip(sample_ids, rows_of(sample_ids, names), strict=True) if row < 0)
+    absent, extra = missing(sample_ids, names), missing(names, sample_ids)
     if absent:
         notes.append(
             f"{folder / SAMPLE}: {len(absent):,} ids are not in {TEST} (the first is {absent[0]}); they get the "
             f"class shares."
         )
-    extra = sorted(name for name, row in zip(names, rows_of(names, sample_ids), strict=True) if row < 0)
     if extra:
         notes.append(
             f"{folder / TEST}: {len(extra):,} ids are not in {SAMPLE} (the first is {extra[0]}); they are left out "

@@ -2,10 +2,8 @@
 
 import csv
 import re
-from collections.abc import Iterable, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,9 +169,7 @@ def _check(probabilities: Floats, ids: Sequence[str]) -> None:
 def _check_written(path: Path, ids: Sequence[str]) -> None:
     """Read a submission as Kaggle would, and check all that is asked of it."""
     with path.open(encoding="utf-8", newline="") as file:
-        rows: Iterable[Any] = csv.reader(file)
-        header = next(iter(rows))
-        written = [(row[0], [float(cell) for cell in row[1:]]) for row in islice(rows, None)]
-    if tuple(header) != HEADER or [name for name, _ in written] != list(ids):
+        header, *rows = csv.reader(file)
+    if tuple(header) != HEADER or [row[0] for row in rows] != list(ids):
         raise ValueError("the submission was not written with the sample's ids in the sample's order")
-    _check(np.array([cells for _, cells in written], dtype=np.float64), ids)
+    _check(np.array([row[1:] for row in rows], dtype=np.float64), ids)
