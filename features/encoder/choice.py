@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from features.encoder.engines.engine import EngineName
 from pipelines.errors import UserError
 from pipelines.files.saved_files import checking
 from pipelines.models.model_files import (
@@ -49,7 +50,7 @@ class EncoderParams(Section):
     max_tokens: int = Field(256, ge=8, le=1_000_000)
     head_share: float = Field(0.5, ge=0, le=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    engine: Literal["torch", "onnx", "openvino"] = "torch"
+    engine: EngineName = "torch"
     precision: Literal["fp32", "bf16", "fp16", "int8"] = "fp32"
     batch_tokens: int = Field(16384, ge=1)
 

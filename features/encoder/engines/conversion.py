@@ -11,7 +11,7 @@ user's own texts, and refused where its rows stray too far from those of fp32 on
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
@@ -68,24 +68,11 @@ class Kind(Protocol):
 
 @dataclass(frozen=True)
 class Copies:
-    """The copies of one encoder for one kind of engine, in a folder of their own.
+    """The copies of one encoder for one kind of engine, in a folder whose name says for which weights and versions.
 
-    Parameters
-    ----------
-    kind : Kind
-        The library.
-    folder : Path
-        Where they are kept; its name says for which weights and versions.
-    load : callable
-        Loads the torch model (a `SentenceTransformer` that gives rows of unit length).
-    tokens : callable
-        Gives what makes token ids; it is saved with each copy.
-    examples : callable
-        Gives the token ids of short and long texts, to convert with and to check the copy by.
-    longest : int
-        Tokens of a text at most.
-    name : str
-        What the encoder is called in errors.
+    `load` gives the torch model (a `SentenceTransformer` of rows of unit length), `tokens` what makes token ids,
+    `examples` the ids of short and long texts to convert with and to check by. A text has `longest` tokens at most;
+    errors call the encoder by its `name`.
     """
 
     kind: Kind
@@ -193,23 +180,32 @@ def read_report(folder: Path) -> dict[str, Any]:
         return Report.model_validate(read_object(folder / REPORT)).model_dump()
 
 
+def _openvino_kind() -> Kind:
+    from features.encoder.engines.openvino_cpu import OpenVino
+
+    return OpenVino()
+
+
+def _onnx_kind() -> Kind:
+    from features.encoder.engines.onnx_cpu import Onnx
+
+    return Onnx()
+
+
+KINDS: Mapping[str, Callable[[], Kind]] = {"openvino": _openvino_kind, "onnx": _onnx_kind}
+"""The kinds of engine that run converted copies; their libraries are loaded when one is asked for."""
+
+
 @cache
 def kind_of(name: str) -> Kind:
-    """Return the kind of engine called `openvino` or `onnx`.
+    """Return the kind of engine of a name in `KINDS`.
 
     Raises
     ------
     UserError
         When its packages are not installed.
     """
-    if name == "openvino":
-        from features.encoder.engines.openvino_cpu import OpenVino
-
-        kind: Kind = OpenVino()
-    else:
-        from features.encoder.engines.onnx_cpu import Onnx
-
-        kind = Onnx()
+    kind = KINDS[name]()
     versions(kind, int8=False)
     return kind
 

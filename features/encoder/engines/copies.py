@@ -38,29 +38,10 @@ _TEXTS = ["", "Which answer is better?", "字 \u0000 🙂 [SEP] <s>", "some word
 
 
 class EncoderCopies:
-    """The copies of one encoder with one set of settings.
+    """The copies of one encoder with one set of settings; a `UserError` where a package of the engine is missing.
 
-    Parameters
-    ----------
-    encoder : ResolvedEncoder
-        Where the model is.
-    params : EncoderParams
-        Engine, precision and the models' folder, where copies are kept.
-    threads : int
-        Cores to use.
-    load : callable
-        Loads the torch model; called only where a copy must be made.
-    tokens : callable
-        Gives what makes token ids, to be saved with a copy.
-    token_ids : callable
-        Gives the token ids of texts as the model takes them.
-    copy : Path or None
-        An int8 copy that a judge brings along.
-
-    Raises
-    ------
-    UserError
-        When a package that the engine needs is not installed.
+    `load` gives the torch model, and is called only where a copy must be made; `tokens` what makes token ids, which is
+    saved with a copy; `token_ids` the ids of texts as the model takes them. `copy` is an int8 copy that a judge brings.
     """
 
     def __init__(

@@ -1,13 +1,16 @@
-"""What an engine is, and token ids filled up under a mask, so that many texts share few lengths."""
+"""What an engine is, and how engines on a CPU share texts among threads, or fill them up to few lengths."""
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from pipelines.battles.arrays import Floats32
 
 Ids = list[int]
+EngineName = Literal["torch", "onnx", "openvino"]
+"""Engines that there are; those besides torch run converted copies, see `conversion.KINDS`."""
 
 
 class Engine(Protocol):
@@ -31,3 +34,18 @@ def filled(texts: Sequence[Ids], length: int, padding: int) -> tuple[Any, Any]:
         ids[row, : len(text)] = text
         mask[row, : len(text)] = 1
     return ids, mask
+
+
+def longest_first(
+    ids: Sequence[Ids], threads: int, row: Callable[[Ids], Any], prepare: Callable[[], None] | None = None
+) -> Floats32:
+    """Return the (n, d) float32 rows of n texts, each computed alone, `threads` at once.
+
+    The longest texts are begun first, so that the threads end together; `prepare` runs once in each thread.
+    """
+    order = sorted(range(len(ids)), key=lambda place: len(ids[place]), reverse=True)
+    rows: list[Any] = [None] * len(ids)
+    with ThreadPoolExecutor(max(1, min(threads, len(ids))), "encoder", initializer=prepare) as pool:
+        for place, found in zip(order, pool.map(lambda place: row(ids[place]), order), strict=True):
+            rows[place] = found
+    return np.array(rows, dtype=np.float32)

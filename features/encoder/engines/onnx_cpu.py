@@ -1,7 +1,6 @@
 """ONNX Runtime on a CPU: each text alone through one thread; several threads share the texts."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from features.encoder.engines.conversion import quantised
-from features.encoder.engines.engine import Ids
+from features.encoder.engines.engine import Ids, longest_first
 from pipelines.battles.arrays import Floats32
 
 FILE = "model.onnx"
@@ -61,13 +60,8 @@ class Session:
         self._session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
 
     def embed(self, ids: Sequence[Ids]) -> Floats32:
-        """Return an (n, d) float32 array; the longest texts are begun first, so that the threads end together."""
-        order = sorted(range(len(ids)), key=lambda place: len(ids[place]), reverse=True)
-        rows: list[Any] = [None] * len(ids)
-        with ThreadPoolExecutor(max(1, min(self.threads, len(ids))), thread_name_prefix="encoder") as pool:
-            for place, row in zip(order, pool.map(lambda place: self._row(ids[place]), order), strict=True):
-                rows[place] = row
-        return np.array(rows, dtype=np.float32)
+        """Return an (n, d) float32 array."""
+        return longest_first(ids, self.threads, self._row)
 
     def _row(self, ids: Ids) -> Any:
         return self._session.run([OUTPUT], {INPUT: _array(ids)})[0][0]

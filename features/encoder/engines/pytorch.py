@@ -8,12 +8,11 @@ that would leave it idle, every batch of a text's length class has the same shap
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
-from features.encoder.engines.engine import Ids, filled, rounded_up
+from features.encoder.engines.engine import Ids, filled, longest_first, rounded_up
 from pipelines.battles.arrays import Floats32
 from pipelines.errors import UserError
 
@@ -29,14 +28,8 @@ class OneByOne:
         self.threads = threads
 
     def embed(self, ids: Sequence[Ids]) -> Floats32:
-        """Return an (n, d) float32 array; the longest texts are begun first, so that the threads end together."""
-        order = sorted(range(len(ids)), key=lambda place: len(ids[place]), reverse=True)
-        workers = max(1, min(self.threads, len(ids)))
-        rows: list[Any] = [None] * len(ids)
-        with ThreadPoolExecutor(workers, thread_name_prefix="encoder", initializer=_one_thread) as pool:
-            for place, row in zip(order, pool.map(lambda place: self._row(ids[place]), order), strict=True):
-                rows[place] = row
-        return np.array(rows, dtype=np.float32)
+        """Return an (n, d) float32 array."""
+        return longest_first(ids, self.threads, self._row, _one_thread)
 
     def _row(self, ids: Ids) -> Any:
         import torch

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -16,9 +16,17 @@ import torch
 from features.encoder.choice import EncoderParams, resolve
 from features.encoder.embedding import EmbeddingBlock
 from features.encoder.engines import copies
-from features.encoder.engines.conversion import LEAST_COSINE, _row_of, kind_of, openvino, read_report, undisturbed
+from features.encoder.engines.conversion import (
+    KINDS,
+    LEAST_COSINE,
+    _row_of,
+    kind_of,
+    openvino,
+    read_report,
+    undisturbed,
+)
 from features.encoder.engines.copies import CALIBRATION_TEXTS, FOLDER, calibration_texts, probe
-from features.encoder.engines.engine import filled
+from features.encoder.engines.engine import EngineName, filled
 from features.encoder.engines.openvino_cpu import INPUT, MASK, OpenVino, inputs_of
 from features.encoder.tokens import OwnTokens, SavedTokens
 from pipelines.errors import UserError
@@ -337,3 +345,7 @@ def test_openvino_s_telemetry_stays_out():
         "assert sys.modules['openvino_telemetry'] is None\n"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)
+
+
+def test_every_engine_of_the_settings_is_registered():
+    assert set(get_args(EngineName)) == {"torch", *KINDS}
