@@ -1,4 +1,4 @@
-"""HTML from templates that escape by themselves; text of others is put in by the filter `one_line`, shown and cut."""
+"""Pages from templates that escape by themselves; text of others is put in by the filter `one_line`, shown and cut."""
 
 from pathlib import Path
 
@@ -13,12 +13,13 @@ TEMPLATES = Path(__file__).with_name("templates")
 def environment(*folders: Path) -> Environment:
     """Return an environment for the templates in `folders` and for those of the charts, `charts.html`.
 
-    Whatever stands in `{{ }}` is escaped; a name that is not given is an error. Filters: `one_line(longest)` and
-    `show_controls` for untrusted text, `written(form)` for numbers.
+    Whatever stands in `{{ }}` is escaped, but not in Markdown (`.md`), which is no HTML; a name that is not given is an
+    error. Filters: `one_line(longest)` and `show_controls` for untrusted text, `written(form)` for numbers.
     """
     found = Environment(
         loader=FileSystemLoader([*folders, TEMPLATES]),
-        autoescape=True,
+        autoescape=lambda name: name is None or not name.endswith(".md"),
+        keep_trailing_newline=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
