@@ -25,6 +25,16 @@ the page says that something did not work.
 
 Sheets follow light and dark by CSS alone: `color-scheme` is set on the root, so `light-dark(#fff, #1d2127)` and the
 variables of `dashboard.components.look` are right in both.
+
+Adding a page
+-------------
+1. Its class, as above: one file in `dashboard/pages`, or a folder with a file or two more. Cards, buttons and rows of
+   them are made by `dashboard.components.look`; HTML is a template next to the page, `macros("<page>/<name>.html")`,
+   which escapes by itself; texts of strangers go through `dashboard.components.drawn_texts`.
+2. Its line in `PAGES` of `dashboard/server/shell.py`.
+3. Its words: `dashboard/texts/en/<name>.yaml` and `dashboard/texts/zh-Hant/<name>.yaml`, with `<name>: {title: ...}`.
+
+And its test in `tests/dashboard/pages`, with a `context` of `page_contexts`.
 """
 
 from collections.abc import Callable
