@@ -121,7 +121,7 @@ def select(label: str, options: dict[str, Any], changed: Callable[[Any], Any], k
 
 
 def in_line(*parts: Any) -> pn.Row:
-    """Return widgets beside each other, their lower edges in line."""
+    """Return widgets next to each other, their lower edges in line."""
     return pn.Row(*parts, sizing_mode="stretch_width", margin=(8, 0, 4, 0), styles={"gap": ".75rem"})
 
 

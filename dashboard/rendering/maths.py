@@ -106,7 +106,7 @@ def _make_harmless(element: Element, depth: int = 0) -> None:
     if element.tag not in MATHML_TAGS:
         element.tag = "mrow"
     for name, value in list(element.attrib.items()):
-        # what `mpadded` can do is to move its content over what stands beside it
+        # what `mpadded` can do is to move its content over what stands next to it
         if (
             element.tag == "mpadded"
             or name not in MATHML_ATTRIBUTES
@@ -123,15 +123,15 @@ def _make_harmless(element: Element, depth: int = 0) -> None:
 
 
 def _into_tokens(element: Element) -> None:
-    """Put texts that stand beside elements, where they are not drawn, into elements of their own."""
+    """Put texts that stand next to elements, where they are not drawn, into elements of their own."""
     texts = [element.text, *(child.tail for child in element)]
     children = list(element)
-    for place, text in reversed(list(enumerate(texts))):
+    for index, text in reversed(list(enumerate(texts))):
         if text and text.strip():
             token = SubElement(element, "mtext")
             token.text = text
             element.remove(token)
-            element.insert(place, token)
+            element.insert(index, token)
     element.text = None
     for child in children:
         child.tail = None

@@ -76,7 +76,7 @@ def cut(turns: Sequence[str], longest: int = LONGEST_SHOWN) -> tuple[list[str], 
 
 
 def joined(parts: Sequence[tuple[str, AsWritten]], left_out: int, marks: bool = True) -> Rendered:
-    """Return the turns of a prompt or an answer, each with what of it is as it was written, parted by a rule."""
+    """Return the turns of a prompt or an answer, each with what of it is as it was written, separated by a rule."""
     kinds = {as_written for _, as_written in parts}
     as_written: AsWritten = kinds.pop() if len(kinds) == 1 else "parts" if kinds else ""
     return Rendered("<hr>".join(html for html, _ in parts), left_out, as_written, marks)
@@ -112,17 +112,17 @@ def with_soft_breaks(drawn: str) -> str:
 
 def _broken(text: str, before: int) -> tuple[str, int]:
     """Return part of a run with places to break it, and how much has gone after the last one, as `before` it."""
-    places = [0]
+    positions = [0]
     last = -before
     for sign in _SIGN.finditer(text):
-        place = sign.start()
-        if place - last >= FURTHEST and (_may_start(text, place) or place - last >= FURTHEST + _WITHIN):
-            places.append(place)
-            last = place
-    pieces = [text[start:end] for start, end in pairwise([*places, len(text)])]
+        position = sign.start()
+        if position - last >= FURTHEST and (_may_start(text, position) or position - last >= FURTHEST + _WITHIN):
+            positions.append(position)
+            last = position
+    pieces = [text[start:end] for start, end in pairwise([*positions, len(text)])]
     return "<wbr>".join(pieces), len(text) - last
 
 
-def _may_start(text: str, place: int) -> bool:
-    is_letter = unicodedata.category(text[place]) == "Lo" and text[place] not in _NO_START
-    return is_letter and not (place and _ENDS.match(text[place - 1]))
+def _may_start(text: str, position: int) -> bool:
+    is_letter = unicodedata.category(text[position]) == "Lo" and text[position] not in _NO_START
+    return is_letter and not (position and _ENDS.match(text[position - 1]))

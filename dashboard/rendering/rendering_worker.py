@@ -16,7 +16,7 @@ from dashboard.rendering.rendered import TOO_LARGE
 from pipelines.terminal.processes import run_worker
 
 MEGABYTES = 384
-"""Address space of the process: 180 of it are there or set aside by the system from the first text on, 35 are taken by
+"""Address space of the process: 180 of it are there or reserved by the system from the first text on, 35 are taken by
 all lexers of Pygments, and up to 35 by 60,000 characters."""
 PATIENCE = 5
 """How many times longer than its processor time a text may take."""

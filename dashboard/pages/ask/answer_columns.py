@@ -145,7 +145,7 @@ class AnswerColumns:
         )
 
     def _revealed(self, answer: Answer) -> dict[str, Any]:
-        """Return what a column shows beside its text: who wrote it stays hidden until the vote."""
+        """Return what a column shows next to its text: who wrote it stays hidden until the vote."""
         one = self._round
         if one is None or one.stage != "voted" or one.vote is None:
             can_retry = answer.state == "failed" and (one is None or one.stage in ("answering", "broken", "open"))

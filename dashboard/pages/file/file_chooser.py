@@ -57,7 +57,7 @@ class FileChooser:
         self.tasks.start(self._refresh())
 
     def load(self, read: Callable[[Event, str], BattleFile]) -> None:
-        """Read a file beside the page, and pass it on or say what is wrong with it; the one before is let go."""
+        """Read a file in a thread, and pass it on or say what is wrong with it; the one before is let go."""
         self.stop()
         self._stop = Event()
         self.tasks.start(self._load(read, self._stop))

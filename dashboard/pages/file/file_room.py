@@ -118,7 +118,7 @@ class FileRoom:
         self.line("judging" if finished else "voted", "")
 
     def show_outcome(self, battle: Battle, vote: Voted, row: pd.Series | None) -> None:
-        """Show a vote beside the judge's verdict, and who answered.
+        """Show a vote next to the judge's verdict, and who answered.
 
         Parameters
         ----------

@@ -38,7 +38,7 @@ class Sorting:
 
 
 def sorted_rows(rows: pd.DataFrame, sorting: Sorting) -> list[int]:
-    """Return the places of rows in the order asked for, of equals the latest first.
+    """Return the indices of rows in the order asked for, of equals the latest first.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class VoteTable:
     tasks : Tasks
         Of the page.
     opened : function
-        Called with the place of a row that was pressed.
+        Called with the index of a row that was pressed.
 
     Attributes
     ----------
@@ -107,16 +107,16 @@ class VoteTable:
 
     def _pressed(self, press: dict[str, Any]) -> None:
         """Take a press; it comes from the browser, so it may be anything."""
-        by, page, place = press.get("sort"), press.get("page"), press.get("open")
+        by, page, index = press.get("sort"), press.get("page"), press.get("open")
         if by in COLUMNS:
             self.sorting = Sorting(by, by == self.sorting.by and not self.sorting.descending)
             self._tasks.start(self._sort(self.sorting, self.rows))
         elif isinstance(page, int) and 1 <= page <= self.pages:
             self._page = page
             self._draw()
-        elif isinstance(place, int) and 0 <= place < len(self._shown()):
-            self._open = self._shown()[place]
-            self.view.opened = place
+        elif isinstance(index, int) and 0 <= index < len(self._shown()):
+            self._open = self._shown()[index]
+            self.view.opened = index
             self._opened(self._open)
 
     async def _sort(self, sorting: Sorting, rows: pd.DataFrame) -> None:
@@ -302,9 +302,9 @@ def _time_axis(start: pd.Series, zone: str) -> Axis:
         (days * part / 4, (first + (last - first) * part / 4).tz_convert(zone).strftime(form)) for part in range(5)
     ]
     seen: dict[str, float] = {}
-    for place, text in ticks:
-        seen.setdefault(text, place)
-    return Axis(0.0, days, tuple((place, text) for text, place in seen.items()))
+    for day, text in ticks:
+        seen.setdefault(text, day)
+    return Axis(0.0, days, tuple((day, text) for text, day in seen.items()))
 
 
 def _stretch(row: dict[Any, Any], zone: str, say: Say) -> str:
