@@ -92,7 +92,7 @@ def fine_tune(
     sources : sequence of Path
         Files of battles with votes.
     out : Path
-        Folder of the new model, with `dpo.json` beside its weights.
+        Folder of the new model, with `dpo.json` next to its weights.
     settings : DPOSettings
         How.
     ties : "drop" or "both"

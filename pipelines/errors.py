@@ -5,7 +5,7 @@ from typing import Any
 
 
 class UserError(Exception):
-    """Something the user can mend, said in one sentence.
+    """Something the user can fix, said in one sentence.
 
     The sentence names the file, row, column or key, what was found there, and what to do. Command lines print it
     without a traceback and exit with status 2.

@@ -11,6 +11,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ["pipelines", "features", "stacker", "dashboard"]
 FOLDERS = ["evaluation", "learners", "judge", "training", "reporting"]
 """Inside stacker, each imports only from those before it; what stands in no folder of these comes after them."""
+ALIASES = ("pipelines.starter",)
+"""Further names of commands: files that are no part of the package they stand in."""
 
 
 @cache
@@ -54,8 +56,17 @@ def layer(module):
 
 
 def test_imports_run_one_way():
-    wrong = [f"{name} imports {other}" for name in files() for other in imports(name) if layer(other) > layer(name)]
+    names = files().keys() - set(ALIASES)
+    wrong = [f"{name} imports {other}" for name in names for other in imports(name) if layer(other) > layer(name)]
     assert not wrong
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+def test_an_alias_of_a_command_holds_nothing_else_and_nobody_imports_it(alias):
+    said, guard = ast.parse(files()[alias].read_text(encoding="utf-8")).body
+    assert isinstance(said, ast.Expr) and isinstance(guard, ast.If) and "__main__" in ast.dump(guard.test)
+    assert [type(node) for node in guard.body] == [ast.ImportFrom, ast.Expr] and not guard.orelse
+    assert not [name for name in files() if alias in imports(name)]
 
 
 @pytest.mark.parametrize("parent", ["features", "stacker", "dashboard", "stacker.learners", "dashboard.votes"])

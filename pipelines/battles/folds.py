@@ -14,7 +14,7 @@ from pipelines.settings import MOST_FOLDS, Section
 
 
 class FoldParams(Section):
-    """How the battles are parted for out-of-fold predictions; the run's seed decides which prompt goes where."""
+    """How the battles are split for out-of-fold predictions; the run's seed decides which prompt goes where."""
 
     count: int = Field(5, ge=2, le=MOST_FOLDS)
 
@@ -31,7 +31,7 @@ def normalised(turns: tuple[str, ...]) -> str:
 
 
 def grouped_folds(group: Ints, outcome: Ints, count: int, seed: int) -> Ints:
-    """Part battles into folds that keep groups whole and outcomes in proportion.
+    """Split battles into folds that keep groups whole and outcomes in proportion.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ class DataParams(Section):
     """Where the battles come from.
 
     `dir` is a folder with Kaggle's train.csv and, if there, test.csv and sample_submission.csv; `sources` are files of
-    any format that are learnt from besides. With neither, the built-in battles of `sample` are used. `max_rows` keeps
+    any format that are trained on besides. With neither, the built-in battles of `sample` are used. `max_rows` keeps
     so many of the battles to learn from, chosen by a hash of their ids.
     """
 
@@ -83,12 +83,12 @@ def load(params: DataParams, quarantine: Path) -> Loaded:
     params : DataParams
         The section `data`.
     quarantine : Path
-        JSON Lines file that rows which cannot be used are set aside in; removed where there are none.
+        JSON Lines file of rejected rows, those that cannot be used; removed where there are none.
 
     Raises
     ------
     UserError
-        When a file is not there, not readable or lacks a column, a winner is unknown, two sources have one name,
+        When a file is not there, not readable or without a column, a winner is unknown, two sources have one name,
         no id of the sample is in the test file, or, with `on_bad_row: error`, for the first row that cannot be used.
     """
     if params.dir is None and not params.sources:

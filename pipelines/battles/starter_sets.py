@@ -73,7 +73,7 @@ def read_votes(folder: Path, sets: Sequence[StarterSet] = SETS) -> pd.DataFrame:
     Raises
     ------
     UserError
-        When a file is missing, cannot be read, or lacks a column.
+        When a file is missing, cannot be read, or has no such column.
     """
     tables = [_read_set(folder / "battles" / f"{each.name}.parquet", each.name) for each in sets]
     return check(pd.concat(tables, ignore_index=True))

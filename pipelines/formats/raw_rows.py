@@ -1,4 +1,4 @@
-"""A row of a file as it stands, whatever its format; rows that cannot be used, and the file they are set aside in."""
+"""A row of a file as it stands, whatever its format; rows that cannot be used, and the file of rejected rows."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -33,7 +33,7 @@ class RawRow:
     fault : str
         What keeps the row from being read whole; "" where nothing does.
     raw : callable
-        Gives the row as it is to be set aside.
+        Gives the row as it is written where rejected rows go.
     size : int
         Characters that the row unfolds to, about.
     lines : int
@@ -118,7 +118,7 @@ class BadRow:
         return f"{self.file}, {self.unit} {self.place}{named}: {self.reason}."
 
     def line(self) -> str:
-        """Return the row's line in a file of rows set aside: an object with file, unit, place, id, reason and raw.
+        """Return the row's line in a file of rejected rows: an object with file, unit, place, id, reason and raw.
 
         It is ASCII, so that lone surrogates and bytes that are no UTF-8 (as U+DC80 to U+DCFF) come back as they were.
         """
@@ -131,9 +131,9 @@ class BadRow:
 
 @contextmanager
 def setting_aside(path: Path) -> Iterator[Callable[[BadRow], None]]:
-    """Yield a function that sets rows aside in a JSON Lines file, each as `BadRow.line` gives it.
+    """Yield a function that writes rejected rows to a JSON Lines file, each as `BadRow.line` gives it.
 
-    The file is there, whole, when the block ends well; where no row was set aside, an older one is removed. When the
+    The file is there, whole, when the block ends well; where no row was rejected, an older one is removed. When the
     block raises, everything is as it was.
 
     Raises

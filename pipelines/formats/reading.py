@@ -63,8 +63,8 @@ def read_battles(
     Raises
     ------
     UserError
-        When the file cannot be read or lacks a column, when a winner is spelled in an unknown way, or for the first
-        bad row where `on_bad_row` is "error".
+        When the file cannot be read, a column is missing or a winner is spelled in an unknown way, or for the first bad
+        row where `on_bad_row` is "error".
     """
     tables: list[pd.DataFrame] = []
     bad: list[BadRow] = []

@@ -68,15 +68,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def fetch_model(name: str, models_dir: Path = MODELS_DIR, revision: str = "main") -> Path:
-    """Get a model from the Hub into `models_dir`, with a manifest beside it; return its folder.
+    """Get a model from the Hub into `models_dir`, with a manifest next to it; return its folder.
 
     A download that broke off goes on when the command is given again. The folder appears only when it is whole.
 
     Raises
     ------
     UserError
-        When the name cannot be one, the Hub has no such model or cannot be reached, or the model lacks a file that a
-        run needs.
+        When the name cannot be one, the Hub has no such model or cannot be reached, or a file that a run needs is
+        missing from the model.
     """
     if is_builtin(name):
         raise UserError(f"model {name}: comes with the install; there is nothing to fetch.")

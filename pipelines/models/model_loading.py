@@ -71,7 +71,7 @@ def load_backbone(folder: Path, name: str, **settings: Any) -> Any:
     Raises
     ------
     UserError
-        When the architecture is unknown, or the weights are damaged or do not fit it. Weights that a checkpoint lacks
+        When the architecture is unknown, or the weights are damaged or do not fit it. Weights that a checkpoint has not
         would otherwise be random, with a warning that scrolls by.
     """
     import torch
