@@ -54,7 +54,7 @@ class Tasks:
         self.running: set[asyncio.Task[None]] = set()
         self._broke = broke
 
-    def start(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+    def start(self, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[None]":
         """Begin; needs a running event loop."""
         task = asyncio.get_running_loop().create_task(work)
         self.running.add(task)

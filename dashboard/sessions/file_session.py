@@ -1,6 +1,8 @@
 """One person's way through a file of battles: what comes next, its verdict, and the votes. Knows nothing of widgets."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,9 +11,11 @@ import pandas as pd
 from dashboard.sessions.battle_files import BattleFile
 from dashboard.sessions.concurrency import in_store_thread, in_thread
 from dashboard.sessions.file_verdicts import FileVerdicts, Opinion, Order, opinion_of
+from dashboard.sessions.limits import SessionLimits
+from dashboard.sessions.vote_session import VoteSession
 from dashboard.votes.agreement import with_outcomes
 from dashboard.votes.store import AlreadyVoted, StoreFault, VoteFilter, VoteStore
-from dashboard.votes.vote_records import CHOICES, Battle, Choice, Side, Voted, file_battle_id
+from dashboard.votes.vote_records import CHOICES, Battle, Choice, Side, file_battle_id
 
 if TYPE_CHECKING:
     from dashboard.judges.judge_service import JudgeService
@@ -58,7 +62,7 @@ def progress(ids: Sequence[str], voted: Mapping[str, Choice]) -> Progress:
     return Progress(len(ids), len(rows), rows, {choice: votes.count(choice) for choice in CHOICES})
 
 
-class FileRound:
+class FileSession(VoteSession):
     """An open file. Its methods are for the server's loop: files, verdicts and store are asked in threads.
 
     Parameters
@@ -69,6 +73,8 @@ class FileRound:
         Where battles and votes go.
     judges : JudgeService
         Its judge in use gives the verdicts, where there is one.
+    limits : SessionLimits
+        Counts the votes.
     session : str
         The person.
 
@@ -76,26 +82,30 @@ class FileRound:
     ----------
     battle : Battle or None
         The one that is shown; it is stored with its verdict before anybody can vote on it.
-    vote : Voted or None
-        The vote on it.
     done : Progress
         How far the person has come.
     judged : bool
         Whether there is a judge.
+    begun : bool
+        Whether the first verdicts are there, so that there is an order to go by. The others are those of `VoteSession`.
     """
 
-    def __init__(self, file: BattleFile, store: VoteStore, judges: "JudgeService", session: str) -> None:
-        self.file, self.store, self.session = file, store, session
+    def __init__(
+        self, file: BattleFile, store: VoteStore, judges: "JudgeService", limits: SessionLimits, session: str
+    ) -> None:
+        super().__init__(store, limits, session, "judging")
+        self.file = file
         loaded = judges.current
         self.judged = loaded is not None
         self.verdicts = FileVerdicts(file.battles, None if loaded is None else _opinion(judges, loaded.judge))
         self.battle: Battle | None = None
-        self.vote: Voted | None = None
+        self.begun = False
         self.done = Progress(len(file.battles), 0, (), {})
         self._version = "" if loaded is None else loaded.version
         self._row: int | None = None
         self._voted: dict[str, Choice] = {}
         self._passed: set[int] = set()
+        self._step = asyncio.Event()
 
     async def open(self) -> None:
         """Find out where the person left off.
@@ -108,6 +118,25 @@ class FileRound:
         self._voted = await in_store_thread(self.store.voted, self.file.origin, self.session)
         await self._count()
 
+    async def judge_ahead(self) -> None:
+        """Begin to judge, and wait for the first verdicts; without a judge there are none."""
+        if self.judged:
+            loop = asyncio.get_running_loop()
+
+            def told() -> None:
+                with suppress(RuntimeError):  # the server has ended
+                    loop.call_soon_threadsafe(self._step.set)
+
+            self.verdicts.start(told)
+            await self._step.wait()
+        self.begun = True
+
+    async def verdicts_come(self) -> None:
+        """Wait until there are more verdicts, or no more come."""
+        self._step.clear()
+        if not self.verdicts.over:
+            await self._step.wait()
+
     async def next(self, order: Order) -> Battle | None:
         """Go on to the next battle; None where none is left, and those passed over come again after that.
 
@@ -116,7 +145,8 @@ class FileRound:
         StoreFault
             When the battle could not be stored.
         """
-        self.battle = self.vote = self._row = None
+        self.battle = self.vote = self.fault = self._row = None
+        self._to("judging")
         row = await in_thread(self.verdicts.next_row, order, {*self.done.rows, *self._passed})
         if row is None:
             self._passed.clear()
@@ -128,46 +158,21 @@ class FileRound:
             # it was shown before, when another judge was in use: the verdict given then came first and stays
             if fault.code != "same_battle":
                 raise
-        self._row, self.battle = row, battle
+        self._row, self.battle, self.battle_id = row, battle, battle.id
+        self._to("open")
         return battle
 
-    def skip(self) -> None:
-        """Pass the battle over for now."""
-        if self._row is not None:
-            self._passed.add(self._row)
+    @property
+    def unvoted(self) -> bool:
+        """Whether the person may go on to another battle without a vote on this one."""
+        return self.begun and self.vote is None and not self.storing
 
-    async def cast(self, choice: Choice) -> None:
-        """Vote on the battle; once this returns, the vote is stored.
-
-        Raises
-        ------
-        StoreFault
-            When it is not; `AlreadyVoted` where there is a vote from another tab, say.
-        """
-        battle = self.battle
-        assert battle is not None
-        try:
-            self.vote = await in_store_thread(self.store.vote, battle.id, choice, self.session)
-            self._voted[battle.origin_id] = choice
-        except AlreadyVoted as fault:
-            self._voted[battle.origin_id] = fault.details["choice"]
-            raise
-        finally:
-            await self._count()
-
-    async def undo(self) -> None:
-        """Withdraw the vote just cast.
-
-        Raises
-        ------
-        StoreFault
-            When that is no longer possible.
-        """
-        assert self.battle is not None
-        await in_store_thread(self.store.undo, self.battle.id, self.session)
-        self.vote = None
-        self._voted.pop(self.battle.origin_id, None)
-        await self._count()
+    def skip(self) -> bool:
+        """Pass the battle over for now, and return whether that was possible."""
+        if self._row is None or not self.unvoted:
+            return False
+        self._passed.add(self._row)
+        return True
 
     async def outcome(self) -> pd.Series:
         """Return the vote beside its verdict as the store has them: another judge may have been first.
@@ -180,6 +185,19 @@ class FileRound:
         assert self.battle is not None
         stored = await in_store_thread(self.store.votes, VoteFilter(battle=self.battle.id))
         return with_outcomes(stored).iloc[-1]
+
+    async def _counted(self, choice: Choice | None) -> None:
+        assert self.battle is not None
+        if choice is None:
+            self._voted.pop(self.battle.origin_id, None)
+        else:
+            self._voted[self.battle.origin_id] = choice
+        await self._count()
+
+    async def _holds(self, fault: AlreadyVoted) -> bool:
+        """Return True: there is a vote from another tab, say, and it counts."""
+        await self._counted(fault.details["choice"])
+        return True
 
     async def _count(self) -> None:
         self.done = await in_thread(lambda: progress(self.file.battles["id"].tolist(), dict(self._voted)))

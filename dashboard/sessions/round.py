@@ -13,9 +13,10 @@ from dashboard.params import StylesParams
 from dashboard.sessions.answering import Answer
 from dashboard.sessions.concurrency import Tasks, in_store_thread
 from dashboard.sessions.limits import AnswerSlots, SessionLimits
+from dashboard.sessions.vote_session import VoteSession
 from dashboard.texts.languages import language_of
-from dashboard.votes.store import AlreadyVoted, StoreFault, VoteStore
-from dashboard.votes.vote_records import Battle, Choice, Voted, new_battle_id
+from dashboard.votes.store import StoreFault, VoteStore
+from dashboard.votes.vote_records import Battle, new_battle_id
 from pipelines.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from stacker.judge.explain.explanation import Explanation
     from stacker.judge.verdict import Verdict
 
-Stage = Literal["answering", "broken", "judging", "unstored", "open", "voting", "voted"]
 _log = logging.getLogger(__name__)
 
 
@@ -39,7 +39,7 @@ class RoundDependencies:
     session: str
 
 
-class Round:
+class Round(VoteSession):
     """A question being answered, judged and voted on.
 
     Parameters
@@ -66,18 +66,14 @@ class Round:
         What the judge said before the vote; a fault where it could not.
     explanation : Explanation or None
         Why, as soon as it is known.
-    vote : Voted or None
-        The vote that holds.
-    fault : StoreFault or None
-        What the store last refused.
-    on_answer, on_stage : function
-        Called when an answer has changed, and when anything else has.
+    on_answer : function
+        Called when an answer has changed; `on_stage` when anything else has. The others are those of `VoteSession`.
     """
 
     def __init__(self, question: str, desk: RoundDependencies, swapped: bool | None = None) -> None:
         self.question = self.prompt = question
+        super().__init__(desk.store, desk.limits, desk.session, "answering")
         self.desk = desk
-        self.stage: Stage = "answering"
         swapped = bool(secrets.randbits(1)) if swapped is None else swapped
         left, right = ("b", "a") if swapped else ("a", "b")
         styles: dict[str, Any] = {"a": desk.styles.a, "b": desk.styles.b}
@@ -86,16 +82,12 @@ class Round:
             Answer("b", right, styles[right], self._answer_changed),  # type: ignore[arg-type]
         )
         self.notice: Notice | None = None
-        self.battle_id = ""
         self.verdict: Verdict | None = None
         self.judge: LoadedJudge | None = None
         self.judge_fault = ""
         self.explanation: Explanation | None = None
         self.explained = False
-        self.vote: Voted | None = None
-        self.fault: StoreFault | None = None
         self.on_answer: Callable[[Answer], None] = lambda answer: None
-        self.on_stage: Callable[[], None] = lambda: None
         self._lang = ""
         self._tasks = Tasks()
 
@@ -117,38 +109,6 @@ class Round:
         self.desk.limits.again()
         self._to("answering")
         self._tasks.start(self._write(answer))
-
-    async def cast(self, choice: Choice) -> None:
-        """Store a vote; `stage` says whether it holds, `fault` why not.
-
-        Raises
-        ------
-        LimitReached
-            When the session votes too fast.
-        """
-        if self.stage != "open":
-            return
-        self.desk.limits.vote()
-        self._to("voting")
-        try:
-            self.vote = await in_store_thread(self.desk.store.vote, self.battle_id, choice, self.desk.session)
-            self.fault = None
-            self._to("voted")
-        except StoreFault as fault:
-            self.fault = fault
-            self._to("voted" if isinstance(fault, AlreadyVoted) and self.vote is not None else "open")
-
-    async def undo(self) -> None:
-        """Withdraw the vote, or leave in `fault` why not."""
-        if self.stage != "voted":
-            return
-        try:
-            await in_store_thread(self.desk.store.undo, self.battle_id, self.desk.session)
-            self.vote, self.fault = None, None
-            self._to("open")
-        except StoreFault as fault:
-            self.fault = fault
-            self._to("voted")
 
     def store_again(self) -> None:
         """Try once more to store a battle that the store did not take."""
@@ -236,7 +196,3 @@ class Round:
 
     def _answer_changed(self, answer: Answer) -> None:
         self.on_answer(answer)
-
-    def _to(self, stage: Stage) -> None:
-        self.stage = stage
-        self.on_stage()

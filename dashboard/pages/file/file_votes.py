@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import suppress
 from typing import Any
 
 import panel as pn
@@ -12,9 +11,9 @@ from dashboard.pages.file.file_chooser import FileChooser
 from dashboard.pages.file.file_room import FileRoom
 from dashboard.pages.page import Context
 from dashboard.sessions.battle_files import BattleFile
-from dashboard.sessions.file_session import FileRound
+from dashboard.sessions.file_session import FileSession
 from dashboard.sessions.limits import LimitReached
-from dashboard.votes.store import AlreadyVoted, StoreFault
+from dashboard.votes.store import StoreFault
 from dashboard.votes.vote_records import CHOICES, Battle, Choice
 from pipelines.errors import UserError
 
@@ -26,10 +25,9 @@ class FileVotesPage:
 
     def __init__(self, context: Context) -> None:
         self.context, self.say, self.tasks = context, context.say, context.tasks
-        self.round: FileRound | None = None
+        self.round: FileSession | None = None
         self._moving: asyncio.Task[None] | None = None
         self._following: asyncio.Task[None] | None = None
-        self._begun = self._storing = False
 
     def panel(self) -> pn.viewable.Viewable:
         """Return what is shown."""
@@ -58,9 +56,9 @@ class FileVotesPage:
         """Open a file, and show its first battle without a vote once the first verdicts are there."""
         self.closed()
         context = self.context
-        self.round = FileRound(file, context.store, context.judges, context.session)
+        self.round = FileSession(file, context.store, context.judges, context.limits, context.session)
+        self.round.on_stage = self._stage_changed
         context.memory[self.name] = file
-        self._begun = False
         self.room.order.disabled = not self.round.judged
         self._open_room(True)
         self._clear()
@@ -78,39 +76,29 @@ class FileVotesPage:
     def skip(self) -> None:
         """Pass the battle over for now."""
         one = self.round
-        if one is not None and one.battle is not None and one.vote is None and not self._storing:
-            one.skip()
+        if one is not None and one.skip():
             self._move(self._next(one))
 
-    async def _begin(self, one: FileRound) -> None:
+    async def _begin(self, one: FileSession) -> None:
         try:
             await one.open()
         except StoreFault as fault:
             self.room.line("judging", self._why(fault), warns=True)
             return
         self._show_head()
+        await one.judge_ahead()
         if one.judged:
-            loop, came = asyncio.get_running_loop(), asyncio.Event()
-
-            def told() -> None:
-                with suppress(RuntimeError):  # the server has ended
-                    loop.call_soon_threadsafe(came.set)
-
-            one.verdicts.start(told)
-            await came.wait()
-            self._following = self.tasks.start(self._follow(one, came))
-        self._begun = True
+            self._following = self.tasks.start(self._follow(one))
         await self._next(one)
 
-    async def _follow(self, one: FileRound, came: asyncio.Event) -> None:
+    async def _follow(self, one: FileSession) -> None:
         """Tell how far the verdicts are; the battle on the page stays: a person may be reading it."""
         while not one.verdicts.over:
-            came.clear()
             self._show_head()
-            await came.wait()
+            await one.verdicts_come()
         self._show_head()
 
-    async def _next(self, one: FileRound) -> None:
+    async def _next(self, one: FileSession) -> None:
         """Show the next battle."""
         self.room.lock()
         try:
@@ -122,29 +110,20 @@ class FileVotesPage:
         if battle is None:
             self.room.show_nothing(one.done.done >= one.done.total)
 
-    async def _vote(self, one: FileRound, choice: Choice) -> None:
+    async def _vote(self, one: FileSession, choice: Choice) -> None:
         """Vote on the battle that is shown; the page says so only once the vote is stored."""
-        if one.battle is None or one.vote is not None or self._storing:
-            return
         try:
-            self.context.limits.vote()
+            if not await one.cast(choice) or self.round is not one:
+                return
         except LimitReached as reached:
             self.room.line("open", self.say(f"limit.{reached.code}", **reached.details), warns=True)
             return
-        self._storing = True
-        self.room.line("voting", self.say("file.voting"))
-        try:
-            await one.cast(choice)
-        except UserError as fault:
-            if self.round is one:
-                stage = "voted" if isinstance(fault, AlreadyVoted) else "open"
-                self.room.line(stage, self._why(fault), warns=True)
+        if one.fault is not None:
+            self.room.line(one.stage, self._why(one.fault), warns=True)
         else:
             await self._show_outcome(one)
-        finally:
-            self._storing = False
 
-    async def _show_outcome(self, one: FileRound) -> None:
+    async def _show_outcome(self, one: FileSession) -> None:
         try:
             row = await one.outcome()
         except StoreFault:
@@ -154,20 +133,18 @@ class FileVotesPage:
                 self._show_head()
                 self.room.show_outcome(one.battle, one.vote, row)
 
-    async def _undo(self, one: FileRound) -> None:
+    async def _undo(self, one: FileSession) -> None:
         """Withdraw the vote just cast."""
-        if one.battle is None or one.vote is None or self._storing:
+        if not await one.undo() or self.round is not one:
             return
-        self._storing = True
-        try:
-            await one.undo()
-        except StoreFault as fault:
-            self.room.line("voted", self._why(fault), warns=True)
+        if one.fault is not None:
+            self.room.line(one.stage, self._why(one.fault), warns=True)
         else:
-            if self.round is one:
-                await self._show()
-        finally:
-            self._storing = False
+            await self._show()
+
+    def _stage_changed(self) -> None:
+        if self.round is not None and self.round.stage == "voting":
+            self.room.line("voting", self.say("file.voting"))
 
     def _move(self, work: Coroutine[Any, Any, None]) -> None:
         """Go on to another battle; what was on its way to one before is given up."""
@@ -178,7 +155,7 @@ class FileVotesPage:
     def _pressed(self, code: Any) -> None:
         if self.round is None:
             return
-        if code == "next" and not self._storing:
+        if code == "next" and not self.round.storing:
             self._move(self._next(self.round))
         elif code == "undo":
             self.tasks.start(self._undo(self.round))
@@ -187,7 +164,7 @@ class FileVotesPage:
 
     def _order_changed(self) -> None:
         one = self.round
-        if one is not None and one.vote is None and self._begun and not self._storing:
+        if one is not None and one.unvoted:
             self._move(self._next(one))
 
     def _open_room(self, opened: bool) -> None:
