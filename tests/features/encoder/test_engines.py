@@ -15,9 +15,8 @@ import torch
 
 from features.encoder.choice import EncoderParams, resolve
 from features.encoder.embedding import EmbeddingBlock
-from features.encoder.engines import copies
+from features.encoder.engines import conversion, copies
 from features.encoder.engines.conversion import (
-    KINDS,
     LEAST_COSINE,
     _row_of,
     kind_of,
@@ -348,4 +347,4 @@ def test_openvino_s_telemetry_stays_out():
 
 
 def test_every_engine_of_the_settings_is_registered():
-    assert set(get_args(EngineName)) == {"torch", *KINDS}
+    assert set(get_args(EngineName)) == {"torch", *conversion.KINDS}
