@@ -16,10 +16,11 @@ from pipelines.errors import UserError
 from stacker import run as run_module
 from stacker.judge.judge import Judge
 from stacker.judge.provenance import read_provenance
+from stacker.learners.learner_registry import LearnersParams
 from stacker.training.params import dump_params, read_params
 from stacker.training.run_folder import RunFolder
 
-NAMES = ["lightgbm", "xgboost", "linear", "sparse"]
+NAMES = list(LearnersParams.model_fields)
 OUTCOMES = ["winner_model_a", "winner_model_b", "winner_tie"]
 
 

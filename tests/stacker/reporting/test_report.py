@@ -12,6 +12,7 @@ from chromium import chromium
 from small_runs import small_params, small_run
 
 from pipelines.battles.built_in import sample_battles
+from stacker.learners.learner_registry import LearnersParams
 from stacker.reporting.numbers import at, written
 from stacker.reporting.report import report, write_report
 from stacker.training.params import Params
@@ -163,7 +164,7 @@ def test_a_report_can_be_small_or_absent(done, tmp_path: Path):
     assert "report" not in results and not where.report.exists()
 
 
-ONE = {name: {"enabled": False} for name in ("lightgbm", "xgboost", "sparse")}
+ONE = {name: {"enabled": False} for name in LearnersParams.model_fields if name != "linear"}
 
 
 def test_one_learner_and_no_trees_make_a_report(tmp_path: Path):

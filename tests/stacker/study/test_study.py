@@ -15,7 +15,7 @@ from pipelines.errors import UserError
 from pipelines.terminal.command_line import Screen
 from stacker.study.nested import compare, outer_folds
 from stacker.study.objective import CrossFitted, shown, widest
-from stacker.study.space import key_of, read_space
+from stacker.study.space import key_of, read_space, todays_point
 from stacker.study.storage import open_storage
 from stacker.study.study_log import DEAD, WHY, work
 from stacker.training.cross_fitting import FitStore
@@ -137,6 +137,8 @@ def test_a_point_becomes_parameters_and_the_default_is_one_of_them():
     point = {**default, "learners.lightgbm.num_leaves": 5, "learners.sparse.word_ngrams": "[1, 3]"}
     params = space.params(point)
     assert (params.learners.lightgbm.num_leaves, params.learners.sparse.word_ngrams) == (5, (1, 3))
+    earlier = {"learners.lightgbm.leaves" if "leaves" in name else name: value for name, value in point.items()}
+    assert earlier != point and todays_point(earlier) == point and space.params(earlier) == params
     outside = read_space(parse_params({}), {"learners.lightgbm.num_leaves": {"low": 100, "high": 200}}, False)
     assert outside.default() is None
 

@@ -138,7 +138,16 @@ def test_the_learner_of_all_battles_is_read_back_from_where_it_was_kept(case, tm
     again, _ = fitted_on_all(LEARNER, data, fit, fingerprint(battles, "1"), store, silent)
     assert Counting.fits == 1
     np.testing.assert_array_equal(learner.predict_proba(data), again.predict_proba(data))
-    assert json.loads((folder / "learner.json").read_text())["params"]["C"] == [0.01]
+    path = folder / "learner.json"
+    written = json.loads(path.read_text())
+    assert (written.pop("format"), written["params"]["C"]) == (2, [0.01])
+    # As versions wrote it that had another name of the setting, and no format.
+    written["params"]["strengths"] = written["params"].pop("C")
+    path.write_text(json.dumps(written))
+    np.testing.assert_array_equal(load_learner("linear", folder).predict_proba(data), again.predict_proba(data))
+    path.write_text(json.dumps({**written, "format": 3}))
+    with pytest.raises(UserError, match="format"):
+        load_learner("linear", folder)
 
 
 @pytest.mark.parametrize("damage", [lambda path: path.write_bytes(path.read_bytes()[:20]), lambda path: path.unlink()])
