@@ -142,7 +142,7 @@ def _command(folder: Path, inputs: Sequence[Path], out: Path, options: Options) 
 def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Options, screen: Screen) -> Predicted:
     """Predict every battle of the files, in their order, into one file that is written whole or not at all.
 
-    Parts that are done lie in a folder beside `out` until all are; the same call then finds them, and gives the same
+    Parts that are done lie in a folder next to `out` until all are; the same call then finds them, and gives the same
     bytes as one that was never stopped. Memory does not grow with the rows but for their ids.
 
     Parameters

@@ -64,7 +64,7 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
     Raises
     ------
     UserError
-        For what the user can mend; what had been computed stays in the cache.
+        For what the user can fix; what had been computed stays in the cache.
     """
     folder = RunFolder(params.run.folder)
     begun = time.perf_counter()
@@ -114,7 +114,7 @@ def out_of_fold_of_all(trained: Trained, params: Params) -> dict[str, Floats]:
 
 
 def _about(params: Params, loaded: Loaded) -> dict[str, Any]:
-    """Return what the judge keeps of the run beside the number of battles and their prior."""
+    """Return what the judge keeps of the run next to the number of battles and their prior."""
     return {
         "sources": loaded.train["source"].value_counts().sort_index().to_dict(),
         KEY: trained_on(loaded.bayes_log_loss is not None, datetime.now(UTC).date().isoformat()),
@@ -130,7 +130,7 @@ def _results(params: Params, loaded: Loaded, trained: Trained, predictions: dict
     best = results.best_learner(scored, names)
     rivals = {"length only": "length only", "best learner": best}
     if STARTER in names and best != STARTER:
-        rivals["starter judge"] = STARTER  # before and after: it had learnt from none of these votes
+        rivals["starter judge"] = STARTER  # before and after: it was trained on none of these votes
     losses = metrics.losses(predictions[results.STACK], fit.outcome)
     return {
         "format": 1,

@@ -236,7 +236,7 @@ class Judge:
         Parameters
         ----------
         folder : Path, str or None
-            What `save` wrote; None is the starter judge inside this package, which learnt from votes of other people.
+            What `save` wrote; None is the starter judge in this package, trained on votes of other people.
         device : "cpu", "cuda" or None
             Where the frozen encoder runs; None is where the run that made the judge had it.
 

@@ -130,7 +130,7 @@ def _said(folder: Path) -> Iterator[None]:
 
 
 def _check_features(folder: Path, parts: JudgeParts) -> None:
-    """Check that every learner finds the features that it learnt from, and the baseline those of its learners."""
+    """Check that every learner finds the features that it was trained on, and the baseline those of its learners."""
     columns = feature_columns(parts.features, None if parts.encoder is None else parts.encoder.block)
     nothing = pd.DataFrame({name: [] for name in TEXT_COLUMNS})
     data = LearnerData(nothing, columns.pairs, columns.embeddings)

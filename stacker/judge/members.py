@@ -31,7 +31,7 @@ def learner_data(
     threads: int,
     progress: Progress,
 ) -> LearnerData:
-    """Compute features of battles and set them beside the texts."""
+    """Compute features of battles and put them next to the texts."""
     built = build_features(
         battles,
         features,
@@ -44,7 +44,7 @@ def learner_data(
 
 
 def features_version(features: FeatureParams, encoder: Encoder | None) -> str:
-    """Return a text that changes with all that the value of a feature depends on besides the battle's texts."""
+    """Return a text that changes with all that the value of a feature depends on but for the battle's texts."""
     parts = [
         features.model_dump_json(),
         code_version(__name__),

@@ -61,12 +61,12 @@ class Provenance:
 
 
 def trained_on(made_up: bool, date: str) -> dict[str, str]:
-    """Return what a run writes into `about` under `KEY`, beside `battles` and `sources`."""
+    """Return what a run writes into `about` under `KEY`, next to `battles` and `sources`."""
     return {"kind": "built-in" if made_up else "votes", "date": date}
 
 
 def read_provenance(judge: Path) -> Provenance:
-    """Return what a saved judge was trained on, as far as its folder, or results.json beside it, says so.
+    """Return what a saved judge was trained on, as far as its folder, or results.json next to it, says so.
 
     Folders of before it was written down are told by their sources, and by whether the best possible loss was known,
     as it is of built-in battles alone. What cannot be read is unknown. Anybody may have written these files, and what

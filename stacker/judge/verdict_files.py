@@ -148,7 +148,7 @@ def kept_parts(result: Path, suffix: str, stamp: Mapping[str, Any]) -> Iterator[
     Parameters
     ----------
     result : Path
-        The file that the parts will be joined to; the folder lies beside it.
+        The file that the parts will be joined to; the folder lies next to it.
     suffix : str
         Of the parts' names.
     stamp : mapping of JSON values

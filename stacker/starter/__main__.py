@@ -1,4 +1,4 @@
-"""`python -m stacker.starter DATA_DIR` makes the starter judge again, bit for bit, and writes its model card."""
+"""`python -m stacker.starter DATA_DIR` makes the starter judge again, bitwise identical, and writes its model card."""
 
 import argparse
 import shutil

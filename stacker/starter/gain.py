@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from xml.etree import ElementTree
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from stacker.learners.learner_interface import Fit, Learner, LearnerData
 from stacker.learners.learner_registry import KINDS, configured_learners
 from stacker.learners.stacking.stack import StackParams, fit_stack
 from stacker.reporting.charts import fitting
+from stacker.reporting.html_templates import environment
 from stacker.starter.starter_fit import FEATURES
 from stacker.training.params import FEW_VOTES_LEARNERS
 
@@ -104,7 +105,7 @@ def measure(
     votes : Path
         A file of battles with votes.
     sizes : sequence of int
-        Votes that are learnt from.
+        Votes that are trained on.
     draws : int
         Times that each is repeated, with other votes; no prompt is on both sides of a draw.
     cache : Path or None
@@ -190,14 +191,8 @@ def _with_ends(interval: Interval) -> str:
     return f"{interval['mean']:+.4f} [{interval['low']:+.4f}, {interval['high']:+.4f}]"
 
 
-if __name__ == "__main__":
-    main(sys.argv[1:])
-
-
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 360, 64, 236, 46, 48
 COLOURS = ("#8a929c", "#c45500", "#00795a", "#0072b2")
-TEXT, GRID = "#24292f", "#d0d7de"
-SHOWN = "Log loss less that of the class shares"
 
 
 def draw(path: Path, results: Mapping[int, Mapping[str, Interval]]) -> None:
@@ -214,58 +209,40 @@ def draw(path: Path, results: Mapping[int, Mapping[str, Interval]]) -> None:
     kinds = list(results[sizes[0]])
     y = fitting([0.0, *(value for size in sizes for found in results[size].values() for value in found.values())])
     span = math.log(sizes[-1] / sizes[0]) or 1.0
+    right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
 
     def across(size: int) -> float:
-        return LEFT + 24 + (WIDTH - LEFT - RIGHT - 48) * math.log(size / sizes[0]) / span
+        return LEFT + 24 + (right - LEFT - 48) * math.log(size / sizes[0]) / span
 
-    def up(value: float) -> float:
-        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * y.place(value) / 100
+    def up(value: float | None) -> float | None:
+        return None if value is None else bottom - (bottom - TOP) * y.place(value) / 100
 
-    svg = ElementTree.Element(
-        "svg", xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {WIDTH} {HEIGHT}", width=str(WIDTH), height=str(HEIGHT)
-    )
-    ElementTree.SubElement(svg, "title").text = f"{SHOWN} by number of own votes, with and without the starter judge"
-    ElementTree.SubElement(svg, "rect", width=str(WIDTH), height=str(HEIGHT), fill="white")
-    style = {"font-family": "system-ui, sans-serif", "font-size": "12", "fill": TEXT}
-    drawing = ElementTree.SubElement(svg, "g", style)
-    _write(
-        drawing,
-        10,
-        20,
-        f"{SHOWN}, on battles not learnt from (lower is better)",
-        {"font-weight": "600"},
-    )
-    for value, label in y.ticks:
-        level = {"x1": str(LEFT), "x2": str(WIDTH - RIGHT), "y1": f"{up(value):.1f}", "y2": f"{up(value):.1f}"}
-        ElementTree.SubElement(drawing, "line", level, stroke=GRID)
-        _write(drawing, LEFT - 8, up(value) + 4, label, {"text-anchor": "end", "font-size": "11"})
-    for size in sizes:
-        _write(drawing, across(size), HEIGHT - BOTTOM + 18, f"{size:,}", {"text-anchor": "middle"})
-    _write(drawing, (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, "own votes", {"text-anchor": "middle", "font-size": "11"})
-    heights = _apart([up(_mean(results[sizes[-1]][kind])) for kind in kinds])
-    for number, (kind, height) in enumerate(zip(kinds, heights, strict=True)):
-        colour = COLOURS[number % len(COLOURS)]
+    def line(number: int, kind: str) -> dict[str, Any]:
         aside = 3.0 * (number - (len(kinds) - 1) / 2)  # so that intervals do not lie upon each other
-        points = " ".join(f"{across(size) + aside:.1f},{up(_mean(results[size][kind])):.1f}" for size in sizes)
-        line = {"points": points, "fill": "none", "stroke-width": "2"}
-        ElementTree.SubElement(drawing, "polyline", line, stroke=colour)
-        for size in sizes:
-            found = results[size][kind]
-            mean, low, high = _mean(found), found["low"], found["high"]
-            x = f"{across(size) + aside:.1f}"
-            if low is not None and high is not None:
-                whisker = {"x1": x, "x2": x, "y1": f"{up(low):.1f}", "y2": f"{up(high):.1f}", "stroke-width": "1.5"}
-                ElementTree.SubElement(drawing, "line", whisker, stroke=colour)
-            ElementTree.SubElement(drawing, "circle", {"cx": x, "cy": f"{up(mean):.1f}", "r": "3.5"}, fill=colour)
-        _write(drawing, WIDTH - RIGHT + 12, height + 4, kind, {"fill": colour})
+        points = [
+            {"x": across(size) + aside, **{name: up(value) for name, value in results[size][kind].items()}}
+            for size in sizes
+        ]
+        return {"kind": kind, "colour": COLOURS[number % len(COLOURS)], "points": points}
+
+    lines = [line(number, kind) for number, kind in enumerate(kinds)]
+    for each, height in zip(lines, _apart([each["points"][-1]["mean"] for each in lines]), strict=True):
+        each["height"] = height
+    templates = environment(Path(__file__).with_name("templates"))
+    templates.filters["digit"] = "{:.1f}".format
+    drawn = templates.get_template("gain.svg").render(
+        shown="Log loss less that of the class shares",
+        width=WIDTH,
+        height=HEIGHT,
+        left=LEFT,
+        right=right,
+        bottom=bottom,
+        levels=[(up(value), label) for value, label in y.ticks],
+        sizes=[(across(size), f"{size:,}") for size in sizes],
+        lines=lines,
+    )
     with atomic_write(path) as part:
-        ElementTree.ElementTree(svg).write(part, encoding="utf-8", xml_declaration=True)
-
-
-def _mean(found: Interval) -> float:
-    mean = found["mean"]
-    assert mean is not None
-    return mean
+        part.write_text(drawn, encoding="utf-8")
 
 
 def _apart(places: list[float], least: float = 15.0) -> list[float]:
@@ -276,6 +253,5 @@ def _apart(places: list[float], least: float = 15.0) -> list[float]:
     return moved
 
 
-def _write(parent: ElementTree.Element, x: float, y: float, text: str, style: Mapping[str, str]) -> None:
-    element = ElementTree.SubElement(parent, "text", {"x": f"{x:.1f}", "y": f"{y:.1f}", **style})
-    element.text = text
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -77,7 +77,7 @@ def weighted_rows(votes: pd.DataFrame, family: Ints, factors: Mapping[str, float
     ties : float
         Share of ties, by weight, that every set, and every language of a set that has `LEAST_OF_LANGUAGE` pairs, is
         brought to, so that no learner takes its voters' habit for a property of its texts. Where there are none, each
-        battle is given one beside its vote: it then says nothing of ties, and still which answer is preferred.
+        battle is given one next to its vote: it then says nothing of ties, and still which answer is preferred.
     """
     outcome, own = votes["outcome"].to_numpy(dtype=np.int64), votes["weight"].to_numpy(dtype=np.float64)
     source, lang = votes["source"].to_numpy(dtype=str), votes["lang"].to_numpy(dtype=str)
@@ -96,7 +96,7 @@ def weighted_rows(votes: pd.DataFrame, family: Ints, factors: Mapping[str, float
 
 
 def _languages(inside: NDArray[np.bool_], lang: NDArray[np.str_], own: Floats) -> list[Ints]:
-    """Part a set's battles by language; languages of few pairs are one part."""
+    """Split a set's battles by language; languages of few pairs are one part."""
     large = [name for name in np.unique(lang[inside]) if own[inside & (lang == name)].sum() >= LEAST_OF_LANGUAGE]
     found = [np.flatnonzero(inside & (lang == name)) for name in large]
     found.append(np.flatnonzero(inside & ~np.isin(lang, large)))
@@ -126,7 +126,7 @@ class StarterSettings:
         See `stacker.starter.starter_fit.weighted_rows`.
     lightgbm, linear
         Settings of the learners. Their bags and inner folds split the battles by families of sets that share prompts,
-        so that trees stop, and penalties are chosen, where a family that was not learnt from is predicted best.
+        so that trees stop, and penalties are chosen, where a family that was not trained on is predicted best.
     seed : int
         For everything random.
     """
@@ -160,13 +160,13 @@ class FittedStarter:
     judge : Judge
         The judge.
     battles : DataFrame, m rows
-        What it learnt from, in canonical order.
+        What it was trained on, in canonical order.
     rows : Rows, n rows
         How these were weighed.
     held_out : (n, 3) float
         What a judge made without a row's family of sets says of the row.
     left_out : int
-        Battles that were not learnt from, because their prompt is also in a set of another family.
+        Battles that were not trained on, because their prompt is also in a set of another family.
     """
 
     judge: Judge

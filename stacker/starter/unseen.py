@@ -18,7 +18,7 @@ from stacker.judge.judge import Judge
 from stacker.reporting.analysis.slices import slices
 
 PARTS = ("language, as the data name it", "script of the prompt", "characters of both answers", "turns")
-"""Ways to part the battles that the card shows, of those in `stacker.reporting.analysis.slices`."""
+"""Ways to split the battles that the card shows, of those in `stacker.reporting.analysis.slices`."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Scored:
     battles : int
         0 where the file is not there.
     known : int
-        Further ones that are left out, because the judge learnt from battles with their prompt.
+        Further ones that are left out, because the judge was trained on battles with their prompt.
     scores : dict
         `stacker.evaluation.metrics.scores`, and `low` and `high` of the log loss (95 %, prompts move together).
     prior_log_loss : float
@@ -61,7 +61,7 @@ def score_unseen(
 ) -> list[Scored]:
     """Score a judge on files of battles that it did not learn from; a file that is missing has no battles.
 
-    `learnt` are the prompts of those that it learnt from: battles with one of these are left out.
+    `learnt` are the prompts of those that it was trained on: battles with one of these are left out.
     """
     known = {normalised(turns) for turns in learnt}
     found = []

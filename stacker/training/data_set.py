@@ -1,4 +1,4 @@
-"""What comes before any learner: battles read, parted into folds, and their features computed, once for all."""
+"""What comes before any learner: battles read, split into folds, and their features computed, once for all."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -266,3 +266,12 @@ def test_an_array_of_texts_will_do_and_an_unfitted_one_says_so():
         PreferenceStacker(**QUICK).fit(frame, outcome[:, None])
     assert from_frame.n_features_in_ == 3
     assert from_frame.feature_names_in_.tolist() == ["prompt", "response_a", "response_b"]
+
+
+def test_a_judge_with_the_starter_judge_inside_is_saved_when_nothing_was_kept(tmp_path):
+    frame, outcome = battles(30)
+    settings = {"learners.linear.C": [0.01], "stack.prior": "starter"}
+    fitted = PreferenceStacker(learners=["linear"], embedding=False, folds=2, settings=settings).fit(frame, outcome)
+    fitted.judge_.save(tmp_path / "judge")
+    said = Judge.load(tmp_path / "judge").predict_proba(frame)
+    np.testing.assert_array_equal(said, fitted.predict_proba(frame))
