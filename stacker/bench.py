@@ -19,10 +19,9 @@ from pipelines.errors import UserError
 from pipelines.files.atomic_files import write_json
 from pipelines.terminal.command_line import Screen, run_command
 from pipelines.terminal.processes import usable_cores
-from stacker.benchmarks.measure import growth_exponent, measured
+from stacker.benchmarks.measure import growth_exponent, measured, time_verdicts
 from stacker.benchmarks.picture import draw, table
 from stacker.benchmarks.stages import STAGES, Bench, Stage
-from stacker.benchmarks.verdicts import time_verdicts
 from stacker.judge.provenance import versions
 from stacker.training.params import Params, parse_params
 

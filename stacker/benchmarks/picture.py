@@ -4,13 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 from pipelines.files.atomic_files import atomic_write
+from stacker.reporting.html_templates import environment
 
 WIDTH, LEFT, RIGHT, TOP, BAR, GAP = 760, 150, 130, 54, 14, 16
 COLOURS = ("#9ecae1", "#4292c6", "#08519c", "#08306b")
-TEXT, GRID = "#24292f", "#d0d7de"
 
 
 def draw(path: Path, result: Mapping[str, Any]) -> None:
@@ -20,51 +19,32 @@ def draw(path: Path, result: Mapping[str, Any]) -> None:
     low = math.floor(math.log10(max(min(speeds, default=1), 1e-3)))
     high = max(math.ceil(math.log10(max(max(speeds, default=10), 1e-3))), low + 1)
     sizes = sorted({each["rows"] for stage in stages for each in stage["measured"]})
-    tall = TOP + sum(len(stage["measured"]) * BAR + GAP for stage in stages) + 30
-    svg = ElementTree.Element(
-        "svg", xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {WIDTH} {tall}", width=str(WIDTH), height=str(tall)
-    )
-    style = {"font-family": "system-ui, sans-serif", "font-size": "12", "fill": TEXT}
-    ElementTree.SubElement(svg, "rect", width=str(WIDTH), height=str(tall), fill="white")
-    drawing = ElementTree.SubElement(svg, "g", style)
-    _write(drawing, 10, 20, "Battles per second, by stage and number of battles", {"font-weight": "600"})
-    _write(drawing, 10, 38, result["machine"]["told"], {"font-size": "11"})
 
     def across(speed: float) -> float:
         share = (math.log10(max(speed, 1e-3)) - low) / (high - low)
         return LEFT + share * (WIDTH - LEFT - RIGHT)
 
-    for power in range(low, high + 1):
-        x = across(10.0**power)
-        ends = {"x1": f"{x:.1f}", "x2": f"{x:.1f}", "y1": str(TOP), "y2": str(tall - 26)}
-        ElementTree.SubElement(drawing, "line", ends, stroke=GRID)
-        _write(drawing, x, tall - 10, f"{10.0**power:,g}", {"text-anchor": "middle", "font-size": "11"})
-    y = TOP + GAP / 2
+    tops = [TOP + GAP / 2]
     for stage in stages:
-        middle = y + len(stage["measured"]) * BAR / 2 + 4
-        _write(drawing, LEFT - 10, middle, stage["name"], {"text-anchor": "end"})
-        for each in stage["measured"]:
-            end = across(each["rows_per_second"])
-            colour = COLOURS[min(sizes.index(each["rows"]), len(COLOURS) - 1)]
-            box = {"x": str(LEFT), "y": f"{y:.1f}", "height": str(BAR - 2), "width": f"{max(end - LEFT, 1):.1f}"}
-            ElementTree.SubElement(drawing, "rect", box, fill=colour)
-            told = f"{each['rows_per_second']:,.0f} at {each['rows']:,}"
-            _write(drawing, end + 5, y + BAR - 4, told, {"font-size": "10"})
-            y += BAR
-        ratio = stage["against_plain"]
-        if ratio is not None:
-            _write(drawing, WIDTH - 10, middle, f"{ratio['times']:.1f} x plain", {"text-anchor": "end"})
-        if stage["growth"] is not None:
-            told = f"time ~ rows^{stage['growth']:.2f}"
-            _write(drawing, WIDTH - 10, middle + 13, told, {"text-anchor": "end", "font-size": "10"})
-        y += GAP
+        tops.append(tops[-1] + len(stage["measured"]) * BAR + GAP)
+    svg = (
+        environment(Path(__file__).with_name("templates"))
+        .get_template("bench.svg")
+        .render(
+            width=WIDTH,
+            tall=TOP + sum(len(stage["measured"]) * BAR + GAP for stage in stages) + 30,
+            left=LEFT,
+            top=TOP,
+            bar=BAR,
+            told=result["machine"]["told"],
+            powers=[10.0**power for power in range(low, high + 1)],
+            stages=list(zip(tops, stages, strict=False)),
+            colours={size: COLOURS[min(place, len(COLOURS) - 1)] for place, size in enumerate(sizes)},
+            across=across,
+        )
+    )
     with atomic_write(path) as part:
-        ElementTree.ElementTree(svg).write(part, encoding="utf-8", xml_declaration=True)
-
-
-def _write(parent: ElementTree.Element, x: float, y: float, text: str, style: Mapping[str, str]) -> None:
-    element = ElementTree.SubElement(parent, "text", {"x": f"{x:.1f}", "y": f"{y:.1f}", **style})
-    element.text = text
+        part.write_text(svg, encoding="utf-8")
 
 
 def table(result: Mapping[str, Any]) -> Sequence[Sequence[str]]:

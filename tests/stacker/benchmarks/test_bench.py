@@ -13,10 +13,9 @@ from pipelines.battles.built_in import sample_battles
 from pipelines.terminal.command_line import Screen
 from stacker.bench import NAMES, SIZES, benchmark, main
 from stacker.benchmarks import plain
-from stacker.benchmarks.measure import growth_exponent, measured
+from stacker.benchmarks.measure import _typical, growth_exponent, measured
 from stacker.benchmarks.picture import draw, table
 from stacker.benchmarks.stages import STAGES, Bench
-from stacker.benchmarks.verdicts import _typical
 from stacker.training.params import parse_params
 
 FEW_ROUNDS = {
