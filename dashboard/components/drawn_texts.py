@@ -1,4 +1,4 @@
-"""Strangers' texts on a page: drawn without holding up the server's loop, and what is said of one that is not shown whole."""
+"""Strangers' texts on a page: drawn off the server's loop, and what is said of one that is not shown whole."""
 
 import asyncio
 from collections.abc import Callable, Sequence

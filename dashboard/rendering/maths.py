@@ -93,7 +93,8 @@ def _drawn(source: str, display: bool) -> str:
     # what the sanitiser drops may be a sign that the source writes as a command
     if seen.split() != "".join(_written(drawn)).split() or not formula_holds(source, seen):
         return ""
-    if _shrunk(drawn) > MOST_SHRUNK or ("phantom" in source and any(_hidden(drawn))):
+    hidden = ((each.text or "").strip() for phantom in drawn.iter(PHANTOM) for each in phantom.iter())
+    if _shrunk(drawn) > MOST_SHRUNK or ("phantom" in source and any(hidden)):
         return ""
     drawn.set("alttext", source)
     return tostring(drawn, encoding="unicode")
@@ -107,11 +108,8 @@ def _make_harmless(element: Element, depth: int = 0) -> None:
         element.tag = "mrow"
     for name, value in list(element.attrib.items()):
         # what `mpadded` can do is to move its content over what stands next to it
-        if (
-            element.tag == "mpadded"
-            or name not in MATHML_ATTRIBUTES
-            or (name in MATHML_LENGTHS and not _is_length(value))
-        ):
+        known = name in MATHML_ATTRIBUTES and element.tag != "mpadded"
+        if not known or (name in MATHML_LENGTHS and not _is_length(value)):
             del element.attrib[name]
     element.text = html.unescape(element.text) if element.text else element.text
     for child in element:
@@ -157,12 +155,6 @@ def _written(element: Element) -> Iterator[str]:
         yield element.text or ""
         for child in element:
             yield from _written(child)
-
-
-def _hidden(element: Element) -> Iterator[bool]:
-    """Yield for each phantom whether there is anything in it."""
-    for phantom in element.iter(PHANTOM):
-        yield any((each.text or "").strip() for each in phantom.iter())
 
 
 def _inline(state: "StateInline", silent: bool) -> bool:

@@ -127,7 +127,7 @@ class FileVotesPage:
         try:
             row = await one.outcome()
         except StoreFault:
-            row = None  # the vote is stored, and that is said; there is nothing to set beside it
+            row = None  # the vote is stored, and that is said; there is nothing to compare it with
         if self.round is one and one.battle is not None and one.vote is not None:
             with pn.io.hold():
                 self._show_head()
