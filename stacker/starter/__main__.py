@@ -14,9 +14,8 @@ from pipelines.terminal.command_line import Screen, run_command
 from pipelines.terminal.processes import usable_cores
 from stacker.learners.stacking.judge_record import FILE as JUDGE
 from stacker.learners.starter_prior import CARD, judge_hash, starter_folder
-from stacker.starter.card import model_card
+from stacker.starter.card import model_card, score_unseen
 from stacker.starter.starter_fit import StarterSettings, fit_starter
-from stacker.starter.unseen import score_unseen
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

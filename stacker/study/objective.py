@@ -11,7 +11,7 @@ from features.blocks.registry import switch_of
 from features.build import FeatureParams
 from features.pairs import parsed
 from pipelines.battles.arrays import Floats, Ints
-from pipelines.battles.folds import grouped_folds
+from pipelines.battles.folds import grouped_folds, splits
 from pipelines.errors import UserError
 from pipelines.terminal.command_line import Progress, silent
 from stacker.evaluation import metrics
@@ -108,16 +108,15 @@ class CrossFitted:
         fit, folds = self._fit_and_folds(params, prepared)
         learners = self.learners(params)
         found = np.full((len(fit.outcome), len(learners), 3), np.nan)
-        numbers = np.unique(folds)
-        for done, fold in enumerate(numbers):
-            train, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        parts = list(splits(folds))
+        for done, (train, held) in enumerate(parts):
             for place, learner in enumerate(learners):
                 found[held, place] = sight.held_out(learner, fit, train, held, prepared.store)
             known = np.isfinite(found[:, 0, 0])
             own, so_far = (
                 metrics.log_loss(even_pool(found[rows]), fit.outcome[rows], fit.weight[rows]) for rows in (held, known)
             )
-            if report(done, own, so_far) and done + 1 < len(numbers):
+            if report(done, own, so_far) and done + 1 < len(parts):
                 return None
         verdicts = found[:, 0] if self.target != STACK else cross_fitted(params.stack, found, fit, folds)
         return {name: value for name, value in metrics.scores(verdicts, fit.outcome).items() if value is not None}
@@ -142,8 +141,7 @@ class CrossFitted:
         if self.target != STACK:
             return np.asarray(said[0])
         found = np.empty((len(fit.outcome), len(learners), 3))
-        for fold in np.unique(folds):
-            train, out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        for train, out in splits(folds):
             for place, learner in enumerate(learners):
                 found[out, place] = inner.held_out(learner, fit, train, out, prepared.store)
         return fit_stack(params.stack, found, fit, folds).predict_proba(np.stack(said, axis=1))

@@ -27,9 +27,9 @@ from stacker.learners.stacking.stack import StackParams, fit_stack
 from stacker.learners.starter_prior import CARD, StarterLearner, configured_prior, judge_hash, starter_folder
 from stacker.learners.trees.boosting import LightGBMParams
 from stacker.starter.__main__ import make_starter
+from stacker.starter.card import score_unseen
 from stacker.starter.gain import WITH, WITHOUT, _draw, as_table, draw, measure
 from stacker.starter.starter_fit import StarterSettings, equal_pool, weighted_rows
-from stacker.starter.unseen import score_unseen
 
 SETS = tuple(StarterSet(name, "the project", "Apache-2.0", "built in") for name in ("one", "two", "none_tied"))
 SMALL = StarterSettings(
