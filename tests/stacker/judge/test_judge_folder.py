@@ -20,7 +20,7 @@ import pipelines.files.hashes
 import stacker.learners.stacking.judge_record
 from features.blocks.interface import COUNT, TEXT, Block, Column
 from features.blocks.registry import BLOCKS
-from features.build import FeatureParams
+from features.build import FeatureParams, feature_columns
 from pipelines.errors import UserError
 from pipelines.files.hashes import hashes_of
 from stacker.judge.judge import Judge
@@ -31,6 +31,8 @@ OLD = Path(__file__).parent / "saved_judges" / "without_hashes"
 KNOWN = json.loads((OLD.parent / "without_hashes.json").read_text(encoding="utf-8"))
 TRIED = pd.DataFrame([[tuple(turns) for turns in row] for row in KNOWN["battles"]])
 TRIED.columns = ["prompt", "response_a", "response_b"]
+WIDTH = len(feature_columns(FeatureParams(embedding=False)).pairs.names)
+"""Features that a judge of today sees."""
 
 
 @pytest.fixture(scope="module")
@@ -259,17 +261,21 @@ def test_a_pipe_in_the_place_of_a_file_does_not_hold_the_reader(copy):
 @pytest.mark.parametrize(
     ("name", "change", "says"),
     [
-        ("2_linear/linear.safetensors", lambda t: t.update(odd=t["odd"] + 542), "odd holds places"),
-        ("2_linear/linear.safetensors", lambda t: t.update(even=t["even"] - 542), "even holds places"),
+        ("2_linear/linear.safetensors", lambda t: t.update(odd=t["odd"] + len(t["spread"])), "odd holds places"),
+        ("2_linear/linear.safetensors", lambda t: t.update(even=t["even"] - len(t["spread"])), "even holds places"),
         ("2_linear/linear.safetensors", lambda t: t.update(margin=t["margin"][1:]), "margin is float64"),
         ("2_linear/linear.safetensors", lambda t: t.update(tie=t["tie"] * np.nan), "tie holds the number nan"),
-        ("2_linear/linear.safetensors", lambda t: t.update(spread=np.zeros(542)), "spread holds the number"),
+        (
+            "2_linear/linear.safetensors",
+            lambda t: t.update(spread=np.zeros_like(t["spread"])),
+            "spread holds the number",
+        ),
         ("2_linear/linear.safetensors", lambda t: t.update(centre=t["centre"].astype(np.int64)), "centre is int64"),
         ("2_linear/linear.safetensors", lambda t: t.pop("centre"), "has no centre"),
         ("3_sparse/sparse.safetensors", lambda t: t.update(keys=t["keys"][::-1].copy()), "keys that do not ascend"),
         ("3_sparse/sparse.safetensors", lambda t: t.update(margin=t["margin"][1:]), "margin is float64"),
         ("3_sparse/sparse.safetensors", lambda t: t.update(idf_words=t["idf_words"] * 0), "idf_words holds the number"),
-        ("../baseline.safetensors", lambda t: t.update({"row linear": t["row linear"][1:]}), "no row of 542"),
+        ("../baseline.safetensors", lambda t: t.update({"row linear": t["row linear"][1:]}), f"no row of {WIDTH} "),
         ("../baseline.safetensors", lambda t: t.pop("tie sparse"), "no tie log-odds for sparse"),
     ],
 )
