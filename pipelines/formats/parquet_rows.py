@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -75,8 +74,7 @@ def _said(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: is not a parquet file that can be read; get or write it again.") from fault
 
 
-@dataclass(frozen=True)
-class _Group:
+class _Group(NamedTuple):
     """A row group by its description: its rows, and what they unfold to at least."""
 
     rows: int

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -85,7 +85,7 @@ def project_wheel(folder: Path) -> Path:
         for path in sorted((root / package).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 content[path.relative_to(root).as_posix()] = path.read_bytes()
-    info = _info_folder(found)
+    info = f"{_named(found)}.dist-info"
     content[f"{info}/METADATA"] = (found.read_text("METADATA") or found.read_text("PKG-INFO") or "").encode()
     if (root / "LICENSE").is_file():
         content[f"{info}/licenses/LICENSE"] = (root / "LICENSE").read_bytes()
@@ -116,9 +116,8 @@ def download_wheels(requirements: Sequence[str], folder: Path, python: str) -> N
 
 def _write(folder: Path, found: Distribution, tag: str, content: dict[str, bytes]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    name = re.sub(r"[-_.]+", "_", found.metadata["Name"])
-    path = folder / f"{name}-{found.version}-{tag}.whl"
-    record = f"{_record_folder(content)}/RECORD"
+    path = folder / f"{_named(found)}-{tag}.whl"
+    record = next(f"{path.partition('/')[0]}/RECORD" for path in content if ".dist-info/" in path)
     lines = [f"{each},sha256={_digest(data)},{len(data)}" for each, data in content.items()]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for each, data in [*content.items(), (record, "\n".join([*lines, f"{record},,", ""]).encode())]:
@@ -129,12 +128,9 @@ def _write(folder: Path, found: Distribution, tag: str, content: dict[str, bytes
     return path
 
 
-def _record_folder(paths: Iterable[str]) -> str:
-    return next(path.partition("/")[0] for path in paths if path.partition("/")[0].endswith(".dist-info"))
-
-
-def _info_folder(found: Distribution) -> str:
-    return f"{re.sub(r'[-_.]+', '_', found.metadata['Name'])}-{found.version}.dist-info"
+def _named(found: Distribution) -> str:
+    """Return name and version as wheels and the folders in them have them."""
+    return f"{re.sub(r'[-_.]+', '_', found.metadata['Name'])}-{found.version}"
 
 
 def _joined_tag(tags: Sequence[str]) -> str:

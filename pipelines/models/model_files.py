@@ -32,6 +32,33 @@ PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "mod
 _LAYERS = re.compile(r"(?:^|_)(?:layers?|blocks?|hidden_groups|depth)$")
 _FEW_LAYERS = 256
 """So many are built in a moment; some architectures share the tensors of one layer among all."""
+BUILTIN = "builtin"
+"""The name of the encoder that comes with the install."""
+BUILTIN_NAME = "sentence-transformers/all-MiniLM-L6-v2"
+BUILTIN_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+MODELS_DIR = Path("models")
+MANIFEST = "manifest.json"
+MODERN_NAMES = {
+    "albert-base-v2": "albert/albert-base-v2",
+    "bert-base-uncased": "google-bert/bert-base-uncased",
+    "distilbert-base-cased": "distilbert/distilbert-base-cased",
+    "distilbert-base-multilingual-cased": "distilbert/distilbert-base-multilingual-cased",
+    "distilbert-base-uncased": "distilbert/distilbert-base-uncased",
+    "distilroberta-base": "distilbert/distilroberta-base",
+    "roberta-base": "FacebookAI/roberta-base",
+    "roberta-large": "FacebookAI/roberta-large",
+}
+"""Old Hub names without an owner, which the Hub redirects, and the names they have now."""
+_HUB_NAME = re.compile(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}")
+
+
+class Manifest(Section):
+    """What `fetch` wrote beside a model: its Hub name, exact revision, licence, and every file by its path."""
+
+    name: str
+    revision: str
+    licence: str
+    files: dict[str, StoredFile]
 
 
 def has_tokenizer(folder: Path) -> bool:
@@ -180,35 +207,6 @@ def _read_object(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds {type(content).__name__}, not an object; get the model again.")
     return content
-
-
-BUILTIN = "builtin"
-"""The name of the encoder that comes with the install."""
-BUILTIN_NAME = "sentence-transformers/all-MiniLM-L6-v2"
-BUILTIN_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-MODELS_DIR = Path("models")
-MANIFEST = "manifest.json"
-MODERN_NAMES = {
-    "albert-base-v2": "albert/albert-base-v2",
-    "bert-base-uncased": "google-bert/bert-base-uncased",
-    "distilbert-base-cased": "distilbert/distilbert-base-cased",
-    "distilbert-base-multilingual-cased": "distilbert/distilbert-base-multilingual-cased",
-    "distilbert-base-uncased": "distilbert/distilbert-base-uncased",
-    "distilroberta-base": "distilbert/distilroberta-base",
-    "roberta-base": "FacebookAI/roberta-base",
-    "roberta-large": "FacebookAI/roberta-large",
-}
-"""Old Hub names without an owner, which the Hub redirects, and the names they have now."""
-_HUB_NAME = re.compile(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}")
-
-
-class Manifest(Section):
-    """What `fetch` wrote beside a model: its Hub name, exact revision, licence, and every file by its path."""
-
-    name: str
-    revision: str
-    licence: str
-    files: dict[str, StoredFile]
 
 
 def is_hub_name(name: str) -> bool:
