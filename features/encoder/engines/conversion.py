@@ -11,10 +11,9 @@ user's own texts, and refused where its rows stray too far from those of fp32 on
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
-from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
@@ -178,36 +177,6 @@ def read_report(folder: Path) -> dict[str, Any]:
     """
     with checking(folder / REPORT):
         return Report.model_validate(read_object(folder / REPORT)).model_dump()
-
-
-def _openvino_kind() -> Kind:
-    from features.encoder.engines.openvino_cpu import OpenVino
-
-    return OpenVino()
-
-
-def _onnx_kind() -> Kind:
-    from features.encoder.engines.onnx_cpu import Onnx
-
-    return Onnx()
-
-
-KINDS: Mapping[str, Callable[[], Kind]] = {"openvino": _openvino_kind, "onnx": _onnx_kind}
-"""The kinds of engine that run converted copies; their libraries are loaded when one is asked for."""
-
-
-@cache
-def kind_of(name: str) -> Kind:
-    """Return the kind of engine of a name in `KINDS`.
-
-    Raises
-    ------
-    UserError
-        When its packages are not installed.
-    """
-    kind = KINDS[name]()
-    versions(kind, int8=False)
-    return kind
 
 
 def versions(kind: Kind, int8: bool) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ import hashlib
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import numpy as np
 
 from features.cache import key_of
 from features.encoder.choice import EncoderParams, ResolvedEncoder
-from features.encoder.engines.conversion import Copies, kind_of, read_report, versions
+from features.encoder.engines.conversion import Copies, Kind, read_report, versions
 from features.encoder.engines.engine import Engine, Ids
 from features.encoder.tokens import SAVED, SavedTokens, Tokens
 from pipelines.errors import UserError
@@ -35,6 +36,36 @@ CALIBRATION_TEXTS = 256
 _EXAMPLE = "Which answer is better, the first or the second one? I think that both of them are fine. "
 BOUNDS = Bounds(memory=4_000_000_000, seconds=60.0)
 _TEXTS = ["", "Which answer is better?", "字 \u0000 🙂 [SEP] <s>", "some words " * 500]
+
+
+def _openvino_kind() -> Kind:
+    from features.encoder.engines.openvino_cpu import OpenVino
+
+    return OpenVino()
+
+
+def _onnx_kind() -> Kind:
+    from features.encoder.engines.onnx_cpu import Onnx
+
+    return Onnx()
+
+
+KINDS: Mapping[str, Callable[[], Kind]] = {"openvino": _openvino_kind, "onnx": _onnx_kind}
+"""The kinds of engine that run converted copies; their libraries are loaded when one is asked for."""
+
+
+@cache
+def kind_of(name: str) -> Kind:
+    """Return the kind of engine of a name in `KINDS`.
+
+    Raises
+    ------
+    UserError
+        When its packages are not installed.
+    """
+    kind = KINDS[name]()
+    versions(kind, int8=False)
+    return kind
 
 
 class EncoderCopies:
@@ -145,7 +176,7 @@ def probe(kind: str, folder: Path, longest: int, vocabulary: int) -> None:
     Parameters
     ----------
     kind : str
-        As in `features.encoder.engines.conversion.kind_of`.
+        As in `kind_of`.
     folder : Path
         Of the copy.
     longest, vocabulary : int

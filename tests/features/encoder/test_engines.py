@@ -15,16 +15,15 @@ import torch
 
 from features.encoder.choice import EncoderParams, resolve
 from features.encoder.embedding import EmbeddingBlock
-from features.encoder.engines import conversion, copies
+from features.encoder.engines import copies
 from features.encoder.engines.conversion import (
     LEAST_COSINE,
     _row_of,
-    kind_of,
     openvino,
     read_report,
     undisturbed,
 )
-from features.encoder.engines.copies import CALIBRATION_TEXTS, FOLDER, calibration_texts, probe
+from features.encoder.engines.copies import CALIBRATION_TEXTS, FOLDER, calibration_texts, kind_of, probe
 from features.encoder.engines.engine import EngineName, filled
 from features.encoder.engines.openvino_cpu import INPUT, MASK, OpenVino, inputs_of
 from features.encoder.tokens import OwnTokens, SavedTokens
@@ -347,4 +346,4 @@ def test_openvino_s_telemetry_stays_out():
 
 
 def test_every_engine_of_the_settings_is_registered():
-    assert set(get_args(EngineName)) == {"torch", *conversion.KINDS}
+    assert set(get_args(EngineName)) == {"torch", *copies.KINDS}
