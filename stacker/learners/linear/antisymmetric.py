@@ -18,6 +18,10 @@ from stacker.learners.balance import UNSEEN
 
 Rows = Any
 """A (n, p) array or scipy CSR matrix."""
+TOLERANCE = 1e-4
+MAX_ITER = 300
+ONE_FOLD_FROM = 20_000
+"""Rows from which one inner fold is enough to choose the strength by."""
 
 
 class AntisymmetricLogistic:
@@ -139,15 +143,12 @@ def _product(rows: Rows, coefficients: Floats) -> Floats:
     return np.asarray(rows.astype(np.float64) @ coefficients)
 
 
-TOLERANCE = 1e-4
-MAX_ITER = 300
-ONE_FOLD_FROM = 20_000
-"""Rows from which one inner fold is enough to choose the strength by."""
-
-
 @dataclass(frozen=True)
 class Blocks:
-    """CSR float32 rows cut into blocks, (n, p) together.
+    """CSR float32 rows cut into blocks, (n, p) together, which no fit makes a copy of.
+
+    Rows that a fit must not see have weight 0, so that neither the folds of a choice nor the ties, which say nothing of
+    the margin, need a matrix of their own.
 
     Attributes
     ----------

@@ -15,6 +15,9 @@ from stacker.learners.stacking.pool import Pool
 
 RANGE = (0.2, 5.0)
 """Temperatures that are looked at."""
+SPREAD = 0.15
+"""How far from 1 a temperature is expected to be, as the standard deviation of its logarithm: few battles cannot tell,
+and many need little, as the weights already say how sure the learners together may be."""
 
 
 def scaled(probabilities: Floats, temperature: float, level: float = 0.0) -> Floats:
@@ -56,11 +59,6 @@ def fit_temperature(
         options={"xatol": 1e-4},
     )
     return float(np.exp(found.x))
-
-
-SPREAD = 0.15
-"""How far from 1 a temperature is expected to be, as the standard deviation of its logarithm: few battles cannot tell,
-and many need little, as the weights already say how sure the learners together may be."""
 
 
 class StackParams(Section):

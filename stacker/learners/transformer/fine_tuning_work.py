@@ -18,6 +18,11 @@ from stacker.learners.transformer.network.network import PreferenceNetwork, batt
 from stacker.learners.transformer.network.structure import Battles
 from stacker.learners.transformer.params import LossParams, TransformerParams
 
+LOWER_IS_BETTER = {"log_loss": True, "accuracy": False, "balanced_accuracy": False, "bradley_terry_loss": True}
+"""What early stopping can watch."""
+Metrics = dict[str, float]
+"""Metrics of one evaluation by name, NaN where one does not apply."""
+
 
 def cross_entropy(logits: Tensor, outcome: Tensor, smoothing: float = 0.0) -> Tensor:
     """Return -log p(outcome) of each battle, (n,).
@@ -92,10 +97,6 @@ class BattleLoss:
         return total
 
 
-LOWER_IS_BETTER = {"log_loss": True, "accuracy": False, "balanced_accuracy": False, "bradley_terry_loss": True}
-"""What early stopping can watch."""
-
-
 class EpochBatches:
     """The effective batches of one epoch after another; a batch sampler for torch's DataLoader.
 
@@ -160,10 +161,6 @@ def should_stop(history: Sequence[Mapping[str, float]], watch: Sequence[str], pa
             if best is None or signed < best:
                 best, latest = signed, max(latest, place)
     return len(history) - 1 - latest >= patience
-
-
-Metrics = dict[str, float]
-"""Metrics of one evaluation by name, NaN where one does not apply."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from stacker.learners.transformer.params import TransformerParams
 
 _NO_LIMIT = 1 << 20
 """Tokenizers without a limit of their own state an enormous number."""
+WEIGHTS, BASE = "learned.safetensors", "encoder"
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,6 @@ def open_checkpoint(folder: Path, name: str) -> Checkpoint:
         )
     most, own = most_tokens(folder) or _NO_LIMIT, int(tokenizer.model_max_length)
     return Checkpoint(model, tokenizer, min(most, own) if 0 < own < _NO_LIMIT else most)
-
-
-WEIGHTS, BASE = "learned.safetensors", "encoder"
 
 
 def build_network(checkpoint: Checkpoint, params: TransformerParams, start: int) -> PreferenceNetwork:

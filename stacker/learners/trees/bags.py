@@ -1,7 +1,7 @@
 """What one booster of a learner is trained with: its rows, in both orders, its pace, how it is watched."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -9,16 +9,21 @@ from features.pairs import PairMatrix
 from pipelines.battles.arrays import FLIP, Floats, Ints
 from stacker.learners.balance import Correction, softmax
 
-if TYPE_CHECKING:
-    from stacker.learners.trees.boosting import BoostingParams
-
 BAGS_OF_MANY = 2
 LOOK_EVERY_OF_MANY = 10
+RARE = 20
+"""Battles of an outcome below which trees see others as if they had ended so."""
+UNSEEN_BATTLES = 5
+"""Battles that are shown again so, evenly from all."""
 
 
 @dataclass(frozen=True)
 class SizeDependentParams:
-    """What a fit on n battles is done with.
+    """How boosted trees are paced by the number of battles, so that a full set takes as many rounds as a small one.
+
+    At one learning rate the rounds until training stops grow with the battles, and the time of a run with their square.
+    A rate that grows with the root of the battles keeps the rounds in bounds; with many battles, fewer boosters need to
+    be averaged, and a round changes too little to be looked at each time.
 
     Attributes
     ----------
@@ -35,19 +40,13 @@ class SizeDependentParams:
     look_every: int
 
     @classmethod
-    def of(cls, params: "BoostingParams", battles: int) -> "SizeDependentParams":
-        """Return the pace of a fit on so many battles; `rate_from` and `many` of 0 switch the rules off."""
+    def of(cls, params: Any, battles: int) -> "SizeDependentParams":
+        """Return the pace of a fit on so many battles by `BoostingParams`; 0 switches its rules off."""
         rate = params.learning_rate
         if 0 < params.rate_from < battles:
             rate = min(rate * (battles / params.rate_from) ** 0.5, max(rate, params.max_learning_rate))
         many = 0 < params.many <= battles
         return cls(rate, min(params.bags, BAGS_OF_MANY) if many else params.bags, LOOK_EVERY_OF_MANY if many else 1)
-
-
-RARE = 20
-"""Battles of an outcome below which trees see others as if they had ended so."""
-UNSEEN_BATTLES = 5
-"""Battles that are shown again so, evenly from all."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,10 @@ from pipelines.battles.arrays import FLIP, Floats, Ints
 LEAST_CURVATURE = 1e-6
 """The libraries want a positive Hessian; where the exact one is below this, for battles that the model gets badly
 wrong, this is taken: the leaf's penalty then bounds the step."""
+CAP = 5.0
+"""Scaled features are cut at this many typical sizes when neighbours are looked for."""
+COMPARED = 10
+"""Neighbours by which borderline SMOTE decides whether a battle stands near other classes."""
 
 
 def focal_loss(logs: Floats, outcome: Ints, gamma: float) -> Floats:
@@ -95,12 +99,6 @@ def _parts(logs: Floats, outcome: Ints) -> tuple[Floats, Floats, Floats, Floats]
     rest = p[rows[:, None], others].sum(axis=1)
     log_voted = np.where(rest < 0.5, np.log1p(-np.minimum(rest, 0.5)), centred[rows, outcome] - np.log(total))
     return p, p[rows, outcome], np.maximum(rest, 1e-300), log_voted
-
-
-CAP = 5.0
-"""Scaled features are cut at this many typical sizes when neighbours are looked for."""
-COMPARED = 10
-"""Neighbours by which borderline SMOTE decides whether a battle stands near other classes."""
 
 
 def synthetic_battles(

@@ -21,6 +21,16 @@ _NUMBERS = {
     for marker, form in {"i": ">i1", "U": ">u1", "I": ">i2", "l": ">i4", "L": ">i8", "d": ">f4"}.items()
 }
 _SINGLE = {marker: struct.Struct(f">{form}") for marker, form in zip("iUIlLd", "bBhiqf", strict=True)}
+CLASSES = 3
+_FLOATS = ("base_weights", "loss_changes", "split_conditions", "sum_hessian")
+_INTS = ("left_children", "right_children", "parents", "split_indices")
+_BYTES = ("default_left", "split_type")
+_CATEGORIES = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
+_TREE = {*_FLOATS, *_INTS, *_BYTES, *_CATEGORIES, "id", "tree_param"}
+_SCORE = r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:E[+-]?[0-9]{1,2})?"
+_SCORES = re.compile(rf"{_SCORE}|\[{_SCORE}\]|\[{_SCORE},{_SCORE},{_SCORE}\]")
+_NO_PARENT = 2**31 - 1
+_OBJECTIVE = {"name": "multi:softprob", "softmax_multiclass_param": {"num_class": str(CLASSES)}}
 
 
 def parse(data: bytes) -> Any:
@@ -108,18 +118,6 @@ class _Reader:
             raise ValueError(f"byte {self.place}: a list of {kind!r}")
         form = _NUMBERS[kind]
         return np.frombuffer(self.take(count * form.itemsize), dtype=form)
-
-
-CLASSES = 3
-_FLOATS = ("base_weights", "loss_changes", "split_conditions", "sum_hessian")
-_INTS = ("left_children", "right_children", "parents", "split_indices")
-_BYTES = ("default_left", "split_type")
-_CATEGORIES = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
-_TREE = {*_FLOATS, *_INTS, *_BYTES, *_CATEGORIES, "id", "tree_param"}
-_SCORE = r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:E[+-]?[0-9]{1,2})?"
-_SCORES = re.compile(rf"{_SCORE}|\[{_SCORE}\]|\[{_SCORE},{_SCORE},{_SCORE}\]")
-_NO_PARENT = 2**31 - 1
-_OBJECTIVE = {"name": "multi:softprob", "softmax_multiclass_param": {"num_class": str(CLASSES)}}
 
 
 def check_model(data: bytes, features: int) -> None:

@@ -18,6 +18,7 @@ from stacker.learners.transformer.network.layers import SplitEncoder
 from stacker.learners.transformer.network.structure import FIRST, LENGTHS, PROMPT, SECOND, Item
 
 _LENGTH_PENALTY = 0.01
+Batch = dict[str, Tensor]
 
 
 class Head(nn.Module, ABC):
@@ -191,9 +192,6 @@ def battle_logits(head: Head, numbers: Floats) -> Floats:
     with torch.no_grad():
         found = head.logits(torch.from_numpy(np.ascontiguousarray(numbers, dtype=np.float64))).numpy()
     return np.asarray(found - ((found[:, :1] + found[:, 1:2]) / 2))
-
-
-Batch = dict[str, Tensor]
 
 
 class PreferenceNetwork(nn.Module):
