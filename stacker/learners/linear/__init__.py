@@ -1,1 +1,1 @@
-"""The linear learner, exactly antisymmetric in the sides."""
+"""The linear learner on pair features and the sparse one on texts: logistic regressions, antisymmetric in the sides."""
