@@ -1,1 +1,1 @@
-"""The network: encoder layers, adapters, heads, the input's structure, its stored hidden states."""
+"""The network: encoder layers, heads, the structure of the input, batches that fit in memory, kept hidden states."""
