@@ -72,30 +72,7 @@ class OpenAIServer(Generator):
     @classmethod
     async def find(cls) -> list[Source]:
         """Return the chat models of a local Ollama, the smallest first."""
-        return [Source(each.name, f"Ollama · {each.name}", partial(_styled, each)) for each in await find_models()]
-
-
-def _styled(model: "OllamaModel", style: StyleParams) -> StyleParams:
-    return styled(style, model)
-
-
-async def models(style: StyleParams) -> list[str]:
-    """Return the names of the models that the style's server offers (GET /v1/models).
-
-    Raises
-    ------
-    GenerationFault
-        Where the server does not answer as it should.
-    """
-    async with _client(style) as client:
-        from openai import APIError
-
-        try:
-            return [model.id async for model in client.models.list()]
-        except APIError as error:
-            raise _refusal(error, style) from None
-        except (AttributeError, TypeError, ValueError):
-            raise GenerationFault("bad_reply", url=style.base_url) from None
+        return [Source(each.name, f"Ollama · {each.name}", partial(styled, model=each)) for each in await find_models()]
 
 
 def warm() -> None:

@@ -135,17 +135,12 @@ class LearningService:
             try:
                 folder = self._prepared()
                 self._process = self._started(folder)
-            except UserError:
+            except BaseException as fault:
                 self._status = Status()
-                raise
-            except OSError as fault:
-                self._status = Status()
-                raise UserError(f"{self.judges.folder}: cannot be written ({fault.strerror}); mend its rights.") from (
-                    fault
-                )
-            except BaseException:
-                self._status = Status()
-                raise
+                if not isinstance(fault, OSError):
+                    raise
+                what = f"{self.judges.folder}: cannot be written ({fault.strerror}); mend its rights."
+                raise UserError(what) from fault
             Thread(target=self._follow, args=(self._process, folder), daemon=True, name="learning").start()
 
     def stop(self) -> None:

@@ -206,10 +206,6 @@ class FileVerdicts:
             self._thread.join(seconds)
         return self._thread is None or not self._thread.is_alive()
 
-    def has(self, row: int) -> bool:
-        """Return whether `of` answers at once."""
-        return self._opinion is None or bool(np.isfinite(self._probabilities[row, 0]))
-
     def of(self, row: int) -> tuple[float, float, float] | None:
         """Return the verdict on one battle, computed now if it is not there yet; None without a judge."""
         if self._opinion is None:

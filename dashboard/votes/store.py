@@ -184,21 +184,18 @@ class VoteStore:
         Returns
         -------
         DataFrame
-            One row a vote: every column of `records.BATTLES` but `session` (texts as tuples of turns, settings as
+            One row a vote: every column of `vote_records.BATTLES` but `session` (texts as tuples of turns, settings as
             dicts, `id` as `battle_id`), then `choice`, `session`, `voted_at`, `undone_at` (UTC).
         """
         chosen = chosen or VoteFilter()
         battle = [column.label("battle_id" if column.name == "id" else column.name) for column in BATTLES.c]
         vote = [VOTES.c[name] for name in ("choice", "session", "voted_at", "undone_at")]
         query = select(*(column for column in battle if column.name != "session"), *vote).join_from(VOTES, BATTLES)
-        for name in ("session", "choice"):
-            if (value := getattr(chosen, name)) is not None:
-                query = query.where(VOTES.c[name] == value)
-        for name in ("source", "origin", "lang"):
-            if (value := getattr(chosen, name)) is not None:
-                query = query.where(BATTLES.c[name] == value)
-        if chosen.battle is not None:
-            query = query.where(BATTLES.c.id == chosen.battle)
+        equal = {BATTLES.c.id: chosen.battle, VOTES.c.session: chosen.session, VOTES.c.choice: chosen.choice}
+        equal |= {BATTLES.c[name]: getattr(chosen, name) for name in ("source", "origin", "lang")}
+        for column, value in equal.items():
+            if value is not None:
+                query = query.where(column == value)
         if chosen.style is not None:
             query = query.where((BATTLES.c.style_a == chosen.style) | (BATTLES.c.style_b == chosen.style))
         if chosen.since is not None:

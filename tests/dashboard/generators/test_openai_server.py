@@ -7,7 +7,7 @@ from dashboards import free_port
 from talking_server import ANSWER, TalkingServer
 
 from dashboard.generators.generator import FAULTS, GenerationFault, guarded
-from dashboard.generators.openai_server import OpenAIServer, models, warm
+from dashboard.generators.openai_server import OpenAIServer, warm
 from dashboard.params import StyleParams
 
 QUESTION = "Why is it so?"
@@ -120,13 +120,6 @@ def test_a_person_who_leaves_ends_the_stream(talking_server: TalkingServer) -> N
         await pieces.aclose()  # type: ignore[attr-defined]
 
     asyncio.run(asyncio.wait_for(steps(), 60))
-
-
-def test_models_are_listed_and_a_server_that_is_none_is_said(talking_server: TalkingServer) -> None:
-    assert asyncio.run(models(style(talking_server, "talks"))) == ["talks"]
-    with pytest.raises(GenerationFault) as found:
-        asyncio.run(models(style(talking_server, "talks", base_url=f"{talking_server.address}/nothing")))
-    assert found.value.code == "no_model"
 
 
 def test_the_client_is_loaded_ahead_and_its_certificates_read_once() -> None:
