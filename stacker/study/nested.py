@@ -98,20 +98,15 @@ def compare(
         The cross-fitted log loss that it found them by.
     """
     fit = whole.prepared(default).fit
-    rows, losses, held = [], {"default": [], "tuned": []}, []  # type: ignore[var-annotated]
+    rows: list[dict[str, Any]] = []
+    losses: dict[str, list[Floats]] = {"default": [], "tuned": []}
     for outer, params, seen in zip(folds, tuned, inner, strict=True):
         part = whole.part(outer.train)
-        outcome = fit.outcome[outer.held]
-        found: dict[str, Floats] = {
-            "default": metrics.losses(part.verdicts(default, outer.held), outcome),
-            "tuned": metrics.losses(part.verdicts(params, outer.held), outcome),
-        }
-        means = {name: float(each.mean()) for name, each in found.items()}
+        for name, each in (("default", default), ("tuned", params)):
+            losses[name].append(metrics.losses(part.verdicts(each, outer.held), fit.outcome[outer.held]))
+        means = {name: float(found[-1].mean()) for name, found in losses.items()}
         rows.append({"fold": outer.number + 1, "battles": len(outer.held), **means, "inner": float(seen)})
-        held.append(outer.held)
-        for name, each in found.items():
-            losses[name].append(each)
     one, other = (np.concatenate(losses[name]) for name in ("tuned", "default"))
-    gap = difference_interval(one, other, fit.group[np.concatenate(held)])
+    gap = difference_interval(one, other, fit.group[np.concatenate([outer.held for outer in folds])])
     default_loss, tuned_loss = float(other.mean()), float(one.mean())
     return Comparison(rows, len(one), default_loss, tuned_loss, float(np.mean(one - other)), gap["low"], gap["high"])

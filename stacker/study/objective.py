@@ -27,7 +27,7 @@ from stacker.training.params import Params
 from stacker.training.train import stack_learners
 
 STACK = "stack"
-MOST_ENCODERS, MOST_SIGHTS = 2, 3
+MOST_ENCODERS, MOST_VIEWS = 2, 3
 """Of how many encoders, and of how many choices of blocks, the features stay in memory."""
 Report = Callable[[int, float, float], bool]
 """Told a fold's number, its log loss and that of all folds so far; returns whether to give up."""
@@ -94,7 +94,7 @@ class CrossFitted:
         self.progress = progress
         self._prepare = prepare
         self._kept: dict[str, Prepared] = {}
-        self._sights: dict[str, FeatureView] = {}
+        self._views: dict[str, FeatureView] = {}
 
     def part(self, rows: Ints) -> "CrossFitted":
         """Return the same objective on some of the battles, parted into folds of their own."""
@@ -104,14 +104,14 @@ class CrossFitted:
 
     def evaluate(self, params: Params, report: Report) -> dict[str, float] | None:
         """Return every score by name, or None where `report` said to give up after a fold."""
-        prepared, sight = self._at(params)
+        prepared, view = self._at(params)
         fit, folds = self._fit_and_folds(params, prepared)
         learners = self.learners(params)
         found = np.full((len(fit.outcome), len(learners), 3), np.nan)
         parts = list(splits(folds))
         for done, (train, held) in enumerate(parts):
             for place, learner in enumerate(learners):
-                found[held, place] = sight.held_out(learner, fit, train, held, prepared.store)
+                found[held, place] = view.held_out(learner, fit, train, held, prepared.store)
             known = np.isfinite(found[:, 0, 0])
             own, so_far = (
                 metrics.log_loss(even_pool(found[rows]), fit.outcome[rows], fit.weight[rows]) for rows in (held, known)
@@ -184,10 +184,10 @@ class CrossFitted:
 
     def _at(self, params: Params) -> tuple[Prepared, FeatureView]:
         key = params.encoder.model_dump_json() + params.features.model_dump_json()
-        if key not in self._sights:
-            _drop_oldest(self._sights, MOST_SIGHTS)
-            self._sights[key] = self._seen(params, self.rows)
-        return self.prepared(params), self._sights[key]
+        if key not in self._views:
+            _drop_oldest(self._views, MOST_VIEWS)
+            self._views[key] = self._seen(params, self.rows)
+        return self.prepared(params), self._views[key]
 
     def _seen(self, params: Params, rows: Ints | None) -> FeatureView:
         prepared = self.prepared(params)
