@@ -10,7 +10,7 @@ from pipelines.battles.arrays import Floats32
 
 Ids = list[int]
 EngineName = Literal["torch", "onnx", "openvino"]
-"""Engines that there are; those besides torch run converted copies, see `conversion.KINDS`."""
+"""Engines that there are; those besides torch run converted copies, see `copies.KINDS`."""
 
 
 class Engine(Protocol):
