@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from features.encoder.choice import EncoderParams, ResolvedEncoder, device_of, resolve, width_of
-from features.encoder.engines import Engine, Ids, OneByOne, SameShape
 from features.encoder.engines.copies import EncoderCopies, calibration_texts
+from features.encoder.engines.engine import Engine, Ids
+from features.encoder.engines.pytorch import OneByOne, SameShape
 from features.encoder.tokens import OwnTokens, Tokens, head_and_tail, open_tokens
 from pipelines.battles.arrays import Floats32
 from pipelines.battles.table import TEXT_COLUMNS, text_of

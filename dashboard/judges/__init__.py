@@ -1,1 +1,0 @@
-"""Which judge is in use, and learning a new one from votes."""

@@ -1,1 +1,0 @@
-"""The pages, each a class with the interface of `dashboard.pages.page`."""

@@ -1,1 +1,0 @@
-"""The page of the judge, and of learning from votes."""

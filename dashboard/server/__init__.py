@@ -1,1 +1,0 @@
-"""What serves the dashboard: addresses, limits, health, secrets, the services that all tabs share."""

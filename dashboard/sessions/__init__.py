@@ -1,1 +1,0 @@
-"""One person's rounds, without widgets: a typed question, or a file of battles."""

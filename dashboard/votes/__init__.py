@@ -1,1 +1,0 @@
-"""The store of votes and what is read from it."""

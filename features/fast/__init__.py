@@ -1,1 +1,0 @@
-"""Quick twins of library functions, which are the oracle in their tests."""

@@ -1,1 +1,0 @@
-"""`python -m pipelines.kaggle` makes of a run what Kaggle's competition accepts, without network."""

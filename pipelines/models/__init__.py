@@ -1,1 +1,0 @@
-"""Models on this disk: `python -m pipelines.models` fetches, lists and checks them; loading never fetches."""

@@ -1,1 +1,0 @@
-"""What commands share: arguments, how they end, what they show."""

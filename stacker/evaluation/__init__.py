@@ -1,1 +1,0 @@
-"""Metrics, their intervals, strengths of models, and the table of a run's scores."""

@@ -1,1 +1,0 @@
-"""The judge: loading, saving, verdicts, rankings of answers, and why."""

@@ -1,1 +1,0 @@
-"""Level-0 learners behind one interface."""

@@ -1,1 +1,0 @@
-"""The transformer branch: structured input, two heads, light fine-tuning and batch inference."""

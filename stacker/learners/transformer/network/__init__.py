@@ -1,1 +1,0 @@
-"""The network: encoder layers, heads, the structure of the input, batches that fit in memory, kept hidden states."""

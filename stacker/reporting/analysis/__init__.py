@@ -1,1 +1,0 @@
-"""What the report tells: each file computes one of its sections."""
