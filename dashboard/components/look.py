@@ -9,8 +9,7 @@ from markupsafe import Markup
 
 from pipelines.terminal.unseen_signs import plain
 from stacker.reporting.charts import CHARTS
-from stacker.reporting.html_templates import environment
-from stacker.reporting.numbers import NONE
+from stacker.reporting.html_templates import NONE, environment
 
 _SHEETS = Path(__file__).parent / "sheets"
 

@@ -156,7 +156,7 @@ class LearningService:
 
     def _prepared(self) -> Path:
         """Return a new folder with votes, parameters and job."""
-        from dashboard.judges.learning_settings import run_params
+        from dashboard.judges.votes_to_learn import run_params
 
         every = self.store.votes(VoteFilter(undone=True))
         usable = usable_votes(every[every["undone_at"].isna()], self.neutral)

@@ -1,7 +1,8 @@
-"""Which votes can teach a judge, and which a judge had learnt from, as far as that can be known."""
+"""Which votes can teach a judge, which a judge had learnt from, and the parameters of a run that learns from them."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -11,8 +12,12 @@ from numpy.typing import NDArray
 from dashboard.generators.generator import USABLE
 from dashboard.judges.saved_runs import SavedRun
 from dashboard.votes.agreement import OUTCOME_OF
+from features.build import FeatureParams
+from pipelines.battles.sources import DataParams, SourceParams
 from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.errors import UserError
+from stacker.learners.starter_prior import needed_blocks
+from stacker.training.params import FEW_VOTES_LEARNERS, Params
 
 LEAST = 100
 """Votes from which on it is offered: what RESULTS.md's table of own votes begins with; below, nobody has measured."""
@@ -123,3 +128,41 @@ def seen_by(run: SavedRun, starter: bool, votes: pd.DataFrame, group: NDArray[np
     known = {*ids, *ids.str.rpartition(":")[2]} - {""}  # of several sources each id has its source's name before it
     own = (votes["battle_id"].isin(known) | votes["origin_id"].isin(known)).to_numpy(dtype=bool)
     return Seen(np.isin(group, group[own]), "ids")
+
+
+FEW = 1_000
+"""Below so many votes only small trees and the linear learner go beside the starter judge: what RESULTS.md's table of
+own votes was measured with. Words and transformers need more."""
+SOURCE = "votes"
+"""What the votes are called in the run's tables."""
+
+
+def run_params(params: Params, count: int, votes: Path, folder: Path, threads: int) -> Params:
+    """Return the parameters of a run on votes.
+
+    Parameters
+    ----------
+    params : Params
+        Those of params.yaml; its features, encoder, folds, cache and seed hold.
+    count : int
+        How many votes there are; below `FEW` small settings take the place of those of params.yaml.
+    votes : Path
+        The file of the votes, the only source.
+    folder : Path
+        The run's folder.
+    threads : int
+        How many cores it may use.
+    """
+    blocks = {name: True for name in needed_blocks()}
+    changes = {
+        "data": DataParams(sources=(SourceParams(path=votes, name=SOURCE),), on_bad_row=params.data.on_bad_row),
+        "features": FeatureParams(**(params.features.model_dump() | blocks)),
+        "stack": params.stack.model_copy(update={"prior": "starter"}),
+        "report": params.report.model_copy(update={"enabled": False}),
+        "run": params.run.model_copy(update={"folder": folder, "threads": threads}),
+        "dashboard": {},
+    }
+    if count < FEW:
+        changes["learners"] = FEW_VOTES_LEARNERS
+        changes["transformer"] = params.transformer.model_copy(update={"enabled": False})
+    return params.model_copy(update=changes)

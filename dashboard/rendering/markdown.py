@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from markdown_it import MarkdownIt
 
-from dashboard.rendering.completeness import shows_all, visible
 from dashboard.rendering.maths import maths
 from dashboard.rendering.rendered import AsWritten, source_html, with_soft_breaks
-from dashboard.rendering.sanitiser import LINK_SCHEMES, clean
+from dashboard.rendering.sanitiser import LINK_SCHEMES, clean, shows_all, visible
 from dashboard.rendering.shown_whole import LOSES, show_whole
 from pipelines.terminal.unseen_signs import percent_encoded, show_controls
 

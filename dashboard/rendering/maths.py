@@ -14,8 +14,16 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from markdown_it import MarkdownIt
 
-from dashboard.rendering.completeness import formula_holds, text_of_formula
-from dashboard.rendering.sanitiser import MATHML_ATTRIBUTES, MATHML_LENGTHS, MATHML_TAGS, PHANTOM, TOKENS, clean
+from dashboard.rendering.sanitiser import (
+    MATHML_ATTRIBUTES,
+    MATHML_LENGTHS,
+    MATHML_TAGS,
+    PHANTOM,
+    TOKENS,
+    clean,
+    formula_holds,
+    text_of_formula,
+)
 
 if TYPE_CHECKING:
     from markdown_it.rules_block import StateBlock

@@ -7,8 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from stacker.reporting.html_templates import TEMPLATES, environment
-from stacker.reporting.numbers import written
+from stacker.reporting.html_templates import TEMPLATES, environment, written
 
 CHARTS = (TEMPLATES / "charts.css").read_text(encoding="utf-8")
 """The charts' style sheet: colours that colour-blind people tell apart (Okabe and Ito, 2008), lighter in the dark."""

@@ -10,8 +10,7 @@ from pipelines.battles.table import text_of
 from pipelines.files.atomic_files import atomic_write
 from stacker.evaluation.results import COLUMNS
 from stacker.learners.transformer.network.structure import share_read
-from stacker.reporting.html_templates import environment
-from stacker.reporting.numbers import figure, interval
+from stacker.reporting.html_templates import environment, figure, interval
 from stacker.reporting.report_charts import block_title, drawn, refit_name
 from stacker.training.params import Params, dump_params
 

@@ -18,7 +18,7 @@ from stacker.reporting.charts import (
     plane,
     shares,
 )
-from stacker.reporting.numbers import written
+from stacker.reporting.html_templates import written
 
 CHOICES = ("A", "B", "tie")
 

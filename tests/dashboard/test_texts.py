@@ -10,7 +10,7 @@ from dashboard.server.shell import PAGES
 from dashboard.texts import LANGUAGES, Language, Texts, best_language
 from dashboard.texts.languages import language_of
 from dashboard.votes.vote_records import CHOICES
-from stacker.judge.explain.groups import GROUPS
+from stacker.judge.explain.group_effects import GROUPS
 
 HAN = re.compile("[\u4e00-\u9fff]")
 RESULTS = (Path(__file__).parents[2] / "stacker" / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")

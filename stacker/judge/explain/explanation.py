@@ -10,8 +10,7 @@ from features.blocks.interface import SCORE
 from features.pairs import PairMatrix, parsed
 from stacker.judge.explain import wording
 from stacker.judge.explain.explanation_baseline import STATED
-from stacker.judge.explain.group_effects import GroupEffects
-from stacker.judge.explain.groups import LENGTH, PROMPT, TRANSFORMER, WORDS, group_of_feature
+from stacker.judge.explain.group_effects import LENGTH, PROMPT, TRANSFORMER, WORDS, GroupEffects, group_of_feature
 from stacker.judge.explain.learner_contributions import TreeEffects
 from stacker.judge.explain.wording import Language
 from stacker.judge.verdict import Verdict
@@ -29,7 +28,7 @@ class GroupPart:
     Attributes
     ----------
     group : str
-        One of `stacker.judge.explain.groups.GROUPS`, or the name of a block or learner of its own.
+        One of `stacker.judge.explain.group_effects.GROUPS`, or the name of a block or learner of its own.
     margin, tie : float
         Its exact Shapley value for the log-odds of A against B, and for the tie log-odds.
     text : str

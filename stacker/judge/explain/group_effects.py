@@ -1,11 +1,11 @@
 """Explanations of whole verdicts: exact Shapley values of a few groups against a stated baseline.
 
 A verdict is two numbers: the log-odds of A against B, and the tie log-odds (`stacker.learners.stacking.pool`). The
-players are the groups of `stacker.judge.explain.groups`. Where a group is absent, the pair features of that group have
-the values of a typical battle which favours neither side; a learner that reads the texts favours neither side and has
-its mean tie log-odds. The level-1 model adds learners up, so the groups' values add up to the verdict less the
-baseline, to rounding; swapping the sides turns the sign of every margin value, to the last bit; a group that changes
-nothing gets exactly 0.
+players are groups of features and learners, `GROUPS` among them. Where a group is absent, the pair features of that
+group have the values of a typical battle which favours neither side; a learner that reads the texts favours neither
+side and has its mean tie log-odds. The level-1 model adds learners up, so the groups' values add up to the verdict less
+the baseline, to rounding; swapping the sides turns the sign of every margin value, to the last bit; a group that
+changes nothing gets exactly 0.
 """
 
 from collections.abc import Sequence
@@ -16,13 +16,46 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.pairs import PairMatrix
+from features.blocks.registry import column_of, group_of, groups
+from features.pairs import PairMatrix, parsed
 from pipelines.battles.arrays import Floats, Floats32
 from stacker.judge.explain.explanation_baseline import Baseline, PairLearner
-from stacker.judge.explain.groups import group_of_feature, group_of_kind, shown_order
 from stacker.judge.members import Member
 from stacker.learners.learner_interface import LearnerData
+from stacker.learners.learner_registry import KINDS
 from stacker.learners.stacking.pool import Pool, margins_and_ties
+
+LENGTH = "length"
+PROMPT = "prompt"
+WORDS = "sparse words"
+TRANSFORMER = "transformer"
+GROUPS = (LENGTH, *groups(), PROMPT, WORDS, TRANSFORMER)
+"""Groups in the order they are shown; others come after them.
+
+`length` is how much was written, by whatever block it is counted; `prompt` is what the question alone tells, by any
+block; `overlap` is what an answer shares with the prompt and with the other answer; the rest are the blocks
+themselves, and the learners that read the texts.
+"""
+
+
+def group_of_feature(name: str) -> str:
+    """Return the group of a pair feature."""
+    feature = parsed(name)
+    if feature.kind == "prompt":
+        return PROMPT
+    column = column_of(feature.block, feature.column)
+    return LENGTH if column is not None and column.length else group_of(feature.block)
+
+
+def group_of_kind(kind: str) -> str:
+    """Return the group of a learner that reads the texts by itself, from its kind."""
+    return (KINDS[kind].group if kind in KINDS else None) or kind
+
+
+def shown_order(groups: set[str]) -> tuple[str, ...]:
+    """Return the groups in the order they are shown."""
+    return tuple(sorted(groups, key=lambda group: (GROUPS.index(group) if group in GROUPS else len(GROUPS), group)))
+
 
 MOST_PLAYERS = 12
 """More players make more coalitions (4,096) than one explanation may cost."""

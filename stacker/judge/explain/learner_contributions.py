@@ -13,7 +13,7 @@ import pandas as pd
 from features.pairs import PairMatrix, parsed
 from pipelines.battles.arrays import Floats
 from pipelines.errors import UserError
-from stacker.judge.explain.groups import group_of_feature
+from stacker.judge.explain.group_effects import group_of_feature
 from stacker.judge.explain.wording import MEANING
 from stacker.learners.learner_interface import Learner, LearnerData, TermLearner
 from stacker.learners.stacking.pool import Pool, margins_and_ties, probabilities_of
@@ -182,7 +182,7 @@ def tree_gains(learners: Sequence[Learner], weights: Sequence[float]) -> pd.Data
     Returns
     -------
     DataFrame
-        `block`, `column`, `group` (`stacker.judge.explain.groups`), `share` (they add up to 1), the largest
+        `block`, `column`, `group` (`stacker.judge.explain.group_effects`), `share` (they add up to 1), the largest
         first; empty for a judge without trees.
     """
     found: dict[tuple[str, str, str], float] = {}

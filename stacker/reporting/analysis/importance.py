@@ -6,7 +6,7 @@ import numpy as np
 
 from features.pairs import parsed
 from pipelines.battles.arrays import Floats
-from stacker.judge.explain.groups import group_of_feature
+from stacker.judge.explain.group_effects import group_of_feature
 from stacker.judge.explain.learner_contributions import tree_contributions
 from stacker.judge.judge import Judge
 from stacker.learners.learner_interface import LearnerData

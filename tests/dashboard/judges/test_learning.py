@@ -23,11 +23,10 @@ from dashboard.judges import learning_service
 from dashboard.judges.judge_service import JudgeService
 from dashboard.judges.learned import JOB, LOCK, LOG, PARAMS, PLACE, VOTES, decide, decide_for, free_name, last_learned
 from dashboard.judges.learning_service import LearningService
-from dashboard.judges.learning_settings import FEW, run_params
 from dashboard.judges.learning_work import LEAST as LEAST_COMPARED
 from dashboard.judges.learning_work import ProgressReporter, Steps, compared, learn
 from dashboard.judges.saved_runs import LEARNED_FILE, SavedRun, saved_runs
-from dashboard.judges.votes_to_learn import LEAST, seen_by, usable_votes
+from dashboard.judges.votes_to_learn import FEW, LEAST, run_params, seen_by, usable_votes
 from dashboard.votes.store import VoteStore
 from dashboard.votes.vote_records import Battle, Side
 from pipelines.battles.table import OUTCOMES

@@ -9,8 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from visible_text import Reader, missing, read, words
 
-from dashboard.rendering.completeness import shows_all
 from dashboard.rendering.markdown import MOST_NESTED, drawn
+from dashboard.rendering.sanitiser import shows_all
 
 FENCE = "`" * 3
 

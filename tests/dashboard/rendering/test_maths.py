@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.rendering import maths
-from dashboard.rendering.completeness import shows_all
 from dashboard.rendering.markdown import drawn
 from dashboard.rendering.maths import LONGEST, mathml
-from dashboard.rendering.sanitiser import MATHML_ATTRIBUTES, MATHML_TAGS, clean
+from dashboard.rendering.sanitiser import MATHML_ATTRIBUTES, MATHML_TAGS, clean, shows_all
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from small_runs import small_params, small_run
 
 from pipelines.battles.built_in import sample_battles
 from stacker.learners.learner_registry import LearnersParams
-from stacker.reporting.numbers import at, written
+from stacker.reporting.html_templates import at, written
 from stacker.reporting.report import report, write_report
 from stacker.training.params import Params
 from stacker.training.run_folder import RunFolder

@@ -19,8 +19,7 @@ from features.pairs import answer_pairs, join, parsed, shared
 from pipelines.errors import UserError
 from pipelines.terminal.command_line import silent
 from stacker.judge.explain.explanation_baseline import Baseline, PairLearner, baseline, typical_row
-from stacker.judge.explain.group_effects import group_effects
-from stacker.judge.explain.groups import GROUPS, group_of_feature, group_of_kind, shown_order
+from stacker.judge.explain.group_effects import GROUPS, group_effects, group_of_feature, group_of_kind, shown_order
 from stacker.judge.explain.learner_contributions import token_contributions, tree_contributions
 from stacker.judge.judge import Judge
 from stacker.judge.members import Member

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from stacker.judge.explain.explanation import Explanation, FeaturePart, GroupPart, TermPart
-from stacker.judge.explain.groups import LENGTH, PROMPT, TRANSFORMER, WORDS
+from stacker.judge.explain.group_effects import LENGTH, PROMPT, TRANSFORMER, WORDS
 from stacker.judge.explain.wording import LANGUAGES
 from stacker.judge.verdict import Verdict
 
