@@ -64,7 +64,7 @@ class BlockCache:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(
-                f"The cache folder {self.folder} cannot be made ({error.strerror}); name another or mend its rights."
+                f"The cache folder {self.folder} cannot be made ({error.strerror}); name another or fix its rights."
             ) from error
         self._open: dict[Path, sqlite3.Connection] = {}
         self._lock = Lock()
@@ -129,7 +129,7 @@ class BlockCache:
                 except sqlite3.DatabaseError as error:
                     if path in self._open:
                         self._open.pop(path).close()
-                    # What SQLite calls operational the user can mend; a table that is not ours is as bad as damage.
+                    # What SQLite calls operational the user can fix; a table that is not ours is as bad as damage.
                     if isinstance(error, sqlite3.OperationalError) and "no such" not in str(error):
                         raise UserError(_mendable(path, error)) from error
                     if attempt == 2:
@@ -190,4 +190,4 @@ def _mendable(path: Path, error: sqlite3.OperationalError) -> str:
         return f"The disk of the cache folder {path.parent} is full; free some space or name another cache folder."
     if "locked" in str(error):
         return f"The cache file {path} has been locked by another process for {_WAIT_S:.0f} s; wait for it or end it."
-    return f"The cache file {path} cannot be written ({error}); mend its rights or name another cache folder."
+    return f"The cache file {path} cannot be written ({error}); fix its rights or name another cache folder."

@@ -76,7 +76,7 @@ def _fine_tune(model: Path, sources: Sequence[Path], out: Path, settings: DPOSet
     done = fine_tune(model, sources, out, settings, ties)
     sys.stdout.write(
         f"{done['pairs']:,} pairs: DPO loss {done['loss_before']:.4f} before, {done['loss_after']:.4f} after "
-        f"(on the pairs learnt from). Model: {out}\n"
+        f"(on the pairs trained on). Model: {out}\n"
     )
 
 

@@ -85,8 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m stacker.predict",
         usage="%(prog)s [options] [JUDGE] INPUT [INPUT ...] --out FILE",
-        description="Predict battles with a saved judge. Nothing is fitted. A command that was stopped goes on where "
-        "it was; rows that cannot be used are set aside, with the reason, in a file beside the output.",
+        description="Predict battles with a saved judge. Nothing is fitted. A command that was stopped resumes; "
+        "rows that cannot be used are set aside, with the reason, in a file beside the output.",
     )
     parser.add_argument(
         "paths",
@@ -259,7 +259,7 @@ def _rows_of(path: Path) -> int:
     with open_rows(path, columns=IDS) as opened:
         lacking = "" if opened.columns is None else missing_columns(opened.columns, labelled=False)
         if lacking:
-            raise UserError(f"{path}: lacks {lacking}; give it Kaggle's columns or the Arena's conversations.")
+            raise UserError(f"{path}: is missing {lacking}; give it Kaggle's columns or the Arena's conversations.")
         return sum(1 for _ in opened.rows)
 
 

@@ -180,7 +180,7 @@ class JudgeService:
             except UserError as fault:
                 _log.warning("judge not used: %s", fault)
                 self.refused += (str(fault),)
-        # What the first choice lacks is what has to be mended.
+        # What is missing of the first choice is what has to be fixed.
         self.state, self.fault = "failed", self.refused[0]
         self._tell()
 

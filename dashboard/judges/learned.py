@@ -29,14 +29,14 @@ Decision = Literal["used", "kept"]
 
 @dataclass(frozen=True)
 class Learned:
-    """A judge that learnt from votes of this dashboard.
+    """A judge that trained on votes of this dashboard.
 
     Attributes
     ----------
     run : SavedRun
         Where it lies.
     about : dict
-        What `learned.json` holds: `votes`, `people`, `battles` (ids that were learnt from), `old` (the judge so far:
+        What `learned.json` holds: `votes`, `people`, `battles` (ids that were trained on), `old` (the judge so far:
         `name`, `starter`, `seen`, `why`), `against_old` and `against_starter` (see
         `dashboard.judges.learning_work`), and `decision`.
     """
@@ -52,14 +52,14 @@ class Learned:
 
 
 def decide(run: SavedRun, decision: Decision) -> None:
-    """Write down what a person decided about a judge that learnt from votes; any other judge is left as it is."""
+    """Write down what a person decided about a judge that trained on votes; any other judge is left as it is."""
     about = run.learned()
     if about is not None and about.get("decision") != decision:
         write_json(run.run / LEARNED_FILE, {**about, "decision": decision})
 
 
 def decide_for(used: SavedRun, runs: Sequence[SavedRun]) -> None:
-    """Write down that a person chose one judge to be used, and thereby none of the others that learnt from votes.
+    """Write down that a person chose one judge to be used, and thereby none of the others that trained on votes.
 
     So the next start uses no judge that somebody had turned away from.
     """
@@ -69,7 +69,7 @@ def decide_for(used: SavedRun, runs: Sequence[SavedRun]) -> None:
 
 
 def last_learned(runs: Sequence[SavedRun]) -> Learned | None:
-    """Return the newest of the saved judges that learnt from votes; what cannot be read is passed over."""
+    """Return the newest of the saved judges that trained on votes; what cannot be read is passed over."""
     for run in sorted(runs, key=lambda run: run.written, reverse=True):
         try:
             about = run.learned()

@@ -66,7 +66,7 @@ class Overview:
     usable : Usable
         The votes that can teach.
     last : Learned or None
-        The newest judge that learnt from votes.
+        The newest judge that trained on votes.
     new : int
         Votes that `last` did not learn from.
     """
@@ -139,7 +139,7 @@ class LearningService:
                 self._status = Status()
                 if not isinstance(fault, OSError):
                     raise
-                what = f"{self.judges.folder}: cannot be written ({fault.strerror}); mend its rights."
+                what = f"{self.judges.folder}: cannot be written ({fault.strerror}); fix its rights."
                 raise UserError(what) from fault
             Thread(target=self._follow, args=(self._process, folder), daemon=True, name="learning").start()
 

@@ -3,7 +3,7 @@
 It goes at the lowest priority, tells how far it has come as JSON lines on standard output, and ends when its standard
 input is closed, as it is when the dashboard ends. The run is made in FOLDER, whose name begins with a full stop, so
 that nobody meets half a judge; the finished folder is moved to its place in one step. The new judge is compared with
-the one so far on votes that neither had learnt from.
+the one so far on votes that neither had trained on.
 """
 
 import json
@@ -248,7 +248,7 @@ def _moved(folder: Path, params: Params, final: Path) -> Path:
         folder.rename(final)
     except OSError as fault:
         raise UserError(
-            f"{final}: the new judge cannot be put there ({fault.strerror}); mend that and try again."
+            f"{final}: the new judge cannot be put there ({fault.strerror}); fix that and try again."
         ) from (fault)
     return final
 

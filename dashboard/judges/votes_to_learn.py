@@ -1,4 +1,4 @@
-"""Which votes can teach a judge, which a judge had learnt from, and the parameters of a run that learns from them."""
+"""Which votes can teach a judge, which a judge had trained on, and the parameters of a run that learns from them."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -86,7 +86,7 @@ def _any_text(turns: object) -> bool:
 
 @dataclass(frozen=True)
 class Seen:
-    """Which votes a judge learnt from, as far as can be known.
+    """Which votes a judge trained on, as far as can be known.
 
     Attributes
     ----------
@@ -102,14 +102,14 @@ class Seen:
 
 
 def seen_by(run: SavedRun, starter: bool, votes: pd.DataFrame, group: NDArray[np.int64]) -> Seen:
-    """Return which votes a judge learnt from, itself or by another battle with the same question.
+    """Return which votes a judge trained on, itself or by another battle with the same question.
 
     Parameters
     ----------
     run : SavedRun
         The judge.
     starter : bool
-        Whether it is the one that comes with the install, which learnt from public votes alone.
+        Whether it is the one that comes with the install, which trained on public votes alone.
     votes : DataFrame, n rows
         Needs `battle_id`, `origin_id` and `voted_at`.
     group : (n,) int

@@ -124,7 +124,7 @@ def test_set(run: SavedRun, stop: Event | None = None, person: str = "") -> Batt
         battles, left_out = read_apart(path, str(path), stop or Event(), person)
         return _known(f"{run.name}: test.csv", sha256_of(path), battles.assign(source=run.name), left_out)
     if data.sources:
-        raise UserError(f"{run.name}: learnt from files alone and has no test set; choose a file.")
+        raise UserError(f"{run.name}: trained on files alone and has no test set; choose a file.")
     battles = sample_battles(data.sample.test_rows, data.sample.seed, part="test").unlabelled()
     print_ = sha256(
         repr(battles[["id", "prompt", "response_a", "response_b"]].to_numpy().tolist()).encode()

@@ -102,7 +102,7 @@ def resolve(name: str, fallback: str | None = BUILTIN, models_dir: Path = MODELS
     Raises
     ------
     UserError
-        When a name cannot be one, a folder is not there or not whole, weights are not those that were fetched, or
+        When a name cannot be one, a folder is not there or incomplete, weights are not those that were fetched, or
         nothing is found and there is no fallback.
     """
     found = _find(name, name, models_dir)

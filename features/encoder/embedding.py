@@ -35,7 +35,7 @@ _TEXTS_AT_ONCE = 256
 
 
 class EmbeddingBlock:
-    """Embeddings by sentence-transformers; a text's row is the same, to the bit, whatever texts it comes with.
+    """Embeddings by sentence-transformers; a text's row is bitwise identical whatever texts it comes with.
 
     Nothing is loaded before the first text is asked for.
 
@@ -236,7 +236,7 @@ def open_encoder(params: EncoderParams, threads: int = 0, saved: Path | None = N
     Raises
     ------
     UserError
-        When neither it nor its fallback is on this disk, or its folder is not whole.
+        When neither it nor its fallback is on this disk, or its folder is incomplete.
     """
     found = resolve(params.model, params.fallback, params.models_dir)
     used = params.model_copy(update={"model": found.name}) if found.used_fallback else params

@@ -6,7 +6,7 @@ out once and kept as a row of small numbers. Many words have the same row, so th
 the number of its row, and the counts of many texts are one sum over rows.
 
 textstat counts syllables by NLTK's cmudict where that can be downloaded, and by Pyphen's hyphenation patterns where
-the dictionary lacks a word. Numbers that depend on the network are of no use: here every syllable comes from Pyphen.
+the dictionary has no word. Numbers that depend on the network are of no use: here every syllable comes from Pyphen.
 Source of the definitions: textstat 0.7.13, `textstat/backend`.
 """
 

@@ -111,7 +111,7 @@ def load(params: DataParams, quarantine: Path) -> Loaded:
     train = joined(tables)
     if train.empty:
         first = f"; the first reason: {faults.lost[0].sentence()}" if faults.lost else "."
-        raise UserError(f"{named[0][1]}: holds no battle that can be learnt from{first}")
+        raise UserError(f"{named[0][1]}: holds no battle that can be trained on{first}")
     unused = faults.count_lost + test_faults.count_lost
     return Loaded(check(_limited(train, params.max_rows, notes)), test, sample_ids, unused, notes)
 

@@ -86,7 +86,7 @@ def _read_set(path: Path, name: str) -> pd.DataFrame:
     who = pd.read_parquet(path).assign(id=lambda frame: frame["id"].astype(str)).set_index("id")
     lacking = [column for column in ("pair_id", "annotator") if column not in who.columns]
     if lacking:
-        raise UserError(f"{path}: lacks the column {lacking[0]}; give votes with pair_id and annotator.")
+        raise UserError(f"{path}: is missing the column {lacking[0]}; give votes with pair_id and annotator.")
     votes = votes.assign(pair=who["pair_id"].reindex(votes["id"]).to_numpy(dtype=str))
     nameless = np.array([f"?{row}" for row in range(len(votes))], dtype=object)
     named = who["annotator"].fillna("").reindex(votes["id"]).to_numpy(dtype=object)

@@ -126,7 +126,7 @@ def _columns_sentence(found: tuple[Any, ...]) -> str:
     lacking = [name for name in COLUMNS if name not in found]
     extra = [name for name in found if name not in COLUMNS]
     if lacking:
-        return f"battles table: lacks the column {lacking[0]}; the columns are {', '.join(COLUMNS)}."
+        return f"battles table: is missing the column {lacking[0]}; the columns are {', '.join(COLUMNS)}."
     if extra:
         return f"battles table: has the column {_shown(extra[0])} besides; the columns are {', '.join(COLUMNS)}."
     return f"battles table: its columns are in another order; the columns are {', '.join(COLUMNS)}."

@@ -175,6 +175,6 @@ class _Text:
         """Return what is to be raised about a place in what is held, the present one where none is given."""
         line, column = self._place(self._at if position is None else position)
         return UserError(
-            f"{self.path}, line {line}: is not JSON ({message} at column {column}); mend it or write one battle a "
+            f"{self.path}, line {line}: is not JSON ({message} at column {column}); fix it or write one battle a "
             f"line as .jsonl."
         )

@@ -164,5 +164,5 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except OSError as fault:
         raise UserError(
-            f"{path}: cannot be written ({fault.strerror}), and bad rows are set aside there; mend its rights."
+            f"{path}: cannot be written ({fault.strerror}), and bad rows are set aside there; fix its rights."
         ) from fault

@@ -80,7 +80,7 @@ def stop_at_bad(rows: Iterable[BadRow]) -> None:
     """Raise for the first row that cannot be used at all, where `data.on_bad_row` is "error"."""
     for row in rows:
         if not row.rescued:
-            raise UserError(f"{row.sentence()[:-1]}; mend the row, or set data.on_bad_row to quarantine.")
+            raise UserError(f"{row.sentence()[:-1]}; fix the row, or set data.on_bad_row to quarantine.")
 
 
 def joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -187,7 +187,7 @@ def battle_rows(
                 raise UserError(f"{path}: has {told}, which cannot be read; write texts, lists of texts or numbers.")
             if lacking:
                 raise UserError(
-                    f"{path}: lacks {lacking}; it has {shown(', '.join(opened.columns)) or 'none'}; "
+                    f"{path}: is missing {lacking}; it has {shown(', '.join(opened.columns)) or 'none'}; "
                     f"give it Kaggle's columns, or the Arena's conversation_a, conversation_b and winner."
                 )
         for row in opened.rows:

@@ -50,7 +50,7 @@ class Record:
 
 
 def missing_columns(columns: tuple[str, ...], labelled: bool) -> str:
-    """Name what a file with a head lacks to hold battles, as in "the column prompt"; "" where nothing lacks."""
+    """Name what a file with a head is missing, as in "the column prompt"; "" where it can hold battles."""
     if any(name in columns for name in CONVERSATIONS) and not any(name in columns for name in TEXT_COLUMNS):
         lacking = [name for name in CONVERSATIONS if name not in columns]
     else:
@@ -111,7 +111,7 @@ Parsed = TypeVar("Parsed")
 def _parsed(values: dict[str, Any], columns: Iterable[str], parse: Callable[[Any], Parsed]) -> Iterator[Parsed]:
     for column in columns:
         if column not in values:
-            raise BadTurnsError(f"lacks the column {column}")
+            raise BadTurnsError(f"is missing the column {column}")
         try:
             yield parse(values[column])
         except BadTurnsError as fault:
@@ -233,7 +233,7 @@ def _marked(values: dict[str, Any]) -> int:
     empty = 0
     for name in OUTCOMES:
         if name not in values:
-            raise BadRecordError(f"lacks the column {name}")
+            raise BadRecordError(f"is missing the column {name}")
         mark = values[name]
         text = "" if mark is None else str(mark).strip().lower()
         if text in ("", "nan"):

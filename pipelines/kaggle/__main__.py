@@ -24,7 +24,7 @@ Wheels = Literal["installed", "download", "none"]
 COMPETITION = "llm-classification-finetuning"
 """Kaggle's name of the competition that stays open; lmsys-chatbot-arena, of 2024, has the same files."""
 LACKED = ("textstat", "pyphen", "vaderSentiment")
-"""Packages that the features of battles need and Kaggle's image lacks; what else they need is there."""
+"""Packages that the features of battles need and Kaggle's image has not; what else they need is there."""
 TREES = {"lightgbm": ("lightgbm",), "xgboost": ("xgboost-cpu", "xgboost")}
 """Libraries of the trees, by kind of learner: taken along so that saved trees meet the version that wrote them."""
 STEPS = {

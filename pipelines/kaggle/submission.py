@@ -32,7 +32,7 @@ def read_sample_ids(path: Path) -> list[str]:
     lines: dict[str, int] = {}
     with open_rows(path, columns=("id",)) as opened:
         if opened.columns is not None and "id" not in opened.columns:
-            raise UserError(f"{path}: lacks the column id; put Kaggle's sample_submission.csv there.")
+            raise UserError(f"{path}: is missing the column id; put Kaggle's sample_submission.csv there.")
         for row in opened.rows:
             name = row.values.get("id")
             if name is None or not str(name).strip():

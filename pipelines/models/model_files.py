@@ -145,7 +145,7 @@ def weight_files(folder: Path) -> list[Path]:
             raise UserError(f"{index}: has no weight_map to files beside it; get the model again.")
         missing = [name for name in names if not (folder / name).is_file()]
         if missing:
-            raise UserError(f"{folder}: lacks {missing[0]}, which {WEIGHTS_INDEX} names; get the model again.")
+            raise UserError(f"{folder}: is missing {missing[0]}, which {WEIGHTS_INDEX} names; get the model again.")
         return [folder / name for name in names]
     _refuse_pickle(folder)
     raise UserError(f"{folder}: has no weights ({WEIGHTS}); copy them there.")

@@ -141,7 +141,7 @@ def draws_interval(values: Floats, size: int, group: NDArray[Any], level: float 
 
     The draws share battles with each other and with what they are scored on, so that their spread alone says too
     little: those of nearly all battles would hardly differ, whatever other n battles would have given. Two sources add
-    up: the battles that are scored, by group, and those that are learnt from. The variance over draws of `size` from n
+    up: the battles that are scored, by group, and those that are trained on. The variance over draws of `size` from n
     is what a sum over the battles drawn has; over samples of n battles the mean of all such draws has size / (n - size)
     times as much, and that of R draws 1 / R more (a two-stage sample; Cochran, 1977, ch. 10).
 

@@ -109,7 +109,8 @@ def _said(folder: Path) -> Iterator[None]:
     except DamagedError as fault:
         inside = fault.path.relative_to(folder) if fault.path.is_relative_to(folder) else fault.path
         raise UserError(
-            f"{folder}: the judge is not whole ({shown(str(inside), 200)}: {fault.what}); make it again by stacker.run."
+            f"{folder}: the judge is incomplete or corrupt ({shown(str(inside), 200)}: {fault.what}); "
+            "make it again by stacker.run."
         ) from fault
     except LackingFeaturesError as fault:
         raise UserError(

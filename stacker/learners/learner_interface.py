@@ -77,13 +77,13 @@ class Fit:
     weight : (n,) float64
         Weight of each battle, mean about 1.
     group : (n,) int64
-        Prompt group: rows of one group must not be parted by an inner split.
+        Prompt group: rows of one group must not be divided by an inner split.
     seed : int
         Seed for everything random inside the fit.
     threads : int
         Threads the learner may use.
     workdir : Path or None
-        A folder of this fit's own for checkpoints, so that a killed fit goes on where it was; None keeps nothing.
+        A folder of this fit's own for checkpoints, so that a killed fit resumes; None keeps nothing.
     """
 
     outcome: Ints

@@ -1,4 +1,4 @@
-"""The starter judge as one more learner of a stack: it learnt from other votes before, so a fit changes nothing."""
+"""The starter judge as one more learner of a stack: it trained on other votes before, so a fit changes nothing."""
 
 import hashlib
 import shutil
@@ -76,7 +76,7 @@ class StarterLearner:
         return self.pool_.predict_proba(np.stack(said, axis=1))
 
     def pairs(self, data: LearnerData) -> PairMatrix:
-        """Return the features that the starter judge learnt from, in its order."""
+        """Return the features that the starter judge trained on, in its order."""
         wanted = tuple(dict.fromkeys(name for member in self.members_ for name in member.names_))
         try:
             return data.pairs.select(wanted)

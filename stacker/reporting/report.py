@@ -39,7 +39,7 @@ def write_report(path: Path, found: dict[str, Any], battles: pd.DataFrame, param
     found : dict
         What results.json holds; its `report` is what `stacker.reporting.analysis.analyses.analyse` gave.
     battles : DataFrame
-        The battles learnt from, for the texts of those that are listed.
+        The battles trained on, for the texts of those that are listed.
     params : Params
         The resolved parameters; the section report says how many characters of a text are shown.
     """

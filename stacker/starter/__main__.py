@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and make the judge."""
     parser = argparse.ArgumentParser(
         prog="python -m pipelines.starter",
-        description="Make the starter judge and its model card from sets of votes that may be learnt from.",
+        description="Make the starter judge and its model card from sets of votes that may be trained on.",
     )
     parser.add_argument(
         "data", type=Path, metavar="DATA_DIR", help="a folder that holds the folders battles and kaggle"

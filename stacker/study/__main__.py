@@ -13,7 +13,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and run the study, or go on with it."""
     parser = argparse.ArgumentParser(
         prog="python -m stacker.study",
-        description="Tune what study.space in params.yaml names. The same command goes on where it was stopped.",
+        description="Tune what study.space in params.yaml names. The same command resumes.",
     )
     add_params_arguments(parser, "study.sampler=gp")
     parser.add_argument("--trials", type=int, help="study.trials: how many in all, with those of earlier commands")

@@ -77,7 +77,7 @@ class CrossFitted:
     target : str
         stack, or the name of a learner.
     rows : (m,) int or None
-        The battles that are learnt from and scored; None takes all.
+        The battles that are trained on and scored; None takes all.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class CrossFitted:
         self._views: dict[str, FeatureView] = {}
 
     def part(self, rows: Ints) -> "CrossFitted":
-        """Return the same objective on some of the battles, parted into folds of their own."""
+        """Return the same objective on some of the battles, split into folds of their own."""
         part = CrossFitted(self._prepare, self.widest, self.target, rows, self.progress)
         part._kept = self._kept  # computed once for all parts
         return part
@@ -132,7 +132,7 @@ class CrossFitted:
             Rows of all battles; none of them may be among this objective's own.
         """
         if self.rows is None or np.isin(held, self.rows).any():
-            raise ValueError("battles that were learnt from cannot be held out")
+            raise ValueError("battles that were trained on cannot be held out")
         prepared, inner = self._at(params)
         fit, folds = self._fit_and_folds(params, prepared)
         whole = self._seen(params, None)
@@ -173,7 +173,7 @@ class CrossFitted:
         return self._kept[key]
 
     def identity(self, params: Params) -> str:
-        """Return a hash of the battles that are scored and of how they are parted."""
+        """Return a hash of the battles that are scored and of how they are split."""
         prepared = self.prepared(params)
         _, folds = self._fit_and_folds(params, prepared)
         rows = np.arange(len(prepared.battles)) if self.rows is None else self.rows

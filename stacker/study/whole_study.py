@@ -43,7 +43,7 @@ def run_study(params: Params, screen: Screen, worker: Sequence[str], continue_an
     Raises
     ------
     UserError
-        For what the user can mend; finished trials are kept.
+        For what the user can fix; finished trials are kept.
     """
     begun = time.monotonic()
     with closing(open_tuning(params, screen, continue_anyway)) as tuning:

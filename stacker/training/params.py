@@ -172,7 +172,7 @@ def read_params(path: Path, overrides: Sequence[str] = ()) -> Params:
     except yaml.YAMLError as fault:
         mark = getattr(fault, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{place}: is not valid YAML; mend the indentation or the quotes there.") from fault
+        raise UserError(f"{path}{place}: is not valid YAML; fix the indentation or the quotes there.") from fault
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds {type(content).__name__}, not sections; write `section:` and keys under it.")
     content = _todays(content, str(path))

@@ -201,5 +201,5 @@ def test_what_hinders_the_cache_is_said_in_one_sentence(tmp_path: Path, monkeypa
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_without_rights_is_named(tmp_path: Path):
     tmp_path.chmod(0o500)
-    with pytest.raises(UserError, match="mend its rights"):
+    with pytest.raises(UserError, match="fix its rights"):
         BlockCache(tmp_path).put(BLOCK, KEYS[:1], ROWS[:1])

@@ -69,7 +69,7 @@ def test_a_set_that_is_missing_or_lacks_a_column_is_named(tmp_path):
     with pytest.raises(UserError, match=r"battles.one\.parquet: is not there; name the folder"):
         read_votes(tmp_path, [ONE])
     write(tmp_path, [("p", "", "a", "b", 0)], drop=["pair_id"])
-    with pytest.raises(UserError, match=r"one\.parquet: lacks the column pair_id"):
+    with pytest.raises(UserError, match=r"one\.parquet: is missing the column pair_id"):
         read_votes(tmp_path, [ONE])
 
 

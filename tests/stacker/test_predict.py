@@ -196,7 +196,7 @@ def test_a_file_with_a_head_alone_gives_one(judge, tmp_path):
         ({"out": "out.txt"}, r"--out .*out\.txt: ends in \.txt; name a file that ends in \.csv"),
         ({"out": "a.csv"}, "is one of the inputs"),
         ({"inputs": ["a.csv", "none.csv"]}, r"none\.csv: there is no such file"),
-        ({"inputs": ["a.csv", "lacking.csv"]}, r"lacking\.csv: lacks the column response_b"),
+        ({"inputs": ["a.csv", "lacking.csv"]}, r"lacking\.csv: is missing the column response_b"),
         ({"judge": "."}, "holds no judge"),
         ({"rows": "0"}, "--rows-at-once 0: is not above 0"),
         ({"out": "a.csv/out.csv"}, r"out\.csv: cannot be written"),

@@ -1,4 +1,4 @@
-"""How token ids become embeddings so that a text's row does not depend, to the bit, on the texts beside it.
+"""How token ids become embeddings so that a text's row does not depend, bitwise, on the texts beside it.
 
 The last bits of a matrix product depend on its shape: the same text alone and in a batch differ by about 1e-7, and a
 tree turns that into another leaf at a threshold. On a CPU each text therefore goes alone through one thread, and

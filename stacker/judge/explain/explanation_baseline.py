@@ -83,7 +83,7 @@ class Baseline:
         Raises
         ------
         ValueError
-            When it lacks one of them, or a learner sees another number of features.
+            When it is missing one of them, or a learner sees another number of features.
         """
         for member in members:
             if isinstance(member.learner, PairLearner):
@@ -102,7 +102,7 @@ def baseline(members: Sequence[Member], data: LearnerData, probabilities: Floats
     members : sequence of K members
         The fitted learners.
     data : LearnerData, n rows
-        The battles they learnt from.
+        The battles they trained on.
     probabilities : (n, K, 3) float
         What the learners said of these battles without having seen them.
     """

@@ -93,7 +93,7 @@ class CharTfidf:
         if len(set(letters)) != len(letters):
             raise ValueError("letters holds one twice")
         if _codes(keys).max(initial=0) > _SPACE + len(letters):
-            raise ValueError("keys holds a letter that letters lacks")
+            raise ValueError("keys holds a letter that is not among letters")
         self.letters_, self.keys_, self.idf_ = letters, keys, idf
         return self
 

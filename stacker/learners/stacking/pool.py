@@ -77,7 +77,7 @@ class Pool:
         learners = len(margin)
         share = weight / weight.sum()
         means = tie @ share
-        # A learner that learnt from other votes knows nothing of how often these voters tie.
+        # A learner that trained on other votes knows nothing of how often these voters tie.
         own_means = means if self.prior is None or learners == 1 else np.delete(means, self.prior % learners)
         self.level_ = float(own_means.mean())
         apart = tie - means[:, None]

@@ -73,7 +73,7 @@ def choose_transformers(params: TransformersParams, encoder: EncoderParams) -> l
     Raises
     ------
     UserError
-        When a model is neither here nor has a fallback, its folder is not whole, or it is a decoder.
+        When a model is neither here nor has a fallback, its folder is incomplete, or it is a decoder.
     """
     if not params.enabled:
         return []

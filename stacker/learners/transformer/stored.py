@@ -47,12 +47,12 @@ def open_checkpoint(folder: Path, name: str) -> Checkpoint:
     Raises
     ------
     UserError
-        When the folder is not whole, its tokenizer cannot pad, or weights and tokenizer do not belong together.
+        When the folder is incomplete, its tokenizer cannot pad, or weights and tokenizer do not belong together.
     """
     check_folder(folder)
     tokenizer, model = load_tokenizer(folder, name), load_backbone(folder, name)
     if getattr(model, "pooler", None) is not None:
-        # Parts are pooled by the heads; a pooler that a checkpoint lacks would be filled at random.
+        # Parts are pooled by the heads; a pooler that is not in a checkpoint would be filled at random.
         model.pooler = None
     size = int(model.get_input_embeddings().num_embeddings)
     if len(tokenizer) > size and max(tokenizer.get_vocab().values()) >= size:

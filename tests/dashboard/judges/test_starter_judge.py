@@ -59,7 +59,10 @@ def test_a_damaged_newest_judge_is_said_to_be_refused_and_the_next_one_judges(tm
         assert found[1].run.name == "good"
         assert (opened.judges.state, opened.judges.fault) == ("ready", "")
         assert len(opened.judges.refused) == 1
-        assert "damaged/judge: the judge is not whole (learners/0_lightgbm/booster_0.txt" in opened.judges.refused[0]
+        assert (
+            "damaged/judge: the judge is incomplete or corrupt (learners/0_lightgbm/booster_0.txt"
+            in opened.judges.refused[0]
+        )
     finally:
         opened.close()
 

@@ -144,7 +144,7 @@ def test_history(page: Page, site: Site) -> None:
     page.get_by_label(say("history.language"), exact=True).select_option(label=say.language_name("zh"))
     chinese = len(site.store.votes(VoteFilter(lang="zh")))
     _until(lambda: page.locator(".figures dd").first.inner_text().split()[0] == str(chinese), page)
-    # what is downloaded is what is shown, and can be learnt from
+    # what is downloaded is what is shown, and can be trained on
     with page.expect_download() as waiting:
         page.get_by_text(say("history.export_as.kaggle")).click()
     assert waiting.value.suggested_filename == "votes.csv"

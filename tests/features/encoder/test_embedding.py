@@ -1,4 +1,4 @@
-"""The frozen encoder's block: unit length, each text by itself to the bit, head and tail of long texts."""
+"""The frozen encoder's block: unit length, each text by itself, bitwise, head and tail of long texts."""
 
 import numpy as np
 import pytest

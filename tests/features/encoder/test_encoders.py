@@ -174,7 +174,7 @@ def test_shards_are_hashed_together_and_a_missing_one_is_named(copy):
     assert [path.name for path in files] == ["one.safetensors", "two.safetensors"]
     assert files_sha256(files) != files_sha256(files[:1])
     files[1].unlink()
-    with pytest.raises(UserError, match="lacks two.safetensors, which"):
+    with pytest.raises(UserError, match="is missing two.safetensors, which"):
         weight_files(folder)
 
 

@@ -44,7 +44,12 @@ ROWS = [
     ("no id", "a.csv", f"{HEAD}{GOOD},m,n,{T},{T},{T},1,0,0\n", "has no id"),
     ("broken line", "a.jsonl", '{"id": 5,\n', "is not JSON (Expecting property name"),
     ("list as line", "a.jsonl", json.dumps(FIVE | {"id": 0}) + "\n[5]\n", "is not a JSON object with a battle's keys"),
-    ("missing key", "a.jsonl", json.dumps({k: v for k, v in FIVE.items() if k != "prompt"}), "lacks the column prompt"),
+    (
+        "missing key",
+        "a.jsonl",
+        json.dumps({k: v for k, v in FIVE.items() if k != "prompt"}),
+        "is missing the column prompt",
+    ),
     ("no winner key", "a.jsonl", json.dumps({k: v for k, v in FIVE.items() if k != "winner"}), "has no vote: neither"),
     ("null winner", "a.json", json.dumps([FIVE | {"winner": None}]), "has no vote: winner is empty"),
     ("text as record", "a.json", json.dumps([FIVE | {"id": 0}, "5"]), "is not a JSON object"),
@@ -107,19 +112,24 @@ FILES = [
         "no prompt",
         "a.csv",
         b"id,response_a,response_b,winner_model_a,winner_model_b,winner_tie\n",
-        ["lacks the column prompt;"],
+        ["is missing the column prompt;"],
     ),
-    ("no id", "a.csv", HEAD.removeprefix("id,").encode(), ["lacks the column id;"]),
+    ("no id", "a.csv", HEAD.removeprefix("id,").encode(), ["is missing the column id;"]),
     (
         "unlabelled",
         "a.csv",
         b"id,prompt,response_a,response_b\n",
-        ["lacks the columns winner_model_a, winner_model_b, winner_tie"],
+        ["is missing the columns winner_model_a, winner_model_b, winner_tie"],
     ),
-    ("two marks", "a.csv", HEAD.replace(",winner_tie", "").encode(), ["lacks the column winner_tie"]),
-    ("semicolons", "a.csv", HEAD.replace(",", ";").encode(), ["lacks the columns id, prompt", "it has id;model_a"]),
+    ("two marks", "a.csv", HEAD.replace(",winner_tie", "").encode(), ["is missing the column winner_tie"]),
+    (
+        "semicolons",
+        "a.csv",
+        HEAD.replace(",", ";").encode(),
+        ["is missing the columns id, prompt", "it has id;model_a"],
+    ),
     ("column twice", "a.csv", HEAD.replace("model_b", "prompt", 1).encode(), ["line 1", "the column prompt twice"]),
-    ("half a conversation", "a.csv", b"id,conversation_a,winner\n", ["lacks the column conversation_b"]),
+    ("half a conversation", "a.csv", b"id,conversation_a,winner\n", ["is missing the column conversation_b"]),
     (
         "unknown winner",
         "a.jsonl",
@@ -160,7 +170,7 @@ def test_a_parquet_file_that_is_cut_short_or_lacks_a_column(tmp_path):
     with pytest.raises(UserError, match="is not a parquet file that can be read"):
         read_battles(path, labelled=True)
     pd.DataFrame([FIVE]).drop(columns="response_a").to_parquet(path)
-    with pytest.raises(UserError, match="lacks the column response_a;"):
+    with pytest.raises(UserError, match="is missing the column response_a;"):
         read_battles(path, labelled=True)
 
 
@@ -178,7 +188,7 @@ def _kaggle(folder, **files):
 PARAMS = [
     ("no folder", lambda here: {"dir": here / "none"}, ["data.dir", "there is no such folder"]),
     ("no train.csv", lambda here: _kaggle(here, test="id\n"), ["data.dir", "has no train.csv"]),
-    ("header alone", lambda here: _kaggle(here, train=HEAD), ["train.csv", "holds no battle that can be learnt from."]),
+    ("header alone", lambda here: _kaggle(here, train=HEAD), ["train.csv", "holds no battle that can be trained on."]),
     (
         "nothing usable",
         lambda here: _kaggle(here, train=f"{HEAD}5,m,n,{T},{T},{T},0,0,0\n"),
@@ -193,13 +203,13 @@ PARAMS = [
     (
         "sample without id",
         lambda here: _kaggle(here, train=HEAD + GOOD, sample_submission="x\n1\n"),
-        ["lacks the column id"],
+        ["is missing the column id"],
     ),
     ("sample empty", lambda here: _kaggle(here, train=HEAD + GOOD, sample_submission="id\n"), ["has no row"]),
     (
         "test without texts",
         lambda here: _kaggle(here, train=HEAD + GOOD, test="id\n1\n"),
-        ["test.csv", "lacks the columns prompt"],
+        ["test.csv", "is missing the columns prompt"],
     ),
 ]  # fmt: skip
 

@@ -44,7 +44,7 @@ def test_names_are_kept_but_for_lone_surrogates():
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        (table().drop(columns="lang"), ["lacks the column lang"]),
+        (table().drop(columns="lang"), ["is missing the column lang"]),
         (table().assign(extra=1), ["the column 'extra' besides", "the columns are id, prompt"]),
         (table()[list(reversed(COLUMNS))], ["another order"]),
         (table(id=["1", "1"]), ["column id, row", "'1'", "no other row has"]),

@@ -14,7 +14,7 @@ def drawn(rows, groups, seed=0):
 
 @settings(max_examples=60, deadline=None)  # the first call imports scikit-learn
 @given(st.integers(1, 120), st.integers(1, 60), st.integers(2, 8), st.integers(0, 1000))
-def test_a_group_is_never_parted_and_no_fold_is_left_out(rows, groups, count, seed):
+def test_a_group_is_never_split_and_no_fold_is_left_out(rows, groups, count, seed):
     group, outcome = drawn(rows, groups, seed)
     folds = grouped_folds(group, outcome, count, seed)
     assert folds.shape == (rows,) and folds.dtype == np.int64

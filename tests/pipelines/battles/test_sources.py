@@ -83,7 +83,7 @@ def test_an_error_leaves_an_older_file_alone(tmp_path):
     aside = tmp_path / "aside.jsonl"
     aside.write_text("old", encoding="utf-8")
     folder = kaggle(tmp_path / "k", HEAD + train_row(1) + train_row(2, "1,1,0"))
-    with pytest.raises(UserError, match=r"train\.csv, line 3 \(id 2\): has two winners; mend the row"):
+    with pytest.raises(UserError, match=r"train\.csv, line 3 \(id 2\): has two winners; fix the row"):
         load(DataParams(dir=folder, on_bad_row="error"), aside)
     assert aside.read_text(encoding="utf-8") == "old"
 

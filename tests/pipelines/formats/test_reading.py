@@ -342,7 +342,7 @@ def test_on_bad_row_error_stops_at_the_first(tmp_path):
     with pytest.raises(UserError) as fault:
         read_battles(path, labelled=True, on_bad_row="error")
     assert str(fault.value) == (
-        f"{path}, line 3 (id 2): prompt is not JSON (Expecting value at character 1); mend the row, or set "
+        f"{path}, line 3 (id 2): prompt is not JSON (Expecting value at character 1); fix the row, or set "
         f"data.on_bad_row to quarantine."
     )
 

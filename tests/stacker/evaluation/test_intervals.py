@@ -187,7 +187,7 @@ def test_intervals_of_shares_cover_from_one_vote_on(groups, truth, kind, likenes
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [20, 60, 200])
 def test_intervals_over_draws_cover_what_other_battles_would_give(size):
-    """Logistic regressions on draws from 300 battles: how good is one that learnt from so many, on average?"""
+    """Logistic regressions on draws from 300 battles: how good is one that trained on so many, on average?"""
     rng = np.random.default_rng(size)
     truth, start = rng.normal(size=(2, 6)) * 0.4
 

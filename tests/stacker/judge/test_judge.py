@@ -165,7 +165,7 @@ def test_folders_that_hold_no_judge(saved, tmp_path):
 def test_a_judge_that_is_not_whole_says_so(saved, tmp_path, name, damage, capfd):
     shutil.copytree(saved, tmp_path / "judge")
     damage(tmp_path / "judge" / "learners" / name)
-    with pytest.raises(UserError, match=r"the judge is not whole \(.*\); make it again"):
+    with pytest.raises(UserError, match=r"the judge is incomplete or corrupt \(.*\); make it again"):
         Judge.load(tmp_path / "judge")
 
 

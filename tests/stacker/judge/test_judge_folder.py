@@ -97,7 +97,7 @@ def test_every_file_that_has_changed_is_named(copy):
         before = path.read_bytes()
         path.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
         name = path.relative_to(copy).as_posix()
-        assert f"the judge is not whole ({name}: is not the file that was saved" in refused(copy)
+        assert f"the judge is incomplete or corrupt ({name}: is not the file that was saved" in refused(copy)
         path.unlink()
         assert f"({name}: is missing)" in refused(copy)
         path.write_bytes(before)

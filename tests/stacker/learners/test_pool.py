@@ -132,7 +132,7 @@ def test_the_temperature_calms_learners_that_are_too_sure():
     _, found, outcome = battles(3000, learners=2)
     sure = np.stack([scaled(found[:, k], 0.3) for k in range(2)], axis=1)
     folds, fit = np.arange(3000) % 5, fit_of(outcome)
-    stiff = StackParams(shrink=1e9)  # weights stay at 1 / K, so that the temperature has something to mend
+    stiff = StackParams(shrink=1e9)  # weights stay at 1 / K, so that the temperature has something to fix
     with_it = cross_fitted(stiff, sure, fit, folds)
     without = cross_fitted(stiff.model_copy(update={"temperature": False}), sure, fit, folds)
     assert log_loss(with_it, outcome) < log_loss(without, outcome) - 0.05

@@ -130,7 +130,7 @@ def test_every_synthetic_battle_has_its_swapped_twin_and_is_a_battle(kind, rare,
     made, labels = synthetic_battles(pairs, outcome, kind, 5, seed=1)
     assert len(made) == len(labels) > 0
     assert set(labels) == ({2} if rare == "ties" else {0})
-    # What is trained on: these rows and their flip. Each row's flip is among them, to the bit.
+    # What is trained on: these rows and their flip. Each row's flip is among them, bitwise.
     trained = np.concatenate([made.values, made.flip().values])
     seen = {row.tobytes() for row in trained}
     assert all(row.tobytes() in seen for row in np.concatenate([made.flip().values, made.flip().flip().values]))
