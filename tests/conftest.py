@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis.internal.entropy import deterministic_PRNG
 
 # Tests run side by side: threads of one library in each would wait for each other longer than they work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -22,6 +23,9 @@ LONG = (
 def pytest_configure(config: pytest.Config) -> None:
     """Have pytest-xdist hand out the files in the order below, not those with the most tests first."""
     config.option.loadscopereorder = False
+    # Hypothesis looks, once, who refers to its random numbers, and would not find what is kept out of collections.
+    with deterministic_PRNG():
+        pass
     gc.callbacks.append(_keep_what_is_imported)
 
 
