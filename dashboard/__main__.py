@@ -1,4 +1,4 @@
-"""`python -m dashboard params.yaml`: opens the page where people ask, read, vote and compare."""
+"""`python -m dashboard params.yaml`: serves the page where people ask, read, vote and compare."""
 
 import argparse
 import sys

@@ -27,7 +27,7 @@ from pipelines.terminal.processes import WorkerProcess
 PROCESSES = max(2, min(4, os.cpu_count() or 2))
 """Two at least: one that a hostile text holds up must leave another to everybody else."""
 SECONDS, AGAIN_SECONDS = 1.0, 0.4
-"""Of processor time, for a text and for another try without marks (see `worker.answer`); the slowest of real texts,
+"""Of processor time, for a text and for another try without marks (see `rendering_worker`); the slowest of real texts,
 55,000 characters of code in five blocks, takes .1."""
 BY_ITS_BOUNDS = (-getattr(signal, "SIGPROF", 0), TOO_LARGE)
 """Exit codes of a process that its text has ended."""

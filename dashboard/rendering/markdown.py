@@ -2,7 +2,7 @@
 
 Two walls against the first, each enough by itself: markdown-it-py with raw HTML off escapes every tag that the text
 contains, and nh3 (the Rust sanitiser Ammonia) keeps only the elements and attributes named in `sanitiser`. Against the
-second, rules that draw what Markdown drops, and a look at each block whether all of it can be seen (`completeness`).
+second, rules that draw what Markdown drops, and a look at each block whether all of it can be seen (`shows_all`).
 
 There is no bound on the time that this takes: pages call `dashboard.rendering.drawings`, which has one.
 """

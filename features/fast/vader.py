@@ -1,6 +1,6 @@
 """A quick twin of vaderSentiment: its scores of many sentences at once, value for value; the library is slow.
 
-The library is the oracle in tests/features/test_vader.py and test_real_texts.py. Time grows with length alone here.
+The library is the oracle in tests/features/fast (test_vader, test_real_texts). Time grows with length alone here.
 
 The library lower-cases the whole sentence again for each word it looks at, and walks over all of its characters in
 search of emoji. Here what its rules ask of a word is worked out once per distinct word, and the rules are applied to

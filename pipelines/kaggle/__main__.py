@@ -159,8 +159,7 @@ def notebook(kind: str, title: str) -> dict[str, Any]:
 def _judge_of(run: Path) -> tuple[list[float], list[str]]:
     """Return the class shares and the kinds of learners of a run's judge.
 
-    A judge is known here by two things of its files that every version writes: `about.prior`, `learners` and `encoder`
-    of judge.json, and `base` of a transformer's learner.json.
+    A judge is known here by what every version writes: `about.prior` and the kinds of `learners` of judge.json.
     """
     if not (run / "results.json").is_file():
         raise UserError(f"{run}: holds no finished run (results.json is missing); name the folder of one.")

@@ -96,22 +96,14 @@ class Judge:
         Parameters
         ----------
         frame : DataFrame, n rows
-            Columns `prompt`, `response_a`, `response_b`: a str is one turn, a sequence of str the turns of a
-            conversation; other columns are not looked at.
-        cache, threads, progress
-            As in `predict_proba`.
+            As in `predict_proba`, and so are the others.
 
         Returns
         -------
         DataFrame, n rows
             Columns `winner_model_a`, `winner_model_b`, `winner_tie`: probabilities.
-
-        Raises
-        ------
-        UserError
-            When a column is missing or a cell holds something else; the sentence names column and row.
         """
-        probabilities = self.predict_proba(battles_of(frame), cache=cache, threads=threads, progress=progress)
+        probabilities = self.predict_proba(frame, cache=cache, threads=threads, progress=progress)
         return pd.DataFrame(probabilities, index=frame.index, columns=list(OUTCOMES))
 
     def explain(self, prompt: Text, response_a: Text, response_b: Text) -> "Explanation":
@@ -190,14 +182,21 @@ class Judge:
         Parameters
         ----------
         battles : DataFrame, n rows
-            Columns `prompt`, `response_a`, `response_b`, each a tuple of turns.
+            Columns `prompt`, `response_a`, `response_b`: a str is one turn, a sequence of str the turns of a
+            conversation; other columns are not looked at.
         cache : BlockCache or None
             Where numbers of texts are kept; None computes them anew.
         threads : int
             Processes for the text features.
         progress : Progress
             Told how far the work has come.
+
+        Raises
+        ------
+        UserError
+            When a column is missing or a cell holds something else; the sentence names column and row.
         """
+        battles = battles_of(battles)
         found = np.empty((len(battles), 3))
         for start in range(0, len(battles), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)

@@ -3,7 +3,8 @@
 To add a learner: its file, with a class as `stacker.learners.learner_interface.Learner` says, its settings, a `Section`
 with `enabled`, and its entry in `KINDS`. From that follow its section of params.yaml, its place in the stack, that it
 is saved, loaded, tuned and explained. One whose numbers depend on pair features alone is explained by these where it
-has `pairs` and `predict_pairs` (`stacker.judge.explain.group_effects.PairLearner`); any other names its `group`.
+has `pairs` and `predict_pairs` (`PairLearner` of `stacker.judge.explain.explanation_baseline`); any other names its
+`group`.
 """
 
 from collections.abc import Callable

@@ -21,7 +21,7 @@ from stacker.starter.starter_fit import StarterSettings, fit_starter
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and make the judge."""
     parser = argparse.ArgumentParser(
-        prog="python -m pipelines.starter",
+        prog="python -m stacker.starter",
         description="Make the starter judge and its model card from sets of votes that may be trained on.",
     )
     parser.add_argument(
@@ -66,7 +66,7 @@ def make_starter(
     Returns
     -------
     str
-        `stacker.starter.judge_hash` of what was written.
+        `stacker.learners.starter_prior.judge_hash` of what was written.
 
     Raises
     ------

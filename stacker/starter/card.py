@@ -106,7 +106,7 @@ def model_card(fitted: FittedStarter, settings: StarterSettings, unseen: Sequenc
     unseen : sequence of Scored
         How it does on battles that it never saw.
     digest : str
-        `stacker.starter.judge_hash` of its files.
+        `stacker.learners.starter_prior.judge_hash` of its files.
     """
     used, trees = versions(), settings.lightgbm
     card = environment(Path(__file__).with_name("templates")).get_template("card.md")

@@ -58,8 +58,8 @@ class Pool:
         Pull of the weights towards 1 / K each, in units of one battle's log loss; equal weights where data are few.
     prior : int or None
         Place of a learner that learnt before, from other battles: the pull then goes from it alone, where data are few,
-        to equal weights where they are many; at `ALIKE` battles it is half way. Where data are
-        few it is up to `HOLD` times as strong.
+        to equal weights where they are many; at `ALIKE` battles it is half way. Where data
+        are few it is up to `HOLD` times as strong.
     """
 
     def __init__(

@@ -183,3 +183,17 @@ def test_swapping_a_whole_frame():
     swapped = frame.rename(columns={"response_a": "response_b", "response_b": "response_a"})
     judge = small_judge()
     np.testing.assert_allclose(judge.predict_proba(swapped)[:, FLIP], judge.predict_proba(frame), rtol=0, atol=1e-9)
+
+
+def test_a_text_is_one_turn_wherever_battles_are_given():
+    """A str that was taken for turns would be joined letter by letter, and judged as another text."""
+    judge = Judge.load()
+    frame = pd.DataFrame({"prompt": ["Why?"], "response_a": ["It is."], "response_b": ["Air scatters short waves."]})
+    said = judge.compare(*frame.iloc[0])
+    assert (
+        judge.predict_proba(frame).tolist()
+        == judge.compare_many(frame).to_numpy().tolist()
+        == [[said.a, said.b, said.tie]]
+    )
+    with pytest.raises(UserError, match="response_a, row 0: holds float"):
+        judge.predict_proba(frame.assign(response_a=[1.5]))
