@@ -13,16 +13,10 @@ from hypothesis.internal.entropy import deterministic_PRNG
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 LONG = (
-    *("test_ask_page", "test_run", "test_page_walks", "test_study", "test_hostile", "test_kaggle", "test_report"),
-    *(
-        "test_slow_store",
-        "test_ask_faults",
-        "test_page_swap",
-        "test_overwhelming",
-        "test_starter",
-        "test_cross_fitting",
-    ),
-    *("test_judge_folders", "test_transformer_learner", "test_estimator", "test_dashboard_server", "test_engines"),
+    *("test_ask_page", "test_run", "test_page_walks", "test_study", "test_hostile", "test_kaggle"),
+    *("test_report", "test_slow_store", "test_ask_faults", "test_page_swap", "test_overwhelming"),
+    *("test_starter", "test_cross_fitting", "test_judge_folders", "test_transformer_learner", "test_estimator"),
+    *("test_dashboard_server", "test_engines"),
 )
 """Files that take longest, in that order. They are begun first, so that processes side by side end together."""
 

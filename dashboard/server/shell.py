@@ -81,7 +81,7 @@ def _address(trusted: tuple[str, ...]) -> str:
 
 PAGES = {
     "ask": "dashboard.pages.ask.ask:AskPage",
-    "file": "dashboard.pages.file.file_votes:FileVotesPage",
+    "file": "dashboard.pages.file.file:FileVotesPage",
     "history": "dashboard.pages.history.history:HistoryPage",
     "model": "dashboard.pages.model.model:ModelPage",
 }

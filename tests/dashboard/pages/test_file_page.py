@@ -11,7 +11,7 @@ import pytest
 from loop_guard import WatchedStore
 from page_contexts import BATTLES, Judges, context, csv_file, on_a_loop, opened, settled
 
-from dashboard.pages.file.file_votes import FileVotesPage
+from dashboard.pages.file.file import FileVotesPage
 from dashboard.sessions import battle_files
 from dashboard.texts import LANGUAGES
 from dashboard.votes.store import VoteStore

@@ -17,7 +17,7 @@ import pytest
 from page_contexts import settled
 from pyarrow import parquet
 
-from dashboard.pages.file.file_votes import FileVotesPage
+from dashboard.pages.file.file import FileVotesPage
 from dashboard.pages.page import Context
 from dashboard.params import DashboardParams
 from dashboard.sessions import battle_files, file_reading
