@@ -11,7 +11,6 @@ from pipelines.errors import UserError
 
 Text = str | Sequence[str]
 """One turn, or the turns of a conversation."""
-COLUMNS = TEXT_COLUMNS
 
 
 def turns_of(text: Any, where: str) -> tuple[str, ...]:
@@ -42,8 +41,8 @@ def turns_of(text: Any, where: str) -> tuple[str, ...]:
 
 def one_battle(prompt: Any, response_a: Any, response_b: Any) -> pd.DataFrame:
     """Return a table of one battle."""
-    cells = (turns_of(text, name) for name, text in zip(COLUMNS, (prompt, response_a, response_b), strict=True))
-    return pd.DataFrame([tuple(cells)], columns=list(COLUMNS))
+    cells = (turns_of(text, name) for name, text in zip(TEXT_COLUMNS, (prompt, response_a, response_b), strict=True))
+    return pd.DataFrame([tuple(cells)], columns=list(TEXT_COLUMNS))
 
 
 def battles_of(frame: Any) -> pd.DataFrame:
@@ -55,15 +54,15 @@ def battles_of(frame: Any) -> pd.DataFrame:
         When it is no frame, a column is missing, or a cell is no text; the sentence names column and row.
     """
     if not isinstance(frame, pd.DataFrame):
-        raise UserError(f"battles: are a {type(frame).__name__}; give a pandas frame with {', '.join(COLUMNS)}.")
-    missing = [name for name in COLUMNS if name not in frame.columns]
+        raise UserError(f"battles: are a {type(frame).__name__}; give a pandas frame with {', '.join(TEXT_COLUMNS)}.")
+    missing = [name for name in TEXT_COLUMNS if name not in frame.columns]
     if missing:
-        raise UserError(f"battles: have no column {missing[0]}; the columns {', '.join(COLUMNS)} are needed.")
+        raise UserError(f"battles: have no column {missing[0]}; the columns {', '.join(TEXT_COLUMNS)} are needed.")
     found = {
         name: pd.Series(
             [turns_of(text, f"{name}, row {row}") for row, text in zip(frame.index, frame[name], strict=True)],
             dtype=object,
         )
-        for name in COLUMNS
+        for name in TEXT_COLUMNS
     }
     return pd.DataFrame(found)

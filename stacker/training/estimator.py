@@ -15,10 +15,10 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from features.cache import BlockCache
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import prompt_groups
-from pipelines.battles.table import OUTCOMES
+from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS
 from pipelines.errors import UserError
 from pipelines.terminal.processes import usable_cores
-from stacker.judge.input_texts import COLUMNS, battles_of
+from stacker.judge.input_texts import battles_of
 from stacker.judge.verdict import most_probable
 from stacker.training.params import LearnersParams, Params, parse_params
 from stacker.training.train import train
@@ -129,8 +129,8 @@ class PreferenceStacker(ClassifierMixin, BaseEstimator):
             raise ValueError(str(fault)) from fault
         seen = sorted({0, 1, *np.unique(outcome).tolist()})
         self.classes_ = np.unique([self._vocabulary[place] for place in seen])
-        self.n_features_in_ = len(COLUMNS)
-        self.feature_names_in_ = np.array(COLUMNS, dtype=object)
+        self.n_features_in_ = len(TEXT_COLUMNS)
+        self.feature_names_in_ = np.array(TEXT_COLUMNS, dtype=object)
         return self
 
     def predict_proba(self, X: Any) -> Floats:  # noqa: N803
@@ -226,8 +226,8 @@ def _checked(battles: Any, labels: Any, weights: Any) -> tuple[pd.DataFrame, Int
 
 def _frame(battles: Any) -> Any:
     """Give an (n, 3) array its column names; what is anything else stays as it is."""
-    if isinstance(battles, np.ndarray) and battles.ndim == 2 and battles.shape[1] == len(COLUMNS):
-        return pd.DataFrame(battles.astype(object), columns=list(COLUMNS))
+    if isinstance(battles, np.ndarray) and battles.ndim == 2 and battles.shape[1] == len(TEXT_COLUMNS):
+        return pd.DataFrame(battles.astype(object), columns=list(TEXT_COLUMNS))
     return battles
 
 
