@@ -20,6 +20,8 @@ MEGABYTES = 384
 all lexers of Pygments, and up to 35 by 60,000 characters."""
 PATIENCE = 5
 """How many times longer than its processor time a text may take."""
+TOO_MUCH = (MemoryError, RecursionError)
+"""What a text that is too large raises. Made beforehand: where no memory is left, a tuple cannot be made either."""
 _WARM = "```python\nx = 1\n```\n\n$x^2$"
 
 
@@ -41,7 +43,7 @@ def answer(message: bytes, nowhere: int) -> bytes:
     _bound_processor_time(seconds)
     try:
         return json.dumps([drawn(turn, marks) for turn in turns]).encode("ascii")
-    except (MemoryError, RecursionError):
+    except TOO_MUCH:
         os._exit(TOO_LARGE)
     finally:
         _bound_processor_time(0)
