@@ -13,8 +13,8 @@ import pandas as pd
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_write, sha256_of
 from pipelines.files.hashes import code_version
-from pipelines.formats.file_formats import SUFFIXES, open_rows
-from pipelines.formats.raw_rows import BadRow
+from pipelines.formats.containers.file_formats import SUFFIXES, open_rows
+from pipelines.formats.containers.raw_rows import BadRow
 from pipelines.formats.reading import iter_battles
 from pipelines.formats.records import IDS, missing_columns
 from pipelines.terminal.command_line import Screen, check_output, run_command

@@ -16,18 +16,18 @@ from pipelines.battles.sources import Loaded
 from pipelines.files.atomic_files import STALE_S, atomic_write, remove_stale_temp_files, write_json
 from pipelines.kaggle.submission import write_submission
 from pipelines.terminal.command_line import Screen, add_params_arguments, run_command
-from stacker.evaluation import metrics, results
-from stacker.evaluation.intervals import in_words
+from stacker.evaluate import metrics, results
+from stacker.evaluate.intervals import in_words
 from stacker.judge.judge import Judge
 from stacker.judge.provenance import KEY, trained_on, versions
 from stacker.learners.stacking.stack import cross_fitted
 from stacker.learners.starter_prior import KIND as STARTER
 from stacker.learners.transformer.network.structure import share_read
-from stacker.reporting.analysis.analyses import analyse
-from stacker.reporting.report import write_report
 from stacker.training.cross_fitting import BASELINES, out_of_fold_baselines
 from stacker.training.data_set import Prepared, read_data
 from stacker.training.params import Params, described_keys, dump_params, read_params
+from stacker.training.reporting.analysis.analyses import analyse
+from stacker.training.reporting.report import write_report
 from stacker.training.run_folder import RunFolder
 from stacker.training.train import Trained, train
 

@@ -35,4 +35,4 @@ def test_the_starter_judge_of_such_a_clone_gives_verdicts(clone):
     from stacker.judge.judge import Judge
 
     texts = ("Why?", "So it is.", "No, it never was.")
-    assert Judge.load(clone / "stacker" / "starter_judge").compare(*texts) == Judge.load().compare(*texts)
+    assert Judge.load(clone / "stacker" / "starter" / "starter_judge").compare(*texts) == Judge.load().compare(*texts)

@@ -18,7 +18,7 @@ PACKAGES = ("pipelines", "features", "stacker", "dashboard")
 CHILDREN = {
     "features.parallel",
     "features.encoder.engines.copies",
-    "stacker.benchmarks.measure",
+    "stacker.bench.measure",
     "dashboard.sessions.file_reading",
     "dashboard.judges.learning_work",
     "dashboard.rendering.rendering_worker",

@@ -8,8 +8,8 @@ import panel as pn
 from markupsafe import Markup
 
 from pipelines.terminal.unseen_signs import plain
-from stacker.reporting.charts import CHARTS
-from stacker.reporting.html_templates import NONE, environment
+from stacker.evaluate.charts import CHARTS
+from stacker.evaluate.html_templates import NONE, environment
 
 _SHEETS = Path(__file__).parent / "sheets"
 
@@ -66,7 +66,7 @@ def macros(template: str) -> Any:
     ----------
     template : str
         A file below `dashboard/pages`, e.g. `history/cards.html`. Its filters: those of
-        `stacker.reporting.html_templates.environment`, and `percent`.
+        `stacker.evaluate.html_templates.environment`, and `percent`.
     """
     return _TEMPLATES.get_template(template).module
 

@@ -7,9 +7,9 @@ import pandas as pd
 
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.table import OUTCOMES
-from stacker.evaluation import metrics
-from stacker.evaluation.intervals import share_interval
-from stacker.reporting.analysis.reliability import curve
+from stacker.evaluate import metrics
+from stacker.evaluate.intervals import share_interval
+from stacker.evaluate.reliability import curve
 
 LEAST = 20
 """Battles below which a language is put together with others."""
@@ -41,7 +41,7 @@ def calibration(probabilities: Floats, outcome: Ints, group: Ints) -> pd.DataFra
     Returns
     -------
     DataFrame
-        `outcome` (0, 1, 2) and what `stacker.reporting.analysis.reliability.curve` gives of each bin.
+        `outcome` (0, 1, 2) and what `stacker.evaluate.reliability.curve` gives of each bin.
     """
     rows = []
     if len(outcome):

@@ -33,8 +33,8 @@ from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_write, write_json
 from pipelines.formats.reading import read_battles
 from pipelines.terminal.command_line import Screen
-from stacker.evaluation import metrics, results
-from stacker.evaluation.intervals import difference_interval
+from stacker.evaluate import metrics, results
+from stacker.evaluate.intervals import difference_interval
 from stacker.judge.judge import Judge
 from stacker.learners.starter_prior import KIND as STARTER
 from stacker.run import run

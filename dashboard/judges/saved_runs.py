@@ -12,7 +12,7 @@ import pandas as pd
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import write_json
 from pipelines.files.saved_files import MOST_JSON, MOST_WORDS_JSON, DamagedError, read_bytes, read_object
-from pipelines.formats.parquet_rows import read_table
+from pipelines.formats.containers.parquet_rows import read_table
 from stacker.judge.provenance import Provenance, read_provenance
 from stacker.learners.learner_interface import Learner
 

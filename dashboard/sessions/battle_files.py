@@ -12,7 +12,7 @@ from dashboard.judges.saved_runs import SavedRun
 from dashboard.sessions.file_reading import read_apart
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import sha256_of
-from pipelines.formats.file_formats import FORMATS
+from pipelines.formats.containers.file_formats import FORMATS
 
 ENDINGS = tuple(known.suffixes[0] for known in FORMATS.values())
 MOST_FILES = 500

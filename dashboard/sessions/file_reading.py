@@ -21,7 +21,7 @@ import pandas as pd
 
 from pipelines.battles.table import TEXT_COLUMNS, UNLABELLED, battles_table, storable
 from pipelines.errors import UserError
-from pipelines.formats.raw_rows import BadRow
+from pipelines.formats.containers.raw_rows import BadRow
 from pipelines.formats.reading import battle_rows
 from pipelines.terminal.processes import LOOK_S, Bounds, Stopped, TooMuch, end_with_the_parent, run_apart
 

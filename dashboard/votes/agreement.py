@@ -13,7 +13,7 @@ from dashboard.votes.vote_records import Choice
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import prompt_groups
 from pipelines.battles.table import UNLABELLED
-from stacker.evaluation.intervals import Groups, resampled_interval, share_interval
+from stacker.evaluate.intervals import Groups, resampled_interval, share_interval
 from stacker.judge.verdict import most_probable
 
 OUTCOME_OF: dict[Choice, int] = {"a": 0, "b": 1, "tie": 2, "both_bad": 2}

@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from pipelines.battles.arrays import Floats
 from pipelines.battles.table import text_of
-from stacker.evaluation.strengths import fit_strengths, strength_intervals
+from stacker.evaluate.strengths import fit_strengths, strength_intervals
 
 CONTROLS = ("length", "headings", "list items", "bold", "code blocks")
 """What is held equal: the features of Chatbot Arena's style control, and code blocks."""

@@ -1,6 +1,6 @@
 """A quick twin of textstat: the counts that its formulas are made of, in one walk over many texts.
 
-textstat, called as `stacker.benchmarks.plain` does, is the oracle in tests/features/blocks/test_readability.py and in
+textstat, called as `stacker.bench.plain` does, is the oracle in tests/features/blocks/test_readability.py and in
 tests/features/fast/test_real_texts.py.
 Nearly all of them are sums over the words of a text, and most words have been met before: what a word adds is worked
 out once and kept as a row of small numbers. Many words have the same row, so that the rows are few, a word is known by

@@ -13,7 +13,7 @@ from pydantic import Field
 from pipelines.battles.built_in import SampleBattles, SampleParams, sample_battles
 from pipelines.battles.table import check
 from pipelines.errors import UserError
-from pipelines.formats.raw_rows import BadRow, setting_aside
+from pipelines.formats.containers.raw_rows import BadRow, setting_aside
 from pipelines.formats.reading import OnBadRow, iter_battles, joined, read_battles, stop_at_bad
 from pipelines.kaggle.submission import check_ids, read_sample_ids, rows_of
 from pipelines.settings import LocalPath, Section

@@ -8,8 +8,8 @@ import pandas as pd
 
 from pipelines.battles.table import COLUMNS, battles_table, check, empty_table
 from pipelines.errors import UserError, shown
-from pipelines.formats.file_formats import open_rows
-from pipelines.formats.raw_rows import BadRow, RawRow
+from pipelines.formats.containers.file_formats import open_rows
+from pipelines.formats.containers.raw_rows import BadRow, RawRow
 from pipelines.formats.records import (
     READ,
     WINNERS,

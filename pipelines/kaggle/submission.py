@@ -12,7 +12,7 @@ from pipelines.battles.arrays import Floats
 from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_write
-from pipelines.formats.file_formats import open_rows
+from pipelines.formats.containers.file_formats import open_rows
 
 HEADER = ("id", *OUTCOMES)
 _WHOLE_NUMBER = re.compile(r"(-?\d+)\.0+")

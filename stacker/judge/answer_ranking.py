@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.battles.arrays import FLIP, Floats, Ints
-from stacker.evaluation.strengths import strengths
+from stacker.evaluate.strengths import strengths
 
 RIDGE = 0.1
 """Weight of the squared strengths; an answer that is sure to win every vote stays finite."""

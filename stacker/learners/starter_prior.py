@@ -25,7 +25,7 @@ CARD = "MODEL_CARD.md"
 
 def starter_folder() -> Path:
     """Return the folder of the starter judge inside this package, for `Judge.load`."""
-    return Path(__file__).parents[1] / "starter_judge"
+    return Path(__file__).parents[1] / "starter" / "starter_judge"
 
 
 def judge_hash(folder: Path) -> str:

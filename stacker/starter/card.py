@@ -12,16 +12,16 @@ from pipelines.battles.folds import normalised, prompt_groups
 from pipelines.battles.starter_sets import PRIOR, SETS, UNSEEN
 from pipelines.formats.reading import read_battles
 from pipelines.terminal.command_line import Progress, silent
-from stacker.evaluation import metrics
-from stacker.evaluation.intervals import mean_interval
+from stacker.evaluate import metrics
+from stacker.evaluate.html_templates import environment
+from stacker.evaluate.intervals import mean_interval
+from stacker.evaluate.slices import slices
 from stacker.judge.judge import Judge
 from stacker.judge.provenance import versions
-from stacker.reporting.analysis.slices import slices
-from stacker.reporting.html_templates import environment
 from stacker.starter.starter_fit import FittedStarter, StarterSettings
 
 PARTS = ("language, as the data name it", "script of the prompt", "characters of both answers", "turns")
-"""Ways to split the battles that the card shows, of those in `stacker.reporting.analysis.slices`."""
+"""Ways to split the battles that the card shows, of those in `stacker.evaluate.slices`."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class Scored:
     known : int
         Further ones that are left out, because the judge was trained on battles with their prompt.
     scores : dict
-        `stacker.evaluation.metrics.scores`, and `low` and `high` of the log loss (95 %, prompts move together).
+        `stacker.evaluate.metrics.scores`, and `low` and `high` of the log loss (95 %, prompts move together).
     prior_log_loss : float
         Of the class shares of these very battles, which nobody knows before.
     parts : dict of list of dict
-        `stacker.reporting.analysis.slices.slices`, of the ways in `PARTS`.
+        `stacker.evaluate.slices.slices`, of the ways in `PARTS`.
     """
 
     name: str

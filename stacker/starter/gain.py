@@ -18,15 +18,15 @@ from pipelines.files.atomic_files import atomic_write
 from pipelines.formats.reading import read_battles
 from pipelines.terminal.command_line import Progress, Screen, check_output, run_command, silent
 from pipelines.terminal.processes import usable_cores
-from stacker.evaluation import metrics
-from stacker.evaluation.intervals import Interval, draws_interval
+from stacker.evaluate import metrics
+from stacker.evaluate.charts import fitting
+from stacker.evaluate.html_templates import environment
+from stacker.evaluate.intervals import Interval, draws_interval
 from stacker.judge.members import learner_data
 from stacker.learners.balance import class_shares
 from stacker.learners.learner_interface import Fit, Learner, LearnerData
 from stacker.learners.learner_registry import KINDS, configured_learners
 from stacker.learners.stacking.stack import StackParams, fit_stack
-from stacker.reporting.charts import fitting
-from stacker.reporting.html_templates import environment
 from stacker.starter.starter_fit import FEATURES
 from stacker.training.params import FEW_VOTES_LEARNERS
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import grouped_folds
-from stacker.evaluation import metrics
-from stacker.evaluation.intervals import difference_interval, in_words
+from stacker.evaluate import metrics
+from stacker.evaluate.intervals import difference_interval, in_words
 from stacker.learners.learner_interface import Fit
 from stacker.study.objective import CrossFitted
 from stacker.training.params import Params

@@ -14,7 +14,7 @@ from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import grouped_folds, splits
 from pipelines.errors import UserError
 from pipelines.terminal.command_line import Progress, silent
-from stacker.evaluation import metrics
+from stacker.evaluate import metrics
 from stacker.judge.members import features_version
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.learner_registry import KINDS, Configured, configured_learners

@@ -14,8 +14,8 @@ from optuna.trial import FrozenTrial, TrialState
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_write, write_json
 from pipelines.terminal.command_line import Screen
+from stacker.evaluate.html_templates import environment
 from stacker.judge.provenance import versions
-from stacker.reporting.html_templates import environment
 from stacker.study.nested import Comparison, compare
 from stacker.study.space import todays_point, value_at
 from stacker.study.study_log import SCORES, StudyLog

@@ -13,7 +13,7 @@ from dashboard.votes.vote_records import CHOICES
 from stacker.judge.explain.group_effects import GROUPS
 
 HAN = re.compile("[\u4e00-\u9fff]")
-RESULTS = (Path(__file__).parents[2] / "stacker" / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
+RESULTS = (Path(__file__).parents[2] / "stacker" / "bench" / "RESULTS.md").read_text(encoding="utf-8")
 
 
 def fields(text: str) -> set[str]:

@@ -17,7 +17,7 @@ from dashboard.sessions.answering import Answer
 from dashboard.sessions.round import Round
 from dashboard.texts import Texts
 from pipelines.terminal.unseen_signs import one_line
-from stacker.reporting.html_templates import written
+from stacker.evaluate.html_templates import written
 
 SHORTEST_PAUSE = 0.06
 PAUSE_FACTOR = 2

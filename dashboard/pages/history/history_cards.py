@@ -19,8 +19,8 @@ from dashboard.texts import Say, Texts
 from dashboard.votes import agreement as agreements
 from dashboard.votes.model_ranking import CONTROLS, Ranking, rank, style_differences
 from pipelines.terminal.unseen_signs import one_line
-from stacker.reporting.charts import Axis, Dot, Row, Series, confusion_table, fitting, interval_rows, plane, shares
-from stacker.reporting.html_templates import written
+from stacker.evaluate.charts import Axis, Dot, Row, Series, confusion_table, fitting, interval_rows, plane, shares
+from stacker.evaluate.html_templates import written
 
 PAGE_ROWS = 15
 COLUMNS = ("time", "question", "vote", "call", "agrees", "language")

@@ -22,13 +22,13 @@ from dashboard.judges.votes_to_learn import LEAST
 from dashboard.texts import Say, Texts
 from pipelines.battles.table import UNLABELLED
 from pipelines.terminal.unseen_signs import one_line
-from stacker.evaluation import metrics
-from stacker.evaluation.results import COLUMNS, STACK
+from stacker.evaluate import metrics
+from stacker.evaluate.charts import Axis, Dot, Row, Series, bars, fitting, interval_rows, plane, shares
+from stacker.evaluate.html_templates import written
+from stacker.evaluate.results import COLUMNS, STACK
 from stacker.judge.explain.group_effects import PROMPT
 from stacker.judge.explain.learner_contributions import by_group
 from stacker.judge.explain.wording import name_of
-from stacker.reporting.charts import Axis, Dot, Row, Series, bars, fitting, interval_rows, plane, shares
-from stacker.reporting.html_templates import written
 
 LOWER_IS_BETTER = {"log_loss", "bradley_terry_loss", "brier", "ece"}
 MOST_FEATURES = 15

@@ -8,7 +8,7 @@ from scipy import optimize
 
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.settings import Section
-from stacker.evaluation.metrics import log_loss
+from stacker.evaluate.metrics import log_loss
 from stacker.learners.balance import softmax
 from stacker.learners.learner_interface import Fit
 from stacker.learners.stacking.pool import Pool

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipelines.battles.arrays import Floats, Ints
-from stacker.evaluation import metrics
+from stacker.evaluate import metrics
 from stacker.learners.balance import Correction
 from stacker.learners.transformer.network.batch_memory import TokenBudget
 from stacker.learners.transformer.network.inference import Kept, Runner

@@ -32,7 +32,7 @@ from dashboard.votes.vote_records import Battle, Side
 from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import write_json
-from stacker.evaluation import metrics
+from stacker.evaluate import metrics
 from stacker.judge.judge import Judge
 from stacker.learners.starter_prior import starter_folder
 from stacker.training.params import Params, parse_params, read_params

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.votes.model_ranking import CONTROLS, rank, style_differences
-from stacker.evaluation.strengths import fit_strengths, strengths
+from stacker.evaluate.strengths import fit_strengths, strengths
 
 
 def frame(rows: list[tuple[str, str, int]]) -> pd.DataFrame:

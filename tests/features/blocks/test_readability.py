@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from features.blocks.readability import FORMULAS, Readability
 from features.fast.textstat_counts import TokenTable, easy_words, token_table
 from features.text import pieces
-from stacker.benchmarks.plain import pinned_textstat, plain_readability
+from stacker.bench.plain import pinned_textstat, plain_readability
 
 PIECES = [
     "the cat sat on the mat",

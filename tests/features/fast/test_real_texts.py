@@ -12,7 +12,7 @@ from features.blocks.readability import FORMULAS
 from features.fast.textstat_counts import token_table
 from features.fast.vader import vader
 from features.text import sentences
-from stacker.benchmarks.plain import plain_readability
+from stacker.bench.plain import plain_readability
 
 FOLDER = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "battles"
 TEXTS = 5000

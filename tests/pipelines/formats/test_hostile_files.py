@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from pipelines.errors import UserError
-from pipelines.formats import csv_rows, json_rows, parquet_rows
-from pipelines.formats.file_formats import open_rows
-from pipelines.formats.raw_rows import TOO_LONG
+from pipelines.formats.containers import csv_rows, json_rows, parquet_rows
+from pipelines.formats.containers.file_formats import open_rows
+from pipelines.formats.containers.raw_rows import TOO_LONG
 from pipelines.formats.reading import battle_rows, iter_battles
 
 HEAD = "id,prompt,response_a,response_b\n"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipelines.battles.table import COLUMNS, UNLABELLED
 from pipelines.errors import UserError
-from pipelines.formats.file_formats import format_of
+from pipelines.formats.containers.file_formats import format_of
 from pipelines.formats.reading import iter_battles, read_battles
 
 KAGGLE = [

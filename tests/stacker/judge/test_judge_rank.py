@@ -3,7 +3,7 @@ import pytest
 from small_judges import small_judge
 
 from pipelines.errors import UserError
-from stacker.evaluation.strengths import strengths
+from stacker.evaluate.strengths import strengths
 from stacker.judge.answer_ranking import RIDGE, every_pair, ranking
 
 

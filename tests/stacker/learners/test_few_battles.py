@@ -13,7 +13,7 @@ from pipelines.battles.arrays import FLIP
 from pipelines.battles.built_in import sample_battles
 from pipelines.battles.folds import grouped_folds, prompt_groups
 from pipelines.formats.reading import read_battles
-from stacker.evaluation.metrics import log_loss
+from stacker.evaluate.metrics import log_loss
 from stacker.learners.balance import BalanceParams, class_shares
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.linear.antisymmetric import AntisymmetricLogistic

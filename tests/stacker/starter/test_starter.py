@@ -18,7 +18,7 @@ from pipelines.errors import UserError
 from pipelines.formats.reading import read_battles
 from pipelines.terminal.command_line import Screen
 from stacker import predict
-from stacker.evaluation import metrics
+from stacker.evaluate import metrics
 from stacker.judge.judge import Judge
 from stacker.learners.learner_interface import Fit
 from stacker.learners.linear.linear import LinearParams

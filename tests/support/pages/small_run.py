@@ -14,7 +14,7 @@ from pipelines.battles.built_in import sample_battles
 from pipelines.battles.folds import prompt_groups
 from pipelines.files.atomic_files import write_json
 from pipelines.terminal.command_line import silent
-from stacker.evaluation import results
+from stacker.evaluate import results
 from stacker.judge.judge import Judge
 from stacker.judge.members import Member, learner_data
 from stacker.learners.learner_interface import Fit

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from pipelines.battles.arrays import FLIP
-from stacker.evaluation.metrics import log_loss
+from stacker.evaluate.metrics import log_loss
 from stacker.learners.linear.antisymmetric import AntisymmetricLogistic
 from stacker.learners.stacking.pool import probabilities_of
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.battles.arrays import FLIP
-from stacker.evaluation.metrics import log_loss
+from stacker.evaluate.metrics import log_loss
 from stacker.learners.learner_interface import Fit
 from stacker.learners.stacking.pool import Pool, margins_and_ties, probabilities_of
 from stacker.learners.stacking.stack import StackParams, cross_fitted, fit_stack, fit_temperature, scaled

@@ -10,7 +10,7 @@ from features.encoder.choice import EncoderParams
 from features.pairs import Embeddings, answer_pairs
 from pipelines.battles.arrays import FLIP
 from pipelines.errors import UserError
-from stacker.evaluation.metrics import log_loss
+from stacker.evaluate.metrics import log_loss
 from stacker.judge.explain.explanation_baseline import PairLearner
 from stacker.learners.learner_interface import LearnerData
 from stacker.learners.learner_registry import load_learner

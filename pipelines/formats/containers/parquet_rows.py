@@ -1,0 +1,318 @@
+"""Rows of a parquet file, some at a time: as few as their texts, unfolded from its dictionaries, allow."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipelines.errors import UserError
+from pipelines.formats.containers.raw_rows import MOST_ROW, NOT_UTF8, ROW_SIZE, TOO_LONG, RawFile, RawRow
+
+_BUFFER_BYTES = 1 << 20
+_PIECE = 16_000_000
+"""Bytes of cells that are made into Python's objects at a time, and a batch of rows should take in Arrow's form."""
+_MOST_UNFOLDED = 256_000_000
+"""Bytes of texts in lists that a row group may unfold to in memory."""
+_CELL = 8
+Sizes = NDArray[np.int64]
+
+
+@contextmanager
+def parquet_file(path: Path, rows_at_once: int, columns: tuple[str, ...] | None) -> Iterator[RawFile]:
+    """Open a parquet file; of its columns only those asked for are read.
+
+    Raises
+    ------
+    UserError
+        When it is not a parquet file, or a damaged one.
+    """
+    with _said(path):
+        file = _File(path, columns)
+    with closing(file):
+        size = sum(group.size for group in file.groups)
+        yield RawFile(file.names, _rows(file, rows_at_once), size, file.unread)
+
+
+def read_table(path: Path, most: int) -> pd.DataFrame:
+    """Return a parquet file as a whole.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    most : int
+        Bytes that it may unfold to.
+
+    Raises
+    ------
+    UserError
+        When it is not a parquet file that can be read, or can unfold to more.
+    """
+    with _said(path), closing(_File(path, None)) as file:
+        size = file.unfolds()
+        if size > most:
+            raise UserError(f"{path}: can unfold to {size:,} bytes, and {most:,} are the most that is read here.")
+        return file.plain.read().to_pandas()
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    """Say in one sentence that a file is not parquet."""
+    import pyarrow
+
+    try:
+        yield
+    except (pyarrow.ArrowException, OSError, OverflowError, ValueError) as fault:
+        if isinstance(fault, OSError) and fault.errno is not None:
+            raise
+        raise UserError(f"{path}: is not a parquet file that can be read; get or write it again.") from fault
+
+
+class _Group(NamedTuple):
+    """A row group by its description: its rows, and what they unfold to at least."""
+
+    rows: int
+    size: int
+
+
+class _File:
+    """A parquet file, open twice: as it stands, and with its texts as dictionaries, which do not unfold."""
+
+    def __init__(self, path: Path, columns: tuple[str, ...] | None) -> None:
+        from pyarrow import parquet
+
+        # A buffered stream reads a column chunk piece by piece: files often are one row group, whatever their size.
+        how: dict[str, Any] = {"buffer_size": _BUFFER_BYTES, "pre_buffer": False}
+        self.path = path
+        length = _footer_length(path)
+        self.plain = parquet.ParquetFile(path, **how)
+        if self.plain.metadata.serialized_size != length:  # a signature follows, as where columns are encrypted
+            # pyarrow ends the process when it looks at such a column without a key
+            self.plain.close()
+            raise UserError(f"{path}: has encrypted columns; write it again without encryption.")
+        metadata, schema = self.plain.metadata, self.plain.schema
+        self.names = tuple(self.plain.schema_arrow.names)
+        self.chosen = [name for name in self.names if columns is None or name in columns]
+        kinds = {each.name: each.type for each in self.plain.schema_arrow}
+        stored = {name: getattr(kind, "storage_type", kind) for name, kind in kinds.items()}  # of an extension type
+        self.unread = {name: str(kind) for name, kind in kinds.items() if not _is_known(stored[name])}
+        leaves = [schema.column(place) for place in range(len(schema))]
+        # Arrow keeps no other kind of value as a dictionary.
+        self.texts = {
+            place: leaf.path
+            for place, leaf in enumerate(leaves)
+            if leaf.physical_type == "BYTE_ARRAY" and leaf.path.partition(".")[0] in self.chosen
+        }
+        self.coded = parquet.ParquetFile(path, metadata=metadata, read_dictionary=list(self.texts.values()), **how)
+        self.groups = [_group(metadata.row_group(number), self.chosen) for number in range(metadata.num_row_groups)]
+
+    def close(self) -> None:
+        """Close both."""
+        self.plain.close()
+        self.coded.close()
+
+    def batches(self, number: int, rows_at_once: int) -> Iterator[Any]:
+        """Yield the rows of a row group in batches that take about `_PIECE` bytes."""
+        group = self.groups[number]
+        file, longest = self._form(number)
+        share = max(group.size // max(group.rows, 1), longest, 1)
+        at_once = max(min(rows_at_once, _PIECE // share), 1)
+        yield from file.iter_batches(at_once, row_groups=[number], columns=self.chosen, use_threads=False)
+
+    def unfolds(self) -> int:
+        """Return what the file can unfold to at most: the longest text of a dictionary can be every text."""
+        size = sum(group.size for group in self.groups)
+        for number in range(len(self.groups)):
+            for place, leaf in self.texts.items():
+                column = self.plain.metadata.row_group(number).column(place)
+                size += self._longest_of(number, leaf) * column.num_values
+        return size
+
+    def _longest_of(self, number: int, leaf: str) -> int:
+        first = self.coded.iter_batches(1, row_groups=[number], columns=[leaf], use_threads=False)
+        return max((_longest(part) for batch in islice(first, 1) for part in batch.columns), default=0)
+
+    def _form(self, number: int) -> tuple[Any, int]:
+        """Return which of the files to read a row group from, and how long a row of it can be there.
+
+        A text of the dictionary can stand in every row, or many times in a list of one row. Where that could be much,
+        dictionaries are read; elsewhere not, because Arrow makes one of all different texts of the row group.
+        """
+        total = 0
+        for place, leaf in self.texts.items():
+            column = self.plain.metadata.row_group(number).column(place)
+            longest = self._longest_of(number, leaf)
+            if "." in leaf and longest * column.num_values > _MOST_UNFOLDED:
+                return self.coded, 0
+            total += longest
+        return self.plain, total
+
+
+def _group(described: Any, chosen: list[str]) -> _Group:
+    size = described.num_rows * ROW_SIZE
+    for place in range(described.num_columns):
+        column = described.column(place)
+        if column.path_in_schema.partition(".")[0] in chosen:
+            size += max(column.total_uncompressed_size, (column.num_values - described.num_rows) * _CELL, 0)
+    return _Group(described.num_rows, size)
+
+
+def _longest(column: Any) -> int:
+    """Return the bytes of the longest text in the dictionaries of a column."""
+    from pyarrow import types
+
+    if types.is_dictionary(column.type):
+        return int(_sizes(column.dictionary).max(initial=0))
+    if types.is_struct(column.type):
+        return max((_longest(part) for part in column.flatten()), default=0)
+    return _longest(column.values) if _is_list(column.type) else 0
+
+
+def _rows(file: _File, rows_at_once: int) -> Iterator[RawRow]:
+    number = 0
+    for group in range(len(file.groups)):
+        with _said(file.path):
+            for batch in file.batches(group, rows_at_once):
+                for record, fault, held in _records(batch):
+                    number += 1
+                    yield RawRow("row", number, record, fault, partial(dict, record), held)
+
+
+def _records(batch: Any) -> Iterator[tuple[dict[str, Any], str, int]]:
+    """Yield the cells of each row by column, what is wrong with the row, and what it unfolds to."""
+    columns = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        plain = getattr(column, "storage", column)  # of an extension array
+        if _is_known(plain.type):
+            columns[name] = plain
+    sizes = np.full(batch.num_rows, ROW_SIZE)
+    for column in columns.values():
+        sizes += _sizes(column)
+    for start, end in _pieces(sizes.tolist()):
+        if sizes[start] > MOST_ROW:
+            yield {}, TOO_LONG, ROW_SIZE
+            continue
+        cells = {name: _cells(column.slice(start, end - start)) for name, column in columns.items()}
+        for row in range(end - start):
+            record = {name: found[row] for name, (found, _) in cells.items()}
+            broken = any(row in places for _, places in cells.values())
+            yield record, NOT_UTF8 if broken else "", int(sizes[start + row])
+
+
+def _pieces(sizes: list[int]) -> Iterator[tuple[int, int]]:
+    """Cut rows into pieces of up to `_PIECE`; one that is longer than rows may be is a piece of its own."""
+    start = held = 0
+    for row, size in enumerate(sizes):
+        if row > start and (held + size > _PIECE or sizes[start] > MOST_ROW or size > MOST_ROW):
+            yield start, row
+            start, held = row, 0
+        held += size
+    if start < len(sizes):
+        yield start, len(sizes)
+
+
+def _is_known(kind: Any) -> bool:
+    """Tell whether a column holds texts, numbers, or lists and structs of them; no battle has any other kind."""
+    from pyarrow import types
+
+    if types.is_dictionary(kind) or _is_list(kind):
+        return _is_known(kind.value_type)
+    if types.is_struct(kind):
+        return all(_is_known(kind.field(place).type) for place in range(kind.num_fields))
+    plain = (types.is_null, types.is_boolean, types.is_integer, types.is_floating)
+    return _is_text(kind) or _is_binary(kind) or any(is_one(kind) for is_one in plain)
+
+
+def _is_text(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_string(kind) or types.is_large_string(kind))
+
+
+def _is_binary(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_binary(kind) or types.is_large_binary(kind))
+
+
+def _is_list(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_list(kind) or types.is_large_list(kind))
+
+
+def _sizes(column: Any) -> Sizes:
+    """Return the bytes of each cell, (n,), as it would unfold."""
+    from pyarrow import compute, types
+
+    kind = column.type
+    if types.is_dictionary(kind):
+        index = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        return np.append(_sizes(column.dictionary), 0)[index]  # what is null has the last size
+    if _is_text(kind) or _is_binary(kind):
+        lengths = compute.binary_length(column).fill_null(0)
+        return np.asarray(lengths.to_numpy(zero_copy_only=False), dtype=np.int64)
+    if _is_list(kind):
+        ends = np.concatenate([[0], np.cumsum(_sizes(column.values) + _CELL)])
+        return np.diff(ends[column.offsets.to_numpy()])
+    total = np.full(len(column), _CELL)
+    if types.is_struct(kind):
+        for part in column.flatten():
+            total += _sizes(part)
+    return total
+
+
+def _cells(column: Any) -> tuple[list[Any], set[int]]:
+    """Return the cells as Python has them, and those whose bytes are not UTF-8: as U+DC80 to U+DCFF, or None."""
+    try:
+        return column.to_pylist(), set()
+    except UnicodeDecodeError:
+        pass
+    cells: list[Any] = []
+    broken: set[int] = set()
+    for row in range(len(column)):
+        try:
+            cells.append(column[row].as_py())
+        except UnicodeDecodeError:
+            broken.add(row)
+            cells.append(_escaped(column.slice(row, 1)))
+    return cells, broken
+
+
+def _escaped(cell: Any) -> str | None:
+    import pyarrow
+
+    if pyarrow.types.is_dictionary(cell.type):
+        cell = cell.dictionary_decode()
+    if not _is_text(cell.type):
+        return None
+    data: bytes = cell.cast(pyarrow.large_binary())[0].as_py()
+    return data.decode("utf-8", "surrogateescape")
+
+
+_MOST_FOOTER = 64_000_000
+"""Bytes of the description at a file's end; one of a thousand columns and a thousand row groups has as many."""
+
+
+def _footer_length(path: Path) -> int:
+    """Return the bytes of the description, which a library takes into memory whole, where it grows tenfold.
+
+    Raises
+    ------
+    ValueError
+        When there is none, or it is larger than any is.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(size - 8, 0))
+        end = file.read(8)
+    length = int.from_bytes(end[:4], "little")
+    if end[4:] != b"PAR1" or length > min(_MOST_FOOTER, size):
+        raise ValueError("no footer")
+    return length

@@ -1,0 +1,178 @@
+"""The stages of a run, each as work on a number of battles, beside the plain way to the same."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features.build import FeatureParams, build_features
+from features.encoder.embedding import Encoder
+from features.fast.textstat_counts import token_table
+from features.fast.vader import vader
+from features.text import looks_english, remembered_sentences
+from pipelines.battles.arrays import Floats, Floats32, Ints
+from pipelines.battles.folds import grouped_folds, prompt_groups
+from pipelines.battles.table import TEXT_COLUMNS
+from stacker.bench import plain
+from stacker.learners.learner_interface import Fit, LearnerData
+from stacker.learners.stacking.stack import cross_fitted, fit_stack
+from stacker.training.params import Params
+
+
+@dataclass
+class Bench:
+    """Battles to measure on, and what a stage needs of the stages before it, made when first asked for."""
+
+    battles: pd.DataFrame
+    params: Params
+    encoder: Encoder
+    threads: int
+    loaded: dict[str, Any] = field(default_factory=dict)
+    """The yardstick's own model."""
+
+    def __post_init__(self) -> None:
+        self._pairs: LearnerData | None = None
+
+    def first(self, rows: int) -> pd.DataFrame:
+        """Return the first battles."""
+        return self.battles.iloc[:rows]
+
+    def text_features(self, rows: int) -> LearnerData:
+        """Compute the text features of the first battles, with an empty cache."""
+        built = build_features(self.first(rows), FeatureParams(embedding=False), threads=self.threads)
+        texts = self.first(rows)[list(TEXT_COLUMNS)].reset_index(drop=True)
+        return LearnerData(texts, built.pairs, built.embeddings)
+
+    def encoding(self, rows: int) -> Floats32:
+        """Embed the distinct texts of the first battles."""
+        return self.encoder.block.compute(list(dict.fromkeys(plain.all_texts(self.first(rows)))))
+
+    def all_features(self, rows: int) -> None:
+        """Compute every feature of the first battles, with an empty cache."""
+        build_features(self.first(rows), self.params.features, encoder_block=self.encoder.block, threads=self.threads)
+
+    def data(self, rows: int) -> LearnerData:
+        """Return what learners see of the first battles: texts and text features, computed once for all of them."""
+        if self._pairs is None or len(self._pairs) < rows:
+            self._pairs = self.text_features(rows)
+        return self._pairs.take(np.arange(rows))
+
+    def fit(self, rows: int) -> Fit:
+        """Return what a learner is told of the first battles."""
+        battles = self.first(rows)
+        outcome = battles["outcome"].to_numpy(dtype=np.int64)
+        group = prompt_groups(battles["prompt"])
+        return Fit(outcome, np.ones(rows), group, self.params.run.seed, self.threads)
+
+    def folds(self, rows: int) -> Ints:
+        """Return the outer fold of the first battles."""
+        fit = self.fit(rows)
+        return grouped_folds(fit.group, fit.outcome, self.params.folds.count, fit.seed)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Work of the project and the plain way to the same.
+
+    Attributes
+    ----------
+    name : str
+        As it is shown and asked for.
+    prepare : callable
+        Takes the bench and a number of rows, and returns the project's work and the plain one, ready to be timed.
+    plain_rows : int
+        The plain way is run on no more rows than this: it takes long.
+    """
+
+    name: str
+    prepare: Callable[[Bench, int], tuple[Callable[[], object], Callable[[], object]]]
+    plain_rows: int
+
+
+def _text(bench: Bench, rows: int) -> tuple[Callable[[], object], Callable[[], object]]:
+    # The plain way computes sentiment and readability alone, the stage all of its blocks besides.
+    def ours() -> None:
+        _forget_words()
+        bench.text_features(rows)
+
+    return ours, lambda: plain.text_features(bench.first(rows))
+
+
+def _forget_words() -> None:
+    """Have this process know no word: a measurement must not profit from the one before it."""
+    token_table.cache_clear()
+    vader.cache_clear()
+    remembered_sentences.cache_clear()
+    looks_english.cache_clear()
+
+
+def _encoding(bench: Bench, rows: int) -> tuple[Callable[[], object], Callable[[], object]]:
+    bench.encoder.block.compute(["Models are loaded before the clock starts."])
+    plain.encoding(bench.first(1), bench.encoder.resolved, bench.loaded)
+    return (
+        lambda: bench.encoding(rows),
+        lambda: plain.encoding(bench.first(rows), bench.encoder.resolved, bench.loaded),
+    )
+
+
+def _features(bench: Bench, rows: int) -> tuple[Callable[[], object], Callable[[], object]]:
+    _, encoded = _encoding(bench, rows)
+
+    def by_libraries() -> None:
+        plain.text_features(bench.first(rows))
+        encoded()
+
+    return lambda: bench.all_features(rows), by_libraries
+
+
+def _boosting(kind: str) -> Callable[[Bench, int], tuple[Callable[[], object], Callable[[], object]]]:
+    def prepare(bench: Bench, rows: int) -> tuple[Callable[[], object], Callable[[], object]]:
+        data, fit, settings = bench.data(rows), bench.fit(rows), getattr(bench.params.learners, kind)
+        return lambda: _learn(kind, settings, data, fit), lambda: plain.boosting(kind, data, fit, settings)
+
+    return prepare
+
+
+def _sparse(bench: Bench, rows: int) -> tuple[Callable[[], object], Callable[[], object]]:
+    data, fit, settings = bench.data(rows), bench.fit(rows), bench.params.learners.sparse
+    return lambda: _learn("sparse", settings, data, fit), lambda: plain.sparse(data, fit, settings)
+
+
+def _stack(bench: Bench, rows: int) -> tuple[Callable[[], object], Callable[[], object]]:
+    fit, folds = bench.fit(rows), bench.folds(rows)
+    probabilities = _verdicts(fit)
+
+    def ours() -> None:
+        cross_fitted(bench.params.stack, probabilities, fit, folds)
+        fit_stack(bench.params.stack, probabilities, fit, folds)
+
+    return ours, lambda: plain.stack(probabilities, fit, folds.tolist())
+
+
+def _learn(kind: str, settings: Any, data: LearnerData, fit: Fit) -> Floats:
+    from stacker.learners.learner_registry import KINDS
+
+    found: Floats = KINDS[kind](settings).fit(data, fit).predict_proba(data)
+    return found
+
+
+def _verdicts(fit: Fit, learners: int = 4) -> Floats:
+    """Return (n, learners, 3) probabilities that know a little of the outcomes, as out-of-fold ones do."""
+    random = np.random.default_rng(fit.seed)
+    logs = random.normal(size=(len(fit.outcome), learners, 3))
+    logs[np.arange(len(fit.outcome)), :, fit.outcome] += 0.5
+    found: Floats = np.exp(logs) / np.exp(logs).sum(axis=2, keepdims=True)
+    return found
+
+
+STAGES: tuple[Stage, ...] = (
+    Stage("text features", _text, 5000),
+    Stage("encoding", _encoding, 200),
+    Stage("all features", _features, 200),
+    Stage("lightgbm", _boosting("lightgbm"), 1000),
+    Stage("xgboost", _boosting("xgboost"), 1000),
+    Stage("sparse", _sparse, 1000),
+    Stage("stack", _stack, 20000),
+)
