@@ -1,29 +1,22 @@
 """A row of a file to a battle: texts as Kaggle's columns of turns or the Arena's conversations, and the vote."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS, UNLABELLED, storable
+from pipelines.formats.cells import BadTurnsError, conversation, parse_turns, rescue_turns
 
 CONVERSATIONS = ("conversation_a", "conversation_b")
 IDS = ("id", "question_id", "battle_id")
 """Names that the id has in the files, the first that a row has is taken."""
 READ = (*IDS, *TEXT_COLUMNS, *CONVERSATIONS, "model_a", "model_b", *OUTCOMES, "winner", "lang", "language")
 """Every column that is read; all others are left alone."""
-_KINDS = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}
-_ASKED = ("user", "human")
-_ANSWERED = ("assistant", "gpt", "model", "bot")
 
 
 WINNERS = {"model_a": 0, "model_b": 1, "tie": 2, "tie (bothbad)": 2, "both_bad": 2}
 """Spellings of the Arena's winner and the outcomes they mean; "both are bad" is a tie, as on Kaggle."""
 _ZERO, _ONE = ("0", "0.0", "false"), ("1", "1.0", "true")
-
-
-class BadTurnsError(ValueError):
-    """What is wrong with a cell of turns; the text follows the column's name in a sentence."""
 
 
 class UnknownWinnerError(ValueError):
@@ -129,7 +122,7 @@ def _rescued_columns(values: dict[str, Any]) -> Texts:
 
 
 def _conversations(values: dict[str, Any]) -> Texts:
-    (asked, first), (also_asked, second) = _parsed(values, CONVERSATIONS, _conversation)
+    (asked, first), (also_asked, second) = _parsed(values, CONVERSATIONS, conversation)
     if asked != also_asked:
         raise BadTurnsError("conversation_a and conversation_b ask different things")
     return asked, first, second
@@ -140,50 +133,11 @@ def _rescued_conversations(values: dict[str, Any]) -> Texts:
     answers = []
     for column in reversed(CONVERSATIONS):  # so that the prompt of conversation_a stays
         try:
-            asked, answered = _conversation(values.get(column))
+            asked, answered = conversation(values.get(column))
         except BadTurnsError:
             answered = rescue_turns(values.get(column))
         answers.append(answered)
     return asked, answers[1], answers[0]
-
-
-def _conversation(cell: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return what was asked and answered; system messages are left out."""
-    if isinstance(cell, str):
-        try:
-            cell = json.loads(cell, strict=False)
-        except (ValueError, RecursionError) as fault:
-            raise BadTurnsError("is not JSON") from fault
-    if not isinstance(cell, list) or not cell:
-        raise BadTurnsError("is not a list of messages")
-    asked: list[str] = []
-    answered: list[str] = []
-    for number, message in enumerate(cell, start=1):
-        if not isinstance(message, dict) or "role" not in message or "content" not in message:
-            raise BadTurnsError(f"has no role and content in message {number}")
-        role = message["role"]
-        if role in _ASKED:
-            asked.append(_content(message["content"], number))
-        elif role in _ANSWERED:
-            answered.append(_content(message["content"], number))
-        elif role != "system":
-            raise BadTurnsError(f"has the role {ascii(role)[:40]} in message {number}, neither user nor assistant")
-    if not asked:
-        raise BadTurnsError("has no message of a user")
-    return tuple(asked), tuple(answered) or ("",)
-
-
-def _content(content: Any, number: int) -> str:
-    """Return a message's text; of a list of parts, the texts, as newer Arena files have them beside images."""
-    if content is None:
-        return ""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list) and all(isinstance(part, dict) for part in content):
-        texts = [part.get("text") for part in content if part.get("type", "text") == "text"]
-        if all(text is None or isinstance(text, str) for text in texts):
-            return "\n".join(text for text in texts if text)
-    raise BadTurnsError(f"has no text as content of message {number}")
 
 
 def id_of(values: dict[str, Any]) -> str:
@@ -248,69 +202,3 @@ def _marked(values: dict[str, Any]) -> int:
     if sum(marks) == 0:
         raise BadRecordError(f"has no vote: {'the winner columns are empty' if empty == 3 else 'no winner is marked'}")
     return marks.index(1)
-
-
-def parse_turns(cell: Any) -> tuple[str, ...]:
-    """Return the turns that a cell holds; at least one, a null turn as "".
-
-    Parameters
-    ----------
-    cell : str or list
-        A JSON list of texts and nulls, written as text (Kaggle) or already a list (parquet, JSON). Line breaks and
-        tabs inside JSON strings are taken as they stand; lone surrogates written as escapes are kept.
-
-    Raises
-    ------
-    BadTurnsError
-        When the cell is empty, is not JSON, or holds something else than a list of texts.
-    """
-    if cell is None:
-        raise BadTurnsError("is empty")
-    if isinstance(cell, str):
-        if not cell.strip():
-            raise BadTurnsError("is empty")
-        try:
-            cell = json.loads(cell, strict=False)
-        except json.JSONDecodeError as fault:
-            raise BadTurnsError(f"is not JSON ({fault.msg} at character {fault.pos + 1})") from fault
-        except (ValueError, RecursionError) as fault:
-            raise BadTurnsError("is not JSON that can be read") from fault
-    if not isinstance(cell, list):
-        raise BadTurnsError(f"is {_kind(cell)}, not a list of turns")
-    for place, turn in enumerate(cell, start=1):
-        if turn is not None and not isinstance(turn, str):
-            raise BadTurnsError(f"has {_kind(turn)} as turn {place}, not text")
-    return tuple(turn or "" for turn in cell) or ("",)
-
-
-def rescue_turns(cell: Any) -> tuple[str, ...]:
-    """Return the turns of a cell as far as they can be told: what is no list of turns is one turn as it stands."""
-    try:
-        return parse_turns(cell)
-    except BadTurnsError:
-        pass
-    if isinstance(cell, str):
-        try:
-            found = json.loads(cell, strict=False)
-        except (ValueError, RecursionError):
-            return (cell,)
-        return rescue_turns(found) if isinstance(found, list) else (cell,)
-    if isinstance(cell, list):
-        return tuple(_as_text(turn) for turn in cell) or ("",)
-    return (_as_text(cell),)
-
-
-def _as_text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    try:
-        return json.dumps(value, ensure_ascii=False, default=str)
-    except (ValueError, RecursionError):
-        return ""
-
-
-def _kind(value: Any) -> str:
-    """Name the kind of a JSON value."""
-    return _KINDS.get(type(value), "null" if value is None else f"a {type(value).__name__}")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.formats.records import BadTurnsError, parse_turns, rescue_turns
+from pipelines.formats.cells import BadTurnsError, parse_turns, rescue_turns
 
 # Any code point, lone surrogates as well.
 TURNS = st.lists(st.none() | st.text(st.characters(), max_size=30), max_size=5)
