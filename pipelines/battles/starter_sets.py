@@ -113,4 +113,6 @@ def _shared(votes: pd.DataFrame, annotator: np.ndarray) -> pd.DataFrame:
     keys = [votes["pair"], votes["outcome"], *(votes[column] for column in TEXT_COLUMNS)]
     grouped = votes.assign(weight=share).groupby(keys, sort=False)
     first = votes.loc[~votes.duplicated(["pair", "outcome", *TEXT_COLUMNS])].reset_index(drop=True)
-    return first.assign(weight=grouped["weight"].sum().to_numpy())[list(COLUMNS)]
+    return first.assign(
+        weight=grouped["weight"].sum().to_numpy(), both_bad=grouped["both_bad"].all().to_numpy(), annotator=""
+    )[list(COLUMNS)]

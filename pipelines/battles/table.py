@@ -12,8 +12,12 @@ OUTCOMES = ("winner_model_a", "winner_model_b", "winner_tie")
 """The three outcomes, in the order they have everywhere; an outcome is stored as its place in this tuple."""
 UNLABELLED = -1
 """The outcome of a battle nobody has voted on."""
-COLUMNS = ("id", "prompt", "response_a", "response_b", "model_a", "model_b", "outcome", "weight", "source", "lang")
-"""Columns of a battles table: texts are tuples of turns; `model_*` and `lang` are "" where unknown."""
+COLUMNS = (
+    *("id", "prompt", "response_a", "response_b", "model_a", "model_b", "outcome", "weight", "source", "lang"),
+    *("both_bad", "annotator"),
+)
+"""Columns of a battles table: texts are tuples of turns; `model_*`, `lang` and `annotator` are "" where unknown, and
+`both_bad` is whether the one who voted said that both answers are bad, whose `outcome` is a tie."""
 TEXT_COLUMNS = ("prompt", "response_a", "response_b")
 TURN_BREAK = "\n\n"
 
@@ -29,7 +33,8 @@ def battles_table(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     Parameters
     ----------
     columns : mapping
-        Sequences of n values for every name in `COLUMNS`; those of texts hold tuples of turns.
+        Sequences of n values for every name in `COLUMNS`; those of texts hold tuples of turns. Without `both_bad` no
+        vote is one, without `annotator` all are unknown.
 
     Returns
     -------
@@ -37,8 +42,9 @@ def battles_table(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
         With `COLUMNS` in their order and types, not yet checked.
     """
     made: dict[str, pd.Series] = {}
+    unknown: dict[str, list[Any]] = {"both_bad": [False] * len(columns["id"]), "annotator": [""] * len(columns["id"])}
     for name in COLUMNS:
-        values = columns[name]
+        values = columns[name] if name in columns else unknown[name]
         if name in TEXT_COLUMNS:
             # Cell by cell: numpy would make a matrix of tuples of one length.
             cells = np.empty(len(values), dtype=object)
@@ -49,6 +55,8 @@ def battles_table(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
             made[name] = pd.Series(np.asarray(values, dtype=np.int64))
         elif name == "weight":
             made[name] = pd.Series(np.asarray(values, dtype=np.float64))
+        elif name == "both_bad":
+            made[name] = pd.Series(np.asarray(values, dtype=bool))
         else:
             made[name] = pd.Series([storable(value) for value in values], dtype="str")
     return pd.DataFrame(made)
@@ -71,7 +79,8 @@ def check(table: pd.DataFrame) -> pd.DataFrame:
     ----------
     table : DataFrame
         Must have every column of `COLUMNS`, in this order and no other; ids unique and not empty; texts as tuples
-        of at least one turn, each a str; outcome 0, 1, 2 or `UNLABELLED`; weight finite and above 0.
+        of at least one turn, each a str; outcome 0, 1, 2 or `UNLABELLED`; weight finite and above 0; `both_bad`
+        a bool.
 
     Raises
     ------
@@ -104,7 +113,7 @@ def _is_name(cell: Any) -> bool:
     return isinstance(cell, str) and storable(cell) == cell
 
 
-_NUMBERS = {"outcome": "int64", "weight": "float64"}
+_NUMBERS = {"outcome": "int64", "weight": "float64", "both_bad": "bool"}
 Wish = tuple[str, Callable[[pd.Series], Any]]
 """What every cell of a column must be, as a sentence says it, and which cells are."""
 _TEXT: Wish = ("a tuple of turns, at least one, each a str", lambda cells: [_is_text(cell) for cell in cells])
@@ -118,6 +127,7 @@ _WISHES: dict[str, tuple[Wish, ...]] = {
     "outcome": (
         (f"0, 1, 2 or {UNLABELLED} for a battle without a vote", lambda cells: cells.isin([UNLABELLED, 0, 1, 2])),
     ),
+    "both_bad": (),
     "weight": (("finite and above 0", lambda cells: np.isfinite(cells) & (cells > 0)),),
 }
 

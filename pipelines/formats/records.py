@@ -10,7 +10,15 @@ from pipelines.formats.cells import BadTurnsError, conversation, parse_turns, re
 CONVERSATIONS = ("conversation_a", "conversation_b")
 IDS = ("id", "question_id", "battle_id")
 """Names that the id has in the files, the first that a row has is taken."""
-READ = (*IDS, *TEXT_COLUMNS, *CONVERSATIONS, "model_a", "model_b", *OUTCOMES, "winner", "lang", "language")
+BOTH_BAD = ("tie (bothbad)", "both_bad")
+"""Spellings of `winner`, and of the column `choice` of the dashboard's exports, that say that both answers are bad."""
+ANNOTATORS = ("annotator", "annotator_id", "session", "judge")
+"""Names of who voted, the first that a row has is taken; `judge` is the Arena's, and the dashboard's exports have
+`session` for it."""
+READ = (
+    *(*IDS, *TEXT_COLUMNS, *CONVERSATIONS, "model_a", "model_b", *OUTCOMES, "winner", "choice", "lang", "language"),
+    *ANNOTATORS,
+)
 """Every column that is read; all others are left alone."""
 
 
@@ -40,6 +48,8 @@ class Record:
     outcome: int
     lang: str
     trouble: str = ""
+    both_bad: bool = False
+    annotator: str = ""
 
 
 def missing_columns(columns: tuple[str, ...], labelled: bool) -> str:
@@ -94,7 +104,9 @@ def record_of(values: dict[str, Any], place: str, labelled: bool, rescue: bool, 
         texts = _rescued_conversations(values) if arena else _rescued_columns(values)
     models = (_name_of(values.get("model_a")), _name_of(values.get("model_b")))
     lang = _name_of(values.get("lang", values.get("language")))
-    return Record(name, *texts, *models, outcome, lang, trouble)
+    bad = labelled and _is_both_bad(values)
+    who = _annotator_of(values) if labelled else ""
+    return Record(name, *texts, *models, outcome, lang, trouble, bad, who)
 
 
 Texts = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
@@ -180,6 +192,16 @@ def outcome_of(values: dict[str, Any]) -> int:
     if outcome is None:
         raise UnknownWinnerError(winner)
     return outcome
+
+
+def _is_both_bad(values: dict[str, Any]) -> bool:
+    said = values.get("winner", values.get("choice") if any(name in values for name in OUTCOMES) else None)
+    return isinstance(said, str) and " ".join(said.split()).lower() in BOTH_BAD
+
+
+def _annotator_of(values: dict[str, Any]) -> str:
+    found = (storable(_name_of(values[name])) for name in ANNOTATORS if name in values)
+    return next((name for name in found if name), "")
 
 
 def _marked(values: dict[str, Any]) -> int:

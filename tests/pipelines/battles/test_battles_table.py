@@ -19,6 +19,8 @@ def table(**other):
         "weight": [1.0, 0.5],
         "source": ["s", "s"],
         "lang": ["en", ""],
+        "both_bad": [False, False],
+        "annotator": ["", "ann"],
     }
     return battles_table({**columns, **other})
 
@@ -30,6 +32,13 @@ def test_a_sound_table_comes_back_as_it_is():
     assert check(sound.iloc[[1]])["prompt"].tolist() == [("p", "q")]
     assert len(check(empty_table())) == 0
     assert text_of(("a", "", "b")) == "a\n\n\n\nb"
+
+
+def test_who_voted_and_both_bad_are_unknown_where_nobody_says_so():
+    columns = {name: table()[name].tolist() for name in COLUMNS if name not in ("both_bad", "annotator")}
+    made = check(battles_table(columns))
+    assert made["both_bad"].tolist() == [False, False]
+    assert made["annotator"].tolist() == ["", ""]
 
 
 def test_tuples_of_one_length_stay_tuples():
@@ -57,6 +66,9 @@ def test_names_are_kept_but_for_lone_surrogates():
         (table(prompt=[("p",), ()]), ["column prompt, row 1", "()", "at least one"]),
         (table(response_b=[("p", None), ("q",)]), ["column response_b, row 0", "('p', None)", "each a str"]),
         (table().assign(outcome=[0.0, 1.0]), ["column outcome", "float64"]),
+        (table().drop(columns="both_bad"), ["is missing the column both_bad"]),
+        (table().assign(both_bad=[0, 1]), ["column both_bad", "int64"]),
+        (table().assign(annotator=[1, 2]), ["column annotator, row 0", "1", "a str"]),
         (table().assign(lang=[1, 2]), ["column lang, row 0", "1", "a str"]),
     ],
 )

@@ -355,3 +355,19 @@ def test_a_file_of_which_most_is_lost_is_refused(tmp_path):
     write_csv(path, rows + [["x", "a"]] * 13)
     with pytest.raises(UserError, match=r"13 of 25 rows cannot be used, too many to go on; .* line 14"):
         read_battles(path, labelled=True)
+
+
+def test_who_voted_and_both_bad_stay_in_the_table(tmp_path):
+    talk = conversation(["q"], ["a"])
+    votes = [("model_a", "arena_user_1"), ("tie (bothbad)", "arena_user_2"), ("tie", "arena_user_1")]
+    records = [
+        {"question_id": f"q{number}", "winner": winner, "judge": who, "conversation_a": talk, "conversation_b": talk}
+        for number, (winner, who) in enumerate(votes)
+    ]
+    path = write_lines(tmp_path / "a.jsonl", records)
+    table, _ = read_battles(path, labelled=True)
+    assert table["outcome"].tolist() == [0, 2, 2]
+    assert table["both_bad"].tolist() == [False, True, False]
+    assert table["annotator"].tolist() == ["arena_user_1", "arena_user_2", "arena_user_1"]
+    unlabelled, _ = read_battles(path, labelled=False)
+    assert not unlabelled["both_bad"].any()
