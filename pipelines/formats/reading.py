@@ -29,7 +29,7 @@ OnBadRow = Literal["quarantine", "error"]
 def read_battles(
     path: Path,
     *,
-    labelled: bool,
+    labelled: bool | None,
     rescue: bool = False,
     on_bad_row: OnBadRow = "quarantine",
     source: str = "",
@@ -41,8 +41,9 @@ def read_battles(
     ----------
     path : Path
         CSV, JSON, JSON Lines or parquet, with Kaggle's columns or the Arena's conversations.
-    labelled : bool
-        Whether every battle must have a vote. Otherwise votes are not looked at, and `outcome` is `UNLABELLED`.
+    labelled : bool or None
+        Whether every battle must have a vote. False does not look at votes, and `outcome` is `UNLABELLED`; None reads
+        a vote where there is one.
     rescue : bool
         Whether to use rows whose texts cannot be parsed with the texts as they stand; they are among the bad rows,
         marked as rescued. Only rows without an id and those of an id already met are left out.
@@ -96,7 +97,7 @@ def iter_battles(
     path: Path,
     rows_at_once: int = 4096,
     *,
-    labelled: bool = False,
+    labelled: bool | None = False,
     rescue: bool = False,
     source: str = "",
     weight: float = 1.0,
@@ -149,7 +150,7 @@ def _append(columns: dict[str, list[Any]], record: Record, source: str, weight: 
 
 
 def battle_rows(
-    path: Path, rows_at_once: int = 4096, *, labelled: bool, rescue: bool = False, most: int | None = None
+    path: Path, rows_at_once: int = 4096, *, labelled: bool | None, rescue: bool = False, most: int | None = None
 ) -> Iterator[tuple[Record | None, BadRow | None, int]]:
     """Read a file row by row, without a table.
 

@@ -35,6 +35,10 @@ class BadRecordError(ValueError):
     """Why a row is not a battle; the text is part of a sentence about the row."""
 
 
+class NoVoteError(BadRecordError):
+    """The row may be a battle, but nobody voted on it."""
+
+
 @dataclass(frozen=True)
 class Record:
     """One battle as it was read, with what is wrong where it was rescued ("" otherwise)."""
@@ -52,7 +56,7 @@ class Record:
     annotator: str = ""
 
 
-def missing_columns(columns: tuple[str, ...], labelled: bool) -> str:
+def missing_columns(columns: tuple[str, ...], labelled: bool | None) -> str:
     """Name what a file with a head is missing, as in "the column prompt"; "" where it can hold battles."""
     if any(name in columns for name in CONVERSATIONS) and not any(name in columns for name in TEXT_COLUMNS):
         lacking = [name for name in CONVERSATIONS if name not in columns]
@@ -65,7 +69,7 @@ def missing_columns(columns: tuple[str, ...], labelled: bool) -> str:
     return f"the column{'s' if len(lacking) > 1 else ''} {', '.join(lacking)}" if lacking else ""
 
 
-def record_of(values: dict[str, Any], place: str, labelled: bool, rescue: bool, trouble: str = "") -> Record:
+def record_of(values: dict[str, Any], place: str, labelled: bool | None, rescue: bool, trouble: str = "") -> Record:
     """Make a battle of a row.
 
     Parameters
@@ -74,8 +78,8 @@ def record_of(values: dict[str, Any], place: str, labelled: bool, rescue: bool, 
         The row by column.
     place : str
         What an Arena record without an id is called.
-    labelled : bool
-        Whether the row must have a vote; otherwise votes are not looked at.
+    labelled : bool or None
+        Whether the row must have a vote; False does not look at votes, None reads one where there is one.
     rescue : bool
         Whether to take texts that cannot be parsed as they stand, so that only a row without an id is refused.
     trouble : str
@@ -94,7 +98,7 @@ def record_of(values: dict[str, Any], place: str, labelled: bool, rescue: bool, 
     name = id_of(values) or (place if arena and not trouble else "")
     if not name:
         raise BadRecordError(trouble or "has no id")
-    outcome = outcome_of(values) if labelled else UNLABELLED
+    outcome = UNLABELLED if labelled is False else outcome_of(values, labelled is None)
     try:
         texts = _conversations(values) if arena else _columns(values)
     except BadTurnsError as fault:
@@ -104,8 +108,8 @@ def record_of(values: dict[str, Any], place: str, labelled: bool, rescue: bool, 
         texts = _rescued_conversations(values) if arena else _rescued_columns(values)
     models = (_name_of(values.get("model_a")), _name_of(values.get("model_b")))
     lang = _name_of(values.get("lang", values.get("language")))
-    bad = labelled and _is_both_bad(values)
-    who = _annotator_of(values) if labelled else ""
+    bad = outcome != UNLABELLED and _is_both_bad(values)
+    who = _annotator_of(values) if outcome != UNLABELLED else ""
     return Record(name, *texts, *models, outcome, lang, trouble, bad, who)
 
 
@@ -171,8 +175,8 @@ def _name_of(value: Any) -> str:
     return str(value)
 
 
-def outcome_of(values: dict[str, Any]) -> int:
-    """Return the outcome of a row, 0, 1 or 2.
+def outcome_of(values: dict[str, Any], unvoted: bool = False) -> int:
+    """Return the outcome of a row, 0, 1 or 2; `UNLABELLED` where nobody voted, if it may be `unvoted`.
 
     Raises
     ------
@@ -181,13 +185,22 @@ def outcome_of(values: dict[str, Any]) -> int:
     UnknownWinnerError
         When the row's `winner` is spelled as none in `WINNERS`.
     """
+    try:
+        return _outcome(values)
+    except NoVoteError:
+        if unvoted:
+            return UNLABELLED
+        raise
+
+
+def _outcome(values: dict[str, Any]) -> int:
     if any(name in values for name in OUTCOMES):
         return _marked(values)
     if "winner" not in values:
-        raise BadRecordError(f"has no vote: neither {', '.join(OUTCOMES)} nor winner")
+        raise NoVoteError(f"has no vote: neither {', '.join(OUTCOMES)} nor winner")
     winner = values["winner"]
     if winner is None or (isinstance(winner, str) and not winner.strip()):
-        raise BadRecordError("has no vote: winner is empty")
+        raise NoVoteError("has no vote: winner is empty")
     outcome = WINNERS.get(" ".join(winner.split()).lower()) if isinstance(winner, str) else None
     if outcome is None:
         raise UnknownWinnerError(winner)
@@ -222,5 +235,5 @@ def _marked(values: dict[str, Any]) -> int:
     if sum(marks) > 1:
         raise BadRecordError(f"has {('two', 'three')[sum(marks) - 2]} winners")
     if sum(marks) == 0:
-        raise BadRecordError(f"has no vote: {'the winner columns are empty' if empty == 3 else 'no winner is marked'}")
+        raise NoVoteError(f"has no vote: {'the winner columns are empty' if empty == 3 else 'no winner is marked'}")
     return marks.index(1)

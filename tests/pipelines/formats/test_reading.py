@@ -371,3 +371,24 @@ def test_who_voted_and_both_bad_stay_in_the_table(tmp_path):
     assert table["annotator"].tolist() == ["arena_user_1", "arena_user_2", "arena_user_1"]
     unlabelled, _ = read_battles(path, labelled=False)
     assert not unlabelled["both_bad"].any()
+
+
+def test_votes_may_be_read_where_there_are_any(tmp_path):
+    rows = [{"prompt": ["p"], "response_a": ["a"], "response_b": ["b"], "id": str(i)} for i in range(4)]
+    rows[1]["winner"], rows[2]["winner"], rows[3]["winner"] = "model_b", "", None
+    battles, bad = read_battles(write_lines(tmp_path / "some.jsonl", rows), labelled=None)
+    assert battles["outcome"].tolist() == [UNLABELLED, 1, UNLABELLED, UNLABELLED]
+    assert bad == []
+    kaggle = [
+        row[:6] + marks for row, marks in zip(kaggle_rows([(["p"], ["a"], ["b"], "m", 0)] * 3), MARKS, strict=True)
+    ]
+    battles, bad = read_battles(write_csv(tmp_path / "some.csv", numbered(kaggle)), labelled=None)
+    assert battles["outcome"].tolist() == [2, UNLABELLED]
+    assert [row.reason for row in bad] == ["has two winners"]
+
+
+MARKS = [[0, 0, 1], ["", "", ""], [1, 1, 0]]
+
+
+def numbered(rows):
+    return [[str(number), *row[1:]] for number, row in enumerate(rows)]
