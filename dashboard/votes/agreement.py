@@ -14,7 +14,7 @@ from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import prompt_groups
 from pipelines.battles.table import UNLABELLED
 from stacker.evaluate.intervals import Groups, resampled_interval, share_interval
-from stacker.judge.verdict import most_probable
+from stacker.evaluate.metrics import most_probable
 
 OUTCOME_OF: dict[Choice, int] = {"a": 0, "b": 1, "tie": 2, "both_bad": 2}
 """A choice as the place of its outcome; "both bad" is a tie, as on Kaggle and in the Arena's exports."""
@@ -37,7 +37,7 @@ def with_outcomes(votes: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The same rows with `outcome` (0, 1, 2), `called` (what `stacker.judge.verdict.most_probable` says, -1 without a
+        The same rows with `outcome` (0, 1, 2), `called` (as `stacker.evaluate.metrics.most_probable` says, -1 without a
         verdict), `agrees` (True, False, or missing without a verdict) and `question` (its number; votes on one question
         are not independent).
     """

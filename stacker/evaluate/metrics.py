@@ -35,6 +35,12 @@ def most_probable_shares(probabilities: Floats) -> Floats:
     return np.asarray(top / top.sum(axis=1, keepdims=True))
 
 
+def most_probable(probabilities: Floats) -> Ints:
+    """Return the (n,) most probable outcomes of (n, 3) probabilities; where A and B are alike, no side wins: a tie."""
+    a, b, tie = probabilities.T
+    return np.where((a == b) | (tie >= np.maximum(a, b)), 2, np.where(a > b, 0, 1)).astype(np.int64)
+
+
 def hits(probabilities: Floats, outcome: Ints) -> Floats:
     """Return (n,): 1 where the most probable outcome was voted, 0 where not, a share where several are as probable."""
     return np.asarray(most_probable_shares(probabilities)[np.arange(len(outcome)), outcome])

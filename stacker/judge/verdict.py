@@ -5,18 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.battles.arrays import Floats, Ints
+from pipelines.battles.arrays import Floats
 from pipelines.battles.table import OUTCOMES
+from stacker.evaluate.metrics import most_probable
 from stacker.learners.stacking.pool import margins_and_ties
 
 SIDES = ("A", "B", "tie")
 """The three outcomes as people say them, in the order of `pipelines.battles.table.OUTCOMES`."""
-
-
-def most_probable(probabilities: Floats) -> Ints:
-    """Return the (n,) most probable outcomes of (n, 3) probabilities; where A and B are alike, no side wins: a tie."""
-    a, b, tie = probabilities.T
-    return np.where((a == b) | (tie >= np.maximum(a, b)), 2, np.where(a > b, 0, 1)).astype(np.int64)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import remove_stale_temp_files, write_json
 from pipelines.terminal.processes import one_writer
-from stacker.judge.verdict import most_probable
+from stacker.evaluate.metrics import most_probable
 
 KAGGLE, ARENA = "kaggle", "arena"
 COLUMNS = {

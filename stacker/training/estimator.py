@@ -18,8 +18,8 @@ from pipelines.battles.folds import prompt_groups
 from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS
 from pipelines.errors import UserError
 from pipelines.terminal.processes import usable_cores
+from stacker.evaluate.metrics import most_probable
 from stacker.judge.input_texts import battles_of
-from stacker.judge.verdict import most_probable
 from stacker.training.params import LearnersParams, Params, parse_params
 from stacker.training.train import train
 

@@ -1,0 +1,155 @@
+"""Any judge there is: one that was saved, or a file of verdicts that another judge gave."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+import pandas as pd
+
+from pipelines.battles.arrays import Floats
+from pipelines.errors import UserError
+from stacker.evaluate.verdicts.verdict_columns import PROBABILITIES
+from stacker.evaluate.verdicts.verdict_table import VerdictTable, read_verdicts
+from stacker.judge.provenance import read_provenance
+from stacker.learners.stacking.judge_record import FILE
+from stacker.learners.starter_prior import starter_folder
+
+if TYPE_CHECKING:
+    from features.cache import BlockCache
+    from stacker.judge.judge import Judge
+
+STARTER = "starter"
+"""What stands for the starter judge where no folder of that name is there."""
+
+
+class AnyJudge(Protocol):
+    """What gives verdicts on battles.
+
+    Attributes
+    ----------
+    name : str
+        The last part of its path.
+    about : str
+        What it is, as the end of a sentence.
+    kind : str
+        What the verdicts are: `probabilities`, or `winners` or `scores`, which are no probabilities and have no log
+        loss.
+    ties : bool
+        Whether it can say tie.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def about(self) -> str: ...  # noqa: D102
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+    @property
+    def ties(self) -> bool: ...  # noqa: D102
+
+    def probabilities(self, battles: pd.DataFrame) -> Floats:
+        """Return (n, 3) probabilities of A, B and tie for a battles table of n rows; NaN where there is no verdict."""
+        ...
+
+    def margins(self, battles: pd.DataFrame, probabilities: Floats) -> Floats:
+        """Return (n,): how far A is ahead, in the judge's own measure; its sign turns when the sides are swapped."""
+        ...
+
+
+@dataclass(frozen=True)
+class SavedJudge:
+    """A judge of this project, asked for each battle."""
+
+    name: str
+    about: str
+    judge: "Judge"
+    threads: int = 0
+    cache: "BlockCache | None" = None
+    kind: str = PROBABILITIES
+    ties: bool = True
+
+    def probabilities(self, battles: pd.DataFrame) -> Floats:
+        """Return (n, 3) probabilities; every battle has some."""
+        from pipelines.terminal.processes import usable_cores
+
+        return self.judge.predict_proba(battles, cache=self.cache, threads=self.threads or usable_cores())
+
+    def margins(self, battles: pd.DataFrame, probabilities: Floats) -> Floats:
+        """Return (n,) p(A) - p(B)."""
+        return np.asarray(probabilities[:, 0] - probabilities[:, 1])
+
+
+@dataclass(frozen=True)
+class VerdictFile:
+    """A file of another judge's verdicts, looked up by the battles' ids."""
+
+    name: str
+    table: VerdictTable
+
+    @property
+    def about(self) -> str:
+        """How many verdicts of which kind it holds."""
+        return f"{len(self.table.place):,} battles judged elsewhere, given as {self.table.kind}"
+
+    @property
+    def kind(self) -> str:
+        """What the verdicts are."""
+        return self.table.kind
+
+    @property
+    def ties(self) -> bool:
+        """Whether the file can say tie."""
+        return self.table.ties
+
+    def probabilities(self, battles: pd.DataFrame) -> Floats:
+        """Return (n, 3): probabilities as the file gives them, or the share of askings that named each outcome."""
+        return self._looked_up(self.table.probabilities, battles)
+
+    def margins(self, battles: pd.DataFrame, probabilities: Floats) -> Floats:
+        """Return (n,) p(A) - p(B), or the difference of the scores; NaN where there is no verdict."""
+        return self._looked_up(self.table.margin, battles)
+
+    def _looked_up(self, values: Floats, battles: pd.DataFrame) -> Floats:
+        rows = self.table.rows_of(battles["id"])
+        found = np.array(values[rows], dtype=np.float64)
+        found[rows < 0] = np.nan
+        return found
+
+
+def open_judge(
+    path: Path | str,
+    *,
+    device: Literal["cpu", "cuda"] | None = None,
+    threads: int = 0,
+    cache: "BlockCache | None" = None,
+) -> SavedJudge | VerdictFile:
+    """Open a saved judge, or a file of another judge's verdicts.
+
+    Parameters
+    ----------
+    path : Path or str
+        A judge's folder, that of a run (whose judge is taken), "starter" for the judge in this package, or a file as
+        `stacker.evaluate.verdicts.verdict_table.read_verdicts` reads it.
+    device, threads, cache
+        For a saved judge: where its encoder runs, processes for features of texts (0 for every core), and where
+        numbers of texts are kept.
+
+    Raises
+    ------
+    UserError
+        When there is neither, or it cannot be read.
+    """
+    path = Path(path)
+    if path.is_file():
+        return VerdictFile(path.name, read_verdicts(path))
+    if not path.exists():
+        if str(path) != STARTER:
+            raise UserError(f"{path}: there is no such judge; name its folder, a file of verdicts, or {STARTER}.")
+        folder = starter_folder()
+    else:
+        folder = path / "judge" if not (path / FILE).exists() and (path / "judge" / FILE).exists() else path
+    from stacker.judge.judge import Judge
+
+    judge = Judge.load(folder, device=device)
+    return SavedJudge(path.name or str(path), str(read_provenance(folder)), judge, threads, cache)
