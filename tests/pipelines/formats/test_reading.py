@@ -185,7 +185,7 @@ def test_the_line_is_the_one_a_row_begins_on(tmp_path):
     pretty = '[\n"p",\n"q"\n]'
     rows = [
         row(1, pretty, pretty),
-        row(2, "['x']"),
+        row(2, "['x'"),
         row(3, pretty),
         row(4, "[", pretty),
         row(5),
