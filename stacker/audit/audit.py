@@ -13,6 +13,7 @@ from pipelines.terminal.command_line import Progress, silent
 from stacker.audit.asking import Answers, ask_all, asker
 from stacker.audit.effects import ALPHA, DRAWS, false_alarms, holm, p_value
 from stacker.audit.found_effects import (
+    BLIND,
     FEW,
     LEAST,
     MOVED,
@@ -210,7 +211,7 @@ def _decided(effect: Effect, p: float | None, adjusted: float | None) -> Effect:
     elif adjusted < ALPHA and (effect.tolerates or abs(change["mean"] or 0.0) >= LEAST):
         state = MOVED
     elif effect.damages and change["low"] is not None and change["high"] is not None:
-        state = UNSEEN if change["low"] > -LEAST else NONE
+        state = UNSEEN if change["low"] > -BLIND else NONE
     return replace(effect, p=p, adjusted=adjusted, state=state)
 
 

@@ -17,12 +17,19 @@ WAYS = {
 }
 """How a measure was made, as tables say it."""
 _RATES = {
-    "duel": "the changed answer wins {} of battles against the original",
-    "in_place": "the verdict moves towards the changed answer in {} of battles",
-    "orders": "the answer shown first wins in both orders in {} of battles",
-    "flips": "the verdict turns with the sides in {} of battles",
-    "people": "it gets {} of the judge's score",
+    "duel": ("the changed answer wins {} of battles against the original", "the changed answer loses {} of battles"),
+    "in_place": (
+        "the verdict moves towards the changed answer in {} of battles",
+        "the verdict moves away from the changed answer in {} of battles",
+    ),
+    "orders": (
+        "the answer shown first wins in both orders in {} of battles",
+        "the answer shown second wins in both orders in {} of battles",
+    ),
+    "flips": ("the verdict turns with the sides in {} of battles", ""),
+    "people": ("it gets {} of the judge's score", ""),
 }
+"""What the rate says, and where it is the opposite that was found."""
 
 
 def per_cent(found: Interval) -> str:
@@ -56,8 +63,10 @@ def state_of(effect: "Effect") -> str:
 
 def sentence_of(effect: "Effect") -> str:
     """Return what a measure says."""
-    rate = _RATES[effect.way].format(per_cent(effect.rate))
-    aside = f" (control {control_of(effect)})" if effect.control is not None else ""
+    gained, lost = _RATES[effect.way]
+    against = effect.state == "moved" and not effect.tolerates and (effect.change["mean"] or 0) < 0
+    rate = lost.format(per_cent(effect.other)) if against else gained.format(per_cent(effect.rate))
+    aside = f" (control {control_of(effect)})" if effect.control is not None and not against else ""
     if effect.way == "people":
         aside = f", {per_cent(effect.other)} of people's"
     change = f"; probability {signed(effect.change)}" if effect.way != "flips" else ""

@@ -13,6 +13,7 @@ from stacker.audit.probe_interface import Probe
 from stacker.audit.questions import DUEL, IN_PLACE, ORIGINAL
 from stacker.audit.traits import Trait
 from stacker.evaluate.intervals import Interval
+from stacker.evaluate.metrics import FLOOR
 from stacker.judge.verdict import most_probable
 
 ORDERS, FLIPS, PEOPLE = "orders", "flips", "people"
@@ -21,6 +22,8 @@ CLEAR = 0.05
 """An answer wins where its probability is higher than the other's by more than this, over both orders."""
 LEAST = 0.01
 """Mean change of probability below which a judge is not called moved, however sure the change is."""
+BLIND = 0.02
+"""A judge is said not to see that an answer is worse where it surely takes less than this off its score."""
 TOLERATED = 0.05
 """Share of battles in which a far worse answer may win, or the order may turn the verdict, beyond the control's."""
 MOVED, NONE, UNSEEN, FEW = "moved", "none", "unseen", "few"
@@ -108,8 +111,8 @@ def _over_orders(values: Floats) -> Floats:
 
 
 def _log_odds(said: Floats) -> Floats:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.log(said[..., 0]) - np.log(said[..., 1]))
+    logs = np.log(np.maximum(said[..., :2], FLOOR))
+    return np.asarray(logs[..., 0] - logs[..., 1])
 
 
 def _sure(*said: Floats) -> bool:
@@ -166,7 +169,7 @@ def _duel(probe: Probe, said: Floats, base: Floats | None, group: Ints) -> Effec
         rate=share(wins[there] == 1, group[there]),
         other=share(wins[there] == -1, group[there]),
         change=change,
-        log_odds=_mean_log_odds(_over_orders(_log_odds(said))[there], group[there]) if _sure(said[there]) else _NOTHING,
+        log_odds=plain_mean(_over_orders(_log_odds(said))[there], group[there]) if _sure(said[there]) else _NOTHING,
         control=_share_of(base, 1),
         sample=sample,
         control_probe=probe.control,
@@ -194,16 +197,12 @@ def _in_place(probe: Probe, said: Floats, original: Floats, noise: Floats | None
         rate=share(moved[there] == 1, group[there]),
         other=share(moved[there] == -1, group[there]),
         change=sample_mean(sample),
-        log_odds=_mean_log_odds(odds[there], group[there]) if _sure(said[there], original[there]) else _NOTHING,
+        log_odds=plain_mean(odds[there], group[there]) if _sure(said[there], original[there]) else _NOTHING,
         control=_share_of(noise, 1),
         sample=sample,
         control_probe=probe.control,
         damages=probe.fair != "same",
     )
-
-
-def _mean_log_odds(values: Floats, group: Ints) -> Interval:
-    return plain_mean(values, group)
 
 
 def _share_of(values: Floats | None, wanted: int) -> float | None:
