@@ -259,13 +259,7 @@ class EmbeddingReducer:
 
     @classmethod
     def load(cls, path: Path) -> "EmbeddingReducer":
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        DamagedError
-            When the file is missing or damaged.
-        """
+        """Read what `save` wrote; a `DamagedError` where that is missing or damaged."""
         stored = Tensors(path, "difference|prompt|centre")
         difference = stored.floats("difference", None, None)
         count, width = difference.shape

@@ -89,6 +89,11 @@ def softmax(logs: Floats) -> Floats:
     return e / ((e[:, 0] + e[:, 1]) + e[:, 2])[:, None]
 
 
+def others_of(p: Floats) -> Floats:
+    """Return 1 - p of (n, 3) probabilities as the sum of the others: exact where p is near 1, and as A and B swap."""
+    return np.stack([p[:, 1] + p[:, 2], p[:, 0] + p[:, 2], p[:, 0] + p[:, 1]], axis=1)
+
+
 @dataclass(frozen=True)
 class Correction:
     """What brings probabilities from the prior and loss of training back to those of the battles.
@@ -205,16 +210,7 @@ def _focal_odds(probabilities: Floats, gamma: float) -> Floats:
     v / ((1 - v)^gamma - gamma (1 - v)^(gamma - 1) v log v), v being what the model says (Charoenphakdee et al., 2021).
     """
     v = np.clip(probabilities, 1e-12, 1.0)
-    # The sum of the others, not 1 - v: exact where v is near 1. A + B is the same for either order.
-    rest = np.stack(
-        [
-            probabilities[:, 1] + probabilities[:, 2],
-            probabilities[:, 0] + probabilities[:, 2],
-            probabilities[:, 0] + probabilities[:, 1],
-        ],
-        axis=1,
-    )
-    rest = np.clip(rest, 1e-12, 1.0)
+    rest = np.clip(others_of(probabilities), 1e-12, 1.0)
     # Divided by rest^gamma throughout would overflow for small rests; divided by the largest odds it cannot.
     logs = np.log(v) - (gamma - 1) * np.log(rest) - np.log(rest - gamma * v * np.log(v))
     return np.asarray(np.exp(logs - logs.max(axis=1, keepdims=True)))

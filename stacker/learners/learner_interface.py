@@ -3,7 +3,7 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
@@ -93,6 +93,12 @@ class Fit:
     threads: int = 1
     workdir: Path | None = None
 
+    def take(self, rows: Any, workdir: Path | None = None) -> "Fit":
+        """Return what is told of the chosen rows, places or (n,) bool; a fit of them has a folder of its own."""
+        return replace(
+            self, outcome=self.outcome[rows], weight=self.weight[rows], group=self.group[rows], workdir=workdir
+        )
+
 
 class Learner(Protocol):
     """A level-0 model. Learned state ends in an underscore and exists only after `fit`."""
@@ -113,7 +119,7 @@ class Learner(Protocol):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote."""
+        """Read what `save` wrote; a `UserError` where that is missing or damaged."""
         ...
 
 

@@ -153,17 +153,15 @@ def _judged(
     data: LearnerData, outcome: Ints, group: Ints, starter: Floats, rows: Ints, rest: Ints, seed: int, threads: int
 ) -> Iterator[tuple[str, Floats]]:
     """Yield what each kind of judge says of the rest."""
-    weight = np.ones(len(rows))
-    yield PRIOR, np.tile(class_shares(outcome[rows], weight), (len(rest), 1))
+    whole = Fit(outcome[rows], np.ones(len(rows)), group[rows], seed, threads)
+    yield PRIOR, np.tile(class_shares(whole.outcome, whole.weight), (len(rest), 1))
     yield ALONE, starter[rest]
-    folds = grouped_folds(group[rows], outcome[rows], FOLDS, seed)
+    folds = grouped_folds(whole.group, whole.outcome, FOLDS, seed)
     own = data.take(rows)
     held, asked = np.empty((len(rows), 2, 3)), data.take(rest)
     for train, out in splits(folds):
-        fit = Fit(outcome[rows[train]], weight[train], group[rows[train]], seed, threads)
         for place, learner in enumerate(_learners()):
-            held[out, place] = learner.fit(own.take(train), fit).predict_proba(own.take(out))
-    whole = Fit(outcome[rows], weight, group[rows], seed, threads)
+            held[out, place] = learner.fit(own.take(train), whole.take(train)).predict_proba(own.take(out))
     said = np.stack([learner.fit(own, whole).predict_proba(asked) for learner in _learners()], axis=1)
     yield WITHOUT, fit_stack(StackParams(), held, whole, folds).predict_proba(said)
     pool = fit_stack(StackParams(prior="starter"), np.concatenate([held, starter[rows, None]], axis=1), whole, folds)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -204,9 +204,7 @@ class CrossFitted:
     def _fit_and_folds(self, params: Params, prepared: Prepared) -> tuple[Fit, Ints]:
         if self.rows is None:
             return prepared.fit, prepared.folds
-        whole = prepared.fit
-        weight = whole.weight[self.rows]
-        fit = replace(whole, outcome=whole.outcome[self.rows], weight=weight, group=whole.group[self.rows])
+        fit = prepared.fit.take(self.rows)
         return fit, grouped_folds(fit.group, fit.outcome, params.folds.count, params.run.seed)
 
 

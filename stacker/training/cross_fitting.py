@@ -4,7 +4,6 @@ import hashlib
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -62,10 +61,14 @@ class FitStore:
         with atomic_write(self.folder / f"{key}.npz") as part, part.open("wb") as file:
             np.savez(file, **dict(arrays))
 
-    def learner_folder(self, key: str) -> Path | None:
-        """Return the folder of a kept learner, or None."""
-        path = self.folder / key
-        return path if path.is_dir() else None
+    def learner(self, kind: str, key: str) -> tuple[Learner, Path] | None:
+        """Return the learner kept under a key, and its folder; None where there is none that can be read."""
+        folder = self.folder / key
+        try:
+            return (load_learner(kind, folder), folder) if folder.is_dir() else None
+        except Exception:  # damaged by the disk, which every library says in its own way: fit again
+            shutil.rmtree(folder, ignore_errors=True)
+            return None
 
     def keep_learner(self, key: str, learner: Learner) -> Path:
         """Save a learner under a key, whole or not at all, and return its folder."""
@@ -73,10 +76,6 @@ class FitStore:
         with atomic_folder(path, keep=True) as part:
             learner.save(part)
         return path
-
-    def drop_learner(self, key: str) -> None:
-        """Remove a kept learner that cannot be read."""
-        shutil.rmtree(self.folder / key, ignore_errors=True)
 
     @contextmanager
     def fitting(self, key: str) -> Iterator[Path]:
@@ -165,7 +164,7 @@ def held_out(
         with store.fitting(key) as workdir:
             kept = store.arrays(key)  # another process may have made it meanwhile
             if kept is None:
-                kept = _held_out(learner, data, replace(_part(fit, train), workdir=workdir), train, held)
+                kept = _held_out(learner, data, fit.take(train, workdir), train, held)
                 store.keep_arrays(key, kept)
         release_memory()
     return kept
@@ -188,12 +187,12 @@ def fitted_on_all(
     progress(stage, 0, 1)
     everything = np.arange(len(data))
     key = store.key(*_fit_parts(learner, fit, everything, prints), "all")
-    found = _kept(learner, store, key)
+    found = store.learner(learner.kind, key)
     if found is None:
         with store.fitting(key) as workdir:
-            found = _kept(learner, store, key)
+            found = store.learner(learner.kind, key)
             if found is None:
-                fitted = learner.make().fit(data, replace(_part(fit, everything), workdir=workdir))
+                fitted = learner.make().fit(data, fit.take(everything, workdir))
                 folder = store.keep_learner(key, fitted)
                 del fitted
                 # Read back even when just fitted: the judge is made of what was stored, so a second run cannot differ.
@@ -203,27 +202,12 @@ def fitted_on_all(
     return found
 
 
-def _kept(learner: Configured, store: FitStore, key: str) -> tuple[Learner, Path] | None:
-    folder = store.learner_folder(key)
-    if folder is None:
-        return None
-    try:
-        return load_learner(learner.kind, folder), folder
-    except Exception:  # damaged by the disk, which every library says in its own way: fit again
-        store.drop_learner(key)
-        return None
-
-
 def _fit_parts(learner: Configured, fit: Fit, rows: Ints, prints: Sequence[str]) -> tuple[str, ...]:
     """Return everything that a learner fitted to some rows depends on."""
     votes = hashlib.sha256()
     for values in (fit.outcome, fit.weight, fit.group):
         votes.update(np.ascontiguousarray(values[rows]).tobytes())
     return (learner.kind, learner.code, learner.identity, str(fit.seed), _digest(prints, rows), votes.hexdigest())
-
-
-def _part(fit: Fit, rows: Ints) -> Fit:
-    return replace(fit, outcome=fit.outcome[rows], weight=fit.weight[rows], group=fit.group[rows])
 
 
 def _digest(prints: Sequence[str], rows: Ints) -> str:

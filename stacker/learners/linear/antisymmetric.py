@@ -31,16 +31,13 @@ class AntisymmetricLogistic:
     ----------
     strengths : sequence of float
         Candidates for scikit-learn's `C` (inverse penalty); with one candidate no inner folds are run.
-    max_iter : int
-        Bound on the solver's steps.
     """
 
-    def __init__(self, strengths: Sequence[float], max_iter: int = 300) -> None:
+    def __init__(self, strengths: Sequence[float]) -> None:
         self.strengths = tuple(strengths)
-        self.max_iter = max_iter
 
     def fit(
-        self, odd: Rows, even: Rows, outcome: Ints, weight: Floats, inner: Ints, unseen: Floats = UNSEEN
+        self, odd: Floats, even: Floats, outcome: Ints, weight: Floats, inner: Ints, unseen: Floats = UNSEEN
     ) -> "AntisymmetricLogistic":
         """Fit both regressions.
 
@@ -61,7 +58,7 @@ class AntisymmetricLogistic:
         decided = np.flatnonzero(outcome < 2)
         # Every other battle is turned round, so that both classes occur whatever the votes; the loss is the same.
         turn = np.where(np.arange(len(decided)) % 2 == 0, 1.0, -1.0)
-        turned = _scale_rows(odd[decided], turn)
+        turned = odd[decided] * turn[:, None]
         won = (outcome[decided] == 0) == (turn > 0)
         self.margin_strength_, margin = self._fit_one(turned, won, weight[decided], inner[decided])
         self.margin_ = np.zeros(odd.shape[1]) if margin is None else margin.coef_[0].astype(np.float64)
@@ -81,7 +78,7 @@ class AntisymmetricLogistic:
         return np.stack([decided * _logistic(margin), decided * _logistic(-margin), p_tie], axis=1)
 
     def _fit_one(
-        self, rows: Rows, label: NDArray[np.bool_], weight: Floats, inner: Ints, unseen: Floats | None = None
+        self, rows: Floats, label: NDArray[np.bool_], weight: Floats, inner: Ints, unseen: Floats | None = None
     ) -> tuple[float, Any]:
         """Choose the strength and fit with it; with a constant where there are `unseen` battles of both labels."""
         from sklearn.linear_model import LogisticRegression
@@ -90,12 +87,10 @@ class AntisymmetricLogistic:
             return self.strengths[0], None
 
         def fitted(strength: float, chosen: NDArray[np.bool_]) -> Any:
-            model = LogisticRegression(
-                C=strength, fit_intercept=unseen is not None, max_iter=self.max_iter, solver="lbfgs"
-            )
+            model = LogisticRegression(C=strength, fit_intercept=unseen is not None, max_iter=MAX_ITER, solver="lbfgs")
             seen, of, how_much = rows[chosen], label[chosen], weight[chosen]
             if unseen is not None:
-                seen = _with_zeros(seen, 2)
+                seen = np.concatenate([seen, np.zeros((2, seen.shape[1]), dtype=seen.dtype)])
                 of = np.append(of, [True, False])
                 how_much = np.append(how_much, [unseen[2], unseen[0] + unseen[1]])
             return model.fit(seen, of, sample_weight=how_much)
@@ -117,23 +112,6 @@ class AntisymmetricLogistic:
 
 def _logistic(x: Floats) -> Floats:
     return np.exp(-np.logaddexp(0.0, -x))
-
-
-def _scale_rows(rows: Rows, factor: Floats) -> Rows:
-    if isinstance(rows, np.ndarray):
-        return rows * factor[:, None]
-    from scipy import sparse
-
-    return sparse.diags_array(factor.astype(rows.dtype)).tocsr() @ rows
-
-
-def _with_zeros(rows: Rows, count: int) -> Rows:
-    zeros = np.zeros((count, rows.shape[1]), dtype=rows.dtype)
-    if isinstance(rows, np.ndarray):
-        return np.concatenate([rows, zeros])
-    from scipy import sparse
-
-    return sparse.vstack([rows, sparse.csr_array(zeros)], format="csr")
 
 
 def _product(rows: Rows, coefficients: Floats) -> Floats:

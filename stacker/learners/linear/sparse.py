@@ -194,13 +194,7 @@ class SparseLearner:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        DamagedError
-            When a file is missing or damaged.
-        """
+        """Read what `save` wrote; a `DamagedError` where a file is missing or damaged."""
         path = folder / SETTINGS
         with checking(path):
             meta = _Saved.model_validate(read_object(path, MOST_WORDS_JSON))

@@ -52,12 +52,8 @@ def fit_temperature(
         loss = log_loss(scaled(probabilities, float(np.exp(log)), level), outcome, weight)
         return loss + 0.5 * (log / spread) ** 2 / total
 
-    found = optimize.minimize_scalar(
-        penalised,
-        bounds=tuple(np.log(RANGE)),
-        method="bounded",
-        options={"xatol": 1e-4},
-    )
+    bounds = tuple(np.log(RANGE))
+    found = optimize.minimize_scalar(penalised, bounds=bounds, method="bounded", options={"xatol": 1e-4})
     return float(np.exp(found.x))
 
 
@@ -96,8 +92,9 @@ def cross_fitted(params: StackParams, probabilities: Floats, fit: Fit, folds: In
         train, held = folds != fold, folds == fold
         if not train.any():
             train = held
-        part = Fit(fit.outcome[train], fit.weight[train], fit.group[train], fit.seed)
-        found[held] = fit_stack(params, probabilities[train], part, folds[train]).predict_proba(probabilities[held])
+        found[held] = fit_stack(params, probabilities[train], fit.take(train), folds[train]).predict_proba(
+            probabilities[held]
+        )
     return found
 
 

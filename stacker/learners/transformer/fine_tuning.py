@@ -21,7 +21,7 @@ from pipelines.battles.folds import grouped_folds
 from pipelines.terminal.command_line import Progress
 from stacker.learners.balance import UNSEEN, Correction, class_shares, class_weights
 from stacker.learners.learner_interface import Fit
-from stacker.learners.transformer.fine_tuning_work import BattleLoss, Votes, Work
+from stacker.learners.transformer.fine_tuning_work import BattleLoss, Votes, Work, distinct
 from stacker.learners.transformer.network.batch_memory import TokenBudget
 from stacker.learners.transformer.network.inference import HiddenStateCache, Runner, choose_device, choose_half
 from stacker.learners.transformer.network.layers import layer_count, linear_names
@@ -97,9 +97,9 @@ def _start(head: Head, votes: Votes) -> None:
 
 def _log_loss(head: Head, inputs: Tensor, places: Ints, votes: Votes) -> float:
     """Return the weighted sum of the log losses."""
-    used, inverse = np.unique(places, return_inverse=True)
+    used, inverse = distinct(places)
     with torch.no_grad():
-        logits = head.logits(head(inputs[used])[inverse.reshape(places.shape)])
+        logits = head.logits(head(inputs[used])[inverse])
         each = functional.cross_entropy(logits, torch.from_numpy(votes.outcome), reduction="none")
     return float((each * torch.from_numpy(votes.weight)).sum())
 
@@ -107,8 +107,8 @@ def _log_loss(head: Head, inputs: Tensor, places: Ints, votes: Votes) -> float:
 def _minimise(
     head: Head, inputs: Tensor, places: Ints, votes: Votes, loss: BattleLoss, strength: float, steps: int
 ) -> None:
-    used, inverse = np.unique(places, return_inverse=True)
-    inputs, places = inputs[used], inverse.reshape(places.shape)
+    used, places = distinct(places)
+    inputs = inputs[used]
     outcome, unseen = torch.from_numpy(votes.outcome), torch.arange(3)
     total_weight = votes.weight.sum() + UNSEEN.sum()
     weight = torch.from_numpy(votes.weight / total_weight)

@@ -24,25 +24,10 @@ Metrics = dict[str, float]
 """Metrics of one evaluation by name, NaN where one does not apply."""
 
 
-def cross_entropy(logits: Tensor, outcome: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Return -log p(outcome) of each battle, (n,).
-
-    Parameters
-    ----------
-    logits : (n, 3)
-        Log-odds of A, B and tie.
-    outcome : (n,) int64
-        The vote.
-    smoothing : float
-        Share of each vote that is spread evenly over all three outcomes (Szegedy et al., 2016).
-    """
-    return functional.cross_entropy(logits, outcome, reduction="none", label_smoothing=smoothing)
-
-
 def focal(logits: Tensor, outcome: Tensor, gamma: float, smoothing: float = 0.0) -> Tensor:
     """Return the focal loss -(1 - p)^gamma log p of each battle, (n,) (Lin et al., 2017); gamma 0 is cross-entropy.
 
-    With smoothing, the focused losses of the three outcomes are averaged by the smoothed vote.
+    With smoothing (Szegedy et al., 2016), the focused losses of the three outcomes are averaged by the smoothed vote.
     """
     logs = functional.log_softmax(logits, dim=1)
     # The floor keeps the gradient of a power below 1 finite where p is 1.
@@ -85,7 +70,7 @@ class BattleLoss:
         """Return the loss of each battle, (n,); logits (n, 3), outcome (n,) int64."""
         p = self.params
         total = torch.zeros(len(logits), dtype=logits.dtype, device=logits.device)
-        plain = cross_entropy(logits, outcome, p.label_smoothing)
+        plain = functional.cross_entropy(logits, outcome, reduction="none", label_smoothing=p.label_smoothing)
         if p.cross_entropy:
             total = total + p.cross_entropy * plain
         if p.class_weighted:
@@ -218,7 +203,7 @@ class Work:
     def held_metrics(self) -> Metrics:
         """Return the watched metrics on the held-out rows, and the log loss."""
         places = self.battles.places[self.held]
-        used, inverse = _unique(places)
+        used, inverse = distinct(places)
         numbers = self.runner.numbers([self.battles.items[place] for place in used])
         logits = battle_logits(self.network.head, numbers[inverse])
         p = torch.softmax(torch.from_numpy(logits), dim=1).numpy()
@@ -233,6 +218,7 @@ class Work:
         }
 
 
-def _unique(places: Ints) -> tuple[list[int], Ints]:
+def distinct(places: Ints) -> tuple[Ints, Ints]:
+    """Return the places of sequences that (n, 2) places name, each once, and where among them each of the n, 2 is."""
     used, inverse = np.unique(places, return_inverse=True)
-    return used.tolist(), inverse.reshape(places.shape)
+    return used, inverse.reshape(places.shape)

@@ -160,13 +160,7 @@ class TransformerLearner:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        UserError
-            When the folder is damaged, or its base is not here or has other weights.
-        """
+        """Read what `save` wrote; a `UserError` where that is damaged, or its base is not here or has other weights."""
         from stacker.learners.transformer.stored import load_network
 
         stored = load_network(Path(folder))

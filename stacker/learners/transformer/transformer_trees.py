@@ -7,7 +7,6 @@ saw this would trust it far too much.
 """
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -58,7 +57,7 @@ class TransformerTreesLearner:
         blind = None
         if self.seen == "logits" or self.transformer.params.tuning != "frozen":
             blind = self._blind(data, fit)
-        self.transformer = self._new().fit(data, self._part(fit, np.arange(len(data)), "all"))
+        self.transformer = self._new().fit(data, _part(fit, np.arange(len(data)), "all"))
         self.trees.fit(self._with(data, blind), fit)
         return self
 
@@ -84,13 +83,7 @@ class TransformerTreesLearner:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        UserError
-            When the folder is damaged, or the transformer's base is not here or has other weights.
-        """
+        """Read what `save` wrote; errors as those of `TransformerLearner.load`."""
         try:
             meta = read_object(folder / "learner.json")
             kind, seen = KINDS[meta["trees"]], meta["seen"]
@@ -111,7 +104,7 @@ class TransformerTreesLearner:
             rows, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
             if not len(rows):  # one prompt alone: there is nothing to hold out
                 rows = held
-            fitted = self._new().fit(data.take(rows), self._part(fit, rows, str(fold)))
+            fitted = self._new().fit(data.take(rows), _part(fit, rows, str(fold)))
             asked = data.take(held)
             parts.append(fitted.logits(asked) if self.seen == "logits" else fitted.embed(asked))
             order.append(held)
@@ -127,16 +120,16 @@ class TransformerTreesLearner:
             old.name, old.params, old.encoder, shelf=old.shelf, progress=self.progress, balance=old.balance
         )
 
-    def _part(self, fit: Fit, rows: np.ndarray, name: str) -> Fit:
-        workdir = None if fit.workdir is None else fit.workdir / name
-        return replace(fit, outcome=fit.outcome[rows], weight=fit.weight[rows], group=fit.group[rows], workdir=workdir)
-
     def _with(self, data: LearnerData, blind: Any = None) -> LearnerData:
         """Return the battles as the trees see them: by what `_blind` found, or by the transformer fitted to all."""
         if self.seen == "embeddings":
             return LearnerData(data.texts, data.pairs, self.transformer.embed(data) if blind is None else blind)
         found = self.transformer.logits(data) if blind is None else blind
         return LearnerData(data.texts, join([data.pairs, logit_pairs(found)]), data.embeddings)
+
+
+def _part(fit: Fit, rows: np.ndarray, name: str) -> Fit:
+    return fit.take(rows, None if fit.workdir is None else fit.workdir / name)
 
 
 def logit_pairs(logits: Floats) -> PairMatrix:

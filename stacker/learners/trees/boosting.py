@@ -165,13 +165,7 @@ class Boosting(OnPairs):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        DamagedError
-            When a file is missing or damaged.
-        """
+        """Read what `save` wrote; a `DamagedError` where a file is missing or damaged."""
         path = folder / SETTINGS
         with checking(path):
             meta = BoostingFile.model_validate(read_object(path))

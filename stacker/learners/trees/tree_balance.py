@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.pairs import PairMatrix
-from pipelines.battles.arrays import FLIP, Floats, Ints
+from pipelines.battles.arrays import Floats, Ints
+from stacker.learners.balance import others_of
+from stacker.learners.trees.bags import both_orders
 
 LEAST_CURVATURE = 1e-6
 """The libraries want a positive Hessian; where the exact one is below this, for battles that the model gets badly
@@ -49,10 +51,9 @@ def focal_derivatives(logs: Floats, outcome: Ints, gamma: float) -> tuple[Floats
     bend_by_rest = gamma * power * (2.0 + log_voted - (gamma - 1.0) * voted * log_by_rest)  # s' q
     away = -p
     away[np.arange(len(p)), outcome] = rest
-    others = np.stack([p[:, 1] + p[:, 2], p[:, 0] + p[:, 2], p[:, 0] + p[:, 1]], axis=1)
     gradient = away * slope[:, None]
     # d_j is at most q in size, so that d_j^2 / q needs no floor of its own.
-    curvature = (away**2 / rest[:, None]) * (voted * bend_by_rest)[:, None] - slope[:, None] * p * others
+    curvature = (away**2 / rest[:, None]) * (voted * bend_by_rest)[:, None] - slope[:, None] * p * others_of(p)
     return gradient, curvature
 
 
@@ -129,7 +130,7 @@ def synthetic_battles(
     """
     from imblearn.over_sampling import SMOTE, BorderlineSMOTE
 
-    both = np.concatenate([outcome, np.array(FLIP)[outcome]])
+    both = both_orders(outcome)
     counts = np.bincount(both, minlength=3)
     # A tie and its twin are two rows of one class; the twin of a battle that A won counts for B.
     rare, wanted = (2, (counts[0] - counts[2]) // 2) if counts[2] < counts[0] else (0, counts[2] - counts[0])

@@ -85,15 +85,6 @@ class TokenBudget:
         self.halvings += 1
 
 
-def is_out_of_memory(fault: BaseException) -> bool:
-    """Tell whether torch ran out of memory, on a GPU or on the CPU."""
-    import torch
-
-    if isinstance(fault, torch.OutOfMemoryError):
-        return True
-    return isinstance(fault, RuntimeError) and "can't allocate memory" in str(fault)
-
-
 def with_halving(
     budget: TokenBudget, name: str, work: Callable[[int], Result], undo: Callable[[], None] = lambda: None
 ) -> Result:
@@ -110,23 +101,18 @@ def with_halving(
     undo : callable
         Called before each new try.
     """
+    import torch
+
     while True:
         try:
             return work(budget.tokens)
-        except RuntimeError as fault:  # torch.OutOfMemoryError is one
-            if not is_out_of_memory(fault):
+        except RuntimeError as fault:  # of a GPU, or of the CPU
+            if not isinstance(fault, torch.OutOfMemoryError) and "can't allocate memory" not in str(fault):
                 raise
         # Outside the handler: the fault's traceback holds the tensors of the failed pass.
         undo()
-        _give_back()
+        torch.cuda.empty_cache()  # does nothing where CUDA was not used
         budget.halve(name)
-
-
-def _give_back() -> None:
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def length_batches(lengths: Sequence[int], tokens: int, waste: float = 0.15, least: int = 8) -> list[list[int]]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pipelines.battles.arrays import Floats
+from pipelines.errors import UserError
 from pipelines.terminal.command_line import Progress, silent
 from stacker.learners.transformer.network.batch_memory import TokenBudget, free_bytes, length_batches, with_halving
 from stacker.learners.transformer.network.network import PreferenceNetwork
@@ -204,7 +205,7 @@ class Runner:
                 pooled = torch.from_numpy(self.pooled(items, progress)).float().to(self.network.device)
                 numbers = head(head.inputs(pooled, torch.from_numpy(lengths).to(self.network.device)))
             return np.asarray(numbers.double().cpu().numpy())
-        return self._run(items, lambda batch, hidden: self.network(batch, hidden), progress)
+        return self._run(items, self.network, progress)
 
     def pooled(self, items: Sequence[Item], progress: Progress = silent) -> Floats:
         """Return the (N, parts, d) mean hidden states of the parts of N sequences, float64."""
@@ -215,7 +216,7 @@ class Runner:
         return self._pooled(items, progress)
 
     def _pooled(self, items: Sequence[Item], progress: Progress) -> Floats:
-        return self._run(items, lambda batch, hidden: self.network.pooled(batch, hidden), progress)
+        return self._run(items, self.network.pooled, progress)
 
     def _run(
         self, items: Sequence[Item], one: Callable[[dict[str, Tensor], Any], Tensor], progress: Progress
@@ -262,8 +263,6 @@ def choose_device(wish: str) -> torch.device:
     UserError
         When a GPU is asked for and there is none.
     """
-    from pipelines.errors import UserError
-
     if wish == "cuda" and not torch.cuda.is_available():
         raise UserError("transformer: device is cuda but torch finds no GPU; set device to auto or cpu.")
     return torch.device("cuda" if wish != "cpu" and torch.cuda.is_available() else "cpu")

@@ -5,6 +5,7 @@ weights of one transformers model.
 """
 
 import copy
+import inspect
 from typing import Any
 
 import torch
@@ -41,7 +42,7 @@ class SplitEncoder(nn.Module):
         self.model = model
         self.start = start
         self.width = int(model.config.hidden_size)
-        self.takes_types = "token_type_ids" in _arguments(model)
+        self.takes_types = "token_type_ids" in inspect.signature(model.forward).parameters
         self._check_sees_all()
         path = layer_path(model)
         whole = start in (0, layer_count(model))
@@ -233,9 +234,3 @@ def _tensor(output: Any) -> Tensor:
     if not isinstance(found, Tensor):
         raise TypeError(f"a layer returned {type(found).__name__}, not a tensor")
     return found
-
-
-def _arguments(model: nn.Module) -> set[str]:
-    import inspect
-
-    return set(inspect.signature(model.forward).parameters)

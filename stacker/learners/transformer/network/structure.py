@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.encoder.engines.engine import Ids
-from features.encoder.tokens import head_and_tail
+from features.encoder.tokens import OwnTokens, head_and_tail
 from features.text import words
 from pipelines.battles.table import text_of
 from pipelines.errors import UserError
@@ -174,6 +174,7 @@ class Structure:
 
     def __init__(self, tokenizer: Any, params: TransformerParams, most: int) -> None:
         self.tokenizer = tokenizer
+        self.tokens = OwnTokens(tokenizer).ids
         self.params = params
         self.cut = {"prompt": CutCount(), "answer": CutCount()}
         self.joint = params.head == "joint"
@@ -208,19 +209,6 @@ class Structure:
         """Return (prompt, answer) pairs as the sequences of the pairwise head, each battle's two the same."""
         joined = (self._join(*pair) for pair in zip(self._prompts(prompts), self._answers(answers), strict=True))
         return _distinct([(item, item) for item in joined])
-
-    def tokens(self, texts: Sequence[str]) -> list[Ids]:
-        """Return each text's token ids, without special tokens: the name of one, written in a text, is text."""
-        readable = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]  # no lone surrogates
-        found = self.tokenizer(
-            readable,
-            add_special_tokens=False,
-            split_special_tokens=True,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-            verbose=False,
-        )
-        return [list(ids) for ids in found["input_ids"]]
 
     def _prompts(self, texts: Iterable[Turns]) -> list[_Text]:
         return self._cut_all(texts, self.params.prompt_tokens, self.cut["prompt"])

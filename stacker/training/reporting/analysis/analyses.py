@@ -1,6 +1,5 @@
 """Everything the report shows beyond the scores, as JSON values: worked out once, written to results.json, drawn."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -78,7 +77,7 @@ def analyse(
     }
     rows = sampled(fit.group, params.report.battles, params.run.seed)
     data = prepared.data.take(rows)
-    part = replace(fit, outcome=fit.outcome[rows], weight=fit.weight[rows], group=fit.group[rows])
+    part = fit.take(rows)
     make = refit_learner(params.report, params.learners.lightgbm, params.learners.linear.components)
     if params.report.ablation:
         found["ablation"] = {

@@ -1,7 +1,6 @@
 """What learners, blocks and more votes are worth, found by fitting again without them: ablation and learning curve."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -69,8 +68,7 @@ def held_out_losses(
     for number, fold in enumerate(np.unique(folds)):
         rows = np.flatnonzero(folds != fold) if train is None else train[number]
         held = np.flatnonzero(folds == fold)
-        part = replace(fit, outcome=fit.outcome[rows], weight=fit.weight[rows], group=fit.group[rows], workdir=None)
-        fitted = make().fit(data.take(rows), part)
+        fitted = make().fit(data.take(rows), fit.take(rows))
         losses[held] = metrics.losses(fitted.predict_proba(data.take(held)), fit.outcome[held])
     return losses
 

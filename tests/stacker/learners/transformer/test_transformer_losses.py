@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from pipelines.battles.arrays import FLIP
-from stacker.learners.transformer.fine_tuning_work import BattleLoss, cross_entropy, focal, ranking
+from stacker.learners.transformer.fine_tuning_work import BattleLoss, focal, ranking
 from stacker.learners.transformer.params import LossParams
 
 rows = st.lists(st.tuples(*[st.floats(-6, 6)] * 3, st.integers(0, 2)), min_size=1, max_size=6)
@@ -23,7 +23,8 @@ def tensors(battles):
 @settings(deadline=None)
 def test_focal_loss_without_gamma_is_cross_entropy(battles, smoothing):
     logits, outcome = tensors(battles)
-    torch.testing.assert_close(focal(logits, outcome, 0.0, smoothing), cross_entropy(logits, outcome, smoothing))
+    expected = functional.cross_entropy(logits, outcome, reduction="none", label_smoothing=smoothing)
+    torch.testing.assert_close(focal(logits, outcome, 0.0, smoothing), expected)
 
 
 def test_focal_loss_of_a_hand_computed_case():
