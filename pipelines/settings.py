@@ -91,17 +91,10 @@ def as_path(value: Any) -> Any:
     if isinstance(value, str):
         if not value.strip():
             raise ValueError("must not be empty; write a path")
-        if len(_encoded(value)) > LONGEST_PATH or any(len(_encoded(part)) > LONGEST_PART for part in _parts(value)):
+        encoded = value.encode("utf-8", "surrogatepass")
+        if len(encoded) > LONGEST_PATH or any(len(part) > LONGEST_PART for part in re.split(rb"[/\\]", encoded)):
             raise ValueError(f"must be a path whose names have at most {LONGEST_PART} bytes each")
     return value
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
-
-
-def _parts(path: str) -> list[str]:
-    return re.split(r"[/\\]", path)
 
 
 def _variable(value: str) -> str:

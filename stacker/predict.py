@@ -3,8 +3,9 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -219,7 +220,9 @@ def _predict_parts(work: _Work, inputs: Sequence[Path], parts: Parts, screen: Sc
 
     cache = None if work.options.cache is None else BlockCache(work.options.cache / "blocks")
     done = _Numbers()
-    for battles, bad in _chunks(inputs, work.options):
+    how: dict[str, Any] = {"labelled": False, "rescue": work.options.rescue}
+    read = (iter_battles(path, work.options.rows_at_once, **how) for path in inputs)
+    for battles, bad in chain.from_iterable(read):
         if not parts.whole(done.parts):
             _predict_part(work, battles, bad, parts, done.parts, cache)
         done.parts += 1
@@ -240,11 +243,6 @@ def _predict_part(
         file.writelines(row.line() for row in bad)
     with atomic_write(parts.path(number)) as part:
         write_part(part, rows, work.options.columns, work.suffix)
-
-
-def _chunks(inputs: Sequence[Path], options: Options) -> Iterator[tuple[pd.DataFrame, list[BadRow]]]:
-    for path in inputs:
-        yield from iter_battles(path, options.rows_at_once, labelled=False, rescue=options.rescue)
 
 
 def _join_bad(aside: Path, parts: Sequence[Path]) -> None:

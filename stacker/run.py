@@ -44,11 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     add_params_arguments(parser, "data.dir=kaggle")
     chosen = parser.parse_args(arguments)
-    run_command(lambda: _run(read_params(chosen.params, chosen.overrides)))
-
-
-def _run(params: Params) -> None:
-    run(params, Screen())
+    run_command(lambda: run(read_params(chosen.params, chosen.overrides), Screen()))
 
 
 def run(params: Params, screen: Screen) -> dict[str, Any]:

@@ -19,7 +19,7 @@ USER_ERROR, INTERRUPTED = 2, 130
 """Exit status for what the user can fix, and after Ctrl+C, as shells give it."""
 
 
-def run_command(command: Callable[[], None]) -> None:
+def run_command(command: Callable[[], object]) -> None:
     """Run a command's main function; a `UserError` becomes one sentence on standard error and exit status 2.
 
     So does a library of an extra that is not installed.

@@ -27,24 +27,21 @@ def draw(path: Path, result: Mapping[str, Any]) -> None:
     tops = [TOP + GAP / 2]
     for stage in stages:
         tops.append(tops[-1] + len(stage["measured"]) * BAR + GAP)
-    svg = (
-        environment(Path(__file__).with_name("templates"))
-        .get_template("bench.svg")
-        .render(
-            width=WIDTH,
-            tall=TOP + sum(len(stage["measured"]) * BAR + GAP for stage in stages) + 30,
-            left=LEFT,
-            top=TOP,
-            bar=BAR,
-            told=result["machine"]["told"],
-            powers=[10.0**power for power in range(low, high + 1)],
-            stages=list(zip(tops, stages, strict=False)),
-            colours={size: COLOURS[min(place, len(COLOURS) - 1)] for place, size in enumerate(sizes)},
-            across=across,
-        )
+    svg = environment(Path(__file__).with_name("templates")).get_template("bench.svg")
+    drawn = svg.render(
+        width=WIDTH,
+        tall=TOP + sum(len(stage["measured"]) * BAR + GAP for stage in stages) + 30,
+        left=LEFT,
+        top=TOP,
+        bar=BAR,
+        told=result["machine"]["told"],
+        powers=[10.0**power for power in range(low, high + 1)],
+        stages=list(zip(tops, stages, strict=False)),
+        colours={size: COLOURS[min(place, len(COLOURS) - 1)] for place, size in enumerate(sizes)},
+        across=across,
     )
     with atomic_write(path) as part:
-        part.write_text(svg, encoding="utf-8")
+        part.write_text(drawn, encoding="utf-8")
 
 
 def table(result: Mapping[str, Any]) -> Sequence[Sequence[str]]:

@@ -5,8 +5,9 @@ bags, both orders and candidate strengths. Readability and tone are also what th
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -103,7 +104,7 @@ def encoding(battles: pd.DataFrame, encoder: ResolvedEncoder, loaded: dict[str, 
     loaded["model"].encode(all_texts(battles), show_progress_bar=False)
 
 
-def boosting(kind: str, data: LearnerData, fit: Fit, params: BoostingParams) -> None:
+def boosting(fit_one: Callable[..., Any], data: LearnerData, fit: Fit, params: BoostingParams) -> None:
     """Fit the library on a doubled matrix, once a bag with early stopping, and predict both orders."""
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -112,8 +113,7 @@ def boosting(kind: str, data: LearnerData, fit: Fit, params: BoostingParams) -> 
     for train, held in folds.split(straight, fit.outcome, fit.group):
         x = np.concatenate([straight[train], flipped[train]])
         y = np.concatenate([fit.outcome[train], np.array(FLIP)[fit.outcome[train]]])
-        predict = _lightgbm if kind == "lightgbm" else _xgboost
-        model = predict(x, y, straight[held], fit.outcome[held], params, fit)
+        model = fit_one(x, y, straight[held], fit.outcome[held], params, fit)
         (model(straight) + model(flipped)[:, FLIP]) / 2
 
 
@@ -187,6 +187,14 @@ def sparse(data: LearnerData, fit: Fit, params: SparseParams) -> None:
         LogisticRegression(max_iter=300), {"C": list(params.C)}, cv=params.inner_folds, scoring="neg_log_loss"
     )
     search.fit(both, y).predict_proba(difference)
+
+
+LEARNERS: dict[str, Callable[..., None]] = {
+    "lightgbm": partial(boosting, _lightgbm),
+    "xgboost": partial(boosting, _xgboost),
+    "sparse": sparse,
+}
+"""The plain way of the learners that have one, by kind."""
 
 
 def stack(probabilities: Floats, fit: Fit, folds: Sequence[int]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from pipelines.battles.folds import grouped_folds, prompt_groups
 from pipelines.battles.table import TEXT_COLUMNS
 from stacker.bench import plain
 from stacker.learners.learner_interface import Fit, LearnerData
+from stacker.learners.learner_registry import KINDS
 from stacker.learners.stacking.stack import cross_fitted, fit_stack
 from stacker.training.params import Params
 
@@ -49,10 +51,6 @@ class Bench:
         """Embed the distinct texts of the first battles."""
         return self.encoder.block.compute(list(dict.fromkeys(plain.all_texts(self.first(rows)))))
 
-    def all_features(self, rows: int) -> None:
-        """Compute every feature of the first battles, with an empty cache."""
-        build_features(self.first(rows), self.params.features, encoder_block=self.encoder.block, threads=self.threads)
-
     def data(self, rows: int) -> LearnerData:
         """Return what learners see of the first battles: texts and text features, computed once for all of them."""
         if self._pairs is None or len(self._pairs) < rows:
@@ -72,6 +70,11 @@ class Bench:
         return grouped_folds(fit.group, fit.outcome, self.params.folds.count, fit.seed)
 
 
+Work = Callable[[], object]
+"""What is timed."""
+Prepare = Callable[[Bench, int], tuple[Work, Work]]
+
+
 @dataclass(frozen=True)
 class Stage:
     """Work of the project and the plain way to the same.
@@ -87,60 +90,50 @@ class Stage:
     """
 
     name: str
-    prepare: Callable[[Bench, int], tuple[Callable[[], object], Callable[[], object]]]
+    prepare: Prepare
     plain_rows: int
 
 
-def _text(bench: Bench, rows: int) -> tuple[Callable[[], object], Callable[[], object]]:
+def _text(bench: Bench, rows: int) -> tuple[Work, Work]:
     # The plain way computes sentiment and readability alone, the stage all of its blocks besides.
     def ours() -> None:
-        _forget_words()
+        for known in (token_table, vader, remembered_sentences, looks_english):
+            known.cache_clear()  # a measurement must not profit from the words of the one before it
         bench.text_features(rows)
 
     return ours, lambda: plain.text_features(bench.first(rows))
 
 
-def _forget_words() -> None:
-    """Have this process know no word: a measurement must not profit from the one before it."""
-    token_table.cache_clear()
-    vader.cache_clear()
-    remembered_sentences.cache_clear()
-    looks_english.cache_clear()
-
-
-def _encoding(bench: Bench, rows: int) -> tuple[Callable[[], object], Callable[[], object]]:
+def _encoding(bench: Bench, rows: int) -> tuple[Work, Work]:
     bench.encoder.block.compute(["Models are loaded before the clock starts."])
     plain.encoding(bench.first(1), bench.encoder.resolved, bench.loaded)
-    return (
-        lambda: bench.encoding(rows),
-        lambda: plain.encoding(bench.first(rows), bench.encoder.resolved, bench.loaded),
-    )
+    by_libraries = partial(plain.encoding, bench.first(rows), bench.encoder.resolved, bench.loaded)
+    return lambda: bench.encoding(rows), by_libraries
 
 
-def _features(bench: Bench, rows: int) -> tuple[Callable[[], object], Callable[[], object]]:
+def _features(bench: Bench, rows: int) -> tuple[Work, Work]:
     _, encoded = _encoding(bench, rows)
+    settings: dict[str, Any] = {"encoder_block": bench.encoder.block, "threads": bench.threads}
 
     def by_libraries() -> None:
         plain.text_features(bench.first(rows))
         encoded()
 
-    return lambda: bench.all_features(rows), by_libraries
+    return lambda: build_features(bench.first(rows), bench.params.features, **settings), by_libraries
 
 
-def _boosting(kind: str) -> Callable[[Bench, int], tuple[Callable[[], object], Callable[[], object]]]:
-    def prepare(bench: Bench, rows: int) -> tuple[Callable[[], object], Callable[[], object]]:
+def _learner(kind: str, by_libraries: Callable[..., None]) -> Prepare:
+    def prepare(bench: Bench, rows: int) -> tuple[Work, Work]:
         data, fit, settings = bench.data(rows), bench.fit(rows), getattr(bench.params.learners, kind)
-        return lambda: _learn(kind, settings, data, fit), lambda: plain.boosting(kind, data, fit, settings)
+        return (
+            lambda: KINDS[kind](settings).fit(data, fit).predict_proba(data),
+            lambda: by_libraries(data, fit, settings),
+        )
 
     return prepare
 
 
-def _sparse(bench: Bench, rows: int) -> tuple[Callable[[], object], Callable[[], object]]:
-    data, fit, settings = bench.data(rows), bench.fit(rows), bench.params.learners.sparse
-    return lambda: _learn("sparse", settings, data, fit), lambda: plain.sparse(data, fit, settings)
-
-
-def _stack(bench: Bench, rows: int) -> tuple[Callable[[], object], Callable[[], object]]:
+def _stack(bench: Bench, rows: int) -> tuple[Work, Work]:
     fit, folds = bench.fit(rows), bench.folds(rows)
     probabilities = _verdicts(fit)
 
@@ -149,13 +142,6 @@ def _stack(bench: Bench, rows: int) -> tuple[Callable[[], object], Callable[[], 
         fit_stack(bench.params.stack, probabilities, fit, folds)
 
     return ours, lambda: plain.stack(probabilities, fit, folds.tolist())
-
-
-def _learn(kind: str, settings: Any, data: LearnerData, fit: Fit) -> Floats:
-    from stacker.learners.learner_registry import KINDS
-
-    found: Floats = KINDS[kind](settings).fit(data, fit).predict_proba(data)
-    return found
 
 
 def _verdicts(fit: Fit, learners: int = 4) -> Floats:
@@ -171,8 +157,6 @@ STAGES: tuple[Stage, ...] = (
     Stage("text features", _text, 5000),
     Stage("encoding", _encoding, 200),
     Stage("all features", _features, 200),
-    Stage("lightgbm", _boosting("lightgbm"), 1000),
-    Stage("xgboost", _boosting("xgboost"), 1000),
-    Stage("sparse", _sparse, 1000),
+    *(Stage(kind, _learner(kind, by_libraries), 1000) for kind, by_libraries in plain.LEARNERS.items()),
     Stage("stack", _stack, 20000),
 )

@@ -31,11 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep the numbers of texts there for another time")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="0 means every core (%(default)s)")
     chosen = parser.parse_args(arguments)
-    run_command(lambda: _command(chosen.data, chosen.out, chosen.cache, chosen.threads or usable_cores()))
-
-
-def _command(data: Path, out: Path, cache: Path | None, threads: int) -> None:
-    make_starter(data, out, Screen(), cache=cache, threads=threads)
+    threads = chosen.threads or usable_cores()
+    run_command(lambda: make_starter(chosen.data, chosen.out, Screen(), cache=chosen.cache, threads=threads))
 
 
 def make_starter(

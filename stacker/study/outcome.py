@@ -45,12 +45,12 @@ def write_outcome(tuning: Tuning, screen: Screen) -> dict[str, Any]:
     tuned = folder / "params.tuned.yaml"
     with atomic_write(tuned) as part:
         part.write_text(dump_params(tuning.space.params(best.params)), encoding="utf-8")
-    chosen = [["parameter", "default", "tuned"]]
     default = params.model_dump(mode="json")
-    chosen += [
-        [name, shown(value_at(default, name)), shown(value)] for name, value in todays_point(best.params).items()
+    point = todays_point(best.params).items()
+    chosen = [[name, shown(value_at(default, name)), shown(value)] for name, value in point]
+    tables: list[tuple[str, Sequence[Sequence[str]]]] = [
+        ("Parameters of the best trial", [["parameter", "default", "tuned"], *chosen])
     ]
-    tables: list[tuple[str, Sequence[Sequence[str]]]] = [("Parameters of the best trial", chosen)]
     if comparison is not None:
         tables.append(("Default and tuned on battles that no tuning saw (log loss)", comparison.table()))
     front = main.study.best_trials if len(params.study.objectives) > 1 else []
@@ -163,17 +163,9 @@ def write_page(
     """
     if not visualization.is_available():
         raise UserError("The page of a study needs the package plotly; pip install plotly.")
-    html = (
-        environment(TEMPLATES)
-        .get_template("study.html")
-        .render(
-            name=study.study_name,
-            about=about,
-            tables=tables,
-            charts=_charts(study, objectives),
-            trials=_trials(study, objectives),
-        )
-    )
+    page = environment(TEMPLATES).get_template("study.html")
+    charts, trials = _charts(study, objectives), _trials(study, objectives)
+    html = page.render(name=study.study_name, about=about, tables=tables, charts=charts, trials=trials)
     with atomic_write(path) as part:
         part.write_text(html, encoding="utf-8", errors="backslashreplace")
 

@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import UserError
@@ -14,51 +13,19 @@ NEW, MOVING = ".new", ".moving"
 """Inside the folder: a run that is under way, and a finished one whose artefacts are being moved to their places."""
 
 
-@dataclass(frozen=True)
 class RunFolder:
-    """Paths inside the folder of a run."""
+    """Paths inside the folder of a run: its `path`, and each artefact under its name."""
 
-    path: Path
-
-    @property
-    def params(self) -> Path:
-        """The parameters as they were resolved."""
-        return self.path / "params.yaml"
-
-    @property
-    def set_aside(self) -> Path:
-        """Rows of the sources that could not be used, with their reasons."""
-        return self.path / "set_aside.jsonl"
-
-    @property
-    def folds(self) -> Path:
-        """The fold of each battle."""
-        return self.path / "folds.parquet"
-
-    @property
-    def out_of_fold(self) -> Path:
-        """Out-of-fold probabilities of every learner, stack and baseline."""
-        return self.path / "out_of_fold.parquet"
-
-    @property
-    def judge(self) -> Path:
-        """The saved judge."""
-        return self.path / "judge"
-
-    @property
-    def submission(self) -> Path:
-        """The probabilities of the test battles in Kaggle's columns."""
-        return self.path / "submission.csv"
-
-    @property
-    def results(self) -> Path:
-        """All scores; written last, so a folder without it holds no finished run."""
-        return self.path / "results.json"
-
-    @property
-    def report(self) -> Path:
-        """The page for people."""
-        return self.path / "report.html"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.params = path / "params.yaml"  # as they were resolved
+        self.set_aside = path / "set_aside.jsonl"  # rows of the sources that could not be used, with their reasons
+        self.folds = path / "folds.parquet"
+        self.out_of_fold = path / "out_of_fold.parquet"  # probabilities of every learner, stack and baseline
+        self.judge = path / "judge"
+        self.submission = path / "submission.csv"  # the probabilities of the test battles in Kaggle's columns
+        self.report = path / "report.html"
+        self.results = path / "results.json"  # written last, so a folder without it holds no finished run
 
     @contextmanager
     def writing(self) -> Iterator["RunFolder"]:

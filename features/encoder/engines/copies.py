@@ -9,8 +9,9 @@ import hashlib
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from importlib import import_module
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
@@ -38,19 +39,10 @@ BOUNDS = Bounds(memory=4_000_000_000, seconds=60.0)
 _TEXTS = ["", "Which answer is better?", "字 \u0000 🙂 [SEP] <s>", "some words " * 500]
 
 
-def _openvino_kind() -> Kind:
-    from features.encoder.engines.openvino_cpu import OpenVino
-
-    return OpenVino()
-
-
-def _onnx_kind() -> Kind:
-    from features.encoder.engines.onnx_cpu import Onnx
-
-    return Onnx()
-
-
-KINDS: Mapping[str, Callable[[], Kind]] = {"openvino": _openvino_kind, "onnx": _onnx_kind}
+KINDS = {
+    "openvino": "features.encoder.engines.openvino_cpu:OpenVino",
+    "onnx": "features.encoder.engines.onnx_cpu:Onnx",
+}
 """The kinds of engine that run converted copies; their libraries are loaded when one is asked for."""
 
 
@@ -63,7 +55,8 @@ def kind_of(name: str) -> Kind:
     UserError
         When its packages are not installed.
     """
-    kind = KINDS[name]()
+    module, _, named = KINDS[name].partition(":")
+    kind: Kind = getattr(import_module(module), named)()
     versions(kind, int8=False)
     return kind
 

@@ -56,25 +56,22 @@ def report(found: dict[str, Any], battles: pd.DataFrame, params: Params) -> str:
         "ablation": "ablation" in of,
         "battles": of["worst"] or of["surprising"],
     }
-    return (
-        environment(Path(__file__).with_name("templates"))
-        .get_template("report.html")
-        .render(
-            found=found,
-            of=of,
-            parts={anchor: heading for anchor, heading in PARTS.items() if present.get(anchor, True)},
-            charts=drawn(found),
-            columns=COLUMNS,
-            battles=_listed(of, battles),
-            characters=params.report.characters,
-            params=dump_params(params.model_copy(update={"dashboard": {}})),
-            figure=partial(figure, found),
-            interval=partial(interval, found),
-            under=lambda *keys: (partial(figure, found, *keys), partial(interval, found, *keys)),
-            block_title=block_title,
-            refit_name=refit_name,
-            share_read=share_read,
-        )
+    page = environment(Path(__file__).with_name("templates")).get_template("report.html")
+    return page.render(
+        found=found,
+        of=of,
+        parts={anchor: heading for anchor, heading in PARTS.items() if present.get(anchor, True)},
+        charts=drawn(found),
+        columns=COLUMNS,
+        battles=_listed(of, battles),
+        characters=params.report.characters,
+        params=dump_params(params.model_copy(update={"dashboard": {}})),
+        figure=partial(figure, found),
+        interval=partial(interval, found),
+        under=lambda *keys: (partial(figure, found, *keys), partial(interval, found, *keys)),
+        block_title=block_title,
+        refit_name=refit_name,
+        share_read=share_read,
     )
 
 
