@@ -218,13 +218,6 @@ class DashboardParams(Section):
 def parse_dashboard(content: Mapping[str, Any], origin: str = "params.yaml") -> DashboardParams:
     """Check the `dashboard` section and return it typed.
 
-    Parameters
-    ----------
-    content : mapping
-        The section as YAML gave it.
-    origin : str
-        The file's name for the error.
-
     Raises
     ------
     UserError

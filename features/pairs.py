@@ -20,13 +20,7 @@ ROWS_AT_ONCE = 4096
 
 
 class LackingFeaturesError(UserError):
-    """Features that something was trained on are not computed.
-
-    Attributes
-    ----------
-    names : tuple of str
-        Which.
-    """
+    """Features that something was trained on are not computed."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
@@ -195,8 +189,6 @@ class EmbeddingReducer:
     ----------
     components : int
         Directions kept of the difference and, as many, of the prompt; fewer where there are fewer rows.
-    seed : int
-        Seed of the randomised decomposition.
     """
 
     def __init__(self, components: int, seed: int) -> None:

@@ -93,10 +93,6 @@ def fine_tune(
         Files of battles with votes.
     out : Path
         Folder of the new model, with `dpo.json` next to its weights.
-    settings : DPOSettings
-        How.
-    ties : "drop" or "both"
-        As in `pipelines.preferences`.
 
     Returns
     -------

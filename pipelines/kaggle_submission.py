@@ -42,8 +42,6 @@ def complete(predicted: Path, submission: Path, sample: Path | None, fallback: S
     ----------
     predicted : Path
         Ids and probabilities with the header of a submission.
-    submission : Path
-        Written whole or not at all.
     sample : Path or None
         Names the ids wanted; None takes those that were predicted.
     fallback : three floats

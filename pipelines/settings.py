@@ -186,10 +186,6 @@ def fault_sentence(fault: ValidationError, origin: str, names: Collection[str], 
 
     Parameters
     ----------
-    fault : ValidationError
-        Of a section.
-    origin : str
-        The file's name.
     names : collection of str
         Every key there is, dotted, for a suggestion where a key is unknown.
     prefix : str

@@ -148,16 +148,10 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
 
     Parameters
     ----------
-    folder : Path
-        The judge's.
     inputs : sequence of Path
         Files with the columns of Kaggle or the conversations of the Arena.
     out : Path
         A .csv, .jsonl or .parquet file.
-    options : Options
-        Columns, sizes and devices.
-    screen : Screen
-        Shows how far the work has come.
 
     Raises
     ------

@@ -52,8 +52,6 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
 
     Parameters
     ----------
-    params : Params
-        All sections.
     screen : Screen
         Shows progress, notes, the results table and the paths of what was written.
 

@@ -38,14 +38,8 @@ class LoadedJudge:
 
     Attributes
     ----------
-    run : SavedRun
-        Where it lies.
     version : str
         Name and the first digits of its files' hash: what is stored with each verdict.
-    judge : Judge
-        The judge itself.
-    provenance : Provenance
-        What it was trained on.
     """
 
     run: SavedRun

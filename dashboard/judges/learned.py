@@ -33,8 +33,6 @@ class Learned:
 
     Attributes
     ----------
-    run : SavedRun
-        Where it lies.
     about : dict
         What `learned.json` holds: `votes`, `people`, `battles` (ids that were trained on), `old` (the judge so far:
         `name`, `starter`, `seen`, `why`), `against_old` and `against_starter` (see

@@ -63,8 +63,6 @@ class Overview:
 
     Attributes
     ----------
-    usable : Usable
-        The votes that can teach.
     last : Learned or None
         The newest judge that trained on votes.
     new : int
@@ -86,10 +84,6 @@ class LearningService:
 
     Parameters
     ----------
-    params : Params
-        All sections of params.yaml.
-    store : VoteStore
-        Where the votes are.
     judges : JudgeService
         Whose judge the new one is compared with, and in whose folder it is put.
     neutral : bool

@@ -87,15 +87,8 @@ READING, COMPARING = 0.35, 0.95
 class Steps:
     """Follows the progress of one run.
 
-    Parameters
-    ----------
-    params : Params
-        The run's.
-
     Attributes
     ----------
-    step : str
-        What is being done.
     share : float
         How much of the whole is done, 0 to 1; the stages of a run do not take equally long, so it is a rough share.
     """

@@ -31,8 +31,6 @@ class Usable:
     ----------
     votes : DataFrame, n rows
         Rows of `VoteStore.votes`, the oldest first.
-    left_out : int
-        Votes that cannot be used.
     people : int
         Sessions or accounts that the votes come from.
     """
@@ -106,8 +104,6 @@ def seen_by(run: SavedRun, starter: bool, votes: pd.DataFrame, group: NDArray[np
 
     Parameters
     ----------
-    run : SavedRun
-        The judge.
     starter : bool
         Whether it is the one that comes with the install, which trained on public votes alone.
     votes : DataFrame, n rows
@@ -148,8 +144,6 @@ def run_params(params: Params, count: int, votes: Path, folder: Path, threads: i
         How many votes there are; below `FEW` small settings take the place of those of params.yaml.
     votes : Path
         The file of the votes, the only source.
-    folder : Path
-        The run's folder.
     threads : int
         How many cores it may use.
     """

@@ -61,8 +61,6 @@ class Context:
 
     Attributes
     ----------
-    params : DashboardParams
-        The dashboard's section.
     store : VoteStore
         Where votes are kept; shared by all people.
     judges : JudgeService

@@ -57,13 +57,7 @@ class _Drawing:
 
 
 class Drawings:
-    """Draws texts in processes of its own, which are started with the first text or by `start`.
-
-    Parameters
-    ----------
-    processes : int
-        How many.
-    """
+    """Draws texts in processes of its own, which are started with the first text or by `start`."""
 
     def __init__(self, processes: int = PROCESSES) -> None:
         self._queue: FairQueue[_Drawing] = FairQueue()

@@ -33,8 +33,6 @@ def answer(message: bytes, nowhere: int) -> bytes:
 
     Parameters
     ----------
-    message : bytes
-        The request.
     nowhere : int
         Descriptor of a file for what the watchdog tells.
     """

@@ -35,8 +35,6 @@ def serve(services: Services, ready: Callable[[str], None]) -> None:
 
     Parameters
     ----------
-    services : Services
-        Opened, and started or not.
     ready : function
         Called with the address once the server listens.
 
@@ -124,8 +122,6 @@ def server_options(params: ServerParams, admins: Sequence[str] = ()) -> dict[str
 
     Parameters
     ----------
-    params : ServerParams
-        The section `server`.
     admins : sequence of str
         The accounts that may do more than others.
 

@@ -77,8 +77,6 @@ class Services:
 
     Parameters
     ----------
-    params : DashboardParams
-        The dashboard's section.
     whole : Params or None
         All sections, by which a judge learns from the votes; None has their defaults.
 
@@ -147,8 +145,6 @@ def open_services(
 
     Parameters
     ----------
-    path : Path
-        The params.yaml.
     overrides : sequence of str
         `section.key=value`.
     check : function

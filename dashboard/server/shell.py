@@ -90,13 +90,7 @@ _log = logging.getLogger(__name__)
 
 
 class Shell:
-    """One tab.
-
-    Parameters
-    ----------
-    services : Services
-        What all people share.
-    """
+    """One tab."""
 
     def __init__(self, services: Services) -> None:
         self.services = services

@@ -188,8 +188,6 @@ def _word_counts(text: str, capitals: int, digits: int) -> tuple[int, int, int, 
 
     Parameters
     ----------
-    text : str
-        Any text.
     capitals, digits : int
         How many of them it holds: none is looked for where there is none.
     """

@@ -65,8 +65,6 @@ class ResolvedEncoder:
         The Hub name or the folder as the user wrote it; that of the fallback where it is used.
     wanted : str
         What was asked for.
-    folder : Path
-        Where its files are.
     sha256 : str
         Hash of its weights, 64 hex digits.
     message : str or None

@@ -226,10 +226,6 @@ def open_encoder(params: EncoderParams, threads: int = 0, saved: Path | None = N
 
     Parameters
     ----------
-    params : EncoderParams
-        The settings.
-    threads : int
-        Cores to use; 0 means every one.
     saved : Path or None
         The folder that `Encoder.save` was given; it may be missing where there was nothing to save.
 

@@ -121,8 +121,6 @@ def head_and_tail(ids: Ids, budget: int, head_share: float, gap: Sequence[int] =
 
     Parameters
     ----------
-    ids : list of int
-        Tokens of the text.
     budget : int
         Tokens there may be afterwards, the mark of the gap included.
     head_share : float

@@ -58,8 +58,6 @@ class DamagedError(UserError):
 
     Attributes
     ----------
-    path : Path
-        The file.
     what : str
         What is wrong, as it follows the file's name in a sentence.
     """
@@ -181,8 +179,6 @@ class Tensors:
 
     Parameters
     ----------
-    path : Path
-        The file.
     known : str
         Pattern of the names that its tensors can have.
 
@@ -212,8 +208,6 @@ class Tensors:
 
         Parameters
         ----------
-        name : str
-            Of the tensor.
         *shape : int or None
             Its lengths; None is any length.
         least, most : float

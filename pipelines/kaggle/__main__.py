@@ -44,16 +44,12 @@ class Options:
 
     Attributes
     ----------
-    user : str
-        Kaggle user name.
     slug : str
         Name of the dataset, and with an ending those of the notebooks: 6 to 40 small letters, digits and hyphens.
     wheels : str
         `installed` packs what is installed here, `download` asks the package index, `none` takes the project alone.
     python : str
         Version of Python on Kaggle, for `download`.
-    also : tuple of str
-        Further packages.
     gpu : bool
         Whether the notebooks ask for one.
     competition : str
@@ -104,8 +100,6 @@ def bundle(run: Path, out: Path, options: Options) -> None:
         Folder of a finished run.
     out : Path
         Gets `dataset/`, `predict/` and `train/`; what was there is replaced.
-    options : Options
-        What is bundled.
 
     Raises
     ------

@@ -33,13 +33,6 @@ def installed(name: str) -> Distribution | None:
 def installed_wheel(name: str, folder: Path) -> Path:
     """Pack an installed package as a wheel again.
 
-    Parameters
-    ----------
-    name : str
-        Its name on the index.
-    folder : Path
-        Where the wheel is written.
-
     Raises
     ------
     UserError

@@ -61,8 +61,6 @@ def load_backbone(folder: Path, name: str, **settings: Any) -> Any:
 
     Parameters
     ----------
-    folder : Path
-        Where the files are.
     name : str
         How the encoder is called in errors.
     **settings

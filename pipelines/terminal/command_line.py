@@ -51,8 +51,6 @@ def add_params_arguments(parser: argparse.ArgumentParser, example: str, default:
 
     Parameters
     ----------
-    parser : argparse.ArgumentParser
-        Changed in place.
     example : str
         An override for the help, for example "data.dir=kaggle".
     default : Path or None

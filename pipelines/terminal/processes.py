@@ -55,10 +55,6 @@ def run_apart(
     ----------
     module : str
         A module of this project. Its standard input is closed when this process ends, so that it can end too.
-    arguments : sequence of str
-        Of its command line.
-    bounds : Bounds
-        What it may take.
     log : Path
         File for what it writes to standard error.
     stop : Event or None

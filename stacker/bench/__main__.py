@@ -96,14 +96,10 @@ def benchmark(
         Settings of encoder, learners and stack.
     sizes : sequence of int
         Numbers of battles, in rising order.
-    stages : sequence of Stage
-        What is measured.
     threads : int
         Cores to use; 0 means all.
     plain_rows : int or None
         Most battles for the plain way; None leaves it to each stage.
-    screen : Screen
-        Told what is being measured.
 
     Returns
     -------

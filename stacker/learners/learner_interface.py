@@ -80,8 +80,6 @@ class Fit:
         Prompt group: rows of one group must not be divided by an inner split.
     seed : int
         Seed for everything random inside the fit.
-    threads : int
-        Threads the learner may use.
     workdir : Path or None
         A folder of this fit's own for checkpoints, so that a killed fit resumes; None keeps nothing.
     """

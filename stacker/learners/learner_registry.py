@@ -178,8 +178,6 @@ class Configured:
         Key of `KINDS`.
     identity : str
         Everything besides code, data and seed that its fit depends on.
-    make : callable
-        Returns a new, unfitted learner.
     """
 
     name: str
@@ -198,8 +196,6 @@ def configured_learners(learners: LearnersParams, balance: BalanceParams | None 
 
     Parameters
     ----------
-    learners : LearnersParams
-        The section `learners`.
     balance : BalanceParams or None
         The section `balance`; each learner follows it as far as it can.
     """

@@ -106,13 +106,6 @@ def starter_identity() -> str:
 def configured_prior(prior: str | None, features: FeatureParams) -> list[Configured]:
     """Return the starter judge as a learner where `stack.prior` asks for it, and else none.
 
-    Parameters
-    ----------
-    prior : str or None
-        `stack.prior`.
-    features : FeatureParams
-        The section `features`.
-
     Raises
     ------
     UserError

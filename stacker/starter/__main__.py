@@ -57,8 +57,6 @@ def make_starter(
         Shows how far the work has come, and the judge's hash.
     settings, cache, threads
         See `stacker.starter.starter_fit.fit_starter`; `cache` is a folder as `run.cache` of a run.
-    sets : sequence of StarterSet
-        Those to learn from.
 
     Returns
     -------

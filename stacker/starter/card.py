@@ -99,14 +99,8 @@ def model_card(fitted: FittedStarter, settings: StarterSettings, unseen: Sequenc
 
     Parameters
     ----------
-    fitted : FittedStarter
-        The judge and its making.
-    settings : StarterSettings
-        How it was fitted.
     unseen : sequence of Scored
         How it does on battles that it never saw.
-    digest : str
-        `stacker.learners.starter_prior.judge_hash` of its files.
     """
     used, trees = versions(), settings.lightgbm
     card = environment(Path(__file__).with_name("templates")).get_template("card.md")

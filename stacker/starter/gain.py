@@ -102,18 +102,12 @@ def measure(
 
     Parameters
     ----------
-    votes : Path
-        A file of battles with votes.
     sizes : sequence of int
         Votes that are trained on.
     draws : int
         Times that each is repeated, with other votes; no prompt is on both sides of a draw.
-    cache : Path or None
-        A folder that keeps the numbers of texts.
     threads : int
         Processes for the features, threads for the learners.
-    progress : Progress
-        Told how many fits are done.
 
     Raises
     ------
@@ -198,8 +192,6 @@ def draw(path: Path, results: Mapping[int, Mapping[str, Interval]]) -> None:
 
     Parameters
     ----------
-    path : Path
-        An SVG file.
     results : mapping of Interval by kind of judge, by number of votes
         Log losses less that of the class shares; every number of votes has the same kinds.
     """

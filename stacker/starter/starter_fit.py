@@ -127,8 +127,6 @@ class StarterSettings:
     lightgbm, linear
         Settings of the learners. Their bags and inner folds split the battles by families of sets that share prompts,
         so that trees stop, and penalties are chosen, where a family that was not trained on is predicted best.
-    seed : int
-        For everything random.
     """
 
     power: float = 0.5
@@ -157,12 +155,8 @@ class FittedStarter:
 
     Attributes
     ----------
-    judge : Judge
-        The judge.
     battles : DataFrame, m rows
         What it was trained on, in canonical order.
-    rows : Rows, n rows
-        How these were weighed.
     held_out : (n, 3) float
         What a judge made without a row's family of sets says of the row.
     left_out : int
@@ -192,12 +186,8 @@ def fit_starter(
         A battles table of `pipelines.battles.starter_sets.read_votes`.
     settings : StarterSettings or None
         None is those that the judge inside the package was made with.
-    cache : BlockCache or None
-        Where numbers of texts are kept.
     threads : int
         Bags fitted at once; they do not change the result.
-    progress : Progress
-        Told how far the work has come.
 
     Raises
     ------

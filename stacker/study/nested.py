@@ -32,8 +32,6 @@ class Comparison:
     ----------
     rows : list of dict
         One an outer fold: `fold`, `battles`, `default`, `tuned`, and `inner`, the score that its tuning saw.
-    battles : int
-        In all of them.
     default, tuned : float
         Mean log losses over all.
     difference, low, high : float
@@ -86,12 +84,6 @@ def compare(
 
     Parameters
     ----------
-    whole : CrossFitted
-        The objective over all battles.
-    folds : sequence of K Outer
-        The outer folds.
-    default : Params
-        As params.yaml has them.
     tuned : sequence of K Params
         What each fold's own study found.
     inner : sequence of K float

@@ -47,8 +47,6 @@ class FeatureView:
 
     Attributes
     ----------
-    data : LearnerData, n rows
-        What learners see.
     prints, text_prints : n str
         Fingerprints that name the fits of learners that see features, and of those that see texts alone.
     """
@@ -126,8 +124,6 @@ class CrossFitted:
 
         Parameters
         ----------
-        params : Params
-            With which to fit.
         held : (k,) int
             Rows of all battles; none of them may be among this objective's own.
         """

@@ -145,12 +145,8 @@ def write_page(
 
     Parameters
     ----------
-    path : Path
-        Replaced in one step.
     study : optuna.study.Study
         With at least one complete trial.
-    objectives : sequence of str
-        Names of its objectives.
     about : sequence of str
         Sentences for the top of the page.
     tables : sequence of (title, rows)

@@ -25,12 +25,8 @@ class FreshSampler(BaseSampler):
     ----------
     kind : {"tpe", "gp", "random", "grid"}
         How to propose.
-    space : Space
-        Where.
     taken : set of str
         `key_of` of the points that somebody has or had.
-    seed : int
-        Decides everything random.
     """
 
     def __init__(self, kind: str, space: Space, taken: Set[str], seed: int) -> None:

@@ -41,8 +41,6 @@ class Space:
 
     Attributes
     ----------
-    base : Params
-        Everything else.
     distributions : dict of name to distribution
         In the order of the file. A choice that is no plain value stands there as JSON text.
     """

@@ -68,8 +68,6 @@ class FileWorkerLock(WorkerLock):
     ----------
     folder : Path
         Made when it is not there.
-    study : str
-        Name of the study.
     """
 
     def __init__(self, folder: Path, study: str) -> None:
@@ -109,13 +107,6 @@ class PostgresWorkerLock(WorkerLock):
     """Advisory locks of a PostgreSQL session; for workers of several machines.
 
     The server gives them back when the session's connection ends; it asks a silent machine after a minute.
-
-    Parameters
-    ----------
-    address : sqlalchemy.URL
-        The database.
-    study : str
-        Name of the study.
     """
 
     def __init__(self, address: Any, study: str) -> None:
@@ -172,8 +163,6 @@ def open_storage(url: str | None, folder: Path, name: str) -> tuple[BaseStorage,
         `sqlite:///FILE`, `postgresql://…`, or None for a journal file in `folder`.
     folder : Path
         The study's folder; made when it is not there.
-    name : str
-        The study's name.
 
     Raises
     ------

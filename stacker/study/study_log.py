@@ -59,18 +59,10 @@ class StudyLog:
 
     Attributes
     ----------
-    storage : BaseStorage
-        Where it is kept.
-    lock : WorkerLock
-        Keeps the workers apart.
     name : str
         The study's name in the storage.
     params : StudyParams
         Sampler, pruner, objectives and number of trials.
-    space : Space
-        What is tuned.
-    seed : int
-        Decides what the sampler proposes.
     study : optuna.study.Study
         Set by `open`.
     """
@@ -252,10 +244,6 @@ def work(
 
     Parameters
     ----------
-    log : StudyLog
-        The study.
-    objective : Objective
-        Scores a point.
     stop : callable
         Whether to begin no further trial.
     told : callable

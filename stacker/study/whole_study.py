@@ -31,8 +31,6 @@ def run_study(params: Params, screen: Screen, worker: Sequence[str], continue_an
 
     Parameters
     ----------
-    params : Params
-        All sections.
     screen : Screen
         Told each trial's value, the best so far, and what was written.
     worker : sequence of str

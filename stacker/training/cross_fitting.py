@@ -122,10 +122,6 @@ def out_of_fold(
 
     Parameters
     ----------
-    learner : Configured
-        What to fit.
-    data, fit : n battles
-        All training battles.
     folds : (n,) int
         Fold of each battle.
     prints : n str

@@ -44,10 +44,6 @@ class Prepared:
         Fingerprints that name a battle's part in a stored fit.
     encoder : Encoder or None
         The frozen encoder, where the embedding block is on.
-    cache : BlockCache
-        Numbers of texts on disk.
-    store : FitStore
-        Finished fits on disk.
     """
 
     battles: pd.DataFrame
@@ -66,8 +62,6 @@ def read_data(params: Params, quarantine: Path, screen: Screen) -> Loaded:
 
     Parameters
     ----------
-    params : Params
-        The section data is used.
     quarantine : Path
         File for the rows that cannot be used.
     screen : Screen
@@ -102,8 +96,6 @@ def prepare(
         The sections folds, features, encoder and run are used.
     battles : DataFrame, n rows
         As `stacker.training.train.train` takes them.
-    progress : Progress
-        Told how far the features have come.
     note : callable
         Told which encoder is used.
 

@@ -57,8 +57,6 @@ class Trained:
 
     Attributes
     ----------
-    judge : Judge
-        The judge; it was fitted to all battles.
     prepared : Prepared
         The battles in canonical order, their folds, features, and what learners were told of them.
     level : Level0
@@ -98,8 +96,6 @@ def train(
         The sections folds, features, encoder, learners, balance, transformer, stack and run are used.
     about : mapping or None
         What else the judge keeps of its making (JSON values).
-    progress : Progress
-        Told how far the work has come.
     note : callable
         Told which encoder and transformers are used.
 
@@ -136,15 +132,6 @@ def stack_learners(
     params: Params, transformers: Sequence[ChosenTransformer], progress: Progress = silent
 ) -> list[Configured]:
     """Return every learner that the parameters ask for, in the order of the stack.
-
-    Parameters
-    ----------
-    params : Params
-        All sections.
-    transformers : sequence of ChosenTransformer
-        What `choose_transformers` found on this disk.
-    progress : Progress
-        Told how far the transformers' fits have come.
 
     Raises
     ------

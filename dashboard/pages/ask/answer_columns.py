@@ -36,10 +36,6 @@ class AnswerColumns:
 
     Parameters
     ----------
-    say : Texts
-        The page's language.
-    person : str
-        Whose page it is.
     again : function
         Called with a side when the person wants its answer written again.
 
@@ -162,8 +158,6 @@ def comparison(one: Round, say: Texts) -> Markup:
     ----------
     one : Round
         Its `vote` holds.
-    say : Texts
-        The person's language.
     """
     if one.vote is None:
         return Markup()

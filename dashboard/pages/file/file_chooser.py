@@ -24,8 +24,6 @@ class FileChooser:
 
     Parameters
     ----------
-    context : Context
-        What the page may use.
     chosen : function
         Given the file once it is read.
     """

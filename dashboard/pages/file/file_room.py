@@ -40,8 +40,6 @@ class FileRoom:
 
     Parameters
     ----------
-    say : Texts
-        The page's language.
     pressed : function
         Called with the code of a press on the vote bar.
     ordered, skipped, left : function
@@ -122,10 +120,6 @@ class FileRoom:
 
         Parameters
         ----------
-        battle : Battle
-            The battle on the page.
-        vote : Voted
-            The vote just cast.
         row : Series or None
             The vote as the store has it, from `with_outcomes`; None where it cannot be read.
         """

@@ -58,8 +58,6 @@ def fitting(votes: pd.DataFrame, wishes: Wishes) -> pd.DataFrame:
     ----------
     votes : DataFrame, n rows
         From `with_outcomes`.
-    wishes : Wishes
-        What is wished.
     """
     kept = pd.Series(True, index=votes.index)
     for name in ("session", "choice", "source", "lang"):
@@ -78,8 +76,6 @@ class HistoryFilters:
 
     Parameters
     ----------
-    say : Texts
-        The page's language.
     session : str
         The person, for "only my votes".
     changed : function

@@ -59,17 +59,11 @@ class VoteTable:
 
     Parameters
     ----------
-    say : Texts
-        The page's language.
-    tasks : Tasks
-        Of the page.
     opened : function
         Called with the index of a row that was pressed.
 
     Attributes
     ----------
-    sorting : Sorting
-        As the person chose it.
     rows : DataFrame
         All rows, as `sorted_rows` takes them.
     """
@@ -246,8 +240,6 @@ def details(vote: pd.Series, drawn: Sequence[Rendered], say: Say) -> Markup:
         A row of `with_outcomes`.
     drawn : three Rendered
         Its prompt and its two answers.
-    say : Say
-        The page's language.
     """
     asked, *answers = (noted(text, say) for text in drawn)
     sides = []

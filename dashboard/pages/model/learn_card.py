@@ -24,8 +24,6 @@ class LearnCard:
     ----------
     context : Context
         What its page may use; for who is no admin, nothing is started, stopped or decided.
-    learning : LearningService
-        Does the work; shared by all people.
     use : async function
         Switches to a saved judge and returns whether that worked.
     changed : function

@@ -169,8 +169,6 @@ def outcome(about: Mapping[str, Any], say: Say) -> Markup:
     ----------
     about : mapping
         What `learned.json` holds.
-    say : function
-        The texts.
     """
     old = about["old"]
     parts = [note(say("model.learn.learnt", count=f"{about['votes']:,}"), "hint")]

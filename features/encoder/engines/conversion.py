@@ -128,8 +128,6 @@ class Copies:
             Texts that the ranges are taken from.
         checked : lists of token ids
             Other texts, by which the copy is accepted.
-        threads : int
-            Cores to use.
 
         Raises
         ------

@@ -168,10 +168,6 @@ def probe(kind: str, folder: Path, longest: int, vocabulary: int) -> None:
 
     Parameters
     ----------
-    kind : str
-        As in `kind_of`.
-    folder : Path
-        Of the copy.
     longest, vocabulary : int
         Tokens of a text at most, and those that there are.
 

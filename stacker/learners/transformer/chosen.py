@@ -29,8 +29,6 @@ class ChosenTransformer:
     ----------
     name : str
         Its name in tables, messages and the judge; no two of a run are alike.
-    params : TransformerParams
-        Its settings.
     encoder : ResolvedEncoder
         What was asked for, what was found, and the hash of its weights; `message` is a line for the user where it is
         the fallback.
@@ -65,8 +63,6 @@ def choose_transformers(params: TransformersParams, encoder: EncoderParams) -> l
 
     Parameters
     ----------
-    params : TransformersParams
-        The section `transformer`.
     encoder : EncoderParams
         The section `encoder`: its `fallback` and `models_dir` hold for transformers too.
 
@@ -101,10 +97,6 @@ def configured_transformers(
 
     Parameters
     ----------
-    chosen : sequence of ChosenTransformer
-        What `choose_transformers` found.
-    progress : Progress
-        Told how far the fits have come.
     trees : str
         What further trees see of each transformer; none adds no trees.
     lightgbm : LightGBMParams or None

@@ -56,8 +56,6 @@ def fit_head(
         What `Head.inputs` gave for N sequences, without dropout.
     places : (n, 2) int64
         Sequences of each battle.
-    votes : Votes
-        Of the n battles.
     folds : (n,) int64
         Inner fold of each battle, -1 for those that are not to be learned from.
     loss : BattleLoss

@@ -56,8 +56,6 @@ class BattleLoss:
 
     Parameters
     ----------
-    params : LossParams
-        Weights and shapes.
     classes : (3,) Tensor
         What `balance.class_weights` gave for the training rows.
     """
@@ -94,8 +92,6 @@ class EpochBatches:
         Training rows.
     size : int
         Battles in a batch; the last one may be smaller.
-    seed : int
-        Seed of order and swaps.
     swaps : bool
         Whether half of the battles are shown with their sides swapped.
     """
@@ -162,24 +158,14 @@ class Work:
 
     Attributes
     ----------
-    name : str
-        The model's name.
-    params : TransformerParams
-        Its settings.
     network : PreferenceNetwork
         Trained in place.
     battles : Battles
         Sequences of all n battles of the fit.
-    votes : Votes
-        Of the n battles.
     train, held : int64
         Rows to learn from, and rows that early stopping looks at.
-    loss : BattleLoss
-        What is minimised.
     budget : TokenBudget
         Padded tokens that one backward pass may hold.
-    runner : Runner
-        For evaluation.
     kept : Kept or None
         Hidden states of the frozen half, where they are kept.
     correction : Correction

@@ -39,14 +39,10 @@ class TransformerLearner:
     ----------
     name : str
         Its name in tables and messages.
-    params : TransformerParams
-        Its settings.
     encoder : ResolvedEncoder
         The checkpoint that a fit starts from.
-    shelf : Shelf or None
+    shelf : HiddenStateCache or None
         Shared by the fits of one run, so that frozen layers are run once for all folds; None makes one for each fit.
-    progress : Progress
-        Told how far fits and predictions have come.
     balance : BalanceParams or None
         Class weights and focal loss take the place of the loss that the settings ask for; the rest it cannot follow.
     """

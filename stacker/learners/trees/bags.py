@@ -27,10 +27,6 @@ class SizeDependentParams:
 
     Attributes
     ----------
-    learning_rate : float
-        Shrinkage of each tree.
-    bags : int
-        Boosters that are trained.
     look_every : int
         Rounds between two looks at the held battles, where a look costs as much as half a round.
     """
@@ -119,8 +115,6 @@ class Bag:
         What brings the booster's probabilities back to the real prior.
     pace : SizeDependentParams
         Learning rate, and how often the held battles are looked at.
-    seed, threads : int
-        For the library.
     """
 
     held: Rows

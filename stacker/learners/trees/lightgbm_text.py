@@ -75,8 +75,6 @@ def canonical_text(data: bytes, features: int) -> str:
 
     Parameters
     ----------
-    data : bytes
-        The file.
     features : int
         Columns that the model must have been trained on; they are called f0, f1, ...
 

@@ -66,8 +66,6 @@ def focal_objective(
     ----------
     outcome, weight : (n,)
         Votes and weights of the rows, in the order of the library's data.
-    gamma : float
-        Power of the focal loss.
     scale : float
         What the library multiplies the Hessian of its own softmax by, so that gamma 0 gives its own trees.
 
@@ -120,8 +118,6 @@ def synthetic_battles(
         Which of imbalanced-learn's methods draws them.
     neighbours : int
         Nearest neighbours of the same class to draw from; fewer where the class is smaller.
-    seed : int
-        Decides what is drawn.
 
     Returns
     -------

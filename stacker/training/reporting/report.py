@@ -34,8 +34,6 @@ def write_report(path: Path, found: dict[str, Any], battles: pd.DataFrame, param
 
     Parameters
     ----------
-    path : Path
-        The HTML file.
     found : dict
         What results.json holds; its `report` is what `stacker.training.reporting.analysis.analyses.analyse` gave.
     battles : DataFrame

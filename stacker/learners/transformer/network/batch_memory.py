@@ -36,8 +36,6 @@ def bytes_per_token(config: Any, layers: int, longest: int, training: bool) -> i
         Layers whose activations are kept for the backward pass; without training those of one layer are.
     longest : int
         Tokens of the longest sequence: each token has a row of attention for each head.
-    training : bool
-        Whether activations are kept.
     """
     inner = int(getattr(config, "intermediate_size", None) or 4 * config.hidden_size)
     # Per layer: input, query, key, value, context, two sums and two norms, the inner layer before and after its
@@ -47,13 +45,7 @@ def bytes_per_token(config: Any, layers: int, longest: int, training: bool) -> i
 
 
 class TokenBudget:
-    """Padded tokens that one pass may hold; halves when the memory was too small.
-
-    Parameters
-    ----------
-    tokens : int
-        The first budget.
-    """
+    """Padded tokens that one pass may hold; halves when the memory was too small."""
 
     def __init__(self, tokens: int) -> None:
         self.tokens = max(int(tokens), LEAST_TOKENS)

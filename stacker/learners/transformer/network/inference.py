@@ -175,12 +175,8 @@ class Runner:
 
     Attributes
     ----------
-    network : PreferenceNetwork
-        What is run.
     budget : TokenBudget
         Padded tokens a batch may hold.
-    name : str
-        The model's name for errors.
     kept : Kept or None
         Hidden states of the frozen half; those that are missing are computed and kept where there is room.
     untrained : Kept or None

@@ -25,8 +25,6 @@ class SplitEncoder(nn.Module):
 
     Parameters
     ----------
-    model : PreTrainedModel
-        An encoder without a head.
     start : int
         Layers of the lower half: 0 leaves everything in the upper half, the model's number of layers nothing.
 

@@ -26,8 +26,6 @@ class Head(nn.Module, ABC):
 
     Parameters
     ----------
-    width : int
-        Width of the encoder.
     lengths : bool
         Whether each sequence comes with its lengths.
     dropout : float
@@ -199,8 +197,6 @@ class PreferenceNetwork(nn.Module):
 
     Parameters
     ----------
-    encoder : SplitEncoder
-        The encoder.
     head : Head
         The head; always computed in float32 or better.
     pad : int
@@ -240,8 +236,6 @@ class PreferenceNetwork(nn.Module):
 
         Parameters
         ----------
-        batch : dict
-            What `collate` returned.
         hidden : (m, l, d) or None
             The lower half's hidden states, where they are known.
         """

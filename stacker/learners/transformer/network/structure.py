@@ -73,8 +73,6 @@ def fit_turns(turns: Sequence[Ids], budget: int, head_share: float, gap: Ids, be
         Tokens there may be afterwards, marks included.
     head_share, gap
         As in `head_and_tail`.
-    between : list of int
-        Tokens that part two turns.
 
     Returns
     -------

@@ -42,16 +42,10 @@ def analyse(
     ----------
     params : Params
         The sections report, stack, learners and run are used.
-    prepared : Prepared
-        The n battles.
     level : Level0
         The learners' out-of-fold probabilities.
     predictions : dict of (n, 3) float
         Those of learners, stack and baselines.
-    judge : Judge
-        What the run made.
-    progress : Progress
-        Told how far the refits have come.
 
     Returns
     -------
@@ -105,8 +99,6 @@ def length_control(
 
     Parameters
     ----------
-    battles : DataFrame, n rows
-        A battles table.
     stack, length, prior : (n, 3) float
         Out-of-fold verdicts of the stack, of the lengths alone and of the class prior.
     outcome, group : (n,) int
@@ -143,16 +135,12 @@ def worst_and_surprising(
 
     Parameters
     ----------
-    battles : DataFrame, n rows
-        A battles table.
     stack : (n, 3) float
         The stack's out-of-fold verdicts.
     learners : (n, K, 3) float
         Those of its learners.
     outcome : (n,) int
         Votes.
-    listed : int
-        Battles of each list.
 
     Returns
     -------

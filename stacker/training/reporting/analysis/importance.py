@@ -23,10 +23,6 @@ def importance(judge: Judge, data: LearnerData, probabilities: Floats) -> dict[s
 
     Parameters
     ----------
-    judge : Judge
-        Fitted on all battles.
-    data : LearnerData, n rows
-        The battles.
     probabilities : (n, K, 3) float
         The learners' out-of-fold probabilities.
 

@@ -28,8 +28,6 @@ def refit_learner(params: ReportParams, boosted: LightGBMParams, components: int
 
     Parameters
     ----------
-    params : ReportParams
-        Names the learner.
     boosted : LightGBMParams
         Settings of the run, for `refit: lightgbm`.
     components : int
@@ -57,8 +55,6 @@ def held_out_losses(
 
     Parameters
     ----------
-    make : callable
-        Returns an unfitted learner.
     data, fit, folds : n battles
         As in a run.
     train : sequence of arrays of rows, optional
@@ -128,8 +124,6 @@ def block_ablation(
 
     Parameters
     ----------
-    make : callable
-        Returns an unfitted learner.
     data, fit, folds : n battles
         As in a run, or a part of it.
     prior : (n,) float
@@ -199,8 +193,6 @@ def learning_curve(
 
     Parameters
     ----------
-    make : callable
-        Returns an unfitted learner.
     data, fit, folds : n battles
         As in a run, or a part of it. Whole prompt groups are taken, the same ones in every larger share.
 
