@@ -133,13 +133,7 @@ class StoreParams(Section):
 
     @property
     def password(self) -> str:
-        """The database password, "" where no variable is named.
-
-        Raises
-        ------
-        UserError
-            When the variable that is named is not set.
-        """
+        """The database password, "" where no variable is named. Raises a `UserError` where the named one is not set."""
         if self.password_env and self.password_env not in environ:
             raise UserError(
                 f"dashboard.store.password_env: the variable {self.password_env} is not set; set it to the database's "

@@ -57,13 +57,7 @@ class FeatureName:
 
 
 def parsed(name: str) -> FeatureName:
-    """Take a name as this file writes it apart.
-
-    Raises
-    ------
-    ValueError
-        When the name has another form.
-    """
+    """Take a name as this file writes it apart. Raises a `ValueError` where the name has another form."""
     found = _NAME.fullmatch(name)
     if found is None:
         raise ValueError(f"{name!r}: a feature's name has the form 'block: column (kind)'")

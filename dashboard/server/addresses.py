@@ -14,13 +14,7 @@ IPV6_PREFIX = 64
 
 
 def network_of(text: str) -> Network:
-    """Return an address or network of addresses (`10.0.0.0/8`).
-
-    Raises
-    ------
-    ValueError
-        When it is neither.
-    """
+    """Return an address or network of addresses (`10.0.0.0/8`). Raises a `ValueError` where it is neither."""
     try:
         return ipaddress.ip_network(text.strip(), strict=False)
     except ValueError:

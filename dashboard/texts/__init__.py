@@ -29,13 +29,7 @@ class Say(Protocol):
 
 
 class Texts:
-    """The texts of one language; call it with a key.
-
-    Parameters
-    ----------
-    language : str
-        A key of `LANGUAGES`.
-    """
+    """The texts of one of `LANGUAGES`; call it with a key."""
 
     def __init__(self, language: Language) -> None:
         self.language = language

@@ -15,13 +15,7 @@ MOST_TOKENIZER = 64 << 20
 
 
 class Tokens(Protocol):
-    """Turns texts into token ids.
-
-    Attributes
-    ----------
-    frame : two lists of token ids
-        What stands before and after one text.
-    """
+    """Turns texts into token ids; `frame` is what stands before and after one text."""
 
     frame: tuple[Ids, Ids]
 

@@ -54,13 +54,7 @@ class Saved(BaseModel):
 
 
 class DamagedError(UserError):
-    """A saved file that is missing, changed or damaged.
-
-    Attributes
-    ----------
-    what : str
-        What is wrong, as it follows the file's name in a sentence.
-    """
+    """A saved file that is missing, changed or damaged; `what` is wrong with it follows its name in a sentence."""
 
     def __init__(self, path: Path, what: str) -> None:
         self.path, self.what = path, shown(what, MOST_SAID)

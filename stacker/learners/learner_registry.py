@@ -66,13 +66,7 @@ class LearnerKind:
         return self.learner.partition(":")[0]
 
     def load_class(self) -> Any:
-        """Return the learner's class.
-
-        Raises
-        ------
-        UserError
-            When a package that it needs is not installed.
-        """
+        """Return the learner's class. Raises a `UserError` where a package that it needs is not installed."""
         missing = [name for name in self.packages if find_spec(name) is None]
         if missing:
             raise UserError(f"learner {self.name}: needs the package {missing[0]}, which is not installed; install it.")
@@ -192,13 +186,7 @@ class Configured:
 
 
 def configured_learners(learners: LearnersParams, balance: BalanceParams | None = None) -> list[Configured]:
-    """Return the switched-on learners of the `learners` section in the order of the file.
-
-    Parameters
-    ----------
-    balance : BalanceParams or None
-        The section `balance`; each learner follows it as far as it can.
-    """
+    """Return the switched-on learners in the order of the file; each follows `balance` as far as it can."""
     chosen = {kind: getattr(learners, kind) for kind in type(learners).model_fields}
     return [_configured(kind, own, balance or BalanceParams()) for kind, own in chosen.items() if own.enabled]
 

@@ -95,13 +95,7 @@ _MATTERS = ("python", "lightgbm", "scikit-learn", "numpy", "scipy")
 
 
 def model_card(fitted: FittedStarter, settings: StarterSettings, unseen: Sequence[Scored], digest: str) -> str:
-    """Write the card.
-
-    Parameters
-    ----------
-    unseen : sequence of Scored
-        How it does on battles that it never saw.
-    """
+    """Write the card; `unseen` is how the judge does on battles that it never saw."""
     used, trees = versions(), settings.lightgbm
     card = environment(Path(__file__).with_name("templates")).get_template("card.md")
     return card.render(

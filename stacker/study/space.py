@@ -49,13 +49,7 @@ class Space:
     distributions: dict[str, BaseDistribution]
 
     def params(self, point: Point) -> Params:
-        """Return the parameters at a point.
-
-        Raises
-        ------
-        UserError
-            When the values do not go together.
-        """
+        """Return the parameters at a point. Raises a `UserError` where the values do not go together."""
         content = self.base.model_dump(mode="json")
         for name, value in todays_point(point).items():
             section, _, key = name.rpartition(".")

@@ -34,13 +34,7 @@ JOURNAL = "study.journal"
 
 
 class WorkerLock(ABC):
-    """Keeps the workers of one study apart.
-
-    Attributes
-    ----------
-    worker : str
-        The name of this worker, like no other.
-    """
+    """Keeps the workers of one study apart; `worker` is the name of this one, like no other."""
 
     def __init__(self) -> None:
         self.worker = uuid4().hex
@@ -62,13 +56,7 @@ class WorkerLock(ABC):
 
 
 class FileWorkerLock(WorkerLock):
-    """Locks on files in a folder next to the study; for workers of one machine.
-
-    Parameters
-    ----------
-    folder : Path
-        Made when it is not there.
-    """
+    """Locks on files in a folder next to the study, made when it is not there; for workers of one machine."""
 
     def __init__(self, folder: Path, study: str) -> None:
         super().__init__()

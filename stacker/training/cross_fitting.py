@@ -26,13 +26,7 @@ from stacker.learners.linear.antisymmetric import AntisymmetricLogistic
 
 
 class FitStore:
-    """A folder of finished fits: held-out predictions as npz, learners as folders.
-
-    Parameters
-    ----------
-    folder : Path
-        Made when first written.
-    """
+    """A folder of finished fits, made when first written: held-out predictions as npz, learners as folders."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

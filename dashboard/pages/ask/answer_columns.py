@@ -152,13 +152,7 @@ class AnswerColumns:
 
 
 def comparison(one: Round, say: Texts) -> Markup:
-    """Return vote against verdict for a round that has a vote: the sentence, the shares, who wrote what, and why.
-
-    Parameters
-    ----------
-    one : Round
-        Its `vote` holds.
-    """
+    """Return vote against verdict for a round with a vote: the sentence, the shares, who wrote what, and why."""
     if one.vote is None:
         return Markup()
     choice, verdict, chances = one.vote.choice, one.verdict, []

@@ -20,13 +20,7 @@ NOTHING: tuple[str, Any] | tuple[()] = ()
 
 
 class FileChooser:
-    """The card in which a file is chosen.
-
-    Parameters
-    ----------
-    chosen : function
-        Given the file once it is read.
-    """
+    """The card in which a file is chosen; `chosen` is given the file once it is read."""
 
     def __init__(self, context: Context, chosen: Callable[[BattleFile], None]) -> None:
         self.say, self.judges, self.tasks, self._chosen = context.say, context.judges, context.tasks, chosen

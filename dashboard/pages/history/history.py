@@ -52,13 +52,7 @@ class Wishes:
 
 
 def fitting(votes: pd.DataFrame, wishes: Wishes) -> pd.DataFrame:
-    """Return the votes that fit; of many votes the words take a while, so call it from a thread.
-
-    Parameters
-    ----------
-    votes : DataFrame, n rows
-        From `with_outcomes`.
-    """
+    """Return the votes, from `with_outcomes`, that fit; the words of many take a while, so call it from a thread."""
     kept = pd.Series(True, index=votes.index)
     for name in ("session", "choice", "source", "lang"):
         if wished := getattr(wishes, name):

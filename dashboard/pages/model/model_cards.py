@@ -163,13 +163,7 @@ def progress_bar(status: Status, say: Say) -> Markup:
 
 
 def outcome(about: Mapping[str, Any], say: Say) -> Markup:
-    """Return before and after in words and numbers.
-
-    Parameters
-    ----------
-    about : mapping
-        What `learned.json` holds.
-    """
+    """Return before and after in words and numbers, from what `learned.json` holds."""
     old = about["old"]
     parts = [note(say("model.learn.learnt", count=f"{about['votes']:,}"), "hint")]
     if not old["starter"]:

@@ -166,13 +166,7 @@ class Report(Saved):
 
 
 def read_report(folder: Path) -> dict[str, Any]:
-    """Return what is written of an int8 copy, as `Report` has it.
-
-    Raises
-    ------
-    DamagedError
-        When it cannot be read.
-    """
+    """Return what is written of an int8 copy, as `Report` has it. Raises a `DamagedError` where it cannot be read."""
     with checking(folder / REPORT):
         return Report.model_validate(read_object(folder / REPORT)).model_dump()
 

@@ -48,13 +48,7 @@ KINDS = {
 
 @cache
 def kind_of(name: str) -> Kind:
-    """Return the kind of engine of a name in `KINDS`.
-
-    Raises
-    ------
-    UserError
-        When its packages are not installed.
-    """
+    """Return the kind of engine of a name in `KINDS`. Raises a `UserError` where its packages are not installed."""
     module, _, named = KINDS[name].partition(":")
     kind: Kind = getattr(import_module(module), named)()
     versions(kind, int8=False)
@@ -103,13 +97,7 @@ class EncoderCopies:
         return [folder for folder in found if folder is not None and folder.is_dir()]
 
     def open(self) -> Engine:
-        """Load the copy, made when missing.
-
-        Raises
-        ------
-        DamagedError
-            When its library cannot read it.
-        """
+        """Load the copy, made when missing. Raises a `DamagedError` where its library cannot read it."""
         folder = self._copies().fp32() if self.params.precision == "fp32" else self._int8
         if folder is None:
             raise RuntimeError("an int8 encoder must be calibrated first")

@@ -52,13 +52,7 @@ def smoothed_votes(outcome: Tensor, smoothing: float, dtype: torch.dtype) -> Ten
 
 
 class BattleLoss:
-    """The configured sum of losses.
-
-    Parameters
-    ----------
-    classes : (3,) Tensor
-        What `balance.class_weights` gave for the training rows.
-    """
+    """The configured sum of losses; `classes` are the (3,) `balance.class_weights` of the training rows."""
 
     def __init__(self, params: LossParams, classes: Tensor) -> None:
         self.params = params

@@ -61,13 +61,7 @@ class TokenBudget:
         return cls(min(room, most))
 
     def halve(self, name: str) -> None:
-        """Halve the budget.
-
-        Raises
-        ------
-        UserError
-            When it is at its least already.
-        """
+        """Halve the budget. Raises a `UserError` where it is at its least already."""
         if self.tokens <= LEAST_TOKENS:
             raise UserError(
                 f"transformer {name}: the memory does not hold {self.tokens} tokens; lower answer_tokens, switch on "
