@@ -225,11 +225,5 @@ def parse_dashboard(content: Mapping[str, Any], origin: str = "params.yaml") -> 
 
 
 def read_dashboard(path: Path, overrides: Sequence[str] = ()) -> DashboardParams:
-    """Return the dashboard's section of params.yaml.
-
-    Raises
-    ------
-    UserError
-        When the file cannot be read or a key is wrong; the sentence names it.
-    """
+    """Return the dashboard's section of params.yaml; a `UserError` names the file, or the key that is wrong."""
     return parse_dashboard(read_params(path, overrides).dashboard, str(path))

@@ -207,13 +207,7 @@ class EmbeddingReducer:
         return self
 
     def transform(self, embeddings: Embeddings) -> PairMatrix:
-        """Return (n, 3 * components) pair features: reduced difference, its absolute value, reduced prompt.
-
-        Raises
-        ------
-        UserError
-            When the embeddings have another length than those it was fitted to.
-        """
+        """Return (n, 3 * components): reduced difference, its size, reduced prompt; a `UserError` for other widths."""
         found, wanted = embeddings.a.shape[1], self.difference_.shape[1]
         if found != wanted:
             raise UserError(

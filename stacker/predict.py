@@ -116,13 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def judge_and_inputs(paths: Sequence[Path]) -> tuple[Path, Sequence[Path]]:
-    """Part what the command was given into the judge's folder and the files; without a folder, the starter judge's.
-
-    Raises
-    ------
-    UserError
-        When a judge is named and no file.
-    """
+    """Part paths into the judge's folder, by default the starter's, and files; a `UserError` without a file."""
     # By its name, so that a judge whose folder is missing is not taken for a file of battles.
     if paths[0].is_file() or (paths[0].suffix.lower() in SUFFIXES and not paths[0].is_dir()):
         return starter_folder(), paths

@@ -30,13 +30,7 @@ def generator_for(style: StyleParams, key: Literal["a", "b"]) -> Generator:
 
 
 def checked_style(value: Any) -> StyleParams:
-    """Return a style as its kind of generator declares it.
-
-    Raises
-    ------
-    ValidationError
-        When a key is not allowed or missing, or there is no such kind.
-    """
+    """Return a style as its kind of generator declares it; a `ValidationError` where a key or the kind is wrong."""
     if isinstance(value, StyleParams):
         return value
     kind = value.get("generator", Recorded.kind) if isinstance(value, Mapping) else None

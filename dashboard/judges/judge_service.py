@@ -106,13 +106,7 @@ class JudgeService:
         return lambda: self._followers.remove(changed)
 
     async def use(self, run: SavedRun) -> LoadedJudge:
-        """Load a saved judge and use it from now on, for all people, also after the next start.
-
-        Raises
-        ------
-        UserError
-            When it cannot be loaded; the one in use stays.
-        """
+        """Load a judge and use it, for all people, also after the next start; a `UserError` leaves the one in use."""
         return await asyncio.wrap_future(self._thread.submit(self._choose, run))
 
     async def ready(self) -> bool:
@@ -123,25 +117,13 @@ class JudgeService:
     async def compare(
         self, prompt: Sequence[str], a: Sequence[str], b: Sequence[str]
     ) -> tuple["Verdict", LoadedJudge] | None:
-        """Return the verdict on one battle and who gave it; None where there is no judge.
-
-        Raises
-        ------
-        UserError
-            When the judge cannot judge these texts.
-        """
+        """Return the verdict on a battle and who gave it, None without a judge; a `UserError` where it gives none."""
         return await asyncio.wrap_future(self._thread.submit(self._compare, prompt, a, b))
 
     async def explain(
         self, by: LoadedJudge, prompt: Sequence[str], a: Sequence[str], b: Sequence[str]
     ) -> "Explanation":
-        """Return why a judge says what it says of one battle.
-
-        Raises
-        ------
-        UserError
-            When the judge holds nothing to explain from.
-        """
+        """Return why a judge says what it says of a battle; a `UserError` where it holds nothing to explain from."""
         return await asyncio.wrap_future(self._thread.submit(by.judge.explain, prompt, a, b))
 
     def do(self, work: Callable[[], Found]) -> "Future[Found]":

@@ -102,13 +102,7 @@ class LearningService:
         return self._status
 
     def overview(self) -> Overview:
-        """Return what there is to learn from. Reads the votes and the saved judges: call it from a thread.
-
-        Raises
-        ------
-        UserError
-            When the votes cannot be read.
-        """
+        """Return what there is to learn from, or raise a `UserError`. Reads votes and judges: call it from a thread."""
         usable = usable_votes(self.store.votes(), self.neutral)
         last = last_learned(saved_runs(self.judges.folder))
         known = set() if last is None else set(last.about["battles"])

@@ -52,13 +52,7 @@ class SavedRun:
         return self.judge.parent
 
     def results(self) -> dict[str, Any] | None:
-        """Return what `results.json` holds; None where there is none.
-
-        Raises
-        ------
-        UserError
-            When it is there and cannot be read.
-        """
+        """Return what `results.json` holds, None where it is not there; a `UserError` where it cannot be read."""
         return _json(self.run / "results.json")
 
     def about(self) -> dict[str, Any]:
@@ -70,13 +64,7 @@ class SavedRun:
         return read_provenance(self.judge)
 
     def learned(self) -> dict[str, Any] | None:
-        """Return what is written of a judge that learnt from votes of the dashboard; None for any other.
-
-        Raises
-        ------
-        UserError
-            When it is there and cannot be read.
-        """
+        """Return what is written of a judge that learnt from votes, else None; a `UserError` where it is unreadable."""
         return _json(self.run / LEARNED_FILE)
 
     @property
@@ -89,13 +77,7 @@ class SavedRun:
         return about is not None and about.get("decision") != "used"
 
     def out_of_fold(self) -> pd.DataFrame | None:
-        """Return the table of out-of-fold probabilities; None where there is none.
-
-        Raises
-        ------
-        UserError
-            When it is there and cannot be read.
-        """
+        """Return the table of out-of-fold probabilities, None without one; a `UserError` where it cannot be read."""
         path = self.run / "out_of_fold.parquet"
         if not path.is_file():
             return None

@@ -70,13 +70,7 @@ _RIGHT = "write a host, and a port where the address has one, such as judge.exam
 
 
 def host_of(text: str) -> str:
-    """Return a host's name or IP address in its plain form, IPv6 without brackets.
-
-    Raises
-    ------
-    ValueError
-        When it is neither.
-    """
+    """Return a host's name or IP address in its plain form, IPv6 without brackets; a `ValueError` for neither."""
     bare = text.strip()
     bare = bare[1:-1] if bare.startswith("[") and bare.endswith("]") else bare
     try:

@@ -56,13 +56,7 @@ def check_server(params: DashboardParams) -> None:
 
 
 def build_server(services: Services) -> "Server":
-    """Return a server that listens and is not started.
-
-    Raises
-    ------
-    UserError
-        When the port is taken, or accounts, variables or a provider are wrong.
-    """
+    """Return a server that listens, not started; a `UserError` where port, accounts or provider are wrong."""
     import panel as pn
 
     from dashboard.server.app import extend, page

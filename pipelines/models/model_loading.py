@@ -39,13 +39,7 @@ def load_tokenizer(folder: Path, name: str) -> Any:
 
 
 def ensure_padding(tokenizer: Any, name: str) -> None:
-    """Give a tokenizer its end-of-sequence token to pad with where it has no padding token.
-
-    Raises
-    ------
-    UserError
-        When it has neither.
-    """
+    """Have a tokenizer without a padding token pad with its end-of-sequence token; a `UserError` without either."""
     if tokenizer.pad_token is not None:
         return
     if tokenizer.eos_token is None:
@@ -85,13 +79,7 @@ def load_backbone(folder: Path, name: str, **settings: Any) -> Any:
 
 
 def check_encoder(folder: Path, name: str) -> None:
-    """Check by its configuration that a model is an encoder, whose every token sees all others.
-
-    Raises
-    ------
-    UserError
-        When it is a decoder, or an encoder and a decoder.
-    """
+    """Raise a `UserError` where a model's configuration is no encoder's, whose every token sees all others."""
     from transformers import AutoConfig
     from transformers.models.auto.modeling_auto import (
         MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
@@ -115,13 +103,7 @@ def no_encoder(name: str, kind: str) -> UserError:
 
 
 def load_generator(folder: Path) -> tuple[Any, Any]:
-    """Load the tokenizer and the weights of a causal language model.
-
-    Raises
-    ------
-    UserError
-        When the folder holds none, or one that cannot be read.
-    """
+    """Load tokenizer and weights of a causal language model; a `UserError` where the folder holds none."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 

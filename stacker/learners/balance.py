@@ -127,13 +127,7 @@ class Correction:
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any] | None) -> "Correction":
-        """Return what `to_dict` described; no correction for None.
-
-        Raises
-        ------
-        ValueError
-            When a number cannot be one of a correction.
-        """
+        """Return what `to_dict` described, no correction for None; a `ValueError` where a number cannot be."""
         found = cls() if stored is None else cls(float(stored["tie"]), float(stored["gamma"]))
         if not (abs(found.tie) <= FARTHEST and 0 <= found.gamma <= FARTHEST):
             raise ValueError(f"correction {found.tie}, {found.gamma}: is out of bounds")

@@ -192,13 +192,7 @@ def configured_learners(learners: LearnersParams, balance: BalanceParams | None 
 
 
 def load_learner(kind: str, folder: Path) -> Learner:
-    """Read a saved learner of a kind.
-
-    Raises
-    ------
-    UserError
-        When the kind is not known to this version, or a file of the folder is missing or damaged.
-    """
+    """Read a saved learner; a `UserError` where its kind is unknown, or a file is missing or damaged."""
     if kind not in KINDS:
         raise UserError(
             f"{folder}: holds a learner of kind {shown(kind)}, which this version does not know; update it."

@@ -61,13 +61,7 @@ class StarterLearner:
         return self
 
     def predict_proba(self, data: LearnerData) -> Floats:
-        """Return (n, 3) probabilities.
-
-        Raises
-        ------
-        UserError
-            When a feature that the starter judge uses was not computed.
-        """
+        """Return (n, 3) probabilities; a `UserError` where a feature that the starter judge uses was not computed."""
         return self.predict_pairs(self.pairs(data))
 
     def predict_pairs(self, pairs: PairMatrix) -> Floats:

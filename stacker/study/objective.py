@@ -143,13 +143,7 @@ class CrossFitted:
         return fit_stack(params.stack, found, fit, folds).predict_proba(np.stack(said, axis=1))
 
     def learners(self, params: Params) -> list[Configured]:
-        """Return the learners that the target needs.
-
-        Raises
-        ------
-        UserError
-            When there is no such learner, or none is switched on.
-        """
+        """Return the learners that the target needs; a `UserError` where there is no such learner, or none is on."""
         own = configured_learners(params.learners, params.balance)
         if self.target in {learner.name for learner in own}:
             return [learner for learner in own if learner.name == self.target]

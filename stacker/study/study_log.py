@@ -76,13 +76,7 @@ class StudyLog:
     study: Study = field(init=False)
 
     def open(self, about: About, continue_anyway: bool = False) -> "StudyLog":
-        """Begin the study, or resume it where it is the same.
-
-        Raises
-        ------
-        UserError
-            When it is a study of something else, or its space, its data or another parameter changed.
-        """
+        """Begin the study, or resume it; a `UserError` where it is another's, or space, data or parameters changed."""
         with self.lock.asking():
             self.study = optuna.create_study(
                 storage=self.storage,

@@ -280,13 +280,7 @@ def _item(items: list[Any], number: str, override: str) -> Any:
 
 
 def _loaded(text: str) -> Any:
-    """Return what YAML says.
-
-    Raises
-    ------
-    yaml.YAMLError
-        When it is not valid, nested more than `DEEPEST` levels deep, or holds itself by an alias.
-    """
+    """Return what YAML says; a `YAMLError` also where it is nested beyond `DEEPEST` levels, or holds itself."""
     try:
         content = yaml.safe_load(text)
         _check_depth(content, [], set())

@@ -131,13 +131,7 @@ def train(
 def stack_learners(
     params: Params, transformers: Sequence[ChosenTransformer], progress: Progress = silent
 ) -> list[Configured]:
-    """Return every learner that the parameters ask for, in the order of the stack.
-
-    Raises
-    ------
-    UserError
-        When every learner is off.
-    """
+    """Return every learner that the parameters ask for, in the order of the stack; a `UserError` where all are off."""
     found = [
         *configured_learners(params.learners, params.balance),
         *configured_transformers(

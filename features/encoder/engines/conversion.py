@@ -88,13 +88,7 @@ class Copies:
         return self.folder / "fp32"
 
     def fp32(self) -> Path:
-        """Return the folder of the fp32 copy, made when missing.
-
-        Raises
-        ------
-        UserError
-            When the encoder cannot be converted, or not exactly.
-        """
+        """Return the folder of the fp32 copy, made when missing; a `UserError` where it does not convert exactly."""
         if not self.place.is_dir():
             model, examples = self.load(), self.examples()
             with atomic_folder(self.place, keep=True) as part:
@@ -172,13 +166,7 @@ def read_report(folder: Path) -> dict[str, Any]:
 
 
 def versions(kind: Kind, int8: bool) -> tuple[str, ...]:
-    """Return what a copy depends on besides the model: the code that makes it, and the versions of packages.
-
-    Raises
-    ------
-    UserError
-        When one is not installed.
-    """
+    """Return what a copy depends on besides the model, code and packages; a `UserError` where one is missing."""
     found = [code_version(__name__, type(kind).__module__, "features.encoder.tokens", follow=False)]
     for package in (*kind.packages, "nncf") if int8 else kind.packages:
         try:

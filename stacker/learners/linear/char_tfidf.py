@@ -83,13 +83,7 @@ class CharTfidf:
         return {"".join(names[code] for code in row if code): place for place, row in enumerate(codes.tolist())}
 
     def restore(self, letters: str, keys: Keys, idf: NDArray[np.float64]) -> "CharTfidf":
-        """Take over what another one has learnt.
-
-        Raises
-        ------
-        ValueError
-            When a letter stands there twice, or a sequence has one that is not there.
-        """
+        """Take over what another one has learnt; a `ValueError` where a letter is there twice, or not at all."""
         if len(set(letters)) != len(letters):
             raise ValueError("letters holds one twice")
         if _codes(keys).max(initial=0) > _SPACE + len(letters):

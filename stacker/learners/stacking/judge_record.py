@@ -115,13 +115,7 @@ class JudgeRecord(BaseModel):
         return MOST_BYTES_WITH_ENCODER if heavy else MOST_BYTES
 
     def feature_params(self) -> FeatureParams:
-        """Return which blocks are on.
-
-        Raises
-        ------
-        LackingFeaturesError
-            When one is on that this version does not have.
-        """
+        """Return which blocks are on; a `LackingFeaturesError` where one is that this version does not have."""
         known = FeatureParams.model_fields
         unknown = [name for name, on in self.features.items() if on and name not in known]
         if unknown:

@@ -123,13 +123,7 @@ class TransformerLearner:
         return Embeddings(prompt, a, b)
 
     def score(self, prompts: Sequence[Turns], answers: Sequence[Turns]) -> Floats:
-        """Return the (n,) scores of n answers to n prompts; those of one prompt rank its answers, however many.
-
-        Raises
-        ------
-        ValueError
-            When the head is joint: it knows answers only against each other.
-        """
+        """Return (n,) scores of n answers to n prompts, by which those of one rank; a `ValueError` of a joint head."""
         if self.params.head != "pairwise":
             raise ValueError("only the pairwise head scores single answers")
         found = np.empty(len(prompts))

@@ -130,13 +130,7 @@ class Stored:
 
 
 def load_network(folder: Path) -> Stored:
-    """Read what `save_network` wrote.
-
-    Raises
-    ------
-    UserError
-        When a file is missing or damaged, or the base is not here or is another one.
-    """
+    """Read what `save_network` wrote; a `UserError` where that is damaged, or the base is not here or another one."""
     try:
         meta = read_object(folder / SETTINGS)
         if not (folder / WEIGHTS).is_file():

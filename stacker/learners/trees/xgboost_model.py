@@ -121,13 +121,7 @@ class _Reader:
 
 
 def check_model(data: bytes, features: int) -> None:
-    """Check that bytes are a model of this project: a softmax over three classes by trees over so many columns.
-
-    Raises
-    ------
-    ValueError
-        Says what is wrong with it.
-    """
+    """Raise a `ValueError` where bytes are no softmax over three classes by trees over so many columns."""
     model = parse(data)
     _keys(model, {"learner", "version"}, "the model")
     learner = model["learner"]

@@ -122,13 +122,7 @@ class Kept:
         return True
 
     def parts(self, items: Sequence[Item]) -> Floats:
-        """Return the (N, parts, d) pooled parts of N sequences that are kept, float64.
-
-        Raises
-        ------
-        KeyError
-            When one of them is not.
-        """
+        """Return the (N, parts, d) pooled parts of N sequences, float64; a `KeyError` where one of them is not kept."""
         return np.asarray(torch.stack([self._parts[_parts_key(item)] for item in items]).double().numpy())
 
 
@@ -252,13 +246,7 @@ def precision(device: torch.device, half: torch.dtype | None) -> AbstractContext
 
 
 def choose_device(wish: str) -> torch.device:
-    """Return the device that `auto`, `cpu` or `cuda` stands for.
-
-    Raises
-    ------
-    UserError
-        When a GPU is asked for and there is none.
-    """
+    """Return the device that `auto`, `cpu` or `cuda` stands for; a `UserError` where there is no such GPU."""
     if wish == "cuda" and not torch.cuda.is_available():
         raise UserError("transformer: device is cuda but torch finds no GPU; set device to auto or cpu.")
     return torch.device("cuda" if wish != "cpu" and torch.cuda.is_available() else "cpu")
