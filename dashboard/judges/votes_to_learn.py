@@ -147,7 +147,7 @@ def run_params(params: Params, count: int, votes: Path, folder: Path, threads: i
     threads : int
         How many cores it may use.
     """
-    blocks = {name: True for name in needed_blocks()}
+    blocks = dict.fromkeys(needed_blocks(), True)
     changes = {
         "data": DataParams(sources=(SourceParams(path=votes, name=SOURCE),), on_bad_row=params.data.on_bad_row),
         "features": FeatureParams(**(params.features.model_dump() | blocks)),

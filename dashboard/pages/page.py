@@ -37,7 +37,6 @@ Adding a page
 And its test in `tests/dashboard/pages`, with a `context` of `page_contexts`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -80,8 +79,6 @@ class Context:
         The browser's time zone, e.g. `Asia/Taipei`.
     memory : dict
         Per page name, what outlives a change of language; lives as long as the browser's tab.
-    open_page : function
-        Brings another page into view by its name.
     learning : LearningService or None
         Makes a judge from the votes; shared by all people.
     tasks : Tasks
@@ -99,7 +96,6 @@ class Context:
     slots: "AnswerSlots"
     zone: str = "UTC"
     memory: dict[str, Any] = field(default_factory=dict)
-    open_page: Callable[[str], None] = lambda name: None
     learning: "LearningService | None" = None
     tasks: Tasks = field(default_factory=Tasks)
     offers: Offers = field(default_factory=Offers)

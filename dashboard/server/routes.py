@@ -26,16 +26,21 @@ _asked: WeakKeyDictionary[VoteStore, "Future[dict[str, Any]]"] = WeakKeyDictiona
 """What a store has been asked and has not answered: it is asked again only once it has."""
 
 
-class HealthHandler(RequestHandler):
-    """Answers `{"ok": …, "store": {…}, "judge": {…}}`."""
-
+class _Handler(RequestHandler):
     def initialize(self, services: Services | None = None) -> None:
         """Take the services to ask; None takes the process's."""
         self.given = services
 
+    async def services(self) -> Services:
+        return self.given if self.given is not None else await asyncio.to_thread(shared_services)
+
+
+class HealthHandler(_Handler):
+    """Answers `{"ok": …, "store": {…}, "judge": {…}}`."""
+
     async def get(self) -> None:
         """Ask the store for the right to write, and the judge how it stands."""
-        services = self.given if self.given is not None else await asyncio.to_thread(shared_services)
+        services = await self.services()
         found = await store_health(services.store)
         current = services.judges.current
         self.set_status(200 if found["ok"] else 503)
@@ -65,16 +70,12 @@ async def store_health(store: VoteStore) -> dict[str, Any]:
 _log = logging.getLogger(__name__)
 
 
-class DownloadHandler(RequestHandler):
+class DownloadHandler(_Handler):
     """Sends a file as it is being made."""
-
-    def initialize(self, services: Services | None = None) -> None:
-        """Take the services that offer; None takes the process's."""
-        self.given = services
 
     async def get(self, place: str, name: str) -> None:
         """Send it; the connection is cut where the rest does not come, so that no part is taken for the whole."""
-        services = self.given if self.given is not None else await asyncio.to_thread(shared_services)
+        services = await self.services()
         make = services.offers.find(place, name)
         if make is None:
             self.set_status(404)

@@ -173,7 +173,6 @@ class Shell:
             slots=self.services.slots,
             zone=self.bar.zone,
             memory=self.memory,
-            open_page=self.open,
             tasks=tasks,
             offers=self.services.offers,
         )

@@ -179,18 +179,15 @@ def _find(name: str, wanted: str, models_dir: Path) -> ResolvedEncoder | None:
 
 def _checked(name: str, wanted: str, folder: Path) -> ResolvedEncoder:
     weights = check_folder(folder)
-    manifest = read_manifest(folder)
+    manifest, sha256 = read_manifest(folder), files_sha256(weights)
     if manifest is not None and len(weights) == 1:
-        # Hashed once: this also is the check that the weights are those that were fetched.
-        sha256 = files_sha256(weights)
         stored = manifest.files.get(weights[0].name)
         if stored is None or stored.sha256 != sha256:
             raise UserError(
                 f"{weights[0]}: is not the file that was fetched (its SHA-256 differs from the manifest); "
                 f"run `{fetch_command(manifest.name, folder.parent)}`."
             )
-        return ResolvedEncoder(name, wanted, folder, sha256)
-    return ResolvedEncoder(name, wanted, folder, files_sha256(weights))
+    return ResolvedEncoder(name, wanted, folder, sha256)
 
 
 def _builtin(wanted: str) -> ResolvedEncoder:

@@ -68,10 +68,6 @@ class TextCounts:
     linsear_points: Ints
     linsear_sentences: Ints
 
-    def take(self, place: int) -> dict[str, int]:
-        """Return the counts of one text by name."""
-        return {field.name: int(getattr(self, field.name)[place]) for field in fields(self)}
-
 
 _NAMES = tuple(field.name for field in fields(TextCounts))
 _SUMMED = _NAMES[: _NAMES.index("sentences")]
@@ -120,10 +116,6 @@ class TokenTable:
         self._known = Remembered()
         self._words: dict[str, tuple[int, int]] = {}
         self._forget()
-
-    def count(self, text: str) -> dict[str, int]:
-        """Count one text."""
-        return self.count_all([text]).take(0)
 
     def count_all(self, texts: Sequence[str]) -> TextCounts:
         """Count texts, each by itself."""

@@ -51,10 +51,6 @@ class Vader:
         self._least_counts = "least" not in analyzer.lexicon
         self._known = Remembered()
 
-    def score(self, sentence: str, remember: bool = True) -> Scores:
-        """Return the four scores of one sentence; arguments as in `score_all`."""
-        return Scores(*self.score_all([sentence], remember)[0].tolist())
-
     def score_all(self, sentences: Sequence[str], remember: bool = True) -> Floats:
         """Return the (n, 4) scores of n sentences in the order of `Scores`, rounded as the library rounds them.
 
@@ -136,7 +132,7 @@ class Vader:
         self, around: "_Around", mixed: Flags, idiomatic: Flags, split: Sequence[list[str]], of: Ints
     ) -> Floats:
         """Return the valence of each word of the lexicon with what stands around it: `sentiment_valence`."""
-        asked, mark = self._asked, around.mark(self._asked)
+        asked, mark = self._asked, Mark(self._asked.marks)
         own, before = around.own, around.before
         base = asked.valence[own]
         valence = np.where(mark(own, "no") & asked.in_lexicon[around.behind], 0.0, base)
@@ -245,10 +241,6 @@ class _Around(NamedTuple):
         last = at + 1 >= ends[sentence]
         behind = np.where(last, NO_WORD, codes[np.where(last, at, at + 1)])
         return cls(place, codes[at], (one, two, three), behind)
-
-    def mark(self, asked: Asked) -> Mark:
-        """Return what finds the words that rules name."""
-        return Mark(asked.marks)
 
 
 def _summed(valence: Floats, of: Ints, felt: Ints, lengths: Ints, texts: Sequence[str]) -> Floats:

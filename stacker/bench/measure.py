@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -56,14 +56,7 @@ class Measured:
 
     def to_dict(self) -> dict[str, float]:
         """Return the numbers as JSON values."""
-        return {
-            "rows": self.rows,
-            "seconds": self.seconds,
-            "rows_per_second": self.rows_per_second,
-            "cpu_seconds": self.cpu_seconds,
-            "peak_mb": self.peak_mb,
-            "added_mb": self.added_mb,
-        }
+        return {**asdict(self), "rows_per_second": self.rows_per_second}
 
 
 def measured(work: Callable[[], object], rows: int) -> Measured:

@@ -107,23 +107,18 @@ def configured_prior(prior: str | None, features: FeatureParams) -> list[Configu
     """
     if prior != KIND:
         return []
-    check_blocks(features)
-    return [Configured(KIND, KIND, starter_identity(), StarterLearner)]
-
-
-def needed_blocks() -> list[str]:
-    """Return the names of the blocks whose features the starter judge needs."""
-    return [name for name, on in _recorded(starter_folder()).features.items() if on]
-
-
-def check_blocks(features: FeatureParams) -> None:
-    """Raise a `UserError` where a block that the starter judge needs is switched off."""
     off = [name for name in needed_blocks() if not getattr(features, name)]
     if off:
         raise UserError(
             f"stack.prior: the starter judge needs features.{off[0]}, which is off; "
             f"set features.{off[0]} to true, or stack.prior to null."
         )
+    return [Configured(KIND, KIND, starter_identity(), StarterLearner)]
+
+
+def needed_blocks() -> list[str]:
+    """Return the names of the blocks whose features the starter judge needs."""
+    return [name for name, on in _recorded(starter_folder()).features.items() if on]
 
 
 def _recorded(folder: Path) -> JudgeRecord:

@@ -16,7 +16,7 @@ from pipelines.battles.sources import DataParams
 from pipelines.errors import UserError, shown
 from pipelines.settings import MOST_FOLDS, LocalPath, Section, fault_sentence, todays_name, todays_sections
 from stacker.learners.balance import BalanceParams
-from stacker.learners.learner_registry import LearnersParams
+from stacker.learners.learner_registry import KINDS, LearnersParams
 from stacker.learners.stacking.stack import StackParams
 from stacker.learners.transformer.params import TransformersParams
 
@@ -63,19 +63,22 @@ FEW_VOTES_LEARNERS = LearnersParams.model_validate(_FEW)
 """What a hundred to a thousand votes can feed, next to the starter judge; `stacker.starter.gain` measures these."""
 
 
+_ON_PAIRS = tuple(kind.name for kind in KINDS.values() if kind.settings is not None and "pairs" in kind.sees)
+
+
 class ReportParams(Section):
     """The page for people.
 
     `ablation` and `learning_curve` refit: the level-1 model without each learner, and a `refit` learner without each
-    block and on fewer battles, on at most `battles` of them. The linear learner takes seconds; lightgbm, with the
-    settings of the run, takes as long as the run itself, several times. `listed` battles of each list are shown with
+    block and on fewer battles, on at most `battles` of them. The linear learner takes seconds; trees, with the settings
+    of the run, take as long as the run itself, several times. `listed` battles of each list are shown with
     `characters` of each text.
     """
 
     enabled: bool = True
     ablation: bool = True
     learning_curve: bool = True
-    refit: Literal["linear", "lightgbm"] = "linear"
+    refit: Literal[*_ON_PAIRS] = "linear"  # type: ignore[valid-type]
     battles: int = Field(6000, ge=100)
     listed: int = Field(10, ge=0, le=10_000)
     characters: int = Field(700, ge=50)

@@ -20,25 +20,10 @@ COMPARED = 10
 """Neighbours by which borderline SMOTE decides whether a battle stands near other classes."""
 
 
-def focal_loss(logs: Floats, outcome: Ints, gamma: float) -> Floats:
-    """Return -(1 - p)^gamma log p of each battle, (n,), p being the probability of what was voted (Lin et al., 2017).
-
-    Parameters
-    ----------
-    logs : (n, 3)
-        Log-odds.
-    outcome : (n,) int64
-        Votes.
-    gamma : float
-        At least 0, where it is the log loss.
-    """
-    _, voted, rest, log_voted = _parts(logs, outcome)
-    return np.asarray(-(rest**gamma) * log_voted)
-
-
 def focal_derivatives(logs: Floats, outcome: Ints, gamma: float) -> tuple[Floats, Floats]:
-    """Return the exact gradient and diagonal of the Hessian of `focal_loss` by the log-odds, each (n, 3).
+    """Return the exact gradient and diagonal of the Hessian of the focal loss by (n, 3) log-odds, each (n, 3).
 
+    The loss is -(1 - p)^gamma log p, p being the probability of what was voted (Lin et al., 2017); 0 is the log loss.
     With p the probability of the vote, q = 1 - p and d_j = [j voted] - p_j:
     gradient_j = d_j s, s = gamma q^(gamma - 1) p log p - q^gamma;
     Hessian_jj = d_j^2 p s' - s p_j (1 - p_j), s' = ds/dp. The second may be negative.

@@ -150,10 +150,6 @@ class HiddenStateCache:
             self._kept = Kept(owner, MemoryBudget(self.most_gb, self.share))
         return self._kept
 
-    def clear(self) -> None:
-        """Let everything go."""
-        self._kept = None
-
 
 def _key(item: Item) -> bytes:
     return item.ids.tobytes() + item.types.tobytes()

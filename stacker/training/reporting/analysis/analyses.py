@@ -72,7 +72,7 @@ def analyse(
     rows = sampled(fit.group, params.report.battles, params.run.seed)
     data = prepared.data.take(rows)
     part = fit.take(rows)
-    make = refit_learner(params.report, params.learners.lightgbm, params.learners.linear.components)
+    make = refit_learner(params)
     if params.report.ablation:
         found["ablation"] = {
             "refit": params.report.refit,

@@ -14,28 +14,20 @@ from stacker.evaluate import metrics
 from stacker.evaluate.intervals import difference_interval, mean_interval
 from stacker.learners.learner_interface import Fit, Learner, LearnerData
 from stacker.learners.learner_registry import KINDS
-from stacker.learners.linear.linear import LinearParams
 from stacker.learners.stacking.stack import StackParams, cross_fitted
-from stacker.learners.trees.boosting import LightGBMParams
-from stacker.training.params import ReportParams
+from stacker.training.params import Params
 
 STRENGTHS = (0.001, 0.01)
 """Penalties that the linear learner chooses from: fewer than in a run, because it is fitted dozens of times."""
 
 
-def refit_learner(params: ReportParams, boosted: LightGBMParams, components: int) -> Callable[[], Learner]:
-    """Return what makes the unfitted learner that the report refits.
-
-    Parameters
-    ----------
-    boosted : LightGBMParams
-        Settings of the run, for `refit: lightgbm`.
-    components : int
-        Directions of the embeddings that the linear learner sees.
-    """
-    linear = LinearParams(C=STRENGTHS, inner_folds=2, components=components)
-    settings = boosted if params.refit == "lightgbm" else linear
-    return lambda: KINDS[params.refit](settings)
+def refit_learner(params: Params) -> Callable[[], Learner]:
+    """Return what makes the unfitted learner that the report refits, with its settings of the run."""
+    kind = params.report.refit
+    settings = getattr(params.learners, kind)
+    if "C" in type(settings).model_fields:
+        settings = settings.model_copy(update={"C": STRENGTHS, "inner_folds": 2})
+    return lambda: KINDS[kind](settings)
 
 
 def sampled(group: Ints, most: int, seed: int) -> Ints:

@@ -2,15 +2,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import softmax
 
 from pipelines.battles.arrays import FLIP
 from stacker.learners.balance import Correction
-from stacker.learners.trees.tree_balance import LEAST_CURVATURE, focal_derivatives, focal_loss, focal_objective
+from stacker.learners.trees.tree_balance import LEAST_CURVATURE, focal_derivatives, focal_objective
 
 
 def points(n, seed=0, size=3.0):
     random = np.random.default_rng(seed)
     return random.normal(scale=size, size=(n, 3)), random.integers(0, 3, n)
+
+
+def focal_loss(logs, outcome, gamma):
+    p = softmax(logs, axis=1)[np.arange(len(logs)), outcome]
+    return -((1 - p) ** gamma) * np.log(p)
 
 
 def test_by_hand():
