@@ -10,12 +10,11 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from features.style_control import CONTROLS, relative_differences, scaled, style_counts
 from pipelines.battles.arrays import Floats
 from pipelines.battles.table import text_of
 from stacker.evaluate.strengths import fit_strengths, strength_intervals
 
-CONTROLS = ("length", "headings", "list items", "bold", "code blocks")
-"""What is held equal: the features of Chatbot Arena's style control, and code blocks."""
 SCORE_OF_A = np.array([1.0, 0.0, 0.5])
 MOST_CACHED = 20_000
 
@@ -71,10 +70,10 @@ def rank(
     names, places = np.unique(np.concatenate([a[kept], b[kept]]).astype(str), return_inverse=True)
     first, second = np.split(places.astype(np.int64), 2)
     count, n = len(names), int(kept.sum())
-    scaled = None if controls is None else _scaled(controls[kept])
+    held = None if controls is None else scaled(controls[kept])
     score, question = SCORE_OF_A[outcome], votes["question"].to_numpy()[kept]
-    fitted = fit_strengths(first, second, score, count, scaled, ridge)
-    extra = np.zeros((n, 0)) if scaled is None else scaled
+    fitted = fit_strengths(first, second, score, count, held, ridge)
+    extra = np.zeros((n, 0)) if held is None else held
     ends = strength_intervals(fitted, first, second, score, extra, question, level)
     low, high = (end[:count] for end in ends)
     won = np.bincount(first[outcome == 0], minlength=count) + np.bincount(second[outcome == 1], minlength=count)
@@ -103,33 +102,17 @@ def rank(
 
 
 def style_differences(response_a: Sequence[tuple[str, ...]], response_b: Sequence[tuple[str, ...]]) -> Floats:
-    """Return (n, 5) differences in `CONTROLS` between two answers, each (A - B) / (A + B), 0 where both have none.
-
-    This is the form that Chatbot Arena's style control uses: it does not depend on how long both answers are.
-    """
+    """Return (n, 5) `relative_differences` in `CONTROLS` between two answers."""
     if not len(response_a):
         return np.zeros((0, len(CONTROLS)))
     a = np.array([_counts(text_of(turns)) for turns in response_a], dtype=np.float64)
     b = np.array([_counts(text_of(turns)) for turns in response_b], dtype=np.float64)
-    return np.divide(a - b, a + b, out=np.zeros_like(a), where=a + b > 0)
+    return relative_differences(a, b)
 
 
 @lru_cache(maxsize=MOST_CACHED)
 def _counts(text: str) -> tuple[float, ...]:
-    """Return the numbers of one answer, in the order of `CONTROLS`."""
-    from features.blocks.style import Style
-    from features.blocks.surface import Surface
-
-    surface = dict(zip(Surface.columns, Surface().compute([text])[0].tolist(), strict=True))
-    style = dict(zip(Style.columns, Style().compute([text])[0].tolist(), strict=True))
-    items = style["unordered items"] + style["ordered items"]
-    return surface["words"], style["headers"], items, style["bold spans"], style["code blocks"]
-
-
-def _scaled(controls: Floats) -> Floats:
-    """Divide each control by its root mean square; not centred, as a swap turns its sign."""
-    size = np.sqrt(np.mean(controls**2, axis=0))
-    return np.divide(controls, size, out=np.zeros_like(controls), where=size > 0)
+    return tuple(style_counts([text])[0].tolist())
 
 
 def _empty_rows() -> pd.DataFrame:

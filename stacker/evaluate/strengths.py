@@ -7,6 +7,7 @@ import numpy as np
 
 from pipelines.battles.arrays import Floats, Ints
 from stacker.evaluate.intervals import LEVEL, Groups
+from stacker.evaluate.pair_design import PairDesign, fit_pairs, logistic
 
 
 @dataclass(frozen=True)
@@ -64,35 +65,12 @@ def fit_strengths(
         approximation with the ridge as a prior: wide for a model that always won, and a little too wide where there
         are many ties, as half a win varies less than a coin.
     """
-    from scipy import linalg, optimize
+    from scipy import linalg
 
     extra = np.zeros((len(score), 0)) if controls is None else np.asarray(controls, dtype=np.float64)
     k = extra.shape[1]
     pulls = np.concatenate([np.full(count, ridge), np.full(k, control_ridge)])
-
-    def gaps(theta: Floats) -> Floats:
-        gap: Floats = theta[first] - theta[second] + extra @ theta[count:]
-        return gap
-
-    def objective(theta: Floats) -> tuple[float, Floats]:
-        gap = gaps(theta)
-        expected = 1.0 / (1.0 + np.exp(-gap))
-        value = np.sum(np.logaddexp(0.0, gap) - score * gap) + 0.5 * theta @ (pulls * theta)
-        pull = expected - score
-        models = np.bincount(first, pull, count) - np.bincount(second, pull, count)
-        return float(value), np.concatenate([models, extra.T @ pull]) + pulls * theta
-
-    found = optimize.minimize(
-        objective, np.zeros(count + k), jac=True, method="L-BFGS-B", options={"ftol": 1e-15, "gtol": 1e-9}
-    )
-    theta = np.asarray(found.x, dtype=np.float64)
-    expected = 1.0 / (1.0 + np.exp(-gaps(theta)))
-    design = np.zeros((len(score), count + k))
-    rows = np.arange(len(score))
-    np.add.at(design, (rows, first), 1.0)
-    np.add.at(design, (rows, second), -1.0)
-    design[:, count:] = extra
-    hessian = design.T @ (design * (expected * (1 - expected))[:, None]) + np.diag(pulls)
+    theta, hessian = fit_pairs(PairDesign(first, second, extra, count), np.ones(len(score)), score, pulls)
     from_mean = np.eye(count + k)
     from_mean[:count, :count] -= 1.0 / max(count, 1)
     covariance = from_mean @ linalg.solve(hessian, from_mean.T, assume_a="pos")
@@ -178,12 +156,12 @@ def strength_intervals(
 
     count = len(fitted.values)
     named = np.eye(count)
-    design = np.concatenate([named[first] - named[second], controls], axis=1)
+    design = PairDesign(first, second, controls, count).dense()
     centre = np.concatenate([fitted.values, fitted.coefficients])
     half = stats.norm.ppf((1 + level) / 2) * np.sqrt(np.clip(np.diag(fitted.covariance), 0.0, None))
     groups = Groups.of(group)
     if len(groups.size) < len(group):
-        half = np.maximum(half, _by_group(design, score - _logistic(design @ centre), fitted.covariance, groups, level))
+        half = np.maximum(half, _by_group(design, score - logistic(design @ centre), fitted.covariance, groups, level))
     low, high = centre - half, centre + half
     if len(score) <= MOST_PROFILED:
         likelihood = _Likelihood(design, score, fitted.pulls)
@@ -212,7 +190,7 @@ class _Likelihood:
         """Return where the loss less tilt @ theta is least, by Newton's method."""
         theta = start
         for _ in range(STEPS):
-            expected = _logistic(self.design @ theta)
+            expected = logistic(self.design @ theta)
             slope = self.design.T @ (expected - self.score) + self.pulls * theta - tilt
             curvature = (self.design.T * (expected * (1 - expected))) @ self.design + np.diag(self.pulls)
             step = np.linalg.solve(curvature, slope)
@@ -248,7 +226,3 @@ def _by_group(design: Floats, residual: Floats, covariance: Floats, groups: Grou
     np.add.at(totals, groups.place, residual[:, None] * design)
     spread = np.sqrt(np.sum((totals @ covariance) ** 2, axis=0) * many / (many - 1))
     return np.asarray(groups.reach(level) * spread)
-
-
-def _logistic(x: Floats) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-x)))

@@ -17,7 +17,8 @@ from dashboard.rendering.rendered import Rendered
 from dashboard.sessions.concurrency import Tasks, in_thread
 from dashboard.texts import Say, Texts
 from dashboard.votes import agreement as agreements
-from dashboard.votes.model_ranking import CONTROLS, Ranking, rank, style_differences
+from dashboard.votes.model_ranking import Ranking, rank, style_differences
+from features.style_control import CONTROLS
 from pipelines.terminal.unseen_signs import one_line
 from stacker.evaluate.charts import Axis, Dot, Row, Series, confusion_table, fitting, interval_rows, plane, shares
 from stacker.evaluate.html_templates import written

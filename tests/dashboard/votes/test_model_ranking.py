@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.votes.model_ranking import CONTROLS, rank, style_differences
+from dashboard.votes.model_ranking import rank, style_differences
+from features.style_control import CONTROLS
 from stacker.evaluate.strengths import fit_strengths, strengths
 
 
