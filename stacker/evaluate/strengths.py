@@ -164,7 +164,7 @@ def strength_intervals(
         half = np.maximum(half, _by_group(design, score - logistic(design @ centre), fitted.covariance, groups, level))
     low, high = centre - half, centre + half
     if len(score) <= MOST_PROFILED:
-        likelihood = _Likelihood(design, score, fitted.pulls)
+        likelihood = Likelihood(design, score, fitted.pulls)
         won = np.bincount(first, score, count) + np.bincount(second, 1 - score, count)
         lost = np.bincount(first, 1 - score, count) + np.bincount(second, score, count)
         for model in np.flatnonzero(np.minimum(won, lost) < FEW):
@@ -175,7 +175,7 @@ def strength_intervals(
 
 
 @dataclass(frozen=True)
-class _Likelihood:
+class Likelihood:
     """The penalised likelihood of (n, d) rows with (n,) scores; (d,) pulls weigh the squares."""
 
     design: Floats
@@ -183,6 +183,7 @@ class _Likelihood:
     pulls: Floats
 
     def loss(self, theta: Floats) -> float:
+        """Return the penalised negative log-likelihood of (d,) coefficients."""
         gap = self.design @ theta
         return float(np.sum(np.logaddexp(0.0, gap) - self.score * gap) + 0.5 * theta @ (self.pulls * theta))
 
