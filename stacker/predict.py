@@ -14,7 +14,7 @@ import pandas as pd
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_write, sha256_of
 from pipelines.files.hashes import code_version
-from pipelines.formats.containers.file_formats import SUFFIXES, open_rows
+from pipelines.formats.containers.file_formats import PACKED, SUFFIXES, open_rows
 from pipelines.formats.containers.raw_rows import BadRow
 from pipelines.formats.reading import iter_battles
 from pipelines.formats.records import IDS, missing_columns
@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def judge_and_inputs(paths: Sequence[Path]) -> tuple[Path, Sequence[Path]]:
     """Part paths into the judge's folder, by default the starter's, and files; a `UserError` without a file."""
     # By its name, so that a judge whose folder is missing is not taken for a file of battles.
-    if paths[0].is_file() or (paths[0].suffix.lower() in SUFFIXES and not paths[0].is_dir()):
+    if paths[0].is_file() or (paths[0].suffix.lower() in (*SUFFIXES, *PACKED) and not paths[0].is_dir()):
         return starter_folder(), paths
     if len(paths) < 2:
         raise UserError(f"{paths[0]}: is a judge, and no file of battles is named; add one after it.")

@@ -12,9 +12,9 @@ from dashboard.judges.saved_runs import SavedRun
 from dashboard.sessions.file_reading import read_apart
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import sha256_of
-from pipelines.formats.containers.file_formats import FORMATS
+from pipelines.formats.containers.file_formats import PACKED, SUFFIXES
 
-ENDINGS = tuple(known.suffixes[0] for known in FORMATS.values())
+ENDINGS = (*SUFFIXES, *PACKED)
 MOST_FILES = 500
 
 

@@ -5,10 +5,10 @@ import sys
 from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TextIO
 
 from pipelines.errors import UserError
+from pipelines.formats.containers.packed_files import BattleFile
 from pipelines.formats.containers.raw_rows import MOST_ROW, NOT_UTF8, ROW_SIZE, TOO_LONG, RawFile, RawRow, is_utf8
 
 MOST_COLUMNS = 10_000
@@ -69,14 +69,20 @@ class _Lines:
 
     def give_back(self, kept: int) -> None:
         """Take back all lines of the row but the first `kept`."""
+        if not kept:
+            self.size, self.cut = 0, False
         again = [(line, times + 1) for line, times in zip(self.taken[kept:], self.times[kept:], strict=True)]
         self.returned.extendleft(reversed(again))
         self.taken = self.taken[:kept]
 
 
+DELIMITERS = (",", "\t", ";", "|")
+"""What may stand between fields, the usual one first."""
+
+
 @contextmanager
-def csv_file(path: Path) -> Iterator[RawFile]:
-    """Open a CSV file with a header line.
+def csv_file(path: BattleFile) -> Iterator[RawFile]:
+    """Open a file with a header line and fields between commas, tabs, semicolons or bars, as the header has them.
 
     Raises
     ------
@@ -88,13 +94,34 @@ def csv_file(path: Path) -> Iterator[RawFile]:
     # Bytes that are not UTF-8 become U+DC80 to U+DCFF, so that they cost their row and not the file.
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         lines = _Lines(file)
-        header = tuple(name.strip() for name in _next_row(csv.reader(lines)))
+        delimiter = _delimiter(lines)
+        header = tuple(name.strip() for name in _next_row(csv.reader(lines, delimiter=delimiter)))
         if len(header) > MOST_COLUMNS:
             raise UserError(f"{path}, line 1: has {len(header):,} columns; keep those of battles.")
         name, times = Counter(filter(None, header)).most_common(1)[0] if any(header) else ("", 0)
         if times > 1:
             raise UserError(f"{path}, line 1: has the column {name[:80]} twice; remove one.")
-        yield RawFile(header, _rows(lines, header))
+        yield RawFile(header, _rows(lines, header, delimiter))
+
+
+def _delimiter(lines: _Lines) -> str:
+    """Return the delimiter that the header has the most of outside quotes; of as many, the usual one.
+
+    A first line `sep=;`, as Excel writes and reads it, names the delimiter and is passed over.
+    """
+    named = ""
+    for line in lines:
+        plain = line.strip("\ufeff\r\n ")
+        if len(plain) == 5 and plain.lower().startswith("sep=") and plain[4] in DELIMITERS and not named:
+            named = plain[4]
+            lines.begin()
+        elif plain:
+            break
+    else:
+        return named or ","
+    outside = "".join(line.split('"')[::2])
+    lines.give_back(0)
+    return named or max(DELIMITERS, key=outside.count)
 
 
 def _next_row(reader: Iterator[list[str]]) -> list[str]:
@@ -102,8 +129,8 @@ def _next_row(reader: Iterator[list[str]]) -> list[str]:
     return next((row for row in reader if row), [])
 
 
-def _rows(lines: _Lines, header: tuple[str, ...]) -> Iterator[RawRow]:
-    reader = csv.reader(lines)
+def _rows(lines: _Lines, header: tuple[str, ...], delimiter: str) -> Iterator[RawRow]:
+    reader = csv.reader(lines, delimiter=delimiter)
     while True:
         place = lines.begin()
         try:
@@ -111,7 +138,7 @@ def _rows(lines: _Lines, header: tuple[str, ...]) -> Iterator[RawRow]:
         except StopIteration:
             return
         except csv.Error as broken:
-            reader = csv.reader(lines)
+            reader = csv.reader(lines, delimiter=delimiter)
             yield _row(lines, place, {}, f"is not CSV ({broken})")
             continue
         if not fields:
@@ -128,21 +155,21 @@ def _rows(lines: _Lines, header: tuple[str, ...]) -> Iterator[RawRow]:
             fault += "; a quote on this line is not closed"
         if taken > 1:
             # Most likely that quote has swallowed the rows behind it.
-            lines.give_back(_own_lines(lines.taken, len(header)))
+            lines.give_back(_own_lines(lines.taken, len(header), delimiter))
             if len(lines.taken) == 1:
-                values = dict(zip(header, next(csv.reader(lines.taken), []), strict=False))
+                values = dict(zip(header, next(csv.reader(lines.taken, delimiter=delimiter), []), strict=False))
         if lines.size > MOST_ROW and len(lines.taken) == taken:
             values, fault = {}, TOO_LONG
-        reader = csv.reader(lines)
+        reader = csv.reader(lines, delimiter=delimiter)
         yield _row(lines, place, values, fault)
 
 
-def _own_lines(taken: list[str], width: int) -> int:
+def _own_lines(taken: list[str], width: int, delimiter: str) -> int:
     """Tell how many of the lines of a broken row are its own: those before the next that is a whole row by itself."""
     for number, line in enumerate(taken[1:], start=1):
-        if line.count(",") >= width - 1 and line.count('"') % 2 == 0:
+        if line.count(delimiter) >= width - 1 and line.count('"') % 2 == 0:
             try:
-                if len(next(csv.reader([line], strict=True))) == width:
+                if len(next(csv.reader([line], delimiter=delimiter, strict=True))) == width:
                     return number
             except (csv.Error, StopIteration):
                 continue

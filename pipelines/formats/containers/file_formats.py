@@ -8,11 +8,13 @@ from pathlib import Path
 
 from pipelines.errors import UserError
 from pipelines.formats.containers.csv_rows import csv_file
-from pipelines.formats.containers.json_rows import json_lines, json_list
+from pipelines.formats.containers.excel_rows import excel_file
+from pipelines.formats.containers.json_rows import json_layout, json_lines, json_list
+from pipelines.formats.containers.packed_files import BattleFile, gzip_member, zip_member, zip_names
 from pipelines.formats.containers.parquet_rows import parquet_file
 from pipelines.formats.containers.raw_rows import RawFile
 
-Opener = Callable[[Path, int, tuple[str, ...] | None], AbstractContextManager[RawFile]]
+Opener = Callable[[BattleFile, int, tuple[str, ...] | None], AbstractContextManager[RawFile]]
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,9 @@ class Format:
     suffixes : tuple of str
         How the names of such files end, the usual ending first.
     open : callable
-        Takes a path, how many rows to read at a time and the columns that are wanted (None for all), both of which it
-        may pass over, and returns a context with the open file. It raises a `UserError` where the file is broken as a
-        whole; what is wrong with a row is said in the row.
+        Takes a path or a packed file, which is opened as a path is, how many rows to read at a time and the columns
+        that are wanted (None for all), both of which it may pass over, and returns a context with the open file. It
+        raises a `UserError` where the file is broken as a whole; what is wrong with a row is said in the row.
     """
 
     suffixes: tuple[str, ...]
@@ -34,21 +36,25 @@ class Format:
 
 
 FORMATS = {
-    "csv": Format((".csv",), lambda path, *_: csv_file(path)),
+    "csv": Format((".csv", ".tsv", ".tab"), lambda path, *_: csv_file(path)),
     "parquet": Format((".parquet", ".pq"), parquet_file),
     "jsonl": Format((".jsonl", ".ndjson"), lambda path, *_: nullcontext(RawFile(None, json_lines(path)))),
     "json": Format((".json",), lambda path, *_: nullcontext(RawFile(None, json_list(path)))),
+    "excel": Format((".xlsx", ".xlsm"), lambda path, *_: excel_file(path)),
 }
 """Every format there is, by name: a new one has a file of its own in this folder and a line here."""
 SUFFIXES = {suffix: name for name, known in FORMATS.items() for suffix in known.suffixes}
+PACKED = (".gz", ".zip")
+"""Endings of archives whose one file of battles is read; gzip's follows that of the file inside."""
 _PACKED, _TEXT, _OTHER = (
     "unpack it and name the file inside",
     "save it as UTF-8",
-    "name a CSV, JSON, JSON Lines or parquet file",
+    "write CSV, JSON, JSON Lines or parquet",
 )
+_ZIP, _GZIP = rb"PK(\x03\x04|\x05\x06|\x07\x08)", b"\x1f\x8b"
 _MAGIC: tuple[tuple[str, str, str], ...] = (
-    (r"PK(\x03\x04|\x05\x06|\x07\x08)", "a zip archive (or an Excel workbook)", _PACKED),
-    (r"\x1f\x8b", "a gzip archive", _PACKED),
+    (r"PK(\x03\x04|\x05\x06|\x07\x08)", "a zip archive in an archive", _PACKED),
+    (r"\x1f\x8b", "a gzip archive in an archive", _PACKED),
     (r"\x1f[\x9d\xa0]", "a compress archive", _PACKED),
     (r"\x28\xb5\x2f\xfd", "a zstandard archive", _PACKED),
     (r"\xfd7zXZ\x00", "an xz archive", _PACKED),
@@ -65,7 +71,10 @@ _MAGIC: tuple[tuple[str, str, str], ...] = (
     (r"%PDF-", "a PDF", _OTHER),
     (r"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file", _OTHER),
     (r"SQLite format 3\x00", "an SQLite database", _OTHER),
-    (r"ARROW1\x00\x00", "an Arrow file", _OTHER),
+    (r"ARROW1\x00\x00|FEA1|\xff{4}[\x00-\xff]{3}\x00\x10\x00\x00\x00", "an Arrow or feather file", _OTHER),
+    (r"\s*<(!DOCTYPE|html|\?xml)", "a web page or XML", _OTHER),
+    (r"version https://git-lfs\.github\.com", "a pointer of Git LFS", "get the file itself by git lfs pull"),
+    (r"OBJ[\x01]|Obj\x01", "an Avro file", _OTHER),
     (r"\x89HDF\r\n", "an HDF5 file", _OTHER),
     (r"\x80[\x02-\x05][\x80-\x95\x28-\x7d]", "a pickle", _OTHER),
     (r"\x7fELF|MZ[\x00-\xff]{2}\x00", "a program", _OTHER),
@@ -92,24 +101,69 @@ def open_rows(path: Path, rows_at_once: int = 1000, columns: tuple[str, ...] | N
         When the file is not there, not readable, or broken as a whole.
     """
     try:
-        with FORMATS[format_of(path)].open(path, rows_at_once, columns) as opened:
+        file = _unpacked(path)
+        with FORMATS[format_of(file)].open(file, rows_at_once, columns) as opened:
             yield opened
     except OSError as fault:
         raise UserError(f"{path}: cannot be read ({fault.strerror or fault}); name a file that can.") from fault
 
 
-def format_of(path: Path) -> str:
-    """Return which of `FORMATS` a file has, by its suffix or else by how it begins."""
-    if path.is_dir():
-        raise UserError(f"{path}: is a folder; name a CSV, JSON, JSON Lines or parquet file in it.")
-    if not path.exists():
-        raise UserError(f"{path}: there is no such file; name one that exists.")
-    if not path.is_file():
-        raise UserError(f"{path}: is a pipe or a device, which cannot be read twice; save it as a file.")
+def _unpacked(path: Path) -> BattleFile:
+    """Return a path as it is, or the file of battles inside where it is a gzip or zip archive."""
+    start = _start(path)
+    if start.startswith(_GZIP):
+        return gzip_member(path)
+    if re.match(_ZIP, start) and not _is_workbook(path):
+        return zip_member(path, tuple(SUFFIXES))
+    return path
+
+
+def _is_workbook(path: Path) -> bool:
+    """Tell whether a zip archive is an Excel workbook; what another program wrote is refused by name."""
+    if SUFFIXES.get(path.suffix.lower()) == "excel":
+        return True
+    names = set(zip_names(path))
+    for part, kind in _DOCUMENTS.items():
+        if part in names or any(name.endswith(f"/{part}") for name in names):
+            raise UserError(f"{path}: is {kind}; {_OTHER}.")
+    return "xl/workbook.xml" in names
+
+
+_DOCUMENTS = {
+    "word/document.xml": "a Word document",
+    "xl/workbook.bin": "a binary Excel workbook",
+    "content.xml": "an OpenDocument file",
+    "data.pkl": "a PyTorch file",
+}
+
+
+def _start(path: BattleFile) -> bytes:
+    """Return the first bytes of a file.
+
+    Raises
+    ------
+    UserError
+        When it is no file, or an empty one.
+    """
+    if isinstance(path, Path):
+        if path.is_dir():
+            raise UserError(f"{path}: is a folder; name a CSV, JSON, JSON Lines or parquet file in it.")
+        if not path.exists():
+            raise UserError(f"{path}: there is no such file; name one that exists.")
+        if not path.is_file():
+            raise UserError(f"{path}: is a pipe or a device, which cannot be read twice; save it as a file.")
     with path.open("rb") as file:
-        start = file.read(4096)
+        start: bytes = file.read(4096)
     if not start.strip(b"\xef\xbb\xbf \t\r\n"):
         raise UserError(f"{path}: is empty; name a file with battles.")
+    return start
+
+
+def format_of(path: BattleFile) -> str:
+    """Return which of `FORMATS` a file has, by its suffix or else by how it begins."""
+    start = _start(path)
+    if isinstance(path, Path) and re.match(_ZIP, start) and _is_workbook(path):
+        return "excel"
     for magic, kind, advice in _MAGIC:
         if re.match(magic.encode("ascii"), start, re.DOTALL):
             raise UserError(f"{path}: is {kind}; {advice}.")
@@ -117,18 +171,14 @@ def format_of(path: Path) -> str:
     begins = start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if start.startswith(b"PAR1"):
         return "parquet"
-    if known is None:
-        return {b"[": "json", b"{": "jsonl"}.get(begins, "csv")
-    if known == "json" and begins == b"{" and _first_line_is_object(start):
-        return "jsonl"
-    if known == "jsonl" and begins == b"[":
-        return "json"
+    if known in ("json", "jsonl", None) and begins in (b"[", b"{"):
+        return "json" if begins == b"[" else json_layout(path)
+    if known in ("csv", "excel", None):
+        if _BINARY.search(start.partition(b"\n")[0]):
+            raise UserError(f"{path}: is no text; {_OTHER}.")
+        return "csv"
     return known
 
 
-def _first_line_is_object(start: bytes) -> bool:
-    """Tell whether a file that begins with an object goes on with another: JSON Lines by the name of JSON."""
-    first, newline, rest = start.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")
-    if not newline:
-        return len(start) == 4096
-    return first.rstrip().endswith(b"}") and rest.strip()[:1] in (b"{", b"")
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+"""Bytes that stand in no text's first line."""

@@ -1,13 +1,18 @@
-"""Rows of JSON Lines and of JSON lists in a stream: what is held at a time is one row, however large the file."""
+"""Rows of JSON Lines and of JSON in a stream: what is held at a time is one row, however large the file.
+
+JSON is a list of battles, a list inside an object (as Hugging Face's API writes rows, and pandas with `orient="table"`
+or `"split"`), one battle, or several one after the other.
+"""
 
 import codecs
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from itertools import chain, islice
 from typing import Any, BinaryIO
 
-from pipelines.errors import UserError
+from pipelines.errors import UserError, shown
+from pipelines.formats.containers.packed_files import BattleFile
 from pipelines.formats.containers.raw_rows import MOST_ROW, NOT_UTF8, ROW_SIZE, TOO_LONG, RawRow, is_utf8
 
 _PIECE = 1 << 18
@@ -20,7 +25,7 @@ _NO_BLANK = re.compile(r"[^ \t\r\n]")
 _DECODER = json.JSONDecoder(strict=False)
 
 
-def json_lines(path: Path) -> Iterator[RawRow]:
+def json_lines(path: BattleFile) -> Iterator[RawRow]:
     """Yield a row for each line that is not blank."""
     for number, (data, whole) in enumerate(_lines(path), start=1):
         if number == 1:
@@ -37,7 +42,7 @@ def json_lines(path: Path) -> Iterator[RawRow]:
         yield RawRow("line", number, values, fault, line.rstrip, ROW_SIZE + len(line))
 
 
-def _lines(path: Path) -> Iterator[tuple[bytes, bool]]:
+def _lines(path: BattleFile) -> Iterator[tuple[bytes, bool]]:
     """Yield each line, and whether it is whole; of a longer one than a row may be, the rest is passed over."""
     with path.open("rb") as file:
         while data := file.readline(MOST_ROW + 1):
@@ -58,8 +63,30 @@ def _object(line: str) -> tuple[dict[str, Any], str]:
     return (found, "") if isinstance(found, dict) else ({}, "is not a JSON object with a battle's keys")
 
 
-def json_list(path: Path) -> Iterator[RawRow]:
-    """Yield a row for each item of a list, or the one that a lone object is.
+def json_layout(path: BattleFile) -> str:
+    """Tell a file that begins with an object apart: "jsonl" where a line is an object, otherwise "json".
+
+    A broken first line is one of JSON Lines where the second begins with an object as well, or where it is too long to
+    be held.
+    """
+    lines = ((data, whole) for data, whole in _lines(path) if data.strip(b"\xef\xbb\xbf \t\r\n"))
+    first, whole = next(lines)
+    if not whole:
+        return "jsonl" if path.suffix.lower() in (".jsonl", ".ndjson") else "json"
+    second = next(lines, (b"", True))[0].lstrip()
+    values, fault = _object(first.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape"))
+    if not second:
+        wrapped = not fault and all(isinstance(value, dict | list) for value in values.values())
+        return "json" if wrapped or any(key.lower() in WRAPPERS for key in values) else "jsonl"
+    return "jsonl" if not fault or second.startswith(b"{") else "json"
+
+
+WRAPPERS = ("rows", "data", "battles", "votes", "records", "items", "examples", "instances", "entries", "feedbacks")
+"""Keys of an object under which a list of battles is looked for."""
+
+
+def json_list(path: BattleFile) -> Iterator[RawRow]:
+    """Yield a row for each item of a list, or for each object where objects follow one another.
 
     Raises
     ------
@@ -68,34 +95,111 @@ def json_list(path: Path) -> Iterator[RawRow]:
     """
     with path.open("rb") as file:
         text = _Text(path, file)
-        if text.next() != "[":
-            record, size = text.value("its one object")
-            text.end()
-            _check_lone(path, record)
-            yield _row(1, record, size)
-            return
-        text.take()
-        number = 0
-        while number or text.next() != "]":
-            number += 1
-            yield _row(number, *text.value(f"row {number}"))
-            if text.next() != ",":
-                break
-            text.take()
-        if text.next() != "]":
-            raise text.broken("Expecting ',' delimiter")
-        text.take()
+        begins = text.next()
+        if begins == "[":
+            for number, (item, size) in enumerate(_items(text), start=1):
+                yield _row(number, item, size)
+        elif begins == "{":
+            yield from _objects(text)
+        else:
+            text.value("what it holds")
+            raise UserError(f"{path}: holds no list of battles; write a list of objects.")
         text.end()
 
 
-def _check_lone(path: Path, found: Any) -> None:
-    if isinstance(found, dict) and all(isinstance(value, dict | list) for value in found.values()):
-        raise UserError(f"{path}: holds one object of columns; write a list of battles, each an object.")
-    if not isinstance(found, dict):
-        raise UserError(f"{path}: holds no list of battles; write a list of objects.")
+def _items(text: "_Text") -> Iterator[tuple[Any, int]]:
+    """Take a list, and yield its items and the characters that each takes."""
+    text.take()
+    number = 0
+    while number or text.next() != "]":
+        number += 1
+        yield text.value(f"row {number}")
+        if text.next() != ",":
+            break
+        text.take()
+    text.expect("]", "Expecting ',' delimiter")
+
+
+def _objects(text: "_Text") -> Iterator[RawRow]:
+    """Yield the rows that lie in an object, or the object and those behind it."""
+    record: dict[str, Any] = {}
+    held = 0
+    under = ""
+    for key in _keys(text):
+        if key.lower() in WRAPPERS and text.next() == "[":
+            items = _items(text)
+            head = list(islice(items, 1))
+            if head and _is_row(head[0][0], record):
+                if under:
+                    raise UserError(f"{text.path}: holds battles under {under} and under {key}; write one list of all.")
+                under = key
+                for number, (item, size) in enumerate(chain(head, items), start=1):
+                    yield _row(number, _named(item, record), size)
+                continue
+            record[key] = []
+            for item, size in chain(head, items):  # of something else
+                held = _within(text, held + size)
+                record[key].append(item)
+        else:
+            record[key], size = text.value(f"the value of {shown(key)}")
+            held = _within(text, held + size)
+    if under:
+        return
+    if text.next() != "{":
+        _check_lone(text.path, record)
+    yield _row(1, record, held)
+    number = 1
+    while text.next() == "{":
+        number += 1
+        yield _row(number, *text.value(f"row {number}"))
+
+
+def _within(text: "_Text", held: int) -> int:
+    if held > MOST_ROW:
+        raise UserError(f"{text.path}: holds one object that {TOO_LONG}; write a list of battles, each an object.")
+    return held
+
+
+def _keys(text: "_Text") -> Iterator[str]:
+    """Take an object, and yield its keys; whoever asks takes the value of each."""
+    text.take()
+    first = True
+    while text.next() != "}" or not first:
+        first = False
+        if text.next() != '"':
+            raise text.broken("Expecting property name enclosed in double quotes")
+        key = text.value("a key")[0]
+        text.expect(":", "Expecting ':' delimiter")
+        yield str(key)
+        if text.next() != ",":
+            break
+        text.take()
+    text.expect("}", "Expecting ',' delimiter")
+
+
+def _is_row(item: Any, beside: dict[str, Any]) -> bool:
+    if isinstance(item, list):
+        return isinstance(beside.get("columns"), list)
+    return isinstance(item, dict) and not ("content" in item and "role" in item)
+
+
+def _named(item: Any, beside: dict[str, Any]) -> Any:
+    """Return a row by column where it is a list: pandas' `orient="split"` has the names beside the rows."""
+    return dict(zip(map(str, beside["columns"]), item, strict=False)) if isinstance(item, list) else item
+
+
+def _check_lone(path: BattleFile, record: dict[str, Any]) -> None:
+    if all(isinstance(value, dict | list) for value in record.values()):
+        keys = ", ".join(shown(key, 20) for key in list(record)[:3]) + (", ..." if len(record) > 3 else "")
+        raise UserError(
+            f"{path}: holds one object of columns, or of battles by their ids (its keys are {keys or 'none'}); write a "
+            f'list of battles, each an object, as pandas does with to_json(orient="records").'
+        )
 
 
 def _row(number: int, record: Any, size: int) -> RawRow:
+    if isinstance(record, dict) and "row_idx" in record and isinstance(record.get("row"), dict):
+        record = record["row"]  # as Hugging Face's API has it
     is_object = isinstance(record, dict)
     wrong = "" if is_object else "is not a JSON object with a battle's keys"
     return RawRow("row", number, record if is_object else {}, wrong, lambda: record, ROW_SIZE + size)
@@ -104,7 +208,7 @@ def _row(number: int, record: Any, size: int) -> RawRow:
 class _Text:
     """A JSON file's text, of which one value at a time is held."""
 
-    def __init__(self, path: Path, file: BinaryIO) -> None:
+    def __init__(self, path: BattleFile, file: BinaryIO) -> None:
         self.path, self.file = path, file
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
         self._text, self._at, self._ended = "", 0, False
@@ -148,6 +252,12 @@ class _Text:
             if held > MOST_ROW:
                 raise UserError(f"{self.path}: {name} {TOO_LONG} or is not JSON; write one battle a line as .jsonl.")
             self._more(max(held, _PIECE))  # doubled, so that each character is looked at twice at most
+
+    def expect(self, sign: str, message: str) -> None:
+        """Take a sign that must come next."""
+        if self.next() != sign:
+            raise self.broken(message)
+        self.take()
 
     def end(self) -> None:
         """Check that nothing but blanks is left."""

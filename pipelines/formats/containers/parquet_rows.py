@@ -1,7 +1,7 @@
 """Rows of a parquet file, some at a time: as few as their texts, unfolded from its dictionaries, allow."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipelines.errors import UserError
+from pipelines.formats.containers.packed_files import BattleFile, PackedFile
 from pipelines.formats.containers.raw_rows import MOST_ROW, NOT_UTF8, ROW_SIZE, TOO_LONG, RawFile, RawRow
 
 _BUFFER_BYTES = 1 << 20
@@ -24,7 +25,7 @@ Sizes = NDArray[np.int64]
 
 
 @contextmanager
-def parquet_file(path: Path, rows_at_once: int, columns: tuple[str, ...] | None) -> Iterator[RawFile]:
+def parquet_file(path: BattleFile, rows_at_once: int, columns: tuple[str, ...] | None) -> Iterator[RawFile]:
     """Open a parquet file; of its columns only those asked for are read.
 
     Raises
@@ -32,9 +33,10 @@ def parquet_file(path: Path, rows_at_once: int, columns: tuple[str, ...] | None)
     UserError
         When it is not a parquet file, or a damaged one.
     """
-    with _said(path):
-        file = _File(path, columns)
-    with closing(file):
+    with ExitStack() as opened:
+        disk = opened.enter_context(path.on_disk()) if isinstance(path, PackedFile) else path
+        with _said(path):
+            file = opened.enter_context(closing(_File(disk, columns, path)))
         size = sum(group.size for group in file.groups)
         yield RawFile(file.names, _rows(file, rows_at_once), size, file.unread)
 
@@ -54,7 +56,7 @@ def read_table(path: Path, most: int) -> pd.DataFrame:
     UserError
         When it is not a parquet file that can be read, or can unfold to more.
     """
-    with _said(path), closing(_File(path, None)) as file:
+    with _said(path), closing(_File(path, None, path)) as file:
         size = file.unfolds()
         if size > most:
             raise UserError(f"{path}: can unfold to {size:,} bytes, and {most:,} are the most that is read here.")
@@ -62,7 +64,7 @@ def read_table(path: Path, most: int) -> pd.DataFrame:
 
 
 @contextmanager
-def _said(path: Path) -> Iterator[None]:
+def _said(path: BattleFile) -> Iterator[None]:
     """Say in one sentence that a file is not parquet."""
     import pyarrow
 
@@ -84,18 +86,18 @@ class _Group(NamedTuple):
 class _File:
     """A parquet file, open twice: as it stands, and with its texts as dictionaries, which do not unfold."""
 
-    def __init__(self, path: Path, columns: tuple[str, ...] | None) -> None:
+    def __init__(self, path: Path, columns: tuple[str, ...] | None, named: BattleFile) -> None:
         from pyarrow import parquet
 
         # A buffered stream reads a column chunk piece by piece: files often are one row group, whatever their size.
         how: dict[str, Any] = {"buffer_size": _BUFFER_BYTES, "pre_buffer": False}
-        self.path = path
+        self.path = named
         length = _footer_length(path)
         self.plain = parquet.ParquetFile(path, **how)
         if self.plain.metadata.serialized_size != length:  # a signature follows, as where columns are encrypted
             # pyarrow ends the process when it looks at such a column without a key
             self.plain.close()
-            raise UserError(f"{path}: has encrypted columns; write it again without encryption.")
+            raise UserError(f"{named}: has encrypted columns; write it again without encryption.")
         metadata, schema = self.plain.metadata, self.plain.schema
         self.names = tuple(self.plain.schema_arrow.names)
         self.chosen = [name for name in self.names if columns is None or name in columns]

@@ -15,7 +15,9 @@ MOST_ROW = 8_000_000
 ROW_SIZE = 64
 """Characters that count for a row besides its texts, so that a billion empty rows are not taken for nothing."""
 TOO_LONG = f"is longer than {MOST_ROW:,} characters"
-NOT_UTF8 = "holds bytes that are not UTF-8; save the file as UTF-8"
+NOT_UTF8 = (
+    "holds bytes that are not UTF-8 (of cp1252 or latin-1, as it seems); save the file as UTF-8, in Excel as CSV UTF-8"
+)
 
 
 @dataclass(frozen=True)

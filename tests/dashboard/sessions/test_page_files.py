@@ -30,7 +30,7 @@ def test_an_upload_is_known_by_its_content() -> None:
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("x.exe", b"", "x.exe: is no .csv, .parquet, .jsonl or .json file"),
+        ("x.exe", b"", "x.exe: is no .csv, .tsv, .tab, .parquet, "),
         ("x.csv", b"id,prompt\n1,2\n", "x.csv: is missing the columns response_a, response_b"),
         ("x.parquet", b"nothing", "x.parquet: is not a parquet file"),
         ("../../x.csv", b"id,prompt,response_a,response_b\n", "x.csv: holds no battle"),

@@ -6,6 +6,7 @@ import pytest
 
 from pipelines.battles.sources import DataParams, load
 from pipelines.errors import UserError
+from pipelines.formats.containers.raw_rows import NOT_UTF8
 
 HEAD = "id,model_a,model_b,prompt,response_a,response_b,winner_model_a,winner_model_b,winner_tie\n"
 T = '"[""x""]"'
@@ -68,7 +69,7 @@ def test_rows_are_set_aside_with_their_reason_and_an_older_file_goes(tmp_path):
     lines = [json.loads(line) for line in aside.read_text(encoding="ascii").splitlines()]
     assert [(line["place"], line["id"], line["reason"]) for line in lines] == [
         (3, "2", "has two winners"),
-        (4, "3", "holds bytes that are not UTF-8; save the file as UTF-8"),
+        (4, "3", NOT_UTF8),
     ]
     assert {line["file"] for line in lines} == {str(broken / "train.csv")} and {line["unit"] for line in lines} == {
         "line"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pipelines.battles.table import COLUMNS, UNLABELLED
 from pipelines.errors import UserError
 from pipelines.formats.containers.file_formats import format_of
+from pipelines.formats.containers.raw_rows import NOT_UTF8
 from pipelines.formats.reading import iter_battles, read_battles
 
 KAGGLE = [
@@ -233,7 +234,7 @@ def test_bytes_that_are_not_utf8_cost_their_row(tmp_path):
     path.write_bytes(path.read_bytes().replace(b"caf?", b"caf\xe9"))
     table, bad = read_battles(path, labelled=True)
     assert table["id"].tolist() == ["1", "3"]
-    assert bad[0].sentence() == f"{path}, line 3 (id 2): holds bytes that are not UTF-8; save the file as UTF-8."
+    assert bad[0].sentence() == f"{path}, line 3 (id 2): {NOT_UTF8}."
     table, bad = read_battles(path, labelled=False, rescue=True)
     assert table["prompt"].tolist() == [("p",), ("caf\udce9",), ("é",)]
     lines = write_lines(tmp_path / "a.jsonl", [dict(zip(KAGGLE, row(1, '["caf?"]'), strict=True))])
