@@ -4,17 +4,17 @@ Votes on one question are not independent, so that the intervals let them move t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from dashboard.votes.vote_records import Choice
-from pipelines.battles.arrays import Floats, Ints
+from pipelines.battles.arrays import Ints
 from pipelines.battles.folds import prompt_groups
 from pipelines.battles.table import UNLABELLED
-from stacker.evaluate.intervals import Groups, resampled_interval, share_interval
+from stacker.evaluate.intervals import share_interval
 from stacker.evaluate.metrics import most_probable
+from stacker.evaluate.votes.kappa import Kappa, cohen_kappa
 
 OUTCOME_OF: dict[Choice, int] = {"a": 0, "b": 1, "tie": 2, "both_bad": 2}
 """A choice as the place of its outcome; "both bad" is a tie, as on Kaggle and in the Arena's exports."""
@@ -66,20 +66,6 @@ PERIODS = (("1min", 60.0), ("1h", 3_600.0), ("1D", 86_400.0), ("7D", 604_800.0),
 MOST_PERIODS = 20
 RATED = ("votes", "agreed", "rate", "low", "high")
 SO_FAR = ("votes", "rate", "low", "high")
-UNSEEN = 1 / 9
-"""Votes thought of besides in each cell of the confusion, one in all (Perks, 1947)."""
-
-
-@dataclass(frozen=True)
-class Kappa:
-    """Cohen's kappa with its interval.
-
-    None where one of the two never varies or there are no votes; no interval where there are too few questions.
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
 
 
 def agreement(votes: pd.DataFrame) -> dict[str, float | int | None]:
@@ -154,21 +140,7 @@ def confusion(votes: pd.DataFrame) -> Ints:
     return table
 
 
-def kappa(votes: pd.DataFrame, level: float = 0.95, draws: int = 2_000, seed: int = 0) -> Kappa:
+def kappa(votes: pd.DataFrame) -> Kappa:
     """Return Cohen's kappa (Cohen, 1960) of judged votes with its interval, drawn by question."""
-    questions = Groups.of(votes["question"].to_numpy())
-    cell = votes["outcome"].to_numpy(dtype=np.int64) * 3 + votes["called"].to_numpy(dtype=np.int64)
-    counts = np.zeros((len(questions.size), 9))
-    np.add.at(counts, (questions.place, cell), 1.0)
-    value = float(_kappas(counts.sum(axis=0, keepdims=True))[0]) if len(votes) else np.nan
-    if not np.isfinite(value):
-        return Kappa(None, None, None)
-    return Kappa(value, *resampled_interval(_kappas, counts, np.full(9, UNSEEN), draws, seed, level))
-
-
-def _kappas(counts: Floats) -> Floats:
-    """Return the kappa of each of (m, 9) tables of votes by calls; NaN where chance alone agrees always."""
-    shares = (counts / counts.sum(axis=1, keepdims=True)).reshape(-1, 3, 3)
-    seen = np.einsum("mii->m", shares)
-    chance = np.einsum("mi,mi->m", shares.sum(axis=2), shares.sum(axis=1))
-    return np.divide(seen - chance, 1 - chance, out=np.full(len(shares), np.nan), where=chance < 1 - 1e-12)
+    calls = np.eye(3)[votes["called"].to_numpy(dtype=np.int64)]
+    return cohen_kappa(votes["outcome"].to_numpy(dtype=np.int64), calls, votes["question"].to_numpy())

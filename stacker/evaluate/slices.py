@@ -54,7 +54,7 @@ def slices(battles: pd.DataFrame, probabilities: Floats, prior: Floats, outcome:
     own, other = metrics.losses(probabilities, outcome), metrics.losses(prior, outcome)
     right = metrics.hits(probabilities, outcome)
     found: dict[str, Any] = {}
-    for name, (labels, order) in _ways(battles, outcome).items():
+    for name, (labels, order) in ways(traits_of(battles), outcome).items():
         rows = []
         for label in order:
             inside = np.flatnonzero(labels == label)
@@ -76,21 +76,48 @@ def slices(battles: pd.DataFrame, probabilities: Floats, prior: Floats, outcome:
     return found
 
 
-def _ways(battles: pd.DataFrame, outcome: Ints) -> dict[str, tuple[np.ndarray, Sequence[str]]]:
-    sizes = {name: np.array([len(text_of(turns)) for turns in battles[name]]) for name in ("response_a", "response_b")}
-    votes = np.array(["A preferred", "B preferred", "tie"], dtype=object)
+def traits_of(battles: pd.DataFrame) -> pd.DataFrame:
+    """Return what battles are told apart by, without their texts.
+
+    Returns
+    -------
+    DataFrame, n rows
+        `lang` (as the data name it), `script` of the prompt, `characters` of both answers, `ratio` of the longer answer
+        to the shorter, `turns`, and `kind` of what was asked.
+    """
+    sizes = [np.array([len(text_of(turns)) for turns in battles[name]]) for name in ("response_a", "response_b")]
     asked = battles["prompt"].tolist()
-    scripts = [_script(turns) for turns in asked]
-    ratio = (np.maximum(*sizes.values()) + 1) / (np.minimum(*sizes.values()) + 1)
-    turns = np.array([len(turns) for turns in asked])
+    return pd.DataFrame(
+        {
+            "lang": battles["lang"].to_numpy(dtype=object),
+            "script": np.array([_script(turns) for turns in asked], dtype=object),
+            "characters": sizes[0] + sizes[1],
+            "ratio": (np.maximum(*sizes) + 1) / (np.minimum(*sizes) + 1),
+            "turns": np.array([len(turns) for turns in asked], dtype=np.int64),
+            "kind": np.array([prompt_kind(turns) for turns in asked], dtype=object),
+        }
+    )
+
+
+def ways(traits: pd.DataFrame, outcome: Ints) -> dict[str, tuple[np.ndarray, Sequence[str]]]:
+    """Return the ways of splitting n battles into parts: the label of each battle, and the labels in their order.
+
+    Parameters
+    ----------
+    traits : DataFrame, n rows
+        Of `traits_of`.
+    outcome : (n,) int
+        Votes.
+    """
+    votes = np.array(["A preferred", "B preferred", "tie"], dtype=object)
     return {
         "vote": (votes[outcome], votes.tolist()),
-        "language, as the data name it": _frequent(battles["lang"].tolist()),
-        "script of the prompt": _frequent(scripts),
-        "characters of both answers": length_bands(sizes["response_a"] + sizes["response_b"]),
-        "longer answer by shorter": _steps(ratio, GAPS),
-        "turns": _steps(turns, TURNS),
-        "what was asked": (np.array([prompt_kind(each) for each in asked], dtype=object), KINDS),
+        "language, as the data name it": _frequent(traits["lang"].tolist()),
+        "script of the prompt": _frequent(traits["script"].tolist()),
+        "characters of both answers": length_bands(traits["characters"].to_numpy()),
+        "longer answer by shorter": _steps(traits["ratio"].to_numpy(), GAPS),
+        "turns": _steps(traits["turns"].to_numpy(), TURNS),
+        "what was asked": (traits["kind"].to_numpy(dtype=object), KINDS),
     }
 
 

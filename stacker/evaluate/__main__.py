@@ -1,0 +1,230 @@
+"""Any judge against people's votes: `python -m stacker.evaluate JUDGE|VERDICTS VOTES...`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from pipelines.errors import UserError, shown
+from pipelines.files.atomic_files import write_json
+from pipelines.formats.containers.raw_rows import BadRow
+from pipelines.formats.reading import iter_battles
+from pipelines.terminal.command_line import Screen, check_output, run_command
+from stacker.judge.any_judge import STARTER, SavedJudge, VerdictFile, open_judge
+
+ROWS_AT_ONCE = 2000
+TOLD = 3
+"""Rows that cannot be used are told one by one up to so many."""
+EPILOG = f"""\
+JUDGE is the judge folder of a run, the folder of the run, or `{STARTER}` for the judge in this package.
+
+VERDICTS is a CSV, JSON, JSON Lines or parquet file of another judge's verdicts, one row an asking: `id`, and
+probabilities (p_a, p_b, p_tie), a winner (A, B, tie) or two scores (score_a, score_b). Where a battle was asked
+several times it has several rows; a column `swapped` (true, false) or `order` (AB, BA) says that the judge saw the
+answers the other way round, and what such a row calls A is B.
+
+Every vote counts alike. Battles without a verdict are counted and left out; where they are most, this is an error.
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is written where, and how a saved judge runs.
+
+    Attributes
+    ----------
+    json, page : Path or None
+        Files for everything that was found, and for a page of it.
+    allow_missing : bool
+        Whether to go on where most votes have no verdict.
+    device, threads
+        As `stacker.judge.any_judge.open_judge` takes them.
+    cache : Path or None
+        A folder that keeps the numbers of texts.
+    """
+
+    json: Path | None = None
+    page: Path | None = None
+    allow_missing: bool = False
+    device: Literal["cpu", "cuda"] | None = None
+    threads: int = 0
+    cache: Path | None = None
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and evaluate."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stacker.evaluate",
+        description="Measure a judge against people's votes: log loss, accuracy, agreement, kappa and calibration, by "
+        "source and kind of battle, with intervals; next to the longer answer, the class prior and, where several "
+        "people voted on one pair, people themselves.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EPILOG,
+    )
+    parser.add_argument("judge", type=Path, metavar="JUDGE|VERDICTS", help="a saved judge, or a file of verdicts")
+    parser.add_argument(
+        "votes", type=Path, nargs="+", metavar="VOTES", help="files of votes that data.sources can name"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every number there")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write a page (HTML) that opens offline")
+    parser.add_argument("--allow-missing", action="store_true", help="go on where most votes have no verdict")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="(as the run that made the judge had it)")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="0 means every core (%(default)s)")
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep the numbers of texts there for another time")
+    chosen = parser.parse_args(arguments)
+    options = Options(chosen.json, chosen.page, chosen.allow_missing, chosen.device, chosen.threads, chosen.cache)
+    run_command(lambda: _command(chosen.judge, chosen.votes, options))
+
+
+def _command(judge: Path, files: Sequence[Path], options: Options) -> None:
+    from stacker.evaluate.votes.evaluation_tables import notes, tables
+
+    screen = Screen()
+    found = evaluate_files(judge, files, options, screen)
+    for title, rows in tables(found, found["judge"]["name"]):
+        screen.note("")
+        screen.table(title, rows)
+    said = list(notes(found))
+    if said:
+        screen.note("")
+    for sentence in said:
+        screen.note(sentence)
+    for path in (options.json, options.page):
+        if path is not None:
+            screen.note(f"Written: {path}")
+
+
+def evaluate_files(judge: Path, files: Sequence[Path], options: Options, screen: Screen) -> dict[str, Any]:
+    """Evaluate a judge on the votes of some files, which are read in a stream, and write what was asked for.
+
+    Parameters
+    ----------
+    judge : Path
+        As `stacker.judge.any_judge.open_judge` takes it.
+    files : sequence of Path
+        Files of votes.
+    options : Options
+        Outputs and devices.
+    screen : Screen
+        Shows how far the work has come.
+
+    Returns
+    -------
+    dict
+        What `stacker.evaluate.votes.evaluation.evaluate` returns, with `judge` (name, about, kind), `files` (name,
+        votes and rows that cannot be used of each) and, for a file of verdicts, `asking`.
+
+    Raises
+    ------
+    UserError
+        When the judge or a file cannot be used, or most votes have no verdict.
+    """
+    from features.cache import BlockCache
+    from stacker.evaluate.votes.evaluation import asking, evaluate
+
+    for out in (options.json, options.page):
+        if out is not None:
+            check_output(out, [judge, *files])
+    if options.json is not None and options.page is not None:
+        check_output(options.page, [options.json])
+    cache = None if options.cache is None else BlockCache(options.cache / "blocks")
+    asked = open_judge(judge, device=options.device, threads=options.threads, cache=cache)
+    screen.note(f"{asked.name}: {asked.about}.")
+    read = _read_votes(asked, files, screen)
+    if read.missing * 2 > read.votes and not options.allow_missing or read.missing == read.votes:
+        raise UserError(_missing_sentence(judge, asked, read))
+    found: dict[str, Any] = {
+        "judge": {"name": asked.name, "about": asked.about, "kind": asked.kind, "ties": asked.ties},
+        "files": read.told,
+        **evaluate(read.joined(), asked.kind, asked.ties),
+    }
+    if isinstance(asked, VerdictFile):
+        found["asking"] = asking(asked.table)
+    if options.json is not None:
+        write_json(options.json, found)
+    if options.page is not None:
+        from stacker.evaluate.votes.evaluation_page import write_page
+
+        write_page(options.page, found)
+    return found
+
+
+@dataclass
+class _Read:
+    """What was read so far: votes with their verdicts, without their texts."""
+
+    parts: list[Any] = field(default_factory=list)
+    told: list[dict[str, Any]] = field(default_factory=list)
+    votes: int = 0
+    missing: int = 0
+    first_missing: str = ""
+    of_id: dict[str, tuple[int, bool, str]] = field(default_factory=dict)
+
+    def joined(self) -> Any:
+        from stacker.evaluate.votes.vote_arrays import VoteArrays
+
+        return VoteArrays.joined(self.parts)
+
+
+def _read_votes(asked: SavedJudge | VerdictFile, files: Sequence[Path], screen: Screen) -> _Read:
+    from stacker.evaluate.votes.vote_arrays import VoteArrays
+
+    read = _Read()
+    with screen.working():
+        for path in files:
+            votes = unread = 0
+            first: list[BadRow] = []
+            for battles, bad in iter_battles(path, ROWS_AT_ONCE, labelled=True):
+                probabilities = asked.probabilities(battles)
+                part = VoteArrays.of(battles, probabilities, asked.margins(battles, probabilities))
+                if isinstance(asked, VerdictFile):
+                    _check_ids(read, battles["id"].tolist(), part, path)
+                read.parts.append(part)
+                lost = np.flatnonzero(~part.judged)
+                if len(lost) and not read.first_missing:
+                    read.first_missing = str(battles["id"].iloc[int(lost[0])])
+                read.missing += len(lost)
+                votes += len(battles)
+                unread += len(bad)
+                first = [*first, *bad][:TOLD]
+                screen.progress("votes", read.votes + votes, read.votes + votes)
+            read.votes += votes
+            read.told.append({"name": path.name, "votes": votes, "unread": unread})
+            screen.note(f"{path}: {votes:,} votes.")
+            for row in first:
+                screen.note(row.sentence())
+            if unread > len(first):
+                screen.note(f"{path}: {unread - len(first):,} more rows cannot be used.")
+    if not read.votes:
+        raise UserError(f"{', '.join(map(str, files))}: holds no vote that can be read; name a file of votes.")
+    return read
+
+
+def _check_ids(read: _Read, ids: Sequence[str], part: Any, path: Path) -> None:
+    """Refuse votes whose verdict cannot be told: verdicts are found by id, and two battles have this one."""
+    for name, pair, turned in zip(ids, part.pair.tolist(), part.turned.tolist(), strict=True):
+        known = read.of_id.setdefault(name, (pair, turned, str(path)))
+        if known[:2] != (pair, turned):
+            raise UserError(
+                f"{path}: the id {shown(name)} is that of another battle in {known[2]}, and verdicts are found by it; "
+                "evaluate one file at a time, or give each battle an id of its own."
+            )
+
+
+def _missing_sentence(judge: Path, asked: SavedJudge | VerdictFile, read: _Read) -> str:
+    example = ""
+    if isinstance(asked, VerdictFile):
+        own = shown(next(iter(asked.table.place)))
+        example = f", such as that of id {shown(read.first_missing)} (its first verdict is on id {own})"
+    return (
+        f"{judge}: has no verdict on {read.missing:,} of {read.votes:,} votes{example}; give verdicts by the ids of "
+        "the votes, or allow it by --allow-missing."
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
