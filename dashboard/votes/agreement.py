@@ -140,7 +140,8 @@ def confusion(votes: pd.DataFrame) -> Ints:
     return table
 
 
-def kappa(votes: pd.DataFrame) -> Kappa:
+def kappa(votes: pd.DataFrame, level: float = 0.95, draws: int = 2_000, seed: int = 0) -> Kappa:
     """Return Cohen's kappa (Cohen, 1960) of judged votes with its interval, drawn by question."""
     calls = np.eye(3)[votes["called"].to_numpy(dtype=np.int64)]
-    return cohen_kappa(votes["outcome"].to_numpy(dtype=np.int64), calls, votes["question"].to_numpy())
+    outcome, question = votes["outcome"].to_numpy(dtype=np.int64), votes["question"].to_numpy()
+    return cohen_kappa(outcome, calls, question, level, draws, seed)

@@ -1,6 +1,7 @@
 """Any judge against people's votes: `python -m stacker.evaluate JUDGE|VERDICTS VOTES...`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -131,6 +132,7 @@ def evaluate_files(judge: Path, files: Sequence[Path], options: Options, screen:
             check_output(out, [judge, *files])
     if options.json is not None and options.page is not None:
         check_output(options.page, [options.json])
+    _check_files(judge, files)
     cache = None if options.cache is None else BlockCache(options.cache / "blocks")
     asked = open_judge(judge, device=options.device, threads=options.threads, cache=cache)
     screen.note(f"{asked.name}: {asked.about}.")
@@ -151,6 +153,16 @@ def evaluate_files(judge: Path, files: Sequence[Path], options: Options, screen:
 
         write_page(options.page, found)
     return found
+
+
+def _check_files(judge: Path, files: Sequence[Path]) -> None:
+    """Refuse a file that is named twice: its votes would count twice, or be their own verdicts."""
+    named: dict[str, int] = {}
+    for place, path in enumerate((judge, *files)):
+        first = named.setdefault(os.path.realpath(path), place)
+        if first != place:
+            told = "verdicts and as votes, which would be their own" if first == 0 else "votes"
+            raise UserError(f"{path}: is named twice, as {told}; name it once.")
 
 
 @dataclass
@@ -194,7 +206,7 @@ def _read_votes(asked: SavedJudge | VerdictFile, files: Sequence[Path], screen: 
                 screen.progress("votes", read.votes + votes, read.votes + votes)
             read.votes += votes
             read.told.append({"name": path.name, "votes": votes, "unread": unread})
-            screen.note(f"{path}: {votes:,} votes.")
+            screen.note(f"{path}: {votes:,} vote{'s' if votes != 1 else ''}.")
             for row in first:
                 screen.note(row.sentence())
             if unread > len(first):

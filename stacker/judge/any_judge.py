@@ -90,7 +90,8 @@ class VerdictFile:
     @property
     def about(self) -> str:
         """How many verdicts of which kind it holds."""
-        return f"{len(self.table.place):,} battles judged elsewhere, given as {self.table.kind}"
+        count = len(self.table.place)
+        return f"verdicts on {count:,} battle{'s' if count != 1 else ''}, given as {self.table.kind}"
 
     @property
     def kind(self) -> str:

@@ -1,11 +1,12 @@
 """Another judge's verdicts by battle: repeated and swapped asking averaged, failures and flips counted."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.errors import UserError, shown
@@ -24,7 +25,7 @@ from stacker.evaluate.verdicts.verdict_columns import (
 
 TOLD = 12
 """Columns of a file that a sentence names."""
-Bools = Any
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class VerdictTable:
     @property
     def repeated(self) -> Bools:
         """Whether a battle was asked more often than its orders; (n,) bool."""
-        return self.asked - self.failed > np.where(self.both, 2, 1)
+        return np.asarray(self.asked - self.failed > np.where(self.both, 2, 1))
 
     def rows_of(self, ids: pd.Series) -> Ints:
         """Return the row of each of m ids, -1 where there is none."""
@@ -145,7 +146,7 @@ def read_verdicts(path: Path) -> VerdictTable:
     return _table(askings, columns)
 
 
-def _held(columns: VerdictColumns, row: dict[str, Any]) -> str:
+def _held(columns: VerdictColumns, row: Mapping[str, object]) -> str:
     return ", ".join(f"{name} is {shown(row.get(name)) or 'empty'}" for name in columns.values)
 
 
