@@ -17,7 +17,8 @@ from pipelines.files.hashes import code_version
 from pipelines.formats.containers.file_formats import PACKED, SUFFIXES, open_rows
 from pipelines.formats.containers.raw_rows import BadRow
 from pipelines.formats.reading import iter_battles
-from pipelines.formats.records import IDS, missing_columns
+from pipelines.formats.records import IDS
+from pipelines.formats.row_stream import open_form
 from pipelines.terminal.command_line import Screen, check_output, run_command
 from stacker.judge.provenance import read_provenance
 from stacker.judge.verdict_files import (
@@ -242,10 +243,8 @@ def _join_bad(aside: Path, parts: Sequence[Path]) -> None:
 
 def _rows_of(path: Path) -> int:
     """Count the rows of a file, and refuse one that holds no battles, before hours are spent on those before it."""
+    open_form(path, labelled=False)
     with open_rows(path, columns=IDS) as opened:
-        lacking = "" if opened.columns is None else missing_columns(opened.columns, labelled=False)
-        if lacking:
-            raise UserError(f"{path}: is missing {lacking}; give it Kaggle's columns or the Arena's conversations.")
         return sum(1 for _ in opened.rows)
 
 

@@ -1,29 +1,27 @@
 """Battles from one file of any format, at once or in a stream; what cannot be used is named and left out."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
 from pipelines.battles.table import COLUMNS, battles_table, check, empty_table
-from pipelines.errors import UserError, shown
-from pipelines.formats.containers.file_formats import open_rows
-from pipelines.formats.containers.raw_rows import BadRow, RawRow
-from pipelines.formats.records import (
-    READ,
-    WINNERS,
-    BadRecordError,
-    Record,
-    UnknownWinnerError,
-    id_of,
-    missing_columns,
-    record_of,
-)
+from pipelines.errors import UserError
+from pipelines.formats.containers.raw_rows import BadRow
+from pipelines.formats.forms.column_mapping import ColumnMapping
+from pipelines.formats.records import Record
+from pipelines.formats.row_stream import FileSummary, battle_rows
 
+__all__ = ["OnBadRow", "battle_rows", "iter_battles", "joined", "read_battles", "stop_at_bad"]
 _HELD = 64_000_000
 """Characters that a piece of a stream holds, about."""
 OnBadRow = Literal["quarantine", "error"]
+MAX_REJECTED = 0.5
+"""Share of a file's rows that may be lost where nothing else is said."""
+FEW = 10
+"""Fewer rows that cannot be used are told one by one, and do not end a command while others can be used."""
+_REASONS = 3
 
 
 def read_battles(
@@ -34,13 +32,16 @@ def read_battles(
     on_bad_row: OnBadRow = "quarantine",
     source: str = "",
     weight: float = 1.0,
+    columns: ColumnMapping | None = None,
+    max_rejected: float = MAX_REJECTED,
+    note: Callable[[str], None] | None = None,
 ) -> tuple[pd.DataFrame, list[BadRow]]:
-    """Read the battles of a file.
+    """Read the battles of a file of any form (`pipelines.formats.forms.form_registry.FORMS`).
 
     Parameters
     ----------
     path : Path
-        CSV, JSON, JSON Lines or parquet, with Kaggle's columns or the Arena's conversations.
+        CSV, JSON, JSON Lines or parquet, in one of the forms; its head and first rows tell which.
     labelled : bool or None
         Whether every battle must have a vote. False does not look at votes, and `outcome` is `UNLABELLED`; None reads
         a vote where there is one.
@@ -52,7 +53,13 @@ def read_battles(
     source : str
         Value of the column `source`; the file's name without suffix where it is "".
     weight : float
-        Weight of every battle.
+        Weight of every battle; a graded vote's own weight is multiplied by it.
+    columns : ColumnMapping, optional
+        Which column holds what, where the names are not the usual ones.
+    max_rejected : float
+        Share of the rows that may be lost, 0 to 1.
+    note : callable, optional
+        Told, after the last row, which form the file has and how many votes.
 
     Returns
     -------
@@ -64,12 +71,21 @@ def read_battles(
     Raises
     ------
     UserError
-        When the file cannot be read, a column is missing or a winner is spelled in an unknown way, or for the first bad
-        row where `on_bad_row` is "error".
+        When the file cannot be read, has no known form or could have several, a winner is spelled in an unknown way,
+        more rows than `max_rejected` are lost, or for the first bad row where `on_bad_row` is "error".
     """
     tables: list[pd.DataFrame] = []
     bad: list[BadRow] = []
-    for table, rows in iter_battles(path, labelled=labelled, rescue=rescue, source=source, weight=weight):
+    for table, rows in iter_battles(
+        path,
+        labelled=labelled,
+        rescue=rescue,
+        source=source,
+        weight=weight,
+        columns=columns,
+        max_rejected=1.0 if on_bad_row == "error" else max_rejected,
+        note=note,
+    ):
         if on_bad_row == "error":
             stop_at_bad(rows)
         tables.append(table)
@@ -89,10 +105,6 @@ def joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0] if tables else empty_table()
 
 
-FEW = 10
-"""Fewer rows that cannot be used are told one by one, and do not end a command, whatever their share."""
-
-
 def iter_battles(
     path: Path,
     rows_at_once: int = 4096,
@@ -101,6 +113,9 @@ def iter_battles(
     rescue: bool = False,
     source: str = "",
     weight: float = 1.0,
+    columns: ColumnMapping | None = None,
+    max_rejected: float = MAX_REJECTED,
+    note: Callable[[str], None] | None = None,
 ) -> Iterator[tuple[pd.DataFrame, list[BadRow]]]:
     """Read the battles of a file in a stream; its parameters are those of `read_battles`.
 
@@ -118,106 +133,46 @@ def iter_battles(
     UserError
         As `read_battles`; after the last rows, where most of them cannot be used.
     """
-    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    made: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     bad: list[BadRow] = []
-    first: BadRow | None = None
-    held = kept = lost = 0
-    for record, row, size in battle_rows(path, rows_at_once, labelled=labelled, rescue=rescue):
+    first: list[BadRow] = []
+    held = 0
+    summary = FileSummary()
+    stream = battle_rows(path, rows_at_once, labelled=labelled, rescue=rescue, columns=columns, summary=summary)
+    for record, row, size in stream:
         if row is not None:
             bad.append(row)
-        if record is None:
-            lost += 1
-            first = first or row
-        else:
-            kept += 1
-            _append(columns, record, source or path.stem, weight)
+        if record is not None:
+            _append(made, record, source or path.stem, weight)
+        elif row is not None and len(first) < _REASONS:
+            first.append(row)
         held += size
-        if len(columns["id"]) >= rows_at_once or len(bad) >= rows_at_once or held >= _HELD:
-            yield check(battles_table(columns)), bad
-            columns, bad, held = {name: [] for name in COLUMNS}, [], 0
-    if columns["id"] or bad:
-        yield check(battles_table(columns)), bad
-    if first is not None and lost > kept and lost >= FEW:
-        raise UserError(
-            f"{path}: {lost:,} of {lost + kept:,} rows cannot be used, too many to go on; correct them, or take them "
-            f"out. {first.sentence()}"
-        )
+        if len(made["id"]) >= rows_at_once or len(bad) >= rows_at_once or held >= _HELD:
+            yield check(battles_table(made)), bad
+            made, bad, held = {name: [] for name in COLUMNS}, [], 0
+    if made["id"] or bad:
+        yield check(battles_table(made)), bad
+    _check_lost(path, summary, first, max_rejected)
+    if note is not None:
+        note(summary.sentence(path, labelled))
+
+
+def _check_lost(path: Path, summary: FileSummary, first: Sequence[BadRow], max_rejected: float) -> None:
+    """Raise where too many rows of a file are lost, with the first reasons."""
+    lost, kept = summary.lost, summary.battles
+    if not lost and not kept and summary.skipped:
+        raise UserError(f"{path}: is {summary.form}, and none of its {summary.skipped:,} rows is a vote; name another.")
+    if lost <= max_rejected * (lost + kept) or (kept and lost < FEW and max_rejected >= MAX_REJECTED):
+        return
+    told = {row.reason: row for row in reversed(first)}  # one sentence a reason
+    reasons = " ".join(row.sentence() for row in reversed(told.values()))
+    raise UserError(
+        f"{path}: {lost:,} of {lost + kept:,} rows cannot be used, too many to go on; correct them, take them out, or "
+        f"allow more by max_rejected. {reasons}"
+    )
 
 
 def _append(columns: dict[str, list[Any]], record: Record, source: str, weight: float) -> None:
     for name in COLUMNS:
-        columns[name].append(source if name == "source" else weight if name == "weight" else getattr(record, name))
-
-
-def battle_rows(
-    path: Path, rows_at_once: int = 4096, *, labelled: bool | None, rescue: bool = False, most: int | None = None
-) -> Iterator[tuple[Record | None, BadRow | None, int]]:
-    """Read a file row by row, without a table.
-
-    Parameters
-    ----------
-    path, labelled, rescue
-        As in `read_battles`.
-    rows_at_once : int
-        Rows that a parquet file is read by.
-    most : int or None
-        Characters that the file may unfold to; None for any number.
-
-    Yields
-    ------
-    record : Record or None
-        The battle of the next row.
-    bad : BadRow or None
-        What is wrong with the row; both where it was rescued.
-    size : int
-        Characters that the row unfolds to.
-
-    Raises
-    ------
-    UserError
-        As `read_battles`; and when the file unfolds to more than `most`.
-    """
-    met: dict[str, int] = {}
-    total = 0
-    with open_rows(path, rows_at_once, READ) as opened:
-        if opened.columns is not None:
-            lacking = missing_columns(tuple(name for name in opened.columns if name not in opened.unread), labelled)
-            if lacking and not missing_columns(opened.columns, labelled):
-                odd = {name: kind for name, kind in opened.unread.items() if name in READ}
-                told = ", ".join(f"{name} as {shown(kind)}" for name, kind in odd.items())
-                raise UserError(f"{path}: has {told}, which cannot be read; write texts, lists of texts or numbers.")
-            if lacking:
-                raise UserError(
-                    f"{path}: is missing {lacking}; it has {shown(', '.join(opened.columns)) or 'none'}; "
-                    f"give it Kaggle's columns, or the Arena's conversation_a, conversation_b and winner."
-                )
-        for row in opened.rows:
-            total += row.size
-            if most is not None and max(total, opened.unfolds) > most:
-                raise UserError(
-                    f"{path}: unfolds to {max(total, opened.unfolds):,} characters or more, and {most:,} are the most "
-                    f"that is read here; take a part of it."
-                )
-            try:
-                record = record_of(row.values, f"{row.unit}{row.place}", labelled, rescue, row.fault)
-            except BadRecordError as fault:
-                yield None, _bad(path, row, str(fault)), row.size
-                continue
-            except UnknownWinnerError as fault:
-                raise UserError(
-                    f"{path}, {row.unit} {row.place}: winner is {shown(fault.args[0])}, which is unknown; "
-                    f"write one of {', '.join(WINNERS)}."
-                ) from fault
-            first = met.setdefault(record.id, row.place)
-            if first != row.place:
-                yield None, _bad(path, row, f"has the id of {row.unit} {first} again"), row.size
-            elif record.trouble:
-                yield record, _bad(path, row, record.trouble, rescued=True), row.size
-            else:
-                yield record, None, row.size
-
-
-def _bad(path: Path, row: RawRow, reason: str, rescued: bool = False) -> BadRow:
-    if row.lines > 1:
-        reason += f"; {row.lines:,} lines are lost with it"
-    return BadRow(str(path), row.unit, row.place, id_of(row.values), reason, row.raw(), rescued, row.lines)
+        value = getattr(record, name, None)
+        columns[name].append(source if name == "source" else record.weight * weight if name == "weight" else value)

@@ -154,7 +154,7 @@ def test_parts_of_other_work_are_not_used(judge, tmp_path, monkeypatch, other):
 def test_rows_that_cannot_be_used_are_set_aside_or_rescued(judge, tmp_path):
     rows = table(10, 8)
     rows.loc[3, "response_b"] = "{{"
-    rows.loc[6, "id"] = "2"
+    rows.loc[6] = rows.loc[2]
     rows.to_csv(tmp_path / "a.csv", index=False)
     done = run(judge, [tmp_path / "a.csv"], tmp_path / "out.csv")
     assert (done.battles, done.bad) == (8, 2)

@@ -91,8 +91,8 @@ def test_a_small_file_that_unfolds_to_more_than_may_be_is_refused_by_both_figure
 
 
 def test_a_file_without_a_battle_says_what_is_wrong_with_its_first_row(path: Path) -> None:
-    path.write_text('{"id": 1}\n' * 3, encoding="utf-8")
-    with pytest.raises(UserError, match=r"^mine, line 1 \(id 1\): is missing the column prompt; no row holds a battle"):
+    path.write_text('{"id": 1, "prompt": null, "response_a": "a", "response_b": "b"}\n' * 3, encoding="utf-8")
+    with pytest.raises(UserError, match=r"^mine, line 1 \(id 1\): prompt is empty; no row holds a battle"):
         read_apart(path, "mine", threading.Event())
 
 

@@ -376,7 +376,7 @@ def test_lines_that_a_quote_swallowed_are_counted_as_lost(tmp_path, stray):
 
 def test_a_bad_row_of_lines_that_are_its_own_cell_is_one(tmp_path):
     cell = '"[""a\nb\nc""]"'
-    _, bad = read(written(tmp_path / "a.csv", HEAD + f"1,{cell},{cell},no json\n"))
+    _, bad = read(written(tmp_path / "a.csv", HEAD + f"1,{cell},{cell},\n"))
     assert [row.lines for row in bad] == [1]
 
 

@@ -239,7 +239,7 @@ def test_bytes_that_are_not_utf8_cost_their_row(tmp_path):
     assert table["prompt"].tolist() == [("p",), ("caf\udce9",), ("é",)]
     lines = write_lines(tmp_path / "a.jsonl", [dict(zip(KAGGLE, row(1, '["caf?"]'), strict=True))])
     lines.write_bytes(lines.read_bytes().replace(b"caf?", b"caf\xe9"))
-    table, bad = read_battles(lines, labelled=True)
+    table, bad = read_battles(lines, labelled=True, max_rejected=1.0)
     assert (len(table), bad[0].place, "not UTF-8" in bad[0].reason) == (0, 1, True)
 
 

@@ -1,0 +1,188 @@
+"""How votes are spelled: the winner in one cell, Kaggle's three columns of marks, and grades."""
+
+import re
+from collections.abc import Mapping, Set
+from typing import Any
+
+from pipelines.battles.table import OUTCOMES
+from pipelines.formats.records import BadRecordError, NoVoteError, UnknownWinnerError, Vote, is_missing
+
+WINNERS = ("model_a", "model_b", "tie", "tie (bothbad)")
+"""The Arena's spellings, that a sentence offers."""
+_LONGEST = 200
+"""Characters of a vote at most."""
+_NOUNS = ("model", "response", "answer", "assistant", "output", "option", "completion", "candidate", "system", "text")
+_SIDES = ({"a", "left", "first", "1st"}, {"b", "right", "second", "2nd"})
+_NUMBERED = ({"1"}, {"2"})
+_TIES = {
+    *("tie", "tied", "draw", "equal", "equally good", "same", "the same", "both", "both good", "both are good"),
+    *("both equal", "tie bothgood", "tie both good", "no preference", "about the same", "a tie", "it s a tie"),
+    *("tievote", "similar", "neutral", "equivalent", "no difference"),
+}
+_BAD = {
+    *("tie bothbad", "tie both bad", "both bad", "bothbad", "both are bad", "neither", "neither is good"),
+    *("neither good", "both are poor", "both poor", "none is good", "both wrong", "both are wrong", "bothbadvote"),
+}
+_GRADES = {"much": 1.5, "significantly": 1.5, "clearly": 1.5, "far": 1.5, "": 1.0, "somewhat": 1.0}
+_GRADES |= {"slightly": 0.5, "marginally": 0.5}
+"""Weights of graded votes: their mean weighs as a vote without a grade."""
+_GRADED = re.compile(
+    rf"(?:(?:the )?(?:{'|'.join(_NOUNS)}) )?(a|b|1|2) (?:is |was )?(?:a bit |a lot )?"
+    rf"(?:({'|'.join(filter(None, _GRADES))}) )?better(?: than (?:\w+ )?\w+)?"
+)
+_SIGNS = re.compile(r"([ab])\s*(>>|>|=|<|<<)\s*([ab])")
+_ZERO, _ONE = ("0", "0.0", "false", "no"), ("1", "1.0", "true", "yes", "x")
+
+
+def spelled(value: str, first: Set[str] = frozenset(), second: Set[str] = frozenset()) -> Vote | None:
+    """Return the vote that a text spells, None where it is unknown.
+
+    Parameters
+    ----------
+    value : str
+        As people and tools write votes: "A", "model_b", "left", "Response 1", "[[A]]", "tie (bothbad)", "A>>B",
+        "B is slightly better".
+    first, second : set of str
+        Further names of the two answers, in small letters: of their columns and models.
+    """
+    if len(value) > _LONGEST:
+        return None
+    whole = value.strip().lower()
+    if (whole in first) != (whole in second):
+        return Vote(int(whole in second))
+    signed = _SIGNS.fullmatch(re.sub(r"[\[\]\s]", "", whole))
+    if signed:
+        return _signed(*signed.groups())
+    plain = " ".join(re.split(r"[\s_\-()\[\]{}.:'\"]+", whole)).strip()
+    if plain in _BAD:
+        return Vote(2, both_bad=True)
+    if plain in _TIES:
+        return Vote(2)
+    graded = _GRADED.fullmatch(plain)
+    if graded:
+        return Vote(int(graded[1] in ("b", "2")), weight=_GRADES[graded[2] or ""])
+    return _side(plain)
+
+
+def _side(plain: str) -> Vote | None:
+    words = plain.removesuffix(" wins").removesuffix(" vote").removesuffix(" won").removesuffix("vote").split()
+    nouns = [word for word in words if word in _NOUNS]
+    rest = [word for word in words if word not in _NOUNS and word != "the"]
+    if len(rest) != 1 or len(nouns) > 1:
+        return None
+    for side in (0, 1):
+        if rest[0] in _SIDES[side] or (nouns and rest[0] in _NUMBERED[side]):
+            return Vote(side)
+    return None
+
+
+def _signed(left: str, sign: str, right: str) -> Vote | None:
+    if left == right:
+        return None
+    if sign == "=":
+        return Vote(2)
+    better = left if sign.startswith(">") else right
+    return Vote(int(better == "b"), weight=1.5 if len(sign) > 1 else 1.0)
+
+
+def winner_vote(
+    column: str,
+    value: Any,
+    first: Set[str] = frozenset(),
+    second: Set[str] = frozenset(),
+    base: int | None = None,
+) -> Vote:
+    """Return the vote of a cell that names the winner.
+
+    Parameters
+    ----------
+    column : str
+        Its name, for the sentence.
+    value : Any
+        What stands there.
+    first, second : set of str
+        As in `spelled`.
+    base : int or None
+        The number that stands for the first answer, the next for the second; None where a number says nothing.
+
+    Raises
+    ------
+    NoVoteError
+        When the cell is empty.
+    UnknownWinnerError
+        When it says something else.
+    """
+    if is_missing(value):
+        raise NoVoteError(f"has no vote: {column} is empty")
+    if base is not None and str(value).strip().removesuffix(".0") in (str(base), str(base + 1)):
+        return Vote(int(str(value).strip().removesuffix(".0")) - base)
+    if isinstance(value, list) and len(value) == 1:  # as tools for labelling write a choice
+        value = value[0]
+    found = spelled(value, first, second) if isinstance(value, str) else None
+    if found is None:
+        raise UnknownWinnerError(column, value)
+    return found
+
+
+def marked_vote(values: Mapping[str, Any]) -> Vote:
+    """Return the vote that Kaggle's three columns mark.
+
+    Raises
+    ------
+    BadRecordError
+        When no winner is marked, or several, or a mark is neither 0 nor 1, or a column is absent.
+    """
+    marks: list[int] = []
+    empty = 0
+    for name in OUTCOMES:
+        if name not in values:
+            raise BadRecordError(f"is missing the column {name}")
+        mark = values[name]
+        text = "" if mark is None else str(mark).strip().lower()
+        if text in ("", "nan"):
+            empty += 1
+            marks.append(0)
+        elif text in _ZERO or text in _ONE:
+            marks.append(int(text in _ONE))
+        else:
+            raise BadRecordError(f"{name} is {ascii(text[:40])}, neither 0 nor 1")
+    if sum(marks) > 1:
+        raise BadRecordError(f"has {('two', 'three')[sum(marks) - 2]} winners")
+    if sum(marks) == 0:
+        raise NoVoteError(f"has no vote: {'the winner columns are empty' if empty == 3 else 'no winner is marked'}")
+    return Vote(marks.index(1))
+
+
+def graded_vote(column: str, value: Any, strongest: float, second_is_positive: bool = True) -> Vote:
+    """Return the vote of a signed grade.
+
+    Parameters
+    ----------
+    column : str
+        Its name, for the sentence.
+    value : Any
+        A number, or a text of one; 0 is a tie.
+    strongest : float
+        The grade of the strongest preference. A vote weighs its grade divided by the mean of the grades 1 to
+        `strongest`, and a tie 1, so that the outcomes keep about their shares.
+    second_is_positive : bool
+        Whether grades above 0 prefer the second answer.
+
+    Raises
+    ------
+    NoVoteError
+        When there is no grade.
+    UnknownWinnerError
+        When it is no number.
+    """
+    if is_missing(value):
+        raise NoVoteError(f"has no vote: {column} is empty")
+    try:
+        grade = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+    except ValueError:
+        grade = None
+    if grade is None or not abs(grade) < float("inf"):
+        raise UnknownWinnerError(column, value)
+    if grade == 0:
+        return Vote(2)
+    return Vote(int((grade > 0) == second_is_positive), weight=2 * min(abs(grade), strongest) / (strongest + 1))
