@@ -134,6 +134,8 @@ class WorkerProcess:
     ----------
     module : str
         Importable from the folder of this package or from the caller's `PYTHONPATH`.
+    arguments : str
+        Of its command line.
 
     Raises
     ------
@@ -141,8 +143,8 @@ class WorkerProcess:
         When no process can be started.
     """
 
-    def __init__(self, module: str) -> None:
-        self._process = _started(module, OPENBLAS_NUM_THREADS="1")
+    def __init__(self, module: str, *arguments: str) -> None:
+        self._process = _started(module, *arguments, OPENBLAS_NUM_THREADS="1")
 
     @property
     def pid(self) -> int:

@@ -116,8 +116,9 @@ def _logistic(x: Floats) -> Floats:
 
 def _product(rows: Rows, coefficients: Floats) -> Floats:
     if isinstance(rows, np.ndarray):
-        # Row by row in a fixed order: a matrix product may add in another order for another number of rows.
-        return np.asarray(np.einsum("ij,j->i", rows.astype(np.float64), coefficients))
+        # Row by row in a fixed order: a matrix product may add in another order for another number of rows, and so may
+        # einsum where the rows do not lie whole in memory, one after the other.
+        return np.asarray(np.einsum("ij,j->i", np.ascontiguousarray(rows, dtype=np.float64), coefficients))
     return np.asarray(rows.astype(np.float64) @ coefficients)
 
 

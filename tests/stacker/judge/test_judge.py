@@ -14,6 +14,7 @@ from small_judges import battles, small_judge
 from features.encoder.choice import EncoderParams
 from features.encoder.embedding import open_encoder
 from pipelines.battles.arrays import FLIP
+from pipelines.battles.built_in import sample_battles
 from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
 from stacker.judge.explain.explanation_baseline import Baseline
@@ -197,3 +198,12 @@ def test_a_text_is_one_turn_wherever_battles_are_given():
     )
     with pytest.raises(UserError, match="response_a, row 0: holds float"):
         judge.predict_proba(frame.assign(response_a=[1.5]))
+
+
+@pytest.mark.parametrize("at_once", [2, 7, 64])
+def test_a_verdict_is_bitwise_identical_whatever_battles_it_comes_with(at_once):
+    """A server judges what several clients ask in one call."""
+    judge, rows = Judge.load(), sample_battles(60, 5).battles
+    alone = np.concatenate([judge.predict_proba(rows.iloc[row : row + 1]) for row in range(len(rows))])
+    parts = [judge.predict_proba(rows.iloc[row : row + at_once]) for row in range(0, len(rows), at_once)]
+    assert np.concatenate(parts).tobytes() == alone.tobytes()

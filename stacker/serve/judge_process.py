@@ -1,0 +1,188 @@
+"""The process that judges for the server: `python -m stacker.serve.judge_process FOLDER`, and how it is asked.
+
+A request is JSON `{"ask": ..., ...}`, whose escapes carry lone surrogates too; an answer is one letter and what it
+announces: `P` the (n, 3) float64 probabilities, `J` a JSON value, `E` a sentence of what is wrong with the request.
+"""
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pipelines.battles.arrays import Floats
+from pipelines.battles.table import TEXT_COLUMNS
+from pipelines.errors import UserError
+from pipelines.terminal.processes import WorkerProcess, run_worker, usable_cores
+
+if TYPE_CHECKING:
+    from stacker.judge.judge import Judge
+
+OPEN, COMPARE, RANK, EXPLAIN = "open", "compare", "rank", "explain"
+Turns = list[str]
+Battle = tuple[Turns, Turns, Turns]
+"""Prompt, response A and response B, each as its turns."""
+
+
+class ProcessEndedError(Exception):
+    """The process has ended, of itself or by `kill`, before it had answered."""
+
+
+@dataclass(frozen=True)
+class ServedJudge:
+    """What is known of the judge that is served.
+
+    Attributes
+    ----------
+    name : str
+        The name of its folder; "starter judge" for the one in this package.
+    sha256 : str
+        Hash of its files, 64 hex digits.
+    trained_on : str
+        What it was trained on, in words.
+    explains : bool
+        Whether it has a baseline to explain from.
+    many_cores : bool
+        Whether one verdict uses every core, as a neural network does: more processes then bring nothing.
+    """
+
+    name: str
+    sha256: str
+    trained_on: str
+    explains: bool
+    many_cores: bool
+
+
+class JudgeProcess:
+    """A process with a judge in it, asked by one thread at a time.
+
+    Parameters
+    ----------
+    folder : Path
+        The judge's.
+
+    Attributes
+    ----------
+    ready : bool
+        Whether the judge is loaded.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ready = False
+        self._process = WorkerProcess("stacker.serve.judge_process", str(folder))
+
+    def open(self) -> ServedJudge:
+        """Wait until the judge is loaded.
+
+        Raises
+        ------
+        UserError
+            When the folder holds no judge that can be used.
+        ProcessEndedError
+            When the process ends before.
+        """
+        found = ServedJudge(**self.value({"ask": OPEN}))
+        self.ready = True
+        return found
+
+    def probabilities(self, battles: list[Battle]) -> Floats:
+        """Return (n, 3) probabilities of A, B and tie; raises as `open` does."""
+        return np.frombuffer(self._ask({"ask": COMPARE, "battles": battles})[1:], dtype=np.float64).reshape(-1, 3)
+
+    def value(self, request: dict[str, Any]) -> Any:
+        """Return the JSON value that a request asks for; raises as `open` does."""
+        return json.loads(self._ask(request)[1:])
+
+    def _ask(self, request: dict[str, Any]) -> bytes:
+        found = self._process.ask(json.dumps(request).encode("ascii"))
+        if found is None:
+            raise ProcessEndedError
+        if found[:1] == b"E":
+            raise UserError(found[1:].decode("utf-8"))
+        return found
+
+    def kill(self) -> None:
+        """End the process at once; whoever waits for its answer gets a `ProcessEndedError`."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """End the process, and wait until it is gone."""
+        self._process.kill()
+        self._process.close()
+
+
+class Answers:
+    """Answers requests, inside the process.
+
+    Parameters
+    ----------
+    folder : Path
+        The judge's; it is loaded when it is first asked for.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._judge: Judge | None = None
+
+    def __call__(self, message: bytes) -> bytes:
+        """Return the answer to a request."""
+        request = json.loads(message)
+        try:
+            if request["ask"] == COMPARE:
+                return b"P" + self.judge.predict_proba(frame_of(request["battles"])).tobytes()
+            return b"J" + json.dumps(self._value(request)).encode("ascii")
+        except UserError as fault:
+            return b"E" + str(fault).encode("utf-8", "backslashreplace")
+
+    @property
+    def judge(self) -> "Judge":
+        """The judge."""
+        from stacker.judge.judge import Judge
+
+        if self._judge is None:
+            self._judge = Judge.load(self.folder)
+        return self._judge
+
+    def _value(self, request: dict[str, Any]) -> Any:
+        if request["ask"] == OPEN:
+            return asdict(self._opened())
+        if request["ask"] == RANK:
+            return ranked(request["probabilities"], request["count"], request["votes"], request["level"])
+        explained = self.judge.explain(*request["battle"])
+        return explained.to_dict() | {"sentences": explained.lines()}
+
+    def _opened(self) -> ServedJudge:
+        from stacker.judge.provenance import read_provenance
+        from stacker.learners.starter_prior import judge_hash, starter_folder
+
+        judge = self.judge
+        # The first verdict loads what is loaded when it is needed; nobody waits for it yet.
+        judge.compare("Why?", "So it is.", "No.")
+        many_cores = "torch" in sys.modules or judge.encoder is not None
+        if "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(usable_cores())
+        of_package = self.folder.resolve() == starter_folder().resolve()
+        name = "starter judge" if of_package else self.folder.resolve().name
+        trained_on = str(read_provenance(self.folder))
+        return ServedJudge(name, judge_hash(self.folder), trained_on, judge.baseline is not None, many_cores)
+
+
+def frame_of(battles: list[Battle]) -> pd.DataFrame:
+    """Return battles as the frame that a judge takes."""
+    return pd.DataFrame([tuple(map(tuple, battle)) for battle in battles], columns=list(TEXT_COLUMNS))
+
+
+def ranked(probabilities: list[list[float]], count: int, votes: int, level: float) -> list[dict[str, Any]]:
+    """Return the ranking of `count` answers from the verdicts on every pair of them, as JSON values."""
+    from stacker.judge.answer_ranking import every_pair, ranking
+
+    verdicts = np.asarray(probabilities, dtype=np.float64).reshape(-1, 3)
+    return [asdict(each) for each in ranking(*every_pair(count), verdicts, count, votes, level)]
+
+
+if __name__ == "__main__":
+    run_worker(Answers(Path(sys.argv[1])))
