@@ -153,7 +153,8 @@ def content_text(content: Any, number: int) -> str | None:
         content = content["parts"]
     parts = [content] if isinstance(content, dict) else content
     if not isinstance(parts, list | tuple):
-        raise BadTurnsError(f"has {KINDS.get(type(content), 'something else')} as content of message {number}, no text")
+        kind = KINDS.get(type(content), f"a {type(content).__name__}")
+        raise BadTurnsError(f"has no text as content of message {number}, but {kind}")
     found = [_part(part, number) for part in parts]
     texts = [text for text in found if text is not None and text is not _UNSEEN]
     if texts:

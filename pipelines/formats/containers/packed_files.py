@@ -104,7 +104,9 @@ def _said(path: Path) -> Iterator[None]:
     try:
         yield
     except _BROKEN as fault:
-        raise UserError(f"{path}: is a damaged archive ({shown(str(fault))}); get or pack it again.") from fault
+        with path.open("rb") as file:
+            kind = "gzip" if file.read(2) == b"\x1f\x8b" else "zip"
+        raise UserError(f"{path}: is a damaged {kind} archive ({shown(str(fault))}); get or pack it again.") from fault
 
 
 def gzip_member(path: Path) -> PackedFile:

@@ -28,6 +28,7 @@ ROWS = [
     ("odd mark", "a.csv", f"{HEAD}{GOOD}5,m,n,{T},{T},{T},2,0,0\n", "winner_model_a is '2', neither 0 nor 1"),
     ("share as mark", "a.csv", f"{HEAD}{GOOD}5,m,n,{T},{T},{T},0.5,0.5,0\n", "winner_model_a is '0.5', neither"),
     ("broken JSON", "a.csv", f'{HEAD}{GOOD}5,m,n,"[""x",{T},{T},1,0,0\n', "prompt is not JSON (Unterminated string"),
+    ("Python's list, broken", "a.csv", f"{HEAD}{GOOD}5,m,n,{T},['x',{T},1,0,0\n", "response_a is not JSON"),
     ("plain text", "a.csv", f"{HEAD}{GOOD}5,m,n,{T},{T},hello,1,0,0\n", "response_b is not JSON"),
     ("empty cell", "a.csv", f"{HEAD}{GOOD}5,m,n,{T},,{T},1,0,0\n", "response_a is empty"),
     (
@@ -109,8 +110,8 @@ FILES = [
     ("not there", "a.csv", None, ["there is no such file", "name one that exists"]),
     ("empty", "a.csv", b"", ["is empty"]),
     ("blank", "a.jsonl", b" \n\n", ["is empty"]),
-    ("zip", "a.csv", b"PK\x03\x04abc", ["is a zip archive", "unpack it"]),
-    ("gzip", "a.jsonl", b"\x1f\x8babc", ["is a gzip archive", "unpack it"]),
+    ("zip", "a.csv", b"PK\x03\x04abc", ["is a damaged zip archive", "pack it again"]),
+    ("gzip", "a.jsonl", b"\x1f\x8babc", ["is a damaged gzip archive", "pack it again"]),
     ("UTF-16", "a.csv", HEAD.encode("utf-16"), ["is UTF-16", "UTF-8"]),
     (
         "no prompt",
@@ -126,10 +127,10 @@ FILES = [
     ),
     ("two marks", "a.csv", HEAD.replace(",winner_tie", "").encode(), ["is missing the column winner_tie"]),
     (
-        "semicolons",
+        "colons",
         "a.csv",
-        HEAD.replace(",", ";").encode(),
-        ["is of no known form", "it has id;model_a"],
+        HEAD.replace(",", ":").encode(),
+        ["is of no known form", "it has id:model_a"],
     ),
     ("column twice", "a.csv", HEAD.replace("model_b", "prompt", 1).encode(), ["line 1", "the column prompt twice"]),
     ("half a conversation", "a.csv", b"id,conversation_a,winner\n", ["is missing the column conversation_b"]),

@@ -81,7 +81,7 @@ def test_calls_of_tools_are_no_part_of_the_answer(between):
         ),
         ([{"role": "user", "content": []}], "has no text as content of message 1"),
         ([{"role": "user", "content": [{"type": "text"}]}], "has no text as content of message 1"),
-        ([{"role": "user", "content": 3}], "has a number as content of message 1"),
+        ([{"role": "user", "content": 3}], "has no text as content of message 1, but a number"),
         ([{"role": "user", "content": [{}]}], "has a part of the unknown kind"),
         ([{"role": "narrator", "content": "q"}], "has the role 'narrator' in message 1"),
         ([{"role": "user"}], "has no role and content in message 1"),
