@@ -77,7 +77,7 @@ def evaluate(votes: VoteArrays, kind: str = PROBABILITIES, ties: bool = True) ->
         "leads": leads(predictors[JUDGE], {LONGER: predictors[LONGER], PRIOR: predictors[PRIOR]}, outcome, group),
         "no_log_loss": why,
         "confusion": (np.eye(3)[outcome].T @ np.eye(3)[call]).tolist(),
-        "calibration": None if why else _calibration(called, outcome, group),
+        "calibration": None if why else calibration(called, outcome, group),
         "decided_by": _decided_by(votes, kind),
         "sources": _parts(predictors, outcome, group, votes.source, sorted(set(votes.source.tolist()))),
         "slices": {
@@ -132,7 +132,7 @@ def _shares(named: Floats, group: Ints) -> list[Figure | None]:
     return [share(named[:, k], group) for k in range(3)]
 
 
-def _calibration(probabilities: Floats, outcome: Ints, group: Ints) -> dict[str, Any]:
+def calibration(probabilities: Floats, outcome: Ints, group: Ints) -> dict[str, Any]:
     """Return the calibration error of the most probable outcome, what chance alone makes of it, and the curves.
 
     A judge whose probabilities are exactly right has an error too, for votes are few: `by_chance` is the mean and the

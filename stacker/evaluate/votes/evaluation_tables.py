@@ -99,6 +99,19 @@ def tables(found: Mapping[str, Any], judge: str) -> Iterator[Table]:
     for way, parts in found["slices"].items():
         yield f"By {way}", part_rows(way.partition(",")[0], parts, found)
     yield from _people(found, names[JUDGE])
+    if found.get("asking"):
+        yield "How the judge answered", _asking(found["asking"])
+
+
+def _asking(asked: Mapping[str, Any]) -> list[list[str]]:
+    rows = [["", "of all", "share, %"]]
+    for told, part, whole, rate in (
+        ("askings that say nothing that can be read", "failed", "asked", "failure_rate"),
+        ("battles whose winner changes with the order", "flipped", "both_orders", "flip_rate"),
+        ("battles whose winner changes when asked again", "unsteady", "repeated", "unsteady_rate"),
+    ):
+        rows.append([told, f"{asked[part]:,} of {asked[whole]:,}", per_cent(asked[rate])])
+    return rows
 
 
 def part_rows(what: str, parts: Sequence[Mapping[str, Any]], found: Mapping[str, Any]) -> list[list[str]]:
@@ -171,3 +184,5 @@ def notes(found: Mapping[str, Any]) -> Iterator[str]:
         yield "No human ceiling: no pair of answers has votes of several people."
     elif found["alternative_annotators"]["why"]:
         yield f"No alternative annotator test: {found['alternative_annotators']['why']}."
+    if found.get("asking") and found["asking"]["failed"]:
+        yield f"First verdict that cannot be read: {found['asking']['first_failure']}."
