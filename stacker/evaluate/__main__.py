@@ -194,7 +194,7 @@ def _read_votes(asked: SavedJudge | VerdictFile, files: Sequence[Path], screen: 
                 probabilities = asked.probabilities(battles)
                 part = VoteArrays.of(battles, probabilities, asked.margins(battles, probabilities))
                 if isinstance(asked, VerdictFile):
-                    _check_ids(read, battles["id"].tolist(), part, path)
+                    _check_ids(read, [asked.table.known_as(name) for name in battles["id"].tolist()], part, path)
                 read.parts.append(part)
                 lost = np.flatnonzero(~part.judged)
                 if len(lost) and not read.first_missing:

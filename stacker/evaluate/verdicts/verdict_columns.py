@@ -13,6 +13,7 @@ from typing import Any
 
 from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError, shown
+from pipelines.formats.forms.winners import spelled
 from pipelines.formats.records import IDS
 
 PROBABILITIES, WINNERS, SCORES = "probabilities", "winners", "scores"
@@ -28,16 +29,11 @@ _ORDERS = ("order", "presentation", "shown_order", "presentation_order")
 _NORMAL_WORDS = {"ab", "a_b", "a", "a_first", "original", "normal", "forward", "unswapped", "not_swapped"}
 _TURNED_WORDS = {"ba", "b_a", "b", "b_first", "swapped", "swap", "reverse", "reversed", "backward", "flipped"}
 _YES, _NO = {"true", "1", "1.0", "yes"}, {"false", "0", "0.0", "no"}
-_SPELLED = {
-    "a": 0, "model_a": 0, "response_a": 0, "answer_a": 0, "assistant_a": 0, "model_1": 0, "response_1": 0, "first": 0,
-    "output_1": 0, "winner_model_a": 0, "a_wins": 0, "a>b": 0, "a>>b": 0, "b<a": 0, "b<<a": 0, "a_is_better": 0,
-    "b": 1, "model_b": 1, "response_b": 1, "answer_b": 1, "assistant_b": 1, "model_2": 1, "response_2": 1, "second": 1,
-    "output_2": 1, "winner_model_b": 1, "b_wins": 1, "b>a": 1, "b>>a": 1, "a<b": 1, "a<<b": 1, "b_is_better": 1,
-    "tie": 2, "draw": 2, "c": 2, "equal": 2, "same": 2, "both": 2, "winner_tie": 2, "a=b": 2, "b=a": 2, "a==b": 2,
-    "tie_bothbad": 2, "bothbad": 2, "both_bad": 2, "both_good": 2, "neither": 2, "no_preference": 2,
-}  # fmt: skip
-"""Spellings of a winner, in lower case with `_` for spaces; a C in brackets is how MT-Bench's prompt spells a tie."""
+_TIES_BESIDES = {"c", "winner_tie"}
+"""Spellings of a tie that no vote of people has: MT-Bench's prompt asks for [[C]], and our own files for a column."""
+_SIDES_BESIDES = ({"winner_model_a"}, {"winner_model_b"})
 MOST_SPELLED = 200
+"""Characters that are looked at for a winner: a whole judgement is none, and costs no time."""
 NEEDED = (
     f"an id ({', '.join(IDS)}) and p_a, p_b and p_tie (or {', '.join(OUTCOMES)}), a winner (A, B or tie), or score_a "
     "and score_b"
@@ -160,14 +156,15 @@ def winner_of(cell: Any, row: Mapping[str, Any]) -> int | None:
         raise UserError(f"the winner is the number {shown(cell)}, which may count from 0 or from 1; write A, B or tie.")
     if not isinstance(cell, str):
         return None
-    cell = cell.strip()[:MOST_SPELLED]  # a whole judgement is no winner, and costs no time
-    word = re.sub(r"\s*([<>=])\s*", r"\1", re.sub(r"[][(){}\"'`.*]", "", cell).lower())
-    outcome = _SPELLED.get("_".join(word.split()))
-    if outcome is None and cell:
-        if re.fullmatch(r"-?\d+(\.\d+)?", cell) and cell != "-1":
-            raise UserError(f"the winner is {shown(cell)}, which may count from 0 or from 1; write A, B or tie.")
-        outcome = next((side for side, name in enumerate(("model_a", "model_b")) if row.get(name) == cell), None)
-    return outcome
+    if re.fullmatch(r"\s*\d+(\.\d+)?\s*", cell[:40]):
+        raise UserError(f"the winner is {shown(cell)}, which may count from 0 or from 1; write A, B or tie.")
+    word = re.sub(r"[][(){}\"'`.*\s]", "", cell[:MOST_SPELLED]).lower()
+    if word in _TIES_BESIDES:
+        return 2
+    named = [side for side, besides in enumerate(_SIDES_BESIDES) if word in besides]
+    models = ({str(row.get(name, "")).strip().lower()} - {""} for name in ("model_a", "model_b"))
+    found = spelled(cell.strip().strip("*`").strip(), *models)
+    return named[0] if named else None if found is None else found.outcome
 
 
 def _probability_columns(names: Mapping[str, str], row: Mapping[str, Any]) -> tuple[str, tuple[str, ...], bool] | None:

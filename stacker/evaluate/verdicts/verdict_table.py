@@ -74,9 +74,18 @@ class VerdictTable:
         """Whether a battle was asked more often than its orders; (n,) bool."""
         return np.asarray(self.asked - self.failed > np.where(self.both, 2, 1))
 
+    def known_as(self, name: str) -> str:
+        """Return the id by which a battle's verdict is found.
+
+        Where a file of votes has an id again for another vote, the reader calls that one `id#2`; the verdict is that of
+        `id` all the same, unless there is one of `id#2`.
+        """
+        base, mark, number = name.rpartition("#")
+        return base if name not in self.place and mark and number.isdigit() and base in self.place else name
+
     def rows_of(self, ids: pd.Series) -> Ints:
         """Return the row of each of m ids, -1 where there is none."""
-        return np.array([self.place.get(name, -1) for name in ids.tolist()], dtype=np.int64)
+        return np.array([self.place.get(self.known_as(name), -1) for name in ids.tolist()], dtype=np.int64)
 
 
 @dataclass

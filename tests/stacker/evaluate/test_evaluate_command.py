@@ -115,6 +115,19 @@ def test_one_id_for_two_battles_is_refused_where_verdicts_are_found_by_it(here, 
     assert "two.csv: the id 0 is that of another battle in one.csv" in said
 
 
+def test_votes_of_several_people_on_one_id_share_its_verdict(here, capsys):
+    rows = [
+        {"id": "x", "prompt": "Why?", "response_a": "So.", "response_b": "No.", "winner": winner, "annotator": who}
+        for winner, who in (("A", "ann"), ("B", "bob"), ("A", "eve"))
+    ]
+    (here / "votes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    verdicts_file(here / "other.jsonl", {"x": 0})
+    main(["other.jsonl", "votes.jsonl", "--json", "found.json"])
+    found = json.loads((here / "found.json").read_text())
+    assert (found["votes"], found["missing"], found["ceiling"]["pairs"], found["ceiling"]["votes"]) == (3, 0, 1, 3)
+    assert found["ceiling"]["one_other"]["judge"]["value"] == pytest.approx(2 / 3)
+
+
 def test_a_file_named_twice_is_refused(here, capsys):
     votes_file(here / "votes.csv")
     assert "is named twice, as votes; name it once" in refused(["starter", "votes.csv", "./votes.csv"], capsys)

@@ -175,3 +175,8 @@ def test_a_text_of_a_million_spaces_costs_no_time(tmp_path):
         {"id": "z", "winner": "A"},
     ]
     assert said(tmp_path, rows)[0].failed.tolist() == [0, 1, 0]
+
+
+def test_another_vote_under_the_same_id_has_the_verdict_of_that_id(tmp_path):
+    found = said(tmp_path, [{"id": "x", "winner": "A"}, {"id": "y#2", "winner": "B"}])[0]
+    assert found.rows_of(pd.Series(["x", "x#2", "x#13", "y#2", "y", "x#", "z#2"])).tolist() == [0, 0, 0, 1, -1, -1, -1]
