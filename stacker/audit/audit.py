@@ -19,15 +19,18 @@ from stacker.audit.found_effects import (
     MOVED,
     NONE,
     UNSEEN,
+    JUDGES,
     Effect,
-    people_effect,
+    mean_over,
+    score,
+    preference_effect,
     probe_effects,
     swap_effects,
 )
 from stacker.audit.probe_interface import Probe
 from stacker.audit.probes import CONTROLS, PROBES
 from stacker.audit.questions import ORIGINAL, Chosen
-from stacker.audit.traits import TRAITS, Trait, own_family
+from stacker.audit.traits import FIRST, TRAITS, own_family
 
 ROWS = 1000
 """Battles that a command audits where it is not told."""
@@ -177,13 +180,29 @@ def audit_of(
     judge_model: str = "",
     draws: int = DRAWS,
     asked: Mapping[str, Any] | None = None,
+    one_order: np.ndarray | None = None,
+    rivals: Sequence[Floats] = (),
 ) -> Audit:
-    """Return what a judge's answers say; the parameters are those of `audit`, and what `ask_all` gave."""
+    """Return what a judge's answers say.
+
+    Parameters
+    ----------
+    name, judge_model, draws
+        As `Audit` and `audit` have them.
+    chosen, answers, probes
+        What was asked of which battles, and what `ask_all` gave.
+    asked : mapping or None
+        What is known of how the verdicts came about.
+    one_order : (m,) bool or None
+        Battles that were judged as they stand alone, so that A was shown first; None for none.
+    rivals : sequence of (m, 2, 3) float
+        What other judges said of the same battles.
+    """
     group = chosen.group[chosen.rows]
     effects = [*probe_effects(answers, probes, group)]
     if (ORIGINAL, "") in answers.said:
         effects += swap_effects(answers, group)
-        effects += _against_people(chosen, answers.said[ORIGINAL, ""], judge_model)
+        effects += _preferences(chosen, answers.said[ORIGINAL, ""], judge_model, one_order, rivals)
     p = [p_value(effect.sample) for effect in effects]
     probed = [place for place, effect in enumerate(effects) if not effect.control_probe]
     adjusted = dict(zip(probed, holm([p[place] for place in probed]), strict=True))
@@ -215,15 +234,23 @@ def _decided(effect: Effect, p: float | None, adjusted: float | None) -> Effect:
     return replace(effect, p=p, adjusted=adjusted, state=state)
 
 
-def _against_people(chosen: Chosen, said: Floats, judge_model: str) -> list[Effect]:
-    """Return what the judge prefers oftener than people do, where there are votes."""
-    battles = chosen.battles.iloc[chosen.rows]
-    if "outcome" not in battles.columns or not (battles["outcome"] >= 0).any():
-        return []
-    traits: list[Trait] = [*TRAITS, *([own_family(judge_model)] if judge_model else [])]
+def _preferences(
+    chosen: Chosen, said: Floats, judge_model: str, one_order: np.ndarray | None, rivals: Sequence[Floats]
+) -> list[Effect]:
+    """Return what the judge prefers oftener than people do, where there are votes, and than other judges do."""
+    battles, group = chosen.battles.iloc[chosen.rows], chosen.group[chosen.rows]
     flip = np.where(chosen.focus_is_b[chosen.rows], -1, 1)
-    outcome = battles["outcome"].to_numpy()
-    people = np.where(outcome < 0, np.nan, np.choose(np.maximum(outcome, 0), [1.0, 0.0, 0.5]))
-    people = np.where(flip < 0, 1 - people, people)
-    group = chosen.group[chosen.rows]
-    return [people_effect(trait, trait.more(battles) * flip, said, people, group) for trait in traits]
+    own = own_family(judge_model) if judge_model else None
+    found = []
+    if "outcome" in battles.columns and (battles["outcome"] >= 0).any():
+        outcome = battles["outcome"].to_numpy()
+        people = np.where(outcome < 0, np.nan, np.choose(np.maximum(outcome, 0), [1.0, 0.0, 0.5]))
+        people = np.where(flip < 0, 1 - people, people)
+        for trait in (*TRAITS, *([own] if own else [])):
+            found.append(preference_effect(trait, trait.more(battles) * flip, said, people, group))
+        if one_order is not None and one_order.any():
+            found.append(preference_effect(FIRST, np.where(one_order, flip, 0), said, people, group))
+    if own and rivals:
+        others = mean_over(np.stack([mean_over(score(each)) for each in rivals], axis=1))
+        found.append(preference_effect(own, own.more(battles) * flip, said, others, group, JUDGES))
+    return found

@@ -14,6 +14,7 @@ WAYS = {
     "orders": "first shown",
     "flips": "sides swapped",
     "people": "against people",
+    "judges": "against other judges",
 }
 """How a measure was made, as tables say it."""
 _RATES = {
@@ -28,8 +29,10 @@ _RATES = {
     ),
     "flips": ("the verdict turns with the sides in {} of battles", ""),
     "people": ("it gets {} of the judge's score", ""),
+    "judges": ("it gets {} of the judge's score", ""),
 }
 """What the rate says, and where it is the opposite that was found."""
+_WHO = {"people": ("people", "people's"), "judges": ("other judges", "theirs")}
 
 
 def per_cent(found: Interval) -> str:
@@ -64,22 +67,21 @@ def state_of(effect: "Effect") -> str:
 def sentence_of(effect: "Effect") -> str:
     """Return what a measure says."""
     gained, lost = _RATES[effect.way]
+    change = f"; probability {signed(effect.change)}" if effect.way != "flips" else ""
+    if effect.way in _WHO:
+        more = "less" if effect.state == "moved" and (effect.change["mean"] or 0) < 0 else "more"
+        verb = "prefers" if effect.state == "moved" else "is not found to prefer"
+        rates = f"{gained.format(per_cent(effect.rate))}, {per_cent(effect.other)} of {_WHO[effect.way][1]}"
+        return f"{verb} {effect.title} {more} than {_WHO[effect.way][0]} do: {rates}{change}."
     against = effect.state == "moved" and not effect.tolerates and (effect.change["mean"] or 0) < 0
     rate = lost.format(per_cent(effect.other)) if against else gained.format(per_cent(effect.rate))
     aside = f" (control {control_of(effect)})" if effect.control is not None and not against else ""
-    if effect.way == "people":
-        aside = f", {per_cent(effect.other)} of people's"
-    change = f"; probability {signed(effect.change)}" if effect.way != "flips" else ""
     start = {
         "moved": f"moved by {effect.title}: ",
         "none": f"not moved by {effect.title}: ",
         "unseen": f"does not see {effect.title}: ",
         "few": f"{effect.title}, on fewer than {LEAST_GROUPS} prompts: ",
     }[effect.state]
-    if effect.way == "people":
-        start = (
-            f"{'prefers' if effect.state == 'moved' else 'is not found to prefer'} {effect.title} more than people do: "
-        )
     return f"{start}{rate}{aside}{change}."
 
 

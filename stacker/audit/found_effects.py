@@ -16,8 +16,9 @@ from stacker.evaluate.intervals import Interval
 from stacker.evaluate.metrics import FLOOR
 from stacker.judge.verdict import most_probable
 
-ORDERS, FLIPS, PEOPLE = "orders", "flips", "people"
-"""Ways besides `DUEL` and `IN_PLACE`: the first shown answer, verdicts that change with the order, people's votes."""
+ORDERS, FLIPS, PEOPLE, JUDGES = "orders", "flips", "people", "judges"
+"""Ways besides `DUEL` and `IN_PLACE`: the answer shown first, verdicts that turn with the order, against people's votes
+and against other judges."""
 CLEAR = 0.05
 """An answer wins where its probability is higher than the other's by more than this, over both orders."""
 LEAST = 0.01
@@ -103,8 +104,8 @@ def score(said: Floats) -> Floats:
     return said[..., 0] + said[..., 2] / 2
 
 
-def _over_orders(values: Floats) -> Floats:
-    """Return the mean over the orders that there are, (m, 2) to (m,); NaN where there is neither."""
+def mean_over(values: Floats) -> Floats:
+    """Return the mean over the columns that are known, (m, k) to (m,); NaN where none is."""
     known = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where(known, values, 0.0).sum(axis=1) / known.sum(axis=1))
@@ -129,7 +130,7 @@ def _verdicts(said: Floats) -> Floats:
 
 def _wins(said: Floats) -> Floats:
     """Return (m,): 1 where the answer in focus wins clearly over both orders, -1 where it loses, 0 else; or NaN."""
-    ahead = _over_orders(said[..., 0] - said[..., 1])
+    ahead = mean_over(said[..., 0] - said[..., 1])
     return np.where(np.isnan(ahead), np.nan, np.sign(ahead) * (np.abs(ahead) > CLEAR))
 
 
@@ -150,7 +151,7 @@ def probe_effects(answers: Answers, probes: Sequence[Probe], group: Ints) -> Ite
 
 
 def _duel(probe: Probe, said: Floats, base: Floats | None, group: Ints) -> Effect:
-    wins, lean = _wins(said), _over_orders(score(said)) - 0.5
+    wins, lean = _wins(said), mean_over(score(said)) - 0.5
     there = ~np.isnan(lean)
     far = probe.fair == "far_worse"
     if far and base is not None:
@@ -169,7 +170,7 @@ def _duel(probe: Probe, said: Floats, base: Floats | None, group: Ints) -> Effec
         rate=share(wins[there] == 1, group[there]),
         other=share(wins[there] == -1, group[there]),
         change=change,
-        log_odds=plain_mean(_over_orders(_log_odds(said))[there], group[there]) if _sure(said[there]) else _NOTHING,
+        log_odds=plain_mean(mean_over(_log_odds(said))[there], group[there]) if _sure(said[there]) else _NOTHING,
         control=_share_of(base, 1),
         sample=sample,
         control_probe=probe.control,
@@ -180,14 +181,14 @@ def _duel(probe: Probe, said: Floats, base: Floats | None, group: Ints) -> Effec
 
 def _moves(said: Floats, original: Floats) -> Floats:
     """Return (m,): the sign of how the verdict moved, over the orders that both have."""
-    return np.asarray(np.sign(_over_orders(_verdicts(said) - _verdicts(original))))
+    return np.asarray(np.sign(mean_over(_verdicts(said) - _verdicts(original))))
 
 
 def _in_place(probe: Probe, said: Floats, original: Floats, noise: Floats | None, group: Ints) -> Effect:
-    moved, change = _moves(said, original), _over_orders(score(said) - score(original))
+    moved, change = _moves(said, original), mean_over(score(said) - score(original))
     there = ~np.isnan(change)
     sample = Sample(change[there], group[there], 1.0, two_sided=probe.fair == "same")
-    odds = _over_orders(_log_odds(said) - _log_odds(original))
+    odds = mean_over(_log_odds(said) - _log_odds(original))
     return Effect(
         name=probe.name,
         title=probe.title,
@@ -224,7 +225,7 @@ def swap_effects(answers: Answers, group: Ints) -> Iterator[Effect]:
     noise = np.full(len(lean), np.nan)
     if again is not None:
         before, after = verdict, _verdicts(again)
-        noise = _over_orders(np.where(np.isnan(before + after), np.nan, (before != after).astype(float)))
+        noise = mean_over(np.where(np.isnan(before + after), np.nan, (before != after).astype(float)))
     sample = Sample(lean[there], group[there], 0.5, two_sided=True)
     odds = (_log_odds(said[:, 0]) - _log_odds(said[:, 1])) / 2
     known = noise[~np.isnan(noise)]
@@ -260,8 +261,10 @@ def swap_effects(answers: Answers, group: Ints) -> Iterator[Effect]:
     )
 
 
-def people_effect(trait: Trait, more: Ints, said: Floats, people: Floats, group: Ints) -> Effect:
-    """Return how much oftener a judge prefers the answer that has more of a trait than people do.
+def preference_effect(
+    trait: Trait, more: Ints, said: Floats, others: Floats, group: Ints, way: str = PEOPLE
+) -> Effect:
+    """Return how much oftener a judge prefers the answer that has more of a trait than people, or other judges, do.
 
     Parameters
     ----------
@@ -271,17 +274,19 @@ def people_effect(trait: Trait, more: Ints, said: Floats, people: Floats, group:
         1 where the answer in focus has more of it, -1 where the other has.
     said : (m, 2, 3) float
         Verdicts on the battles.
-    people : (m,) float
-        The score that people gave the answer in focus, NaN without a vote.
+    others : (m,) float
+        The score that people, or other judges, gave the answer in focus; NaN without a vote.
     group : (m,) int
         Prompts.
+    way : str
+        `PEOPLE` or `JUDGES`.
     """
-    mine = _over_orders(score(said))
-    there = (more != 0) & ~np.isnan(mine) & ~np.isnan(people)
+    mine = mean_over(score(said))
+    there = (more != 0) & ~np.isnan(mine) & ~np.isnan(others)
     turned = more[there] < 0
-    judge, votes = (np.where(turned, 1 - each[there], each[there]) for each in (mine, people))
+    judge, votes = (np.where(turned, 1 - each[there], each[there]) for each in (mine, others))
     inside = group[there]
-    sample = Sample(judge - votes, inside, 1.0)
+    sample = Sample(judge - votes, inside, 1.0, two_sided=trait.two_sided)
     odds = _NOTHING
     if len(judge) and 0 < judge.mean() < 1 and 0 < votes.mean() < 1:
         first, second = float(judge.mean()), float(votes.mean())
@@ -291,7 +296,7 @@ def people_effect(trait: Trait, more: Ints, said: Floats, people: Floats, group:
     return Effect(
         name=trait.name,
         title=trait.title,
-        way=PEOPLE,
+        way=way,
         battles=int(there.sum()),
         prompts=sample.prompts,
         rate=share(judge, inside),

@@ -7,7 +7,7 @@ seed and the texts.
 import hashlib
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import cast
 
@@ -113,6 +113,10 @@ class Chosen:
             order = sorted(range(len(battles)), key=lambda place: (_chance(seed, "rows", keys[place]), names[place]))
             kept = np.sort(np.array(order[:rows], dtype=np.int64))
         return cls(battles, kept, is_b, prompt_groups(battles["prompt"]), seed, keys)
+
+    def limited(self, rows: Ints) -> "Chosen":
+        """Return the same with only these rows audited; answers to other prompts are still those of all battles."""
+        return replace(self, rows=rows)
 
     def texts(self, row: int) -> tuple[Turns, Turns, Turns]:
         """Return the prompt of a battle, the answer that is changed, and the other."""

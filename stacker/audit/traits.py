@@ -35,11 +35,14 @@ class Trait:
         Its key, and what it is as it ends "prefers ... more than people do".
     more : callable
         From n battles to (n,) int: 1 where A has more of it, -1 where B has, 0 where neither.
+    two_sided : bool
+        Whether a judge that prefers it less than people do is found too.
     """
 
     name: str
     title: str
     more: Callable[[pd.DataFrame], Ints]
+    two_sided: bool = False
 
 
 def _sign(a: Sequence[float], b: Sequence[float]) -> Ints:
@@ -64,6 +67,8 @@ TRAITS = (
     Trait("marked", "the answer with more lists and bold", _marked),
 )
 """Compared with people wherever there are votes."""
+FIRST = Trait("first", "the answer that stands as A", lambda battles: np.ones(len(battles), dtype=np.int64), True)
+"""For verdicts that were given in one order alone."""
 
 
 def family_of(model: str) -> str:
