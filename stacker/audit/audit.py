@@ -15,21 +15,22 @@ from stacker.audit.effects import ALPHA, DRAWS, false_alarms, holm, p_value
 from stacker.audit.found_effects import (
     BLIND,
     FEW,
+    JUDGES,
     LEAST,
+    LENGTH,
     MOVED,
     NONE,
     UNSEEN,
-    JUDGES,
     Effect,
     mean_over,
-    score,
     preference_effect,
     probe_effects,
+    score,
     swap_effects,
 )
 from stacker.audit.probe_interface import Probe
 from stacker.audit.probes import CONTROLS, PROBES
-from stacker.audit.questions import ORIGINAL, Chosen
+from stacker.audit.questions import DUEL, IN_PLACE, MATCHED, ORIGINAL, Chosen
 from stacker.audit.traits import FIRST, TRAITS, own_family
 
 ROWS = 1000
@@ -100,6 +101,7 @@ class Audit:
             **plain,
             "alpha": ALPHA,
             "least_change": LEAST,
+            "moved_by": list(dict.fromkeys(effect.name for effect in self.findings)),
             "findings": [effect.sentence for effect in self.findings],
             "effects": [effect.to_dict() for effect in self.effects],
             "false_alarms": dict(self.alarms),
@@ -208,6 +210,8 @@ def audit_of(
     adjusted = dict(zip(probed, holm([p[place] for place in probed]), strict=True))
     # A control stands for itself: it is to be flagged as often as the level of one test says.
     found = [_decided(effect, p[place], adjusted.get(place, p[place])) for place, effect in enumerate(effects)]
+    beyond = {effect.name: _gains(effect) for effect in found if effect.way == MATCHED}
+    found = [_attributed(effect, beyond.get(effect.name, True)) for effect in found]
     return Audit(
         judge=name,
         battles=len(chosen.rows),
@@ -232,6 +236,15 @@ def _decided(effect: Effect, p: float | None, adjusted: float | None) -> Effect:
     elif effect.damages and change["low"] is not None and change["high"] is not None:
         state = UNSEEN if change["low"] > -BLIND else NONE
     return replace(effect, p=p, adjusted=adjusted, state=state)
+
+
+def _attributed(effect: Effect, beyond: bool) -> Effect:
+    """Return an effect as one of length where nothing was found beyond that of padding of the same length."""
+    return replace(effect, state=LENGTH) if _gains(effect) and not beyond and effect.way in (DUEL, IN_PLACE) else effect
+
+
+def _gains(effect: Effect) -> bool:
+    return effect.state == MOVED and (effect.change["mean"] or 0.0) > 0
 
 
 def _preferences(

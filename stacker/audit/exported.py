@@ -59,12 +59,12 @@ def export(
     chosen, picked = Chosen.of(battles, rows, seed), chosen_probes(probes)
     if len(chosen.rows) == 0:
         raise UserError("audit: there is no battle to ask about; give a table of battles.")
-    found: dict[str, tuple[Any, ...]] = {}
+    found: dict[str, list[Any]] = {}
     for questions in blocks(chosen, AnswerPool(chosen), picked, chosen.rows):
         for turned in (False, True):
             frame = frame_of(questions, [turned] * len(questions))
             for name, *texts in zip(*(frame[column] for column in COLUMNS), strict=True):
-                found.setdefault(name, tuple(texts))
+                found.setdefault(name, texts)
     with atomic_write(out) as part, part.open("w", encoding="utf-8", newline="") as file:
         if suffix == ".csv":
             writer = csv.writer(file, lineterminator="\n")

@@ -10,14 +10,14 @@ from pipelines.battles.arrays import Floats, Ints
 from stacker.audit.asking import Answers
 from stacker.audit.effects import Sample, plain_mean, sample_mean, share
 from stacker.audit.probe_interface import Probe
-from stacker.audit.questions import DUEL, IN_PLACE, ORIGINAL
+from stacker.audit.questions import DUEL, IN_PLACE, MATCHED, ORIGINAL
 from stacker.audit.traits import Trait
 from stacker.evaluate.intervals import Interval
 from stacker.evaluate.metrics import FLOOR
 from stacker.judge.verdict import most_probable
 
 ORDERS, FLIPS, PEOPLE, JUDGES = "orders", "flips", "people", "judges"
-"""Ways besides `DUEL` and `IN_PLACE`: the answer shown first, verdicts that turn with the order, against people's votes
+"""Ways besides those of questions: the answer shown first, verdicts that turn with the order, against people's votes
 and against other judges."""
 CLEAR = 0.05
 """An answer wins where its probability is higher than the other's by more than this, over both orders."""
@@ -27,8 +27,9 @@ BLIND = 0.02
 """A judge is said not to see that an answer is worse where it surely takes less than this off its score."""
 TOLERATED = 0.05
 """Share of battles in which a far worse answer may win, or the order may turn the verdict, beyond the control's."""
-MOVED, NONE, UNSEEN, FEW = "moved", "none", "unseen", "few"
-"""Found; not found; a worse answer is taken for as good; fewer than `LEAST_GROUPS` prompts."""
+MOVED, LENGTH, NONE, UNSEEN, FEW = "moved", "length", "none", "unseen", "few"
+"""Found; found, but no more than for padding of the same length; not found; a worse answer is taken for as good; fewer
+than `LEAST_GROUPS` prompts."""
 _SURE = 1e-6
 _NOTHING: Interval = {"mean": None, "low": None, "high": None}
 
@@ -44,9 +45,9 @@ class Effect:
     battles, prompts : int
         On how many.
     rate : dict
-        `share` of battles with interval: in which the changed answer wins (`duel`), the verdict moves towards it
-        (`in_place`), or turns with the order (`flips`); the judge's share for the answer shown first (`orders`) or for
-        that of the trait (`people`).
+        `share` of battles with interval: in which the changed answer wins (`duel`, `matched`), the verdict moves
+        towards it (`in_place`), or turns with the order (`flips`); the judge's share for the answer shown first
+        (`orders`) or for that of the trait (`people`, `judges`).
     other : dict
         The same for the opposite: it loses, the verdict moves away; with `people`, the people's share.
     change : dict
@@ -61,7 +62,7 @@ class Effect:
     p, adjusted : float or None
         The test's p-value, alone and adjusted for the number of tests.
     state : str
-        `MOVED`, `NONE`, `UNSEEN` or `FEW`.
+        `MOVED`, `LENGTH`, `NONE`, `UNSEEN` or `FEW`.
     tolerates : bool
         Whether the test itself holds how much is tolerated.
     damages : bool
@@ -145,12 +146,14 @@ def probe_effects(answers: Answers, probes: Sequence[Probe], group: Ints) -> Ite
     noise = None if steady is None else _moves(steady, said[ORIGINAL, ""])
     for probe in probes:
         if (probe.name, DUEL) in said:
-            yield _duel(probe, said[probe.name, DUEL], base, group)
+            yield _duel(probe, DUEL, said[probe.name, DUEL], base, group)
+        if (probe.name, MATCHED) in said:
+            yield _duel(probe, MATCHED, said[probe.name, MATCHED], base, group)
         if (probe.name, IN_PLACE) in said:
             yield _in_place(probe, said[probe.name, IN_PLACE], said[ORIGINAL, ""], noise, group)
 
 
-def _duel(probe: Probe, said: Floats, base: Floats | None, group: Ints) -> Effect:
+def _duel(probe: Probe, way: str, said: Floats, base: Floats | None, group: Ints) -> Effect:
     wins, lean = _wins(said), mean_over(score(said)) - 0.5
     there = ~np.isnan(lean)
     far = probe.fair == "far_worse"
@@ -164,7 +167,7 @@ def _duel(probe: Probe, said: Floats, base: Floats | None, group: Ints) -> Effec
     return Effect(
         name=probe.name,
         title=probe.title,
-        way=DUEL,
+        way=way,
         battles=int(there.sum()),
         prompts=sample.prompts,
         rate=share(wins[there] == 1, group[there]),
@@ -175,7 +178,7 @@ def _duel(probe: Probe, said: Floats, base: Floats | None, group: Ints) -> Effec
         sample=sample,
         control_probe=probe.control,
         tolerates=far,
-        damages=probe.fair != "same",
+        damages=probe.fair != "same" and way == DUEL,
     )
 
 
@@ -261,9 +264,7 @@ def swap_effects(answers: Answers, group: Ints) -> Iterator[Effect]:
     )
 
 
-def preference_effect(
-    trait: Trait, more: Ints, said: Floats, others: Floats, group: Ints, way: str = PEOPLE
-) -> Effect:
+def preference_effect(trait: Trait, more: Ints, said: Floats, others: Floats, group: Ints, way: str = PEOPLE) -> Effect:
     """Return how much oftener a judge prefers the answer that has more of a trait than people, or other judges, do.
 
     Parameters

@@ -74,6 +74,9 @@ class Probe:
         `far_worse` where it wins oftener than a harmless rewrite and the tolerated share.
     in_place : bool
         Whether the changed answer is also put in the place of the original against the battle's other answer.
+    adds : bool
+        Whether it adds characters to the answer. It is then also held against the original with a text of the same
+        length that says nothing, so that a taste for length alone is told from it.
     control : bool
         Whether nothing at all is changed that a reader sees: what is found here is a false alarm.
     """
@@ -83,6 +86,7 @@ class Probe:
     change: Change = field(repr=False)
     fair: Fair = "no_better"
     in_place: bool = True
+    adds: bool = False
     control: bool = False
 
 

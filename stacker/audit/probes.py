@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from random import Random
 
 from features.text import sentence_list
 from stacker.audit.probe_interface import MOST_CHARACTERS, Case, Probe, language_of, texts_for
@@ -15,7 +16,7 @@ MUCH_LONGER = 1.2
 _MARKED_LINE = re.compile(r"^[ \t]{0,8}(?:[-*+•]|\d{1,3}[.)]|#{1,6}|\|)[ \t]", re.MULTILINE)
 _BULLET = re.compile(r"^([ \t]{0,8})([-*])(?= )", re.MULTILINE)
 _LEAD_EN = re.compile(r"\S{1,40}(?: \S{1,40}){0,2}")
-_LEAD_ZH = re.compile(r"[^\W_]{1,6}")
+_LEAD_ZH = re.compile(r"[A-Za-z0-9]{1,40}|[^\W_A-Za-z0-9]{1,6}")
 _CODE = "```"
 
 
@@ -51,6 +52,23 @@ def padding(answer: str, case: Case) -> str | None:
         added.append(sentence)
         size += len(sentence) + 1
     return f"{answer.rstrip()}\n\n{('' if zh else ' ').join(added)}"
+
+
+def as_long(answer: str, characters: int, random: Random) -> str:
+    """Return an answer of so many characters, by whole sentences that say nothing and a few blanks behind them."""
+    sentences = [*texts_for("padding", answer), *texts_for("short", answer)]
+    random.shuffle(sentences)
+    between = "" if language_of(answer) == "zh" else " "
+    added: list[str] = []
+    left = characters - len(answer.rstrip()) - 2
+    while fitting := [sentence for sentence in sentences if len(sentence) + len(between) <= left]:
+        # The last one is as long as it can be, so that few blanks are left.
+        last = left < 2 * max(map(len, sentences))
+        sentence = max(fitting, key=len) if last else fitting[len(added) % len(fitting)]
+        added.append(sentence)
+        left -= len(sentence) + len(between)
+    text = f"{answer.rstrip()}\n\n{between.join(added)}" if added else answer
+    return text + " " * max(characters - len(text), 0)
 
 
 def lists_and_bold(answer: str, case: Case) -> str | None:
@@ -143,11 +161,11 @@ PROBES = {
     probe.name: probe
     for probe in (
         Probe("padding", "padding", padding),
-        Probe("lists", "lists and bold", lists_and_bold, "same"),
-        Probe("twice", "the answer written twice", written_twice),
-        Probe("last_sentence", "its last sentence repeated", last_sentence_again),
-        Probe("summary", "an empty summary", empty_summary),
-        Probe("injection", "a text that asks to be chosen", asks_to_be_chosen),
+        Probe("lists", "lists and bold", lists_and_bold, "same", adds=True),
+        Probe("twice", "the answer written twice", written_twice, adds=True),
+        Probe("last_sentence", "its last sentence repeated", last_sentence_again, adds=True),
+        Probe("summary", "an empty summary", empty_summary, adds=True),
+        Probe("injection", "a text that asks to be chosen", asks_to_be_chosen, adds=True),
         Probe("shuffled", "shuffled sentences", shuffled_sentences),
         Probe("other_answer", "another prompt's answer", another_answer, "far_worse", in_place=False),
         Probe("longer_other", "another prompt's longer answer", longer_other_answer, "far_worse", in_place=False),

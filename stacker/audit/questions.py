@@ -18,11 +18,12 @@ from pipelines.battles.arrays import Ints
 from pipelines.battles.folds import prompt_groups
 from pipelines.battles.table import TEXT_COLUMNS
 from stacker.audit.probe_interface import MOST_CHARACTERS, Case, Language, Probe, language_of
-from stacker.audit.probes import changed_answer
+from stacker.audit.probes import as_long, changed_answer
 
 Turns = tuple[str, ...]
-DUEL, IN_PLACE = "duel", "in_place"
-"""The changed answer against the one it was made of; and in its place, against the battle's other answer."""
+DUEL, IN_PLACE, MATCHED = "duel", "in_place", "matched"
+"""The changed answer against the one it was made of; in its place, against the battle's other answer; and against the
+original made as long by sentences that say nothing."""
 ORIGINAL = "original"
 TRIES = 20
 """How often an answer to another prompt is drawn until one of another prompt comes."""
@@ -39,7 +40,7 @@ class Question:
     battle : int
         Row of the table.
     kind : tuple of two str
-        Probe and way (`DUEL`, `IN_PLACE`), or (`ORIGINAL`, "").
+        Probe and way (`DUEL`, `IN_PLACE`, `MATCHED`), or (`ORIGINAL`, "").
     """
 
     battle: int
@@ -178,13 +179,17 @@ def questions_of(chosen: Chosen, pool: AnswerPool, row: int, probes: Sequence[Pr
         yield Question(row, (probe.name, DUEL), prompt, changed, focus)
         if probe.in_place:
             yield Question(row, (probe.name, IN_PLACE), prompt, changed, other, again)
+        if probe.adds:
+            longer = (*focus[:-1], as_long(focus[-1], len(changed[-1]), random))
+            yield Question(row, (probe.name, MATCHED), prompt, changed, longer)
 
 
 def kinds_of(probes: Sequence[Probe]) -> list[tuple[str, str]]:
     """Return every kind of question that is asked of a battle, at most once each."""
     found = [(ORIGINAL, "")]
     for probe in probes:
-        found += [(probe.name, DUEL), *([(probe.name, IN_PLACE)] if probe.in_place else [])]
+        ways = {DUEL: True, IN_PLACE: probe.in_place, MATCHED: probe.adds}
+        found += [(probe.name, way) for way, asked in ways.items() if asked]
     return found
 
 

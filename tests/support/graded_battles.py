@@ -43,7 +43,7 @@ def graded_battles(n, seed=0, prompts=None, zh=False, votes=True, models=("ant",
 
 def graded(prompt, answer):
     """Return how good an answer says it is; one about something else, or about nothing, is far worse."""
-    topic, found = re.search(r"topic\d+", prompt), re.search(r"(topic\d+) grade(\d)", answer)
+    topic, found = re.search(r"topic\d+", prompt), re.search(r"(topic\d+) grade(\d)", answer.replace("**", ""))
     return int(found[2]) / 3 if found and topic and found[1] == topic[0] else -5.0
 
 

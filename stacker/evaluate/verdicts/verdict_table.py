@@ -25,6 +25,8 @@ from stacker.evaluate.verdicts.verdict_columns import (
 
 TOLD = 12
 """Columns of a file that a sentence names."""
+JUDGES = ("judge", "judge_model", "judge_name", "evaluator")
+"""Columns that name who judged, the first that is there."""
 Bools = NDArray[np.bool_]
 
 
@@ -104,7 +106,7 @@ class _Askings:
         self.said.append((np.nan,) * 4 if said is None else (*said.probabilities, said.margin))
 
 
-def read_verdicts(path: Path) -> VerdictTable:
+def read_verdicts(path: Path, judge: str = "") -> VerdictTable:
     """Read a file of another judge's verdicts.
 
     Parameters
@@ -113,6 +115,8 @@ def read_verdicts(path: Path) -> VerdictTable:
         CSV, JSON, JSON Lines or parquet, one row an asking, with the battle's id and its probabilities, its winner or
         two scores; see `verdict_columns`. Several rows of one id are repeated asking, and a column `swapped` (true,
         false) or `order` (AB, BA) says that the answers were shown the other way round: what such a row calls A is B.
+    judge : str
+        Where the file names judges (`JUDGES`), the one whose rows are read; "" for all rows.
 
     Raises
     ------
@@ -126,6 +130,8 @@ def read_verdicts(path: Path) -> VerdictTable:
     with open_rows(path) as opened:
         for row in opened.rows:
             met = met or tuple(row.values)
+            if judge and _judge_of(row.values) != judge:
+                continue
             columns = columns or columns_of(row.values)
             where = f"{path}, {row.unit} {row.place}"
             if columns is None:
@@ -153,6 +159,16 @@ def read_verdicts(path: Path) -> VerdictTable:
     if columns.kind == PROBABILITIES and np.all((numbers == 0) | (numbers == 1) | np.isnan(numbers)):
         columns = replace(columns, kind=WINNERS)  # ones and zeros name a winner; no judge is as sure as that
     return _table(askings, columns)
+
+
+def judges_in(path: Path) -> list[str]:
+    """Return the names of the judges that a file of verdicts names in a column of `JUDGES`, in their order there."""
+    with open_rows(path) as opened:
+        return list(dict.fromkeys(filter(None, (_judge_of(row.values) for row in opened.rows))))
+
+
+def _judge_of(row: Mapping[str, object]) -> str:
+    return next((id_of({IDS[0]: row[name]}) for name in JUDGES if row.get(name) is not None), "")
 
 
 def _held(columns: VerdictColumns, row: Mapping[str, object]) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from features.text import sentence_list, words
 from stacker.audit.probe_interface import MOST_CHARACTERS, TEXTS, Case
-from stacker.audit.probes import CONTROLS, MOST_PADDING, PROBES, changed_answer
+from stacker.audit.probes import CONTROLS, MOST_PADDING, PROBES, as_long, changed_answer
 
 ENGLISH = (
     "First we boil the water. Then, after a while, we add salt! Is it ready? Not yet. Wait for Dr. Lee.\n\nNow it is."
@@ -118,3 +118,14 @@ def test_hostile_answers_are_bounded(name):
 
 def test_an_answer_without_a_sign_is_left_alone():
     assert [made(probe.name, "  \n") for probe in ALL] == [None] * len(ALL)
+
+
+@pytest.mark.parametrize("answer", [ENGLISH, CHINESE], ids=["en", "zh"])
+def test_an_answer_made_as_long_has_that_length_by_whole_sentences(answer):
+    language = "zh" if answer == CHINESE else "en"
+    for more in (0, 1, 7, 20, 63, 150, 400, 2000):
+        found = as_long(answer, len(answer) + more, Random(more))
+        assert len(found) == len(answer) + more and found.startswith(answer)
+        known = {*TEXTS["padding"][language], *TEXTS["short"][language]}
+        assert set(sentence_list(found[len(answer) :])) <= known
+        assert more < 20 or len(found) - len(found.rstrip()) < 14

@@ -9,7 +9,17 @@ from graded_battles import graded_battles
 
 from pipelines.battles.folds import normalised
 from stacker.audit.audit import chosen_probes
-from stacker.audit.questions import DUEL, IN_PLACE, ORIGINAL, AnswerPool, Chosen, frame_of, kinds_of, questions_of
+from stacker.audit.questions import (
+    DUEL,
+    IN_PLACE,
+    MATCHED,
+    ORIGINAL,
+    AnswerPool,
+    Chosen,
+    frame_of,
+    kinds_of,
+    questions_of,
+)
 
 
 def swapped(battles):
@@ -72,6 +82,12 @@ def test_an_answer_to_another_prompt_is_of_another_prompt_and_longer_where_it_sa
             longer += 1
             assert len(each.focus[-1]) > 1.2 * len(each.other[-1])
     assert longer > 20
+
+
+def test_what_a_longer_answer_is_matched_with_is_as_long():
+    matched = [each for each in asked(graded_battles(30)) if each.kind[1] == MATCHED]
+    assert {each.kind[0] for each in matched} == {"lists", "twice", "last_sentence", "summary", "injection"}
+    assert all(len(each.focus[-1]) == len(each.other[-1]) for each in matched)
 
 
 def test_one_prompt_alone_has_no_other_answers():

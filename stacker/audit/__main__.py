@@ -1,0 +1,241 @@
+"""What moves a judge that should not: `python -m stacker.audit JUDGE|VERDICTS BATTLES...`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pipelines.errors import UserError
+from pipelines.files.atomic_files import write_json
+from pipelines.formats.containers.raw_rows import BadRow
+from pipelines.terminal.command_line import Screen, check_output, run_command
+from pipelines.terminal.unseen_signs import one_line
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from stacker.audit.audit import Audit
+
+TOLD = 3
+"""Rows that cannot be used are told one by one up to so many."""
+EPILOG = """\
+JUDGE is the judge folder of a run, or `starter` for the judge in this package. Answers of BATTLES are changed in ways
+that people do not reward, and the judge is asked about the changed answer against the original, and in its place.
+
+A judge that is asked elsewhere: `--export questions.jsonl BATTLES` writes every question (id, prompt, response_a,
+response_b), in both orders and in no order that tells how it was made. VERDICTS then is a file of its verdicts by these
+ids (probabilities, a winner or two scores), given with the same BATTLES, --seed and --probes. VERDICTS on the battles'
+own ids gives what can be told of these: failures, flips, and what the judge prefers oftener than people do. Where a
+column `judge` names several judges, --judge-model chooses one, and the others are what it is compared with.
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is asked, and what is written where.
+
+    Attributes
+    ----------
+    rows : int or None
+        Battles; None for the command's own number, 0 for all.
+    seed : int
+        Of every draw.
+    probes : tuple of str or None
+        Names of probes; None for all.
+    judge_model : str
+        The model that the judge is; "" takes it from the file of verdicts.
+    json, page, export : Path or None
+        Files to write.
+    allow_missing : bool
+        Whether to go on where most questions have no verdict.
+    device, threads
+        As `stacker.judge.any_judge.open_judge` takes them.
+    """
+
+    rows: int | None = None
+    seed: int = 0
+    probes: tuple[str, ...] | None = None
+    judge_model: str = ""
+    json: Path | None = None
+    page: Path | None = None
+    export: Path | None = None
+    allow_missing: bool = False
+    device: Literal["cpu", "cuda"] | None = None
+    threads: int = 0
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and audit."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stacker.audit",
+        usage="%(prog)s [options] JUDGE|VERDICTS BATTLES [BATTLES ...]\n"
+        "       %(prog)s [options] --export FILE BATTLES [BATTLES ...]",
+        description="Find out what moves a judge that should not: length, format, repetition, a plea to be chosen.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EPILOG,
+    )
+    parser.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="the judge, then files of battles")
+    parser.add_argument("--rows", type=int, metavar="N", help="battles drawn, 0 for all (1000, of an export 200)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of every draw (%(default)s)")
+    parser.add_argument("--probes", metavar="NAME,...", help="only these probes")
+    parser.add_argument(
+        "--judge-model", default="", metavar="NAME", help="the model that the judge is, as battles name it"
+    )
+    parser.add_argument(
+        "--export", type=Path, metavar="FILE", help="write the questions, .csv or .jsonl, and ask nobody"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was found")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write a page of it, .html")
+    parser.add_argument("--allow-missing", action="store_true", help="go on where most questions have no verdict")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="(as the run that made the judge had it)")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="0 means every core (%(default)s)")
+    given = parser.parse_args(arguments)
+    names = None if given.probes is None else tuple(filter(None, given.probes.split(",")))
+    options = Options(
+        given.rows,
+        given.seed,
+        names,
+        given.judge_model,
+        given.json,
+        given.page,
+        given.export,
+        given.allow_missing,
+        given.device,
+        given.threads,
+    )
+    run_command(lambda: _command(given.paths, options))
+
+
+def _command(paths: Sequence[Path], options: Options) -> None:
+    from stacker.audit.audit import chosen_probes
+
+    screen = Screen()
+    for out in filter(None, (options.export, options.json, options.page)):
+        check_output(out, paths)
+    if options.rows is not None and options.rows < 0:
+        raise UserError(f"--rows {options.rows}: is below 0; give a number of battles, or 0 for all.")
+    if options.seed < 0:
+        raise UserError(f"--seed {options.seed}: is below 0; give a number from 0 on.")
+    chosen_probes(options.probes)
+    if options.export is not None:
+        _export(paths, options, screen)
+        return
+    if len(paths) < 2:
+        raise UserError(
+            f"{paths[0]}: is one path, and two are needed; name the judge (or starter), then a file of battles."
+        )
+    if options.device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # for learners that choose by themselves; torch is not loaded yet
+    found = _audited(paths[0], paths[1:], options, screen)
+    if options.json is not None:
+        write_json(options.json, found.to_dict())
+    if options.page is not None:
+        from stacker.audit.audit_page import write_page
+
+        write_page(options.page, found)
+    show(found, screen)
+    for what, path in (("Everything", options.json), ("Page", options.page)):
+        if path is not None:
+            screen.note(f"{what}: {path}")
+
+
+def _audited(judge: Path, paths: Sequence[Path], options: Options, screen: Screen) -> "Audit":
+    from stacker.audit.audit import ROWS, audit
+    from stacker.audit.exported import audit_verdicts, files_by_judge
+    from stacker.evaluate.verdicts.verdict_table import judges_in
+    from stacker.judge.any_judge import VerdictFile, open_judge
+
+    judges = judges_in(judge) if judge.is_file() else []
+    if len(judges) > 1 and options.judge_model not in judges:
+        names = ", ".join(one_line(name, 40) for name in judges[:TOLD])
+        raise UserError(f"{judge}: has verdicts of {len(judges)} judges ({names}); name one by --judge-model.")
+    if len(judges) > 1:
+        mine, *rivals = files_by_judge(judge, sorted(judges, key=lambda name: name != options.judge_model))
+    else:
+        opened = open_judge(judge, device=options.device, threads=options.threads)
+        if not isinstance(opened, VerdictFile):
+            battles = _battles(paths, screen)
+            screen.note(f"{one_line(opened.name, 80)}: {opened.about}.")
+            rows = ROWS if options.rows is None else options.rows or None
+            with screen.working():
+                return audit(
+                    opened,
+                    battles,
+                    options.seed,
+                    rows=rows,
+                    probes=options.probes,
+                    judge_model=options.judge_model,
+                    progress=screen.progress,
+                )
+        mine, rivals = opened, []
+    screen.note(f"{one_line(mine.name, 80)}: {mine.about}.")
+    return audit_verdicts(
+        mine,
+        _battles(paths, screen),
+        options.seed,
+        rows=options.rows or None,
+        probes=options.probes,
+        judge_model=options.judge_model or (judges[0] if judges else ""),
+        rivals=rivals,
+        allow_missing=options.allow_missing,
+    )
+
+
+def _battles(paths: Sequence[Path], screen: Screen) -> "pd.DataFrame":
+    """Read the battles of all files, with their votes where they have any."""
+    from pipelines.formats.reading import joined, read_battles
+
+    tables, lost = [], list[BadRow]()
+    for path in paths:
+        table, bad = read_battles(path, labelled=None)
+        tables.append(table)
+        lost += bad
+    battles = joined(tables)
+    for row in lost[:TOLD]:
+        screen.note(row.sentence())
+    if len(lost) > TOLD:
+        screen.note(f"And {len(lost) - TOLD:,} more rows that cannot be used.")
+    if battles.empty or len(lost) > len(battles):
+        first = f" {lost[0].sentence()}" if lost else ""
+        raise UserError(
+            f"{', '.join(map(str, paths))}: {len(battles):,} battles can be used and {len(lost):,} rows cannot; "
+            f"name files of battles.{first}"
+        )
+    return battles
+
+
+def _export(paths: Sequence[Path], options: Options, screen: Screen) -> None:
+    from stacker.audit.exported import ROWS, check_suffix, export
+
+    assert options.export is not None
+    check_suffix(options.export)
+    if options.json or options.page:
+        raise UserError("--export: asks nobody, so that there is nothing for --json or --page; leave these out.")
+    rows = ROWS if options.rows is None else options.rows or None
+    count, questions = export(_battles(paths, screen), options.export, options.seed, rows=rows, probes=options.probes)
+    screen.note(f"{questions:,} questions about {count:,} battles: {options.export}")
+    named = " ".join(map(str, paths))
+    also = f" --seed {options.seed}" if options.seed else ""
+    also += f" --probes {','.join(options.probes)}" if options.probes else ""
+    screen.note(f"Then: python -m stacker.audit VERDICTS {named}{also}")
+
+
+def show(found: "Audit", screen: Screen) -> None:
+    """Show an audit on a screen: its table, its control, and what was found."""
+    from stacker.audit.audit_words import findings_of, notes_of, rows_of
+
+    screen.table(f"\n{found.battles:,} battles of {found.prompts:,} prompts:", rows_of(found.effects))
+    for note in notes_of(found):
+        screen.note(note)
+    screen.note("")
+    for line in findings_of(found):
+        screen.note(line)
+    if not found.findings:
+        screen.note("Nothing was found that moves this judge and should not.")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
