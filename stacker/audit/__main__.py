@@ -127,6 +127,8 @@ def _command(paths: Sequence[Path], options: Options) -> None:
         raise UserError(
             f"{paths[0]}: is one path, and two are needed; name the judge (or starter), then a file of battles."
         )
+    if os.path.realpath(paths[0]) in map(os.path.realpath, paths[1:]):
+        raise UserError(f"{paths[0]}: is named as the judge and as battles; name the judge, then files of battles.")
     if options.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # for learners that choose by themselves; torch is not loaded yet
     found = _audited(paths[0], paths[1:], options, screen)

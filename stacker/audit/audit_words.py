@@ -157,9 +157,11 @@ ASKED = {
 def notes_of(found: "Audit") -> list[str]:
     """Return what one must know to read an audit, a sentence each: how it was asked, and its false alarms."""
     notes = []
-    if found.questions:
-        orders = "in both orders" if found.both_orders else "in one order where verdicts swap exactly"
-        notes.append(f"{found.questions:,} questions {orders}; {found.missing:,} have no verdict.")
+    if any(effect.way == "duel" for effect in found.effects):
+        orders = "in both orders" if found.both_orders else "in both orders until verdicts were seen to swap exactly"
+        notes.append(f"{found.questions:,} questions, {orders}; {found.missing:,} have no verdict.")
+    else:
+        notes.append("These are verdicts on the battles as they stand; --export writes what else there is to ask.")
     for name, words in ASKED.items():
         held = found.asked.get(name)
         if held and held["share"] is not None:
