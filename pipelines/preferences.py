@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from pipelines.battles.table import storable, text_of
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_write
 from pipelines.formats.reading import iter_battles
+from pipelines.formats.reading_options import ReadingOptions, add_reading_arguments, reading_options
 from pipelines.terminal.command_line import check_output, run_command
 
 Form = Literal["conversational", "plain"]
@@ -36,18 +37,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON Lines (.jsonl) or parquet")
     parser.add_argument("--form", choices=("conversational", "plain"), default="conversational", help="of the texts")
     parser.add_argument("--ties", choices=("drop", "both"), default="drop", help="what a tie makes")
+    add_reading_arguments(parser)
     chosen = parser.parse_args(arguments)
-    run_command(lambda: _export(chosen.battles, chosen.out, chosen.form, chosen.ties))
+    run_command(lambda: _export(chosen.battles, chosen.out, chosen.form, chosen.ties, reading_options(chosen)))
 
 
-def _export(sources: Sequence[Path], out: Path, form: Form, ties: Ties) -> None:
-    battles, pairs, bad = export(sources, out, form, ties)
+def _export(sources: Sequence[Path], out: Path, form: Form, ties: Ties, reading: ReadingOptions) -> None:
+    battles, pairs, bad = export(sources, out, form, ties, reading, lambda line: sys.stdout.write(f"{line}\n"))
     unread = f" {bad:,} rows could not be used." if bad else ""
     sys.stdout.write(f"{pairs:,} pairs from {battles:,} battles: {out}.{unread}\n")
 
 
 def export(
-    sources: Sequence[Path], out: Path, form: Form = "conversational", ties: Ties = "drop"
+    sources: Sequence[Path],
+    out: Path,
+    form: Form = "conversational",
+    ties: Ties = "drop",
+    reading: ReadingOptions = ReadingOptions(),  # noqa: B008 - it cannot be changed
+    note: Callable[[str], object] | None = None,
 ) -> tuple[int, int, int]:
     """Write the pairs of several files as one, whole or not at all.
 
@@ -59,6 +66,10 @@ def export(
         Ends in `.jsonl` or `.parquet`.
     form, ties
         As in `pairs_of`.
+    reading : ReadingOptions
+        Names of columns, and how much of a file may be lost.
+    note : callable, optional
+        Told of each file which form it has, and how many votes.
 
     Returns
     -------
@@ -76,7 +87,7 @@ def export(
     read = bad = 0
     pairs: list[dict[str, Any]] = []
     for source in sources:
-        for battles, faults in iter_battles(source, labelled=True):
+        for battles, faults in iter_battles(source, labelled=True, note=note, **reading.arguments()):
             read += len(battles)
             bad += len(faults)
             pairs.extend(pairs_of(battles, form, ties))

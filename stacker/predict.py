@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +17,7 @@ from pipelines.files.hashes import code_version
 from pipelines.formats.containers.file_formats import PACKED, SUFFIXES, open_rows
 from pipelines.formats.containers.raw_rows import BadRow
 from pipelines.formats.reading import iter_battles
+from pipelines.formats.reading_options import ReadingOptions, add_reading_arguments, reading_options
 from pipelines.formats.records import IDS
 from pipelines.formats.row_stream import open_form
 from pipelines.terminal.command_line import Screen, check_output, run_command
@@ -63,6 +64,8 @@ class Options:
         A folder that keeps the numbers of texts, as `run.cache` of a run does.
     rescue : bool
         Whether rows whose texts cannot be parsed are predicted from the text as it stands, in place of being set aside.
+    reading : ReadingOptions
+        Names of columns, and how much of a file may be lost.
     """
 
     columns: str = KAGGLE
@@ -71,6 +74,7 @@ class Options:
     threads: int = 0
     cache: Path | None = None
     rescue: bool = False
+    reading: ReadingOptions = ReadingOptions()
 
 
 @dataclass(frozen=True)
@@ -111,9 +115,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--rescue", action="store_true", help="predict rows that cannot be parsed from the text as it stands"
     )
+    add_reading_arguments(parser)
     chosen = parser.parse_args(arguments)
     options = Options(chosen.columns, chosen.rows_at_once, chosen.device, chosen.threads, chosen.cache, chosen.rescue)
-    run_command(lambda: _command(*judge_and_inputs(chosen.paths), chosen.out, options))
+    run_command(
+        lambda: _command(*judge_and_inputs(chosen.paths), chosen.out, replace(options, reading=reading_options(chosen)))
+    )
 
 
 def judge_and_inputs(paths: Sequence[Path]) -> tuple[Path, Sequence[Path]]:
@@ -144,7 +151,7 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
     Parameters
     ----------
     inputs : sequence of Path
-        Files with the columns of Kaggle or the conversations of the Arena.
+        Files of battles in any form that is read.
     out : Path
         A .csv, .jsonl or .parquet file.
 
@@ -166,7 +173,7 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # for learners that choose by themselves; torch is not loaded yet
     judge = Judge.load(folder, device=options.device)
     screen.note(f"{folder}: {read_provenance(folder)}.")
-    total = sum(_rows_of(path) for path in inputs)
+    total = sum(_rows_of(path, options.reading) for path in inputs)
     stamp = _stamp(folder, inputs, options)
     work = _Work(judge, options, suffix, total, options.threads or usable_cores())
     with kept_parts(out, suffix, stamp) as (parts, found), screen.working():
@@ -209,7 +216,8 @@ def _predict_parts(work: _Work, inputs: Sequence[Path], parts: Parts, screen: Sc
 
     cache = None if work.options.cache is None else BlockCache(work.options.cache / "blocks")
     done = _Numbers()
-    how: dict[str, Any] = {"labelled": False, "rescue": work.options.rescue}
+    how: dict[str, Any] = {"labelled": False, "rescue": work.options.rescue, **work.options.reading.arguments()}
+    how["note"] = screen.note
     read = (iter_battles(path, work.options.rows_at_once, **how) for path in inputs)
     for battles, bad in chain.from_iterable(read):
         if not parts.whole(done.parts):
@@ -241,9 +249,9 @@ def _join_bad(aside: Path, parts: Sequence[Path]) -> None:
             file.write(part.read_bytes())
 
 
-def _rows_of(path: Path) -> int:
+def _rows_of(path: Path, reading: ReadingOptions) -> int:
     """Count the rows of a file, and refuse one that holds no battles, before hours are spent on those before it."""
-    open_form(path, labelled=False)
+    open_form(path, labelled=False, columns=reading.columns)
     with open_rows(path, columns=IDS) as opened:
         return sum(1 for _ in opened.rows)
 
@@ -258,6 +266,7 @@ def _stamp(folder: Path, inputs: Sequence[Path], options: Options) -> dict[str, 
         "rows_at_once": options.rows_at_once,
         "device": options.device,
         "rescue": options.rescue,
+        "mapping": options.reading.stamp(),
     }
 
 

@@ -14,7 +14,9 @@ from pipelines.battles.built_in import SampleBattles, SampleParams, sample_battl
 from pipelines.battles.table import check
 from pipelines.errors import UserError
 from pipelines.formats.containers.raw_rows import BadRow, setting_aside
+from pipelines.formats.forms.column_mapping import ColumnMapping
 from pipelines.formats.reading import OnBadRow, iter_battles, joined, read_battles, stop_at_bad
+from pipelines.formats.reading_options import MAX_REJECTED
 from pipelines.kaggle.submission import check_ids, read_sample_ids, rows_of
 from pipelines.settings import LocalPath, Section
 
@@ -25,11 +27,15 @@ _TOLD = 3
 
 
 class SourceParams(Section):
-    """One file of battles with votes, how much one of them counts, and what it is called (the file's name else)."""
+    """One file of battles with votes, how much one of them counts, and what it is called (the file's name else).
+
+    `columns` says which of its columns holds what, where the names are not the usual ones.
+    """
 
     path: LocalPath
     weight: float = Field(1.0, gt=0, le=1e6)
     name: str = Field("", max_length=200)
+    columns: ColumnMapping | None = None
 
 
 class DataParams(Section):
@@ -37,12 +43,14 @@ class DataParams(Section):
 
     `dir` is a folder with Kaggle's train.csv and, if there, test.csv and sample_submission.csv; `sources` are files of
     any format that are trained on besides. With neither, the built-in battles of `sample` are used. `max_rows` keeps
-    so many of the battles to learn from, chosen by a hash of their ids.
+    so many of the battles to learn from, chosen by a hash of their ids. Where more than the share `max_rejected` of a
+    file's rows cannot be used, that is an error; 1 allows all.
     """
 
     dir: LocalPath | None = None
     sources: tuple[SourceParams, ...] = ()
     on_bad_row: OnBadRow = "quarantine"
+    max_rejected: float = Field(MAX_REJECTED, ge=0, le=1)
     max_rows: int | None = Field(None, ge=1)
     sample: SampleParams = SampleParams()
 
@@ -63,6 +71,8 @@ class Loaded:
         Rows that could not be used.
     notes : list of str
         What the user should know, a sentence each.
+    files : list of str
+        Of each file with votes its form and how many there are, a sentence each.
     bayes_log_loss : float or None
         The log loss on `train` of the probabilities its votes were drawn from; None for real battles.
     """
@@ -72,6 +82,7 @@ class Loaded:
     sample_ids: list[str] | None = None
     set_aside: int = 0
     notes: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
     bayes_log_loss: float | None = None
 
 
@@ -96,11 +107,12 @@ def load(params: DataParams, quarantine: Path) -> Loaded:
             return _built_in(params)
     named = _named_sources(params)
     test, sample_ids = None, None
+    files: list[str] = []
     with setting_aside(quarantine) as aside:
         faults, test_faults = _Faults(aside), _Faults(aside)
-        tables = [_train_of(source, params.on_bad_row, faults, len(named) > 1) for source in named]
+        tables = [_train_of(source, params, faults, len(named) > 1, files.append) for source in named]
         if params.dir is not None:
-            test, sample_ids = _test_of(params.dir, test_faults)
+            test, sample_ids = _test_of(params.dir, params.max_rejected, test_faults)
     notes = faults.told_lost("", "used") + _told_rescues(test_faults, sample_ids is not None)
     if params.dir is not None and test is not None:
         if sample_ids is None:
@@ -111,9 +123,9 @@ def load(params: DataParams, quarantine: Path) -> Loaded:
     train = joined(tables)
     if train.empty:
         first = f"; the first reason: {faults.lost[0].sentence()}" if faults.lost else "."
-        raise UserError(f"{named[0][1]}: holds no battle that can be trained on{first}")
+        raise UserError(f"{named[0].path}: holds no battle that can be trained on{first}")
     unused = faults.count_lost + test_faults.count_lost
-    return Loaded(check(_limited(train, params.max_rows, notes)), test, sample_ids, unused, notes)
+    return Loaded(check(_limited(train, params.max_rows, notes)), test, sample_ids, unused, notes, files)
 
 
 def _built_in(params: DataParams) -> Loaded:
@@ -129,17 +141,17 @@ def _built_in(params: DataParams) -> Loaded:
     return Loaded(train, check(test), test["id"].tolist(), notes=notes, bayes_log_loss=loss)
 
 
-def _named_sources(params: DataParams) -> list[tuple[str, Path, float]]:
-    """Return name, path and weight of each file to learn from."""
-    found: list[tuple[str, Path, float]] = []
+def _named_sources(params: DataParams) -> list[SourceParams]:
+    """Return each file to learn from, with its name."""
+    found: list[SourceParams] = []
     if params.dir is not None:
         if not params.dir.is_dir():
             raise UserError(f"data.dir {params.dir}: there is no such folder; name the one with Kaggle's {TRAIN}.")
         if not (params.dir / TRAIN).is_file():
             raise UserError(f"data.dir {params.dir}: has no {TRAIN}; put Kaggle's file there or name another folder.")
-        found.append((params.dir.resolve().name, params.dir / TRAIN, 1.0))
-    found += [(source.name or source.path.stem, source.path, source.weight) for source in params.sources]
-    name, times = Counter(name for name, _, _ in found).most_common(1)[0]
+        found.append(SourceParams(path=params.dir / TRAIN, name=params.dir.resolve().name))
+    found += [source.model_copy(update={"name": source.name or source.path.stem}) for source in params.sources]
+    name, times = Counter(source.name for source in found).most_common(1)[0]
     if times > 1:
         raise UserError(f"data.sources: {times} sources are called {name}; give each a name of its own.")
     return found
@@ -173,24 +185,33 @@ class _Faults:
         return notes
 
 
-def _train_of(source: tuple[str, Path, float], on_bad_row: OnBadRow, faults: _Faults, several: bool) -> pd.DataFrame:
+def _train_of(
+    source: SourceParams, params: DataParams, faults: _Faults, several: bool, note: Callable[[str], None]
+) -> pd.DataFrame:
     """Read the battles of a file to learn from; of several files the ids are those of each file with its name."""
-    name, path, weight = source
     tables = []
-    for table, bad in iter_battles(path, labelled=True, source=name, weight=weight):
-        if on_bad_row == "error":
+    for table, bad in iter_battles(
+        source.path,
+        labelled=True,
+        source=source.name,
+        weight=source.weight,
+        columns=source.columns,
+        max_rejected=params.max_rejected,
+        note=note,
+    ):
+        if params.on_bad_row == "error":
             stop_at_bad(bad)
         faults.add(bad)
-        tables.append(table.assign(id=[f"{name}:{id}" for id in table["id"]]) if several else table)
+        tables.append(table.assign(id=[f"{source.name}:{id}" for id in table["id"]]) if several else table)
     return joined(tables)
 
 
-def _test_of(folder: Path, faults: _Faults) -> tuple[pd.DataFrame | None, list[str] | None]:
+def _test_of(folder: Path, max_rejected: float, faults: _Faults) -> tuple[pd.DataFrame | None, list[str] | None]:
     """Read the battles to predict, as much as can be read of each, and the ids of the sample."""
     test: pd.DataFrame | None = None
     if (folder / TEST).is_file():
         tables = []
-        for table, bad in iter_battles(folder / TEST, labelled=False, rescue=True):
+        for table, bad in iter_battles(folder / TEST, labelled=False, rescue=True, max_rejected=max_rejected):
             faults.add(bad)
             tables.append(table)
         test = joined(tables)

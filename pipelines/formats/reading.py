@@ -10,6 +10,7 @@ from pipelines.battles.table import COLUMNS, battles_table, check, empty_table
 from pipelines.errors import UserError
 from pipelines.formats.containers.raw_rows import BadRow
 from pipelines.formats.forms.column_mapping import ColumnMapping
+from pipelines.formats.reading_options import MAX_REJECTED
 from pipelines.formats.records import Record
 from pipelines.formats.row_stream import FileSummary, battle_rows
 
@@ -17,8 +18,6 @@ __all__ = ["OnBadRow", "battle_rows", "iter_battles", "joined", "read_battles", 
 _HELD = 64_000_000
 """Characters that a piece of a stream holds, about."""
 OnBadRow = Literal["quarantine", "error"]
-MAX_REJECTED = 0.5
-"""Share of a file's rows that may be lost where nothing else is said."""
 FEW = 10
 """Fewer rows that cannot be used are told one by one, and do not end a command while others can be used."""
 _REASONS = 3
@@ -34,7 +33,7 @@ def read_battles(
     weight: float = 1.0,
     columns: ColumnMapping | None = None,
     max_rejected: float = MAX_REJECTED,
-    note: Callable[[str], None] | None = None,
+    note: Callable[[str], object] | None = None,
 ) -> tuple[pd.DataFrame, list[BadRow]]:
     """Read the battles of a file of any form (`pipelines.formats.forms.form_registry.FORMS`).
 
@@ -115,7 +114,7 @@ def iter_battles(
     weight: float = 1.0,
     columns: ColumnMapping | None = None,
     max_rejected: float = MAX_REJECTED,
-    note: Callable[[str], None] | None = None,
+    note: Callable[[str], object] | None = None,
 ) -> Iterator[tuple[pd.DataFrame, list[BadRow]]]:
     """Read the battles of a file in a stream; its parameters are those of `read_battles`.
 

@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from pipelines.errors import UserError, shown
 from pipelines.files.atomic_files import write_json
 from pipelines.formats.containers.raw_rows import BadRow
 from pipelines.formats.reading import iter_battles
+from pipelines.formats.reading_options import ReadingOptions, add_reading_arguments, reading_options
 from pipelines.terminal.command_line import Screen, check_output, run_command
 from stacker.judge.any_judge import STARTER, SavedJudge, VerdictFile, open_judge
 
@@ -46,6 +47,8 @@ class Options:
         As `stacker.judge.any_judge.open_judge` takes them.
     cache : Path or None
         A folder that keeps the numbers of texts.
+    reading : ReadingOptions
+        Names of the votes' columns, and how much of a file may be lost.
     """
 
     json: Path | None = None
@@ -54,6 +57,7 @@ class Options:
     device: Literal["cpu", "cuda"] | None = None
     threads: int = 0
     cache: Path | None = None
+    reading: ReadingOptions = ReadingOptions()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -76,9 +80,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), help="(as the run that made the judge had it)")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="0 means every core (%(default)s)")
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep the numbers of texts there for another time")
+    add_reading_arguments(parser)
     chosen = parser.parse_args(arguments)
     options = Options(chosen.json, chosen.page, chosen.allow_missing, chosen.device, chosen.threads, chosen.cache)
-    run_command(lambda: _command(chosen.judge, chosen.votes, options))
+    run_command(lambda: _command(chosen.judge, chosen.votes, replace(options, reading=reading_options(chosen))))
 
 
 def _command(judge: Path, files: Sequence[Path], options: Options) -> None:
@@ -136,7 +141,7 @@ def evaluate_files(judge: Path, files: Sequence[Path], options: Options, screen:
     cache = None if options.cache is None else BlockCache(options.cache / "blocks")
     asked = open_judge(judge, device=options.device, threads=options.threads, cache=cache)
     screen.note(f"{asked.name}: {asked.about}.")
-    read = _read_votes(asked, files, screen)
+    read = _read_votes(asked, files, options.reading, screen)
     if read.missing * 2 > read.votes and not options.allow_missing or read.missing == read.votes:
         raise UserError(_missing_sentence(judge, asked, read))
     found: dict[str, Any] = {
@@ -182,7 +187,9 @@ class _Read:
         return VoteArrays.joined(self.parts)
 
 
-def _read_votes(asked: SavedJudge | VerdictFile, files: Sequence[Path], screen: Screen) -> _Read:
+def _read_votes(
+    asked: SavedJudge | VerdictFile, files: Sequence[Path], reading: ReadingOptions, screen: Screen
+) -> _Read:
     from stacker.evaluate.votes.vote_arrays import VoteArrays
 
     read = _Read()
@@ -190,7 +197,9 @@ def _read_votes(asked: SavedJudge | VerdictFile, files: Sequence[Path], screen: 
         for path in files:
             votes = unread = 0
             first: list[BadRow] = []
-            for battles, bad in iter_battles(path, ROWS_AT_ONCE, labelled=True):
+            for battles, bad in iter_battles(
+                path, ROWS_AT_ONCE, labelled=True, note=screen.note, **reading.arguments()
+            ):
                 probabilities = asked.probabilities(battles)
                 part = VoteArrays.of(battles, probabilities, asked.margins(battles, probabilities))
                 if isinstance(asked, VerdictFile):
@@ -206,7 +215,6 @@ def _read_votes(asked: SavedJudge | VerdictFile, files: Sequence[Path], screen: 
                 screen.progress("votes", read.votes + votes, read.votes + votes)
             read.votes += votes
             read.told.append({"name": path.name, "votes": votes, "unread": unread})
-            screen.note(f"{path}: {votes:,} vote{'s' if votes != 1 else ''}.")
             for row in first:
                 screen.note(row.sentence())
             if unread > len(first):

@@ -73,7 +73,7 @@ def read_data(params: Params, quarantine: Path, screen: Screen) -> Loaded:
         When a source cannot be used, or there are too few battles.
     """
     loaded = load(params.data, quarantine)
-    for note in loaded.notes:
+    for note in (*loaded.files, *loaded.notes):
         screen.note(note)
     if len(loaded.train) < LEAST_BATTLES:
         raise UserError(

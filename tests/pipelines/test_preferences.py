@@ -73,7 +73,9 @@ def kaggle_file(path: Path) -> Path:
 def test_files_become_pairs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = kaggle_file(tmp_path / "votes.csv")
     main([str(source), "--out", str(tmp_path / "pairs.jsonl"), "--form", "plain", "--ties", "both"])
-    assert capsys.readouterr().out.startswith("4 pairs from 3 battles")
+    form, pairs = capsys.readouterr().out.splitlines()
+    assert form == f"{source}: Kaggle's columns, 3 votes."
+    assert pairs.startswith("4 pairs from 3 battles")
     lines = [json.loads(line) for line in (tmp_path / "pairs.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [line["chosen"] for line in lines] == ["x", "雨 y", "x", "雨 y"]
     assert export([source], tmp_path / "pairs.parquet") == (3, 2, 0)
