@@ -5,13 +5,7 @@ from os import environ
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from dashboard.generators import GENERATORS, checked_style
 from dashboard.generators.generator import StyleParams as StyleParams
@@ -94,8 +88,7 @@ class StylesParams(Section):
     """
 
     a: Style = StyleParams(
-        name="brief",
-        system_prompt="Answer as briefly as you can without leaving out what matters. No lists.",
+        name="brief", system_prompt="Answer as briefly as you can without leaving out what matters. No lists."
     )
     b: Style = StyleParams(
         name="thorough",

@@ -11,15 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import create_model
 
-from features.blocks.interface import (
-    BOTH_ANSWERS,
-    EMBEDDINGS,
-    PROMPT_AND_ANSWER,
-    TEXT,
-    TURNS,
-    Block,
-    ComputesRows,
-)
+from features.blocks.interface import BOTH_ANSWERS, EMBEDDINGS, PROMPT_AND_ANSWER, TEXT, TURNS, Block, ComputesRows
 from features.blocks.registry import BLOCKS, switches
 from features.cache import BlockCache, key_of
 from features.pairs import Embeddings, PairMatrix, answer_pairs, join, shared

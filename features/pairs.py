@@ -226,11 +226,7 @@ class EmbeddingReducer:
             np.full(k, -1, dtype=np.float32),
         )
         return join(
-            [
-                odd,
-                shared("embedding", columns, np.abs(difference), "|A - B|"),
-                shared("embedding", columns, prompt),
-            ]
+            [odd, shared("embedding", columns, np.abs(difference), "|A - B|"), shared("embedding", columns, prompt)]
         )
 
     def save(self, path: Path) -> None:

@@ -228,7 +228,6 @@ class Generator(ABC):
         GenerationFault
             Where the answer does not come to its end. Use `guarded` to have its `partial` filled.
         """
-        ...
 
     @classmethod
     def warmups(cls) -> tuple[Callable[[], object], ...]:

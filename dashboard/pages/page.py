@@ -111,12 +111,9 @@ class Page(Protocol):
 
     def panel(self) -> "pn.viewable.Viewable":
         """Return what is shown; called once."""
-        ...
 
     def opened(self) -> None:
         """Take note that the page has come into view."""
-        ...
 
     def closed(self) -> None:
         """End what runs for the page."""
-        ...

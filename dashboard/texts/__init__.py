@@ -25,7 +25,6 @@ class Say(Protocol):
 
     def __call__(self, key: str, /, **fields: Any) -> str:
         """Return the text of a key with its fields filled in."""
-        ...
 
 
 class Texts:

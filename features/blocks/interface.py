@@ -69,7 +69,6 @@ class ComputesRows(Protocol):
 
     def compute(self, *args: Any, **kwargs: Any) -> Floats32:
         """Return a (n, len(columns)) float32 array for n items; NaN where a number does not apply."""
-        ...
 
 
 class Block:

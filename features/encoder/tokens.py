@@ -21,11 +21,9 @@ class Tokens(Protocol):
 
     def ids(self, texts: Sequence[str]) -> list[Ids]:
         """Return each text's token ids, none of them special: the name of a special token, in a text, is text."""
-        ...
 
     def save(self, folder: Path) -> None:
         """Write what `SavedTokens` reads into a folder; nothing where that cannot be had."""
-        ...
 
 
 class OwnTokens:

@@ -119,12 +119,7 @@ def bundle(run: Path, out: Path, options: Options) -> None:
             yaml.safe_dump(params, sort_keys=False, allow_unicode=True), encoding="utf-8"
         )
         requirements = _wheels(_packages(kinds, bases, options), dataset / "wheels", options)
-        about = {
-            "format": 1,
-            "prior": prior,
-            "requirements": requirements,
-            "python": platform.python_version(),
-        }
+        about = {"format": 1, "prior": prior, "requirements": requirements, "python": platform.python_version()}
         write_json(dataset / ABOUT, about)
         title = options.slug.replace("-", " ").title()
         write_json(

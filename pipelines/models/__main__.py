@@ -33,15 +33,7 @@ from pipelines.models.model_files import (
 from pipelines.terminal.command_line import run_command
 from pipelines.terminal.processes import one_writer
 
-WANTED = (
-    "*.json",
-    "*.txt",
-    "*.model",
-    "*.safetensors",
-    "*.md",
-    "LICENSE*",
-    "*/config.json",
-)
+WANTED = ("*.json", "*.txt", "*.model", "*.safetensors", "*.md", "LICENSE*", "*/config.json")
 """What is fetched: configuration, tokenizer, weights without pickle, card and licence."""
 UNWANTED = ("onnx/*", "openvino/*", "coreml/*", "*.onnx", "*.msgpack", "*.h5")
 
@@ -90,11 +82,7 @@ def fetch_model(name: str, models_dir: Path = MODELS_DIR, revision: str = "main"
             info = huggingface_hub.model_info(name, revision=revision)
             partial = models_dir / f".{target.name}.{info.sha}.download"  # no mixture of two revisions
             huggingface_hub.snapshot_download(
-                name,
-                revision=info.sha,
-                local_dir=partial,
-                allow_patterns=list(WANTED),
-                ignore_patterns=list(UNWANTED),
+                name, revision=info.sha, local_dir=partial, allow_patterns=list(WANTED), ignore_patterns=list(UNWANTED)
             )
         shutil.rmtree(partial / ".cache", ignore_errors=True)  # the Hub's notes on the download
         check_folder(partial)

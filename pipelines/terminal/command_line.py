@@ -76,7 +76,6 @@ class Progress(Protocol):
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Report that `done` of `total` steps of a stage are finished."""
-        ...
 
 
 def silent(stage: str, done: int, total: int) -> None:

@@ -105,20 +105,16 @@ class Learner(Protocol):
 
     def fit(self, data: LearnerData, fit: Fit) -> Self:
         """Learn from the battles; sees both orders of each."""
-        ...
 
     def predict_proba(self, data: LearnerData) -> Floats:
         """Return (n, 3) probabilities of A, B and tie; swapping the sides swaps the first two to 1e-9."""
-        ...
 
     def save(self, folder: Path) -> None:
         """Write the learned state into an empty folder, without pickle."""
-        ...
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote; a `UserError` where that is missing or damaged."""
-        ...
 
 
 class OnPairs(ABC):
@@ -169,4 +165,3 @@ class TermLearner(Protocol):
 
     def term_effects(self, battle: LearnerData, scale: float, most: int) -> list[tuple[str, float]]:
         """Return the terms that add most to the margin of one battle, times `scale`, the strongest first."""
-        ...

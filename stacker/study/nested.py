@@ -74,11 +74,7 @@ def outer_folds(fit: Fit, count: int, seed: int) -> list[Outer]:
 
 
 def compare(
-    whole: CrossFitted,
-    folds: Sequence[Outer],
-    default: Params,
-    tuned: Sequence[Params],
-    inner: Sequence[float],
+    whole: CrossFitted, folds: Sequence[Outer], default: Params, tuned: Sequence[Params], inner: Sequence[float]
 ) -> Comparison:
     """Fit default and tuned parameters to each outer fold's training battles and score both on the battles held out.
 

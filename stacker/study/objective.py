@@ -38,7 +38,6 @@ class Objective(Protocol):
 
     def evaluate(self, params: Params, report: Report) -> dict[str, float] | None:
         """Return every score by name, or None where `report` said to give up."""
-        ...
 
 
 @dataclass(frozen=True)

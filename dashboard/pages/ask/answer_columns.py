@@ -82,10 +82,7 @@ class AnswerColumns:
     def _column(self, side: Literal["a", "b"]) -> AnswerColumn:
         say = self.say
         words = {state: say(f"ask.{state}") for state in ("waiting", "writing", "done", "failed")}
-        column = AnswerColumn(
-            side=side,
-            words={"name": say(f"ask.answer_{side}"), "again": say("ask.again"), **words},
-        )
+        column = AnswerColumn(side=side, words={"name": say(f"ask.answer_{side}"), "again": say("ask.again"), **words})
         column.param.watch(lambda _: self._again(side), "again")
         return column
 

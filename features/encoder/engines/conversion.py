@@ -54,15 +54,12 @@ class Kind(Protocol):
 
     def convert(self, row: Any, example: Ids, folder: Path) -> None:
         """Write a copy of a torch module that takes (1, tokens) ids, and their mask if given, and gives one row."""
-        ...
 
     def quantise(self, source: Path, ids: Sequence[Ids], folder: Path, longest: int) -> None:
         """Write an int8 copy of the fp32 copy in `source`, its ranges taken from the texts."""
-        ...
 
     def open(self, folder: Path, threads: int, longest: int) -> Engine:
         """Load a copy that will see `longest` tokens at most."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -183,10 +180,7 @@ def quantised(model: Any, inputs: Sequence[dict[str, Any]]) -> Any:
     """Return NNCF's int8 version of an OpenVINO or ONNX model, its ranges taken from the inputs."""
     nncf = _reticent("nncf")
     return nncf.quantize(
-        model,
-        nncf.Dataset(list(inputs)),
-        subset_size=len(inputs),
-        model_type=nncf.ModelType.TRANSFORMER,
+        model, nncf.Dataset(list(inputs)), subset_size=len(inputs), model_type=nncf.ModelType.TRANSFORMER
     )
 
 

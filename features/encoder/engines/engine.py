@@ -18,7 +18,6 @@ class Engine(Protocol):
 
     def embed(self, ids: Sequence[Ids]) -> Floats32:
         """Return an (n, d) float32 array; `ids` are n lists of token ids, special tokens included."""
-        ...
 
 
 def rounded_up(tokens: int, step: int) -> int:

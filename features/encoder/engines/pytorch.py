@@ -80,10 +80,7 @@ class SameShape:
         tokens, mask = filled([texts[row % len(texts)] for row in range(count)], length, self.padding)
         with torch.inference_mode():
             found = self.model(
-                {
-                    "input_ids": torch.from_numpy(tokens).to("cuda"),
-                    "attention_mask": torch.from_numpy(mask).to("cuda"),
-                }
+                {"input_ids": torch.from_numpy(tokens).to("cuda"), "attention_mask": torch.from_numpy(mask).to("cuda")}
             )
             return found["sentence_embedding"].float().cpu().numpy()
 

@@ -38,13 +38,7 @@ _STEPS, _STEPS_TO_CHOOSE = 200, 50
 
 
 def fit_head(
-    head: Head,
-    inputs: Tensor,
-    places: Ints,
-    votes: Votes,
-    folds: Ints,
-    loss: BattleLoss,
-    strengths: Sequence[float],
+    head: Head, inputs: Tensor, places: Ints, votes: Votes, folds: Ints, loss: BattleLoss, strengths: Sequence[float]
 ) -> tuple[float, float]:
     """Fit the head's linear maps to given inputs, with the penalty that does best on inner folds.
 

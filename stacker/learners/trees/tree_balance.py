@@ -64,10 +64,7 @@ def focal_objective(
     def objective(logs: NDArray[Any], _: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         gradient, curvature = focal_derivatives(np.asarray(logs, dtype=np.float64), outcome, gamma)
         positive = np.maximum(scale * curvature, LEAST_CURVATURE)
-        return (
-            (gradient * weight[:, None]).astype(np.float32),
-            (positive * weight[:, None]).astype(np.float32),
-        )
+        return ((gradient * weight[:, None]).astype(np.float32), (positive * weight[:, None]).astype(np.float32))
 
     return objective
 

@@ -5,18 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from stacker.evaluate.charts import (
-    Axis,
-    Dot,
-    Row,
-    Series,
-    bars,
-    confusion_table,
-    fitting,
-    interval_rows,
-    plane,
-    shares,
-)
+from stacker.evaluate.charts import Axis, Dot, Row, Series, bars, confusion_table, fitting, interval_rows, plane, shares
 from stacker.evaluate.html_templates import written
 from stacker.evaluate.results import STACK
 

@@ -29,12 +29,7 @@ from stacker.training.train import Level0
 
 
 def analyse(
-    params: Params,
-    prepared: Prepared,
-    level: Level0,
-    predictions: dict[str, Floats],
-    judge: Judge,
-    progress: Progress,
+    params: Params, prepared: Prepared, level: Level0, predictions: dict[str, Floats], judge: Judge, progress: Progress
 ) -> dict[str, Any]:
     """Work out what the report shows.
 
@@ -88,12 +83,7 @@ def analyse(
 
 
 def length_control(
-    battles: pd.DataFrame,
-    stack: Floats,
-    length: Floats,
-    prior: Floats,
-    outcome: Ints,
-    group: Ints,
+    battles: pd.DataFrame, stack: Floats, length: Floats, prior: Floats, outcome: Ints, group: Ints
 ) -> dict[str, Any]:
     """Compare the stack with the lengths alone.
 
