@@ -110,14 +110,7 @@ def _numbers(
 ) -> list[float]:
     """Return the numbers of one text, in the order of the columns.
 
-    Parameters
-    ----------
-    text : str
-        As it stands.
-    last : str
-        Its last character that is no white space, in lower case.
-    counts, opening, greeting, ending : list of int
-        Phrases of each of `KINDS` in all of it, and in these parts of it.
+    `last` is its last sign in lower case; the lists are phrases of each of `KINDS` in all and in these parts of it.
     """
     headers, bullets, ordered, blocks, code_lines, tables, quoted, longest, filled, paragraphs = _lines(text)
     bold = len(_BOLD.findall(text)) if "**" in text or "__" in text else 0

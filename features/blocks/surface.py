@@ -184,13 +184,7 @@ def _marks(text: str) -> tuple[int, int, int, int, int]:
 
 
 def _word_counts(text: str, capitals: int, digits: int) -> tuple[int, int, int, int, int]:
-    """Count words, distinct words (case folded), characters in words, words in capitals, and words led by a digit.
-
-    Parameters
-    ----------
-    capitals, digits : int
-        How many of them it holds: none is looked for where there is none.
-    """
+    """Count words, distinct words (case folded), characters in words, words in capitals, and words led by a digit."""
     n_words = characters = shouted = numbers = 0
     lowered: set[str] = set()
     hashed: list[NDArray[np.int64]] = []
@@ -199,7 +193,7 @@ def _word_counts(text: str, capitals: int, digits: int) -> tuple[int, int, int, 
         n_words += len(found)
         characters += len("".join(found))
         distinct = set(found)
-        if capitals:
+        if capitals:  # how many there are in the text: nothing is looked for where there is none
             loud = {word for word in filter(str.isupper, distinct) if len(word) > 1}
             shouted += sum(map(loud.__contains__, found)) if loud else 0
         if digits:

@@ -230,14 +230,7 @@ class TokenTable:
     def _placed(self, length: int, letters: int, syllables: int, hard: int, stands: int) -> int:
         """Write the row of all tokens of one kind, and return its place.
 
-        Parameters
-        ----------
-        length, letters, syllables : int
-            Of the token, and of its word.
-        hard : int
-            Syllables of its word, at most three, where this is not on the list of easy ones, else 0.
-        stands : int
-            Bits: as `_stands` returns them.
+        `hard` are the syllables of a word that is not on the list of easy ones, at most three, else 0.
         """
         if self._used == len(self._table):
             self._table = np.concatenate([self._table, np.zeros_like(self._table)])
@@ -262,16 +255,10 @@ def _stands(token: str, letters: int) -> int:
 
 
 def _sentences(added: NDArray[np.int32], ends: Ints, words_in: Ints) -> tuple[Ints, Ints]:
-    """Count the sentences of more than two words that end in each text, and the words behind its last stop.
+    """Count the sentences of more than two words that end in each of m texts, and the words behind its last stop.
 
-    Parameters
-    ----------
-    added : (N, _WIDTH)
-        The rows of the tokens of m texts, each text with the row of its end.
-    ends : (m,)
-        The place behind each text's end.
-    words_in : (m,)
-        Words of the sentence that each text begins in.
+    `added`, (N, _WIDTH), has the rows of their tokens, each text with that of its end, behind which its place in
+    `ends`, (m,), is; `words_in`, (m,), are the words of the sentence that each text begins in.
     """
     words = np.cumsum(added[:, _IN_SENTENCE])
     stops = np.flatnonzero(added[:, _BREAKS])

@@ -177,14 +177,9 @@ class Vader:
         return np.where(more, valence * 1.25, np.where(negated, valence * self._negated_by, valence))
 
     def _idioms(self, near: list[str], valence: float) -> float:
-        """Apply special phrases around a word, and boosters of two words before it.
+        """Apply special phrases around a word, and boosters of two words before it, to its valence so far.
 
-        Parameters
-        ----------
-        near : list of str
-            Three words before it, the word, and up to two behind it, in lower case.
-        valence : float
-            Its valence so far.
+        `near` are three words before it, the word, and up to two behind it, in lower case.
         """
         three, two, one, zero = near[:4]
         phrases = (f"{one} {zero}", f"{two} {one} {zero}", f"{two} {one}", f"{three} {two} {one}", f"{three} {two}")
@@ -246,16 +241,8 @@ class _Around(NamedTuple):
 def _summed(valence: Floats, of: Ints, felt: Ints, lengths: Ints, texts: Sequence[str]) -> Floats:
     """Sum the valences of sentences up: the library's `score_valence` and what it calls.
 
-    Parameters
-    ----------
-    valence, of : (k,)
-        Of each word of the lexicon, its valence and its sentence.
-    felt : (m,)
-        The sentences with such a word.
-    lengths : (n,)
-        Words of each sentence.
-    texts : sequence of m str
-        Those of `felt`.
+    Each of k words of the lexicon has its valence and its sentence, (k,); m of n sentences, `felt`, with their texts,
+    have such a word; `lengths`, (n,), are the words of each.
     """
 
     def by_sentence(weights: Floats) -> Floats:

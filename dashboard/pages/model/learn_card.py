@@ -154,11 +154,16 @@ class LearnCard:
         self.stop.disabled = False
         self.tick()
 
+    def _to_decide(self) -> Learned | None:
+        """Return the judge that is to be decided about, with the buttons locked; None where it is not."""
+        last = None if self._overview is None or not self.admin else self._overview.last
+        if last is not None:
+            self.take.disabled = self.keep.disabled = True
+        return last
+
     async def _take(self, _: Any) -> None:
-        last = None if self._overview is None else self._overview.last
-        if last is None or not self.admin:
+        if (last := self._to_decide()) is None:
             return
-        self.take.disabled = self.keep.disabled = True
         self._say(self.say("model.loading", name=last.run.name))
         if not await self._use(last.run):
             self._say("")
@@ -166,10 +171,8 @@ class LearnCard:
         # the page looks again, also for this card, when a judge has been switched to
 
     async def _keep(self, _: Any) -> None:
-        last = None if self._overview is None else self._overview.last
-        if last is None or not self.admin:
+        if (last := self._to_decide()) is None:
             return
-        self.take.disabled = self.keep.disabled = True
         fault = await _fault_of(lambda: decide(last.run, "kept"))
         self._look()
         if fault:
