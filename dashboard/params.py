@@ -14,9 +14,7 @@ from pipelines.errors import UserError
 from pipelines.settings import OneOrMore, OptionalPathText, PathText, Section, Variable, fault_sentence
 from stacker.training.params import key_names, read_params
 
-
-def _network(value: str) -> str:
-    return str(network_of(value))
+Network = Annotated[str, AfterValidator(lambda value: str(network_of(value)))]
 
 
 class ServerParams(Section):
@@ -45,7 +43,7 @@ class ServerParams(Section):
     address: Annotated[str, AfterValidator(host_of)] = "127.0.0.1"
     port: int = Field(default=5006, ge=0, le=65_535)
     origins: Annotated[tuple[Annotated[str, AfterValidator(origin_of)], ...], OneOrMore] = ()
-    trusted_proxies: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], OneOrMore] = ()
+    trusted_proxies: Annotated[tuple[Network, ...], OneOrMore] = ()
     accounts: OptionalPathText = ""
     oauth_provider: str = ""
     oauth_key_env: Variable = ""

@@ -106,11 +106,6 @@ def _variable(value: str) -> str:
     return value
 
 
-def _several(value: Any) -> Any:
-    """Take one text for a list of one."""
-    return [value] if isinstance(value, str) else value
-
-
 LocalPath = Annotated[Path, BeforeValidator(as_path)]
 """A file or folder."""
 PathText = Annotated[str, BeforeValidator(as_path)]
@@ -119,7 +114,7 @@ OptionalPathText = Annotated[str, BeforeValidator(lambda value: value if value =
 """The same, or "" for none."""
 Variable = Annotated[str, AfterValidator(_variable)]
 """Name of an environment variable; empty for none."""
-OneOrMore = BeforeValidator(_several)
+OneOrMore = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
 """Lets a single text stand for a list of one."""
 Strengths = Annotated[tuple[Annotated[float, Field(ge=1e-9, le=1e9)], ...], Field(min_length=1, max_length=100)]
 """Candidates for the inverse penalty of a regression (scikit-learn's C)."""

@@ -171,7 +171,7 @@ def oauth_options(params: ServerParams) -> dict[str, Any]:
             )
         found[option] = os.environ[variable]
     for variable in GENERIC_URLS if name == "generic" else ():
-        if not _is_url(os.environ.get(variable, "")):
+        if not os.environ.get(variable, "").startswith(("http://", "https://")):
             raise UserError(
                 f"dashboard.server.oauth_provider generic needs the variable {variable}; set it to the provider's "
                 "address, https://…"
@@ -183,10 +183,6 @@ def oauth_options(params: ServerParams) -> dict[str, Any]:
             f'{{"{needed}": "…"}}.'
         )
     return found
-
-
-def _is_url(text: str) -> bool:
-    return text.startswith(("http://", "https://"))
 
 
 def _extra_params() -> dict[Any, Any]:

@@ -52,13 +52,14 @@ def installed_wheel(name: str, folder: Path) -> Path:
             f"package {name}: is made for this version of Python ({tags[0]}), which Kaggle's may not be; use --wheels "
             f"download with --python."
         )
+    parts = zip(*(tag.split("-") for tag in tags), strict=True)
     content: dict[str, bytes] = {}
     for file in found.files:
         path = file.as_posix()
         if path.startswith("..") or "__pycache__" in path or path.rpartition("/")[2] in _LEFT_OUT:
             continue
         content[path] = Path(str(file.locate())).read_bytes()
-    return _write(folder, found, _joined_tag(tags), content)
+    return _write(folder, found, "-".join(".".join(dict.fromkeys(part)) for part in parts), content)
 
 
 def project_wheel(folder: Path) -> Path:
@@ -118,11 +119,6 @@ def _write(folder: Path, found: Distribution, tag: str, content: dict[str, bytes
 def _named(found: Distribution) -> str:
     """Return name and version as wheels and the folders in them have them."""
     return f"{re.sub(r'[-_.]+', '_', found.metadata['Name'])}-{found.version}"
-
-
-def _joined_tag(tags: Sequence[str]) -> str:
-    parts = zip(*(tag.split("-") for tag in tags), strict=True)
-    return "-".join(".".join(dict.fromkeys(part)) for part in parts)
 
 
 def _digest(data: bytes) -> str:

@@ -65,7 +65,7 @@ class AskPage:
             },
         )
         self.composer.param.watch(self._asked, "sent")
-        self.composer.param.watch(self._sourced, "source")
+        self.composer.param.watch(lambda event: self.memory.update(source=event.new), "source")
         self.bar.param.watch(self._pressed, "press")
         start = _stack(self.hero, self.composer, css="start")
         answers = _stack(*self.columns.views.values(), css="answers")
@@ -209,9 +209,6 @@ class AskPage:
         own = self._configured
         offers = [[own.kind, self.say(f"ask.{own.source}")], *([each.name, each.label] for each in self._sources)]
         self.composer.param.update(sources=offers, source=self.memory.get("source", own.kind))
-
-    def _sourced(self, event: Any) -> None:
-        self.memory["source"] = event.new
 
     def _styles(self) -> StylesParams:
         styles = self.context.params.styles

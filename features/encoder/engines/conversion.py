@@ -24,6 +24,7 @@ import numpy as np
 from pydantic import Field
 
 from features.encoder.engines.engine import Engine, Ids
+from features.encoder.engines.pytorch import OneByOne
 from features.encoder.tokens import Tokens
 from pipelines.battles.arrays import Floats32
 from pipelines.errors import UserError
@@ -100,7 +101,7 @@ class Copies:
                             f"encoder.engine {self.kind.name}: {self.name} does not convert ({first}); "
                             f"set encoder.engine to torch."
                         ) from fault
-                cosine = float(cosines(found, _by_torch(model, examples)).min())
+                cosine = float(cosines(found, OneByOne(model, 1).embed(examples)).min())
                 if not cosine >= LEAST_CONVERTED_COSINE:
                     raise UserError(
                         f"encoder.engine {self.kind.name}: {self.name} does not convert exactly (cosine {cosine:.4f} "
@@ -235,9 +236,3 @@ def _row_of(model: Any) -> Any:
             return self.model({"input_ids": input_ids, "attention_mask": mask})["sentence_embedding"]
 
     return Row().eval()
-
-
-def _by_torch(model: Any, ids: Sequence[Ids]) -> Floats32:
-    from features.encoder.engines.pytorch import OneByOne
-
-    return OneByOne(model, 1).embed(ids)

@@ -111,7 +111,8 @@ class EncoderCopies:
         if self._int8 is not None:
             return
         made_by = versions(self.kind, int8=True)
-        about = "\n".join((*made_by, self._settings(), *(key_of(text).hex() for text in (*learnt, "", *checked))))
+        settings = f"{self.params.max_tokens} {self.params.head_share}"
+        about = "\n".join((*made_by, settings, *(key_of(text).hex() for text in (*learnt, "", *checked))))
         digest = hashlib.sha256(about.encode()).hexdigest()[:16]
         self._int8 = self._copies().int8(digest, self._token_ids(learnt), self._token_ids(checked), self.threads)
         self.report = read_report(self._int8)
@@ -125,9 +126,6 @@ class EncoderCopies:
         """Whether a copy that a judge brought along is one that was made on this machine."""
         here = self._copies().folder / f"int8-{Path(str(self.report['texts'])).name}" if self.report else folder
         return here != folder and here.is_dir() and hashes_of(here) == hashes_of(folder)
-
-    def _settings(self) -> str:
-        return f"{self.params.max_tokens} {self.params.head_share}"
 
     def _copies(self) -> Copies:
         about = [self.encoder.sha256, *versions(self.kind, int8=False)]

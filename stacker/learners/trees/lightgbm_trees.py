@@ -62,22 +62,14 @@ class LightGBMLearner(Boosting):
         if focal:
             binning["feature_pre_filter"] = False  # with few battles it would leave no feature
         names = [f"f{number}" for number in range(len(train.pairs.names))]
-        train_set = lightgbm.Dataset(
-            [train.pairs.values, train.pairs.flip().values],
-            train.both_outcomes(),
-            weight=train.both_weights(),
-            init_score=starts(bag.start, 2 * len(train.outcome)),
-            feature_name=names,
-            params=binning,
-        )
-        held_set = lightgbm.Dataset(
-            [bag.held.pairs.values, bag.held.pairs.flip().values],
-            bag.held.both_outcomes(),
-            weight=bag.held.both_weights(),
-            init_score=starts(bag.start, 2 * len(bag.held.outcome)),
-            reference=train_set,
-            params=binning,
-        )
+
+        def dataset(rows: Rows, **of: Any) -> Any:
+            values, start = [rows.pairs.values, rows.pairs.flip().values], starts(bag.start, 2 * len(rows.outcome))
+            weight = rows.both_weights()
+            return lightgbm.Dataset(values, rows.both_outcomes(), weight=weight, init_score=start, params=binning, **of)
+
+        train_set = dataset(train, feature_name=names)
+        held_set = dataset(bag.held, reference=train_set)
 
         def symmetric_loss(predicted: NDArray[Any], _: Any) -> tuple[str, float, bool]:
             logs = predicted if focal else np.log(np.clip(predicted, 1e-12, 1))
