@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from features.blocks.comparison import Agreement, Nearness, Overlap
 from features.blocks.interface import EMBEDDINGS, Block, Column
-from features.blocks.overlap import Agreement, Nearness, Overlap
 from features.blocks.readability import Readability
 from features.blocks.sentiment import Sentiment
 from features.blocks.style import Style

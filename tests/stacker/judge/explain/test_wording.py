@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from features.blocks import sentiment
+from features.blocks.comparison import Agreement, Overlap
 from features.blocks.interface import TEXT
-from features.blocks.overlap import Agreement, Overlap
 from features.blocks.registry import BLOCKS, WORDS
 from features.build import FeatureParams, build_features
 from features.pairs import EmbeddingReducer, Embeddings, parsed

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.blocks.overlap import Agreement, Overlap
+from features.blocks.comparison import Agreement, Overlap
 
 TEXT = st.one_of(
     st.lists(st.sampled_from("the red fox jumps over a lazy dog 我 爱 你".split()), max_size=12).map(" ".join),
