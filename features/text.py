@@ -139,6 +139,23 @@ def blocks_of(text: str, size: int = PIECE) -> Iterator[str]:
         yield text[start:] if start else text
 
 
+def batches(texts: Sequence[str], most: int) -> Iterator[list[int]]:
+    """Yield the places of n texts, each once, so many that they have `most` characters; a longer text comes alone."""
+    batch: list[int] = []
+    characters = 0
+    for place, text in enumerate(texts):
+        if len(text) > most:
+            yield [place]
+            continue
+        if characters + len(text) > most:
+            yield batch
+            batch, characters = [], 0
+        batch.append(place)
+        characters += len(text)
+    if batch:
+        yield batch
+
+
 def code_points(text: str) -> NDArray[np.uint32]:
     """Return the code points of a text, lone surrogates too."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")

@@ -13,7 +13,7 @@ import pandas as pd
 from pipelines.battles.arrays import FLIP, Floats
 from pipelines.battles.folds import fold_hash
 from pipelines.battles.sources import Loaded
-from pipelines.files.atomic_files import STALE_S, atomic_write, remove_stale_temp_files, write_json
+from pipelines.files.atomic_files import STALE_S, atomic_write, remove_stale_temp_files, write_json, write_text
 from pipelines.kaggle.submission import write_submission
 from pipelines.terminal.command_line import Screen, add_params_arguments, run_command
 from stacker.evaluate import metrics, results
@@ -149,8 +149,7 @@ def _results(params: Params, loaded: Loaded, trained: Trained, predictions: dict
 
 
 def _write_tables(folder: RunFolder, params: Params, prepared: Prepared, predictions: dict[str, Floats]) -> None:
-    with atomic_write(folder.params) as part:
-        part.write_text(dump_params(params), encoding="utf-8")
+    write_text(folder.params, dump_params(params))
     order = np.argsort(prepared.place)  # back to the order of the sources
     battles = prepared.battles.iloc[order]
     with atomic_write(folder.folds) as part:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.generators.generator import Description, Generator, Notice, StyleParams
-from features.text import script_counts
+from dashboard.texts.languages import language_of
 from pipelines.models.model_loading import OWN_FILES, SAFE_WEIGHTS
 
 FOLDER = Path(__file__).parent / "answers"
@@ -104,8 +104,7 @@ def nearest(question: str) -> Nearest:
 
 def is_chinese(text: str) -> bool:
     """Return whether at least a fifth of the letters are Han or kana signs, each of which says more than a letter."""
-    latin, han, kana, *others = script_counts(text)
-    return bool(5 * (han + kana) >= latin + han + kana + sum(others) > 0)
+    return language_of(text) in ("zh", "ja")
 
 
 @lru_cache(maxsize=1)

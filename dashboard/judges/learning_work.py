@@ -30,7 +30,7 @@ from features.cache import BlockCache
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import prompt_groups
 from pipelines.errors import UserError
-from pipelines.files.atomic_files import atomic_write, write_json
+from pipelines.files.atomic_files import write_json, write_text
 from pipelines.formats.reading import read_battles
 from pipelines.terminal.command_line import Screen
 from stacker.evaluate import metrics, results
@@ -232,8 +232,7 @@ def _moved(folder: Path, params: Params, final: Path) -> Path:
             "run": params.run.model_copy(update={"folder": final}),
         }
     )
-    with atomic_write(RunFolder(folder).params) as part:
-        part.write_text(dump_params(there), encoding="utf-8")
+    write_text(RunFolder(folder).params, dump_params(there))
     for name in (JOB, PARAMS, LOG):
         (folder / name).unlink(missing_ok=True)
     final.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from features.blocks.interface import SCORE, SHARE, TEXT, Block, Column
 from features.fast.vader import Scores, vader
-from features.text import is_english, sentence_list, sentences
+from features.text import batches, is_english, sentence_list, sentences
 from pipelines.battles.arrays import Floats32
 
 _TONE = 0.05
@@ -45,23 +45,13 @@ class Sentiment(Block):
     def compute(self, texts: Sequence[str]) -> Floats32:
         """Return a (len(texts), len(columns)) float32 array."""
         rows = np.full((len(texts), len(self.columns)), np.nan, dtype=np.float32)
-        places: list[int] = []
-        found: list[Sequence[str]] = []
-        characters = 0
-        for row, text in enumerate(texts):
-            if not is_english(text):
-                continue
-            if len(text) > _AT_ONCE:
-                rows[row] = _of_long_text(text)
-                continue
-            if characters + len(text) > _AT_ONCE:
-                rows[places] = _of_texts(found)
-                places, found, characters = [], [], 0
-            places.append(row)
-            found.append(sentence_list(text))
-            characters += len(text)
-        if places:
-            rows[places] = _of_texts(found)
+        english = [row for row, text in enumerate(texts) if is_english(text)]
+        for batch in batches([texts[row] for row in english], _AT_ONCE):
+            some = [english[place] for place in batch]
+            if len(texts[some[0]]) > _AT_ONCE:
+                rows[some] = _of_long_text(texts[some[0]])
+            else:
+                rows[some] = _of_texts([sentence_list(texts[row]) for row in some])
         return rows
 
 

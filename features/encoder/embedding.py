@@ -23,6 +23,7 @@ from pipelines.models.model_loading import (
     OWN_FILES,
     SAFE_WEIGHTS,
     ensure_padding,
+    explained,
     load_backbone,
     load_tokenizer,
     most_tokens,
@@ -242,35 +243,20 @@ def open_encoder(params: EncoderParams, threads: int = 0, saved: Path | None = N
 
 def load_sentence_model(encoder: ResolvedEncoder) -> Any:
     """Load a `SentenceTransformer` for the CPU, in float32, that gives rows of unit length, or raise a `UserError`."""
-    load_backbone(
-        encoder.folder, encoder.name
-    )  # says what is wrong; sentence-transformers would go on with random weights
+    # Says what is wrong; sentence-transformers would go on with random weights.
+    load_backbone(encoder.folder, encoder.name)
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 
     whole = {**SAFE_WEIGHTS, "dtype": "float32"}
+    own: dict[str, Any] = {"model_kwargs": whole, "processor_kwargs": OWN_FILES, "config_kwargs": OWN_FILES}
     folder = str(encoder.folder)
-    try:
-        with quiet():
-            if (encoder.folder / "modules.json").is_file():
-                model = SentenceTransformer(
-                    folder,
-                    device="cpu",
-                    **OWN_FILES,
-                    model_kwargs=whole,
-                    processor_kwargs=OWN_FILES,
-                    config_kwargs=OWN_FILES,
-                )
-                modules = list(model)
-            else:
-                body = Transformer(folder, model_kwargs=whole, processor_kwargs=OWN_FILES, config_kwargs=OWN_FILES)
-                modules = [body, Pooling(body.get_embedding_dimension(), pooling_mode="mean")]
-            if not isinstance(modules[-1], Normalize):
-                modules.append(Normalize())
-            return SentenceTransformer(modules=modules, device="cpu").eval()
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as fault:
-        first = str(fault).strip().partition("\n")[0][:160].rstrip(".") or type(fault).__name__
-        raise UserError(
-            f"encoder {encoder.name} ({encoder.folder}): sentence-transformers cannot load it ({first}); "
-            f"name another model or get it again."
-        ) from fault
+    with explained(f"encoder {encoder.name} ({folder})", "sentence-transformers cannot load it"), quiet():
+        if (encoder.folder / "modules.json").is_file():
+            modules = list(SentenceTransformer(folder, device="cpu", **OWN_FILES, **own))
+        else:
+            body = Transformer(folder, **own)
+            modules = [body, Pooling(body.get_embedding_dimension(), pooling_mode="mean")]
+        if not isinstance(modules[-1], Normalize):
+            modules.append(Normalize())
+        return SentenceTransformer(modules=modules, device="cpu").eval()

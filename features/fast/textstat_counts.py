@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.fast.word_numbers import Remembered, Syllables
-from features.text import pieces
+from features.text import batches, pieces
 from pipelines.battles.arrays import Ints
 
 _AT_ONCE = 100_000
@@ -120,19 +120,9 @@ class TokenTable:
     def count_all(self, texts: Sequence[str]) -> TextCounts:
         """Count texts, each by itself."""
         found = np.zeros((len(texts), len(_NAMES)), dtype=np.int64)
-        batch: list[int] = []
-        characters = 0
-        for place, text in enumerate(texts):
-            if len(text) > _AT_ONCE:
-                found[place] = self._count_long(text)
-                continue
-            if characters + len(text) > _AT_ONCE:
-                found[batch] = self._count_short([texts[each] for each in batch])
-                batch, characters = [], 0
-            batch.append(place)
-            characters += len(text)
-        if batch:
-            found[batch] = self._count_short([texts[each] for each in batch])
+        for batch in batches(texts, _AT_ONCE):
+            some = [texts[place] for place in batch]
+            found[batch] = self._count_long(some[0]) if len(some[0]) > _AT_ONCE else self._count_short(some)
         return TextCounts(*np.ascontiguousarray(found.T))
 
     def _count_short(self, texts: Sequence[str]) -> Ints:

@@ -176,10 +176,15 @@ def parents_made(target: Path) -> Iterator[None]:
         raise
 
 
+def write_text(path: Path, text: str, errors: str = "strict") -> None:
+    """Write a text as UTF-8, whole or not at all; `errors` says what becomes of lone surrogates."""
+    with atomic_write(path) as part:
+        part.write_text(text, encoding="utf-8", errors=errors)
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as indented JSON (UTF-8, non-ASCII kept), whole or not at all."""
-    with atomic_write(path) as part:
-        part.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def sha256_of(path: Path) -> str:

@@ -32,7 +32,7 @@ def load_tokenizer(folder: Path, name: str) -> Any:
     """
     from transformers import AutoTokenizer
 
-    with _explained(f"encoder {name} ({folder})", "its tokenizer cannot be read"), quiet():
+    with explained(f"encoder {name} ({folder})", "its tokenizer cannot be read"), quiet():
         tokenizer = AutoTokenizer.from_pretrained(folder, **OWN_FILES)
     ensure_padding(tokenizer, name)
     return tokenizer
@@ -71,7 +71,7 @@ def load_backbone(folder: Path, name: str, **settings: Any) -> Any:
     from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
     _check_size(folder, f"encoder {name}", MODEL_MAPPING)
-    with _explained(f"encoder {name} ({folder})", _architecture(folder)), quiet():
+    with explained(f"encoder {name} ({folder})", _architecture(folder)), quiet():
         model, info = AutoModel.from_pretrained(
             folder, **SAFE_WEIGHTS, output_loading_info=True, **({"dtype": torch.float32} | settings)
         )
@@ -86,7 +86,7 @@ def check_encoder(folder: Path, name: str) -> None:
         MODEL_FOR_MASKED_LM_MAPPING_NAMES,
     )
 
-    with _explained(f"encoder {name} ({folder})", _architecture(folder)), quiet():
+    with explained(f"encoder {name} ({folder})", _architecture(folder)), quiet():
         config = AutoConfig.from_pretrained(folder, **OWN_FILES)
     kind = config.model_type
     writes = kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
@@ -110,7 +110,7 @@ def load_generator(folder: Path) -> tuple[Any, Any]:
     if not (folder / CONFIG).is_file():
         raise UserError(f"{folder}: holds no model ({CONFIG} is missing); get one by pipelines.models fetch.")
     _check_size(folder, f"model {folder}", MODEL_FOR_CAUSAL_LM_MAPPING)
-    with _explained(f"model {folder}", "it is no causal language model that can be read"), quiet():
+    with explained(f"model {folder}", "it is no causal language model that can be read"), quiet():
         tokenizer = AutoTokenizer.from_pretrained(folder, **OWN_FILES)
         # transformers' annotations know no loading info here
         found: Any = AutoModelForCausalLM.from_pretrained(folder, **SAFE_WEIGHTS, output_loading_info=True)
@@ -128,7 +128,7 @@ def _check_size(folder: Path, named: str, classes: Any) -> None:
         return  # transformers refuses any other form
     check_folder(folder)
     # Where no memory is behind its tensors, a network of any size is made in the time of its layers.
-    with _explained(named, _architecture(folder)), quiet(), torch.device("meta"):
+    with explained(named, _architecture(folder)), quiet(), torch.device("meta"):
         config = AutoConfig.from_pretrained(folder, **OWN_FILES)
         model = _get_model_class(config, classes)(config)
     needed = sum(tensor.numel() for tensor in (*model.parameters(), *model.buffers()))
@@ -178,7 +178,8 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _explained(named: str, what: str) -> Iterator[None]:
+def explained(named: str, what: str) -> Iterator[None]:
+    """Turn what goes wrong in a library that loads a model into one sentence: `named` it is, and `what` cannot be."""
     from safetensors import SafetensorError
 
     try:

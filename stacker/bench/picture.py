@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.files.atomic_files import atomic_write
+from pipelines.files.atomic_files import write_text
 from stacker.evaluate.html_templates import environment
 
 WIDTH, LEFT, RIGHT, TOP, BAR, GAP = 760, 150, 130, 54, 14, 16
@@ -40,8 +40,7 @@ def draw(path: Path, result: Mapping[str, Any]) -> None:
         colours={size: COLOURS[min(place, len(COLOURS) - 1)] for place, size in enumerate(sizes)},
         across=across,
     )
-    with atomic_write(path) as part:
-        part.write_text(drawn, encoding="utf-8")
+    write_text(path, drawn)
 
 
 def table(result: Mapping[str, Any]) -> Sequence[Sequence[str]]:

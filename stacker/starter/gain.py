@@ -14,7 +14,7 @@ from features.cache import BlockCache
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import grouped_folds, prompt_groups, splits
 from pipelines.errors import UserError
-from pipelines.files.atomic_files import atomic_write
+from pipelines.files.atomic_files import write_text
 from pipelines.formats.reading import read_battles
 from pipelines.terminal.command_line import Progress, Screen, check_output, run_command, silent
 from pipelines.terminal.processes import usable_cores
@@ -83,8 +83,7 @@ def _command(votes: Path, table: Path, picture: Path, cache: Path | None) -> Non
     screen = Screen()
     with screen.working():
         found = measure(votes, cache=cache, threads=usable_cores(), progress=screen.progress)
-    with atomic_write(table) as part:
-        part.write_text(as_table(found), encoding="utf-8")
+    write_text(table, as_table(found))
     draw(picture, {gain.size: {kind: gain.interval(kind, PRIOR) for kind in KINDS_OF_RESULT[1:]} for gain in found})
     screen.note(as_table(found))
 
@@ -231,8 +230,7 @@ def draw(path: Path, results: Mapping[int, Mapping[str, Interval]]) -> None:
         sizes=[(across(size), f"{size:,}") for size in sizes],
         lines=lines,
     )
-    with atomic_write(path) as part:
-        part.write_text(drawn, encoding="utf-8")
+    write_text(path, drawn)
 
 
 def _apart(places: list[float], least: float = 15.0) -> list[float]:

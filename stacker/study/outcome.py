@@ -12,7 +12,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from pipelines.errors import UserError
-from pipelines.files.atomic_files import atomic_write, write_json
+from pipelines.files.atomic_files import write_json, write_text
 from pipelines.terminal.command_line import Screen
 from stacker.evaluate.html_templates import environment
 from stacker.judge.provenance import versions
@@ -43,8 +43,7 @@ def write_outcome(tuning: Tuning, screen: Screen) -> dict[str, Any]:
     folder = params.study.folder
     comparison = _compare(tuning, screen)
     tuned = folder / "params.tuned.yaml"
-    with atomic_write(tuned) as part:
-        part.write_text(dump_params(tuning.space.params(best.params)), encoding="utf-8")
+    write_text(tuned, dump_params(tuning.space.params(best.params)))
     default = params.model_dump(mode="json")
     point = todays_point(best.params).items()
     chosen = [[name, shown(value_at(default, name)), shown(value)] for name, value in point]
@@ -162,8 +161,7 @@ def write_page(
     page = environment(TEMPLATES).get_template("study.html")
     charts, trials = _charts(study, objectives), _trials(study, objectives)
     html = page.render(name=study.study_name, about=about, tables=tables, charts=charts, trials=trials)
-    with atomic_write(path) as part:
-        part.write_text(html, encoding="utf-8", errors="backslashreplace")
+    write_text(path, html, errors="backslashreplace")
 
 
 def _charts(study: Study, objectives: Sequence[str]) -> list[tuple[str, str, str]]:

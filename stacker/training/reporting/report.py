@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from pipelines.battles.table import text_of
-from pipelines.files.atomic_files import atomic_write
+from pipelines.files.atomic_files import write_text
 from stacker.evaluate.html_templates import environment, figure, interval
 from stacker.evaluate.results import COLUMNS
 from stacker.learners.transformer.network.structure import share_read
@@ -42,8 +42,7 @@ def write_report(path: Path, found: dict[str, Any], battles: pd.DataFrame, param
         The resolved parameters; the section report says how many characters of a text are shown.
     """
     html = report(found, battles, params)
-    with atomic_write(path) as part:
-        part.write_text(html, encoding="utf-8", errors="replace")
+    write_text(path, html, errors="replace")
 
 
 def report(found: dict[str, Any], battles: pd.DataFrame, params: Params) -> str:
