@@ -177,17 +177,10 @@ def by_group(table: pd.DataFrame, say: Say, label: str, names: Callable[[str], s
     """Return agreement rows with intervals from `agreement_by`."""
     if table.empty:
         return note(say("history.nothing_to_part"))
-    rows = [
-        Row(
-            names(str(row["value"])),
-            row["rate"],
-            row["low"],
-            row["high"],
-            say("history.rate_note", rate=percent(row["rate"]), count=f"{row['votes']:,}"),
-            faint=row["votes"] < FEW,
-        )
-        for row in table.to_dict("records")
-    ]
+    rows = []
+    for row in table.to_dict("records"):
+        name, told = names(str(row["value"])), _rate_note(row["rate"], f"{row['votes']:,}", say)
+        rows.append(Row(name, row["rate"], row["low"], row["high"], told, faint=row["votes"] < FEW))
     return interval_rows(rows, shares(0.0, 1.0), label)
 
 
@@ -207,18 +200,12 @@ def ranking(votes: pd.DataFrame, of: Literal["style", "model"], say: Say) -> Mar
     held = rank(votes, of, style_differences(votes["response_a"].tolist(), votes["response_b"].tolist()))
     equal = held.rows.set_index("name")
     ends = pd.concat([as_voted.rows, held.rows])
-    rows = [
-        Row(
-            row["name"],
-            row["strength"],
-            row["low"],
-            row["high"],
-            say("history.record", wins=row["wins"], ties=row["ties"], losses=row["losses"]),
-            faint=row["votes"] < FEW,
-            second=tuple(float(equal.loc[row["name"], end]) for end in ("strength", "low", "high")),  # type: ignore[arg-type]
-        )
-        for row in as_voted.rows.to_dict("records")
-    ]
+    rows = []
+    for row in as_voted.rows.to_dict("records"):
+        told = say("history.record", wins=row["wins"], ties=row["ties"], losses=row["losses"])
+        second: Any = tuple(float(equal.loc[row["name"], end]) for end in ("strength", "low", "high"))
+        few = row["votes"] < FEW
+        rows.append(Row(row["name"], row["strength"], row["low"], row["high"], told, faint=few, second=second))
     axis = fitting([*ends["low"], *ends["high"], 0.0])
     apart = as_voted.rows["group"].nunique() > 1
     chart = interval_rows(rows, axis, say("history.ranking_label"), reference=0.0)
@@ -270,16 +257,10 @@ def _effects(held: Ranking, say: Say) -> Markup:
     known = held.effects[held.effects["effect"].abs() > 1e-6]
     if known.empty:
         return Markup()
-    rows = [
-        Row(
-            say(f"history.control.{CONTROLS.index(row['control'])}"),
-            row["effect"],
-            row["low"],
-            row["high"],
-            signed(row["effect"]),
-        )
-        for row in known.to_dict("records")
-    ]
+    rows = []
+    for row in known.to_dict("records"):
+        name = say(f"history.control.{CONTROLS.index(row['control'])}")
+        rows.append(Row(name, row["effect"], row["low"], row["high"], signed(row["effect"])))
     axis = fitting([*known["low"], *known["high"], 0.0])
     return Markup(interval_rows(rows, axis, say("history.effects"), reference=0.0))
 
@@ -302,4 +283,8 @@ def _time_axis(start: pd.Series, zone: str) -> Axis:
 
 def _stretch(row: dict[Any, Any], zone: str, say: Say) -> str:
     start = row["start"].tz_convert(zone).strftime("%Y-%m-%d %H:%M")
-    return f"{start}: {say('history.rate_note', rate=percent(row['rate']), count=row['votes'])}"
+    return f"{start}: {_rate_note(row['rate'], row['votes'], say)}"
+
+
+def _rate_note(rate: float, count: Any, say: Say) -> str:
+    return say("history.rate_note", rate=percent(rate), count=count)

@@ -23,7 +23,7 @@ from dashboard.texts import Say, Texts
 from pipelines.battles.table import UNLABELLED
 from pipelines.terminal.unseen_signs import one_line
 from stacker.evaluate import metrics
-from stacker.evaluate.charts import Axis, Dot, Row, Series, bars, fitting, interval_rows, plane, shares
+from stacker.evaluate.charts import Dot, Row, Series, bars, fitting, interval_rows, plane, shares
 from stacker.evaluate.html_templates import written
 from stacker.evaluate.results import COLUMNS, STACK
 from stacker.judge.explain.group_effects import PROMPT
@@ -124,10 +124,8 @@ def importances(gains: pd.DataFrame, say: Texts) -> Markup:
     """Return the share of the trees' gain by group, and the features that brought most."""
     if gains.empty:
         return note(say("model.no_trees"))
-    groups = [
-        Row(say.group_name(row["group"]), row["share"], note=percent(row["share"]))
-        for row in by_group(gains).to_dict("records")
-    ]
+    shared = by_group(gains).to_dict("records")
+    groups = [Row(say.group_name(row["group"]), row["share"], note=percent(row["share"])) for row in shared]
     named = gains.assign(name=[_name_of(row, say) for row in gains.to_dict("records")])
     largest = named.groupby("name", sort=False)["share"].sum().nlargest(MOST_FEATURES)
     features = [Row(str(name), share, note=f"{100 * share:.1f} %") for name, share in largest.items()]
@@ -192,37 +190,20 @@ def _accuracies(
         return note(say("model.no_out_of_fold"))
     outcome = known["outcome"].to_numpy(dtype=np.int64)
     table = scores_by(probabilities_of(known, predictor), outcome, prompts_of(known), labels, order)
-    rows = [
-        Row(
-            row["label"],
-            row["accuracy"],
-            row["low"],
-            row["high"],
-            say(
-                "model.slice_note",
-                accuracy=percent(row["accuracy"]),
-                loss=f"{row['log_loss']:.3f}",
-                count=f"{row['battles']:,}",
-            ),
-            faint=row["battles"] < FEW,
-        )
-        for row in table.to_dict("records")
-    ]
+    rows = []
+    for row in table.to_dict("records"):
+        loss, count = f"{row['log_loss']:.3f}", f"{row['battles']:,}"
+        told = say("model.slice_note", accuracy=percent(row["accuracy"]), loss=loss, count=count)
+        rows.append(Row(row["label"], row["accuracy"], row["low"], row["high"], told, faint=row["battles"] < FEW))
     whole = metrics.accuracy(probabilities_of(known, predictor), outcome)
-    axis: Axis = shares(0.0, 1.0)
-    return interval_rows(rows, axis, label, reference=whole)
+    return interval_rows(rows, shares(0.0, 1.0), label, reference=whole)
 
 
 def _intervals(results: Mapping[str, Any], say: Say) -> Markup:
-    sentences = [
-        say(
-            "model.interval",
-            rival=gap.get("against", ""),
-            gap=written(gap["difference"], "+.4f"),
-            interval=span(written(gap["low"], "+.4f"), written(gap["high"], "+.4f"), str),
-        )
-        for gap in results.get("intervals", {}).values()
-    ]
+    sentences = []
+    for found in results.get("intervals", {}).values():
+        gap, low, high = (written(found[name], "+.4f") for name in ("difference", "low", "high"))
+        sentences.append(say("model.interval", rival=found.get("against", ""), gap=gap, interval=span(low, high, str)))
     bayes = results.get("bayes_log_loss")
     if bayes is not None:
         sentences.append(say("model.bayes", loss=f"{bayes:.4f}"))

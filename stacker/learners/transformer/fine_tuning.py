@@ -183,7 +183,7 @@ def fit_network(
     del pooled, inputs
 
     about: dict[str, Any] = {
-        "cut": {name: dict(vars(count)) for name, count in structure.cut.items()},
+        "cut": {name: dict(count) for name, count in structure.cut.items()},
         "strength": strength,
         "log_loss_of_first_head": first,
     }

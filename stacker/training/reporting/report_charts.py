@@ -50,16 +50,10 @@ def _scores(found: dict[str, Any]) -> str:
 def _curves(curves: dict[str, list[dict[str, float]]], label: str) -> str:
     series = [Series("", "grey", [(0.0, 0.0), (1.0, 1.0)])]
     for kind, (name, bins) in zip(("second", "first"), curves.items(), strict=True):
-        dots = [
-            Dot(
-                each["predicted"],
-                each["seen"],
-                each["low"],
-                each["high"],
-                f"given {each['predicted']:.3f}, came {each['seen']:.3f}, {int(each['battles']):,} battles",
-            )
-            for each in bins
-        ]
+        dots = []
+        for each in bins:
+            told = f"given {each['predicted']:.3f}, came {each['seen']:.3f}, {int(each['battles']):,} battles"
+            dots.append(Dot(each["predicted"], each["seen"], each["low"], each["high"], told))
         series.append(Series(name, kind, [(dot.x, dot.y) for dot in dots], dots=dots))
     return plane(series, shares(), shares(), label, "probability given", "share that came")
 
@@ -87,16 +81,10 @@ def _slice(part: dict[str, Any]) -> Row:
 def _learning_curve(
     points: list[dict[str, Any]], ahead: list[dict[str, Any]], power_law: dict[str, float] | None, refit: str
 ) -> str:
-    dots = [
-        Dot(
-            math.log2(p["battles"]),
-            p["log_loss"],
-            p["low"],
-            p["high"],
-            f"{p['battles']:,.0f} battles: {p['log_loss']:.4f}",
-        )
-        for p in points
-    ]
+    dots = []
+    for p in points:
+        told = f"{p['battles']:,.0f} battles: {p['log_loss']:.4f}"
+        dots.append(Dot(math.log2(p["battles"]), p["log_loss"], p["low"], p["high"], told))
     series = [Series("held-out log loss", "first", [(dot.x, dot.y) for dot in dots], dots=dots)]
     if power_law is not None:
         last = points[-1] | {"low": points[-1]["log_loss"], "high": points[-1]["log_loss"]}

@@ -26,36 +26,13 @@ LENGTHS = 2
 _TEXTS_AT_ONCE = 512
 """The tokenizer's own records take about 100 bytes a token; few texts at once keep memory steady."""
 
+CUT = ("texts", "cut_texts", "tokens", "cut_tokens")
+"""What is counted of cutting: texts, and those that lost a token; tokens before it, and those that were cut away."""
 Turns = tuple[str, ...]
 
 
-@dataclass
-class CutCount:
-    """What cutting has cost so far.
-
-    Attributes
-    ----------
-    texts, cut_texts : int
-        Texts seen, and those that lost a token.
-    tokens, cut_tokens : int
-        Tokens of all texts before cutting, and those that were cut away.
-    """
-
-    texts: int = 0
-    cut_texts: int = 0
-    tokens: int = 0
-    cut_tokens: int = 0
-
-    def add(self, before: int, cut: int) -> None:
-        """Count one text of `before` tokens that lost `cut` of them."""
-        self.texts += 1
-        self.cut_texts += cut > 0
-        self.tokens += before
-        self.cut_tokens += cut
-
-
 def share_read(count: Mapping[str, int]) -> float:
-    """Return the share of tokens that were not cut, by a `CutCount` as JSON values; 1 where there were none."""
+    """Return the share of tokens that were not cut, by counts of `CUT`; 1 where there were none."""
     return 1 - count["cut_tokens"] / max(count["tokens"], 1)
 
 
@@ -174,7 +151,7 @@ class Structure:
         self.tokenizer = tokenizer
         self.tokens = OwnTokens(tokenizer).ids
         self.params = params
-        self.cut = {"prompt": CutCount(), "answer": CutCount()}
+        self.cut = {name: dict.fromkeys(CUT, 0) for name in ("prompt", "answer")}
         self.joint = params.head == "joint"
         self.prefix, self.middle, self.suffix, self.second_type = _template(tokenizer)
         self.gap, self.between = self.tokens(["…", "|"])
@@ -214,7 +191,7 @@ class Structure:
     def _answers(self, texts: Iterable[Turns]) -> list[_Text]:
         return self._cut_all(texts, self.params.answer_tokens, self.cut["answer"])
 
-    def _cut_all(self, texts: Iterable[Turns], budget: int, count: CutCount) -> list[_Text]:
+    def _cut_all(self, texts: Iterable[Turns], budget: int, count: dict[str, int]) -> list[_Text]:
         every = list(texts)
         found = []
         for start in range(0, len(every), _TEXTS_AT_ONCE):
@@ -223,7 +200,8 @@ class Structure:
             for text in part:
                 own = [next(turns) for _ in text]
                 ids, cut = fit_turns(own, budget, self.params.head_share, self.gap, self.between)
-                count.add(sum(map(len, own)), cut)
+                for name, more in zip(CUT, (1, int(cut > 0), sum(map(len, own)), cut), strict=True):
+                    count[name] += more
                 whole = text_of(text)
                 found.append(_Text(ids, len(words(whole)), len(whole)))
         return found

@@ -102,7 +102,7 @@ def test_lengths_are_marked_in_the_text_and_given_to_the_head(tiny_checkpoint):
 def test_cuts_are_counted(tiny_checkpoint):
     structure = structure_of(tiny_checkpoint, "bert", prompt_tokens=4, answer_tokens=500 - 30)
     structure.battles(texts_of())
-    found = {name: vars(count) for name, count in structure.cut.items()}
+    found = structure.cut
     assert found["prompt"]["cut_texts"] == 1
     assert found["prompt"]["cut_tokens"] == found["prompt"]["tokens"] - 3  # one of the four is the mark of the gap
     assert found["answer"] == {"texts": 2, "cut_texts": 0, "tokens": found["answer"]["tokens"], "cut_tokens": 0}
