@@ -62,6 +62,8 @@ class JudgeService:
 
     Attributes
     ----------
+    current : LoadedJudge or None
+        The judge in use.
     state : str
         `none` (nothing saved), `loading`, `ready` or `failed`; then `fault` says why.
     fault : str
@@ -82,13 +84,8 @@ class JudgeService:
         self.fault = ""
         self._followers: list[Callable[[], None]] = []
         self.refused: tuple[str, ...] = ()
-        self._loaded: LoadedJudge | None = None
+        self.current: LoadedJudge | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="judge")
-
-    @property
-    def current(self) -> LoadedJudge | None:
-        """The judge in use, or None."""
-        return self._loaded
 
     def runs(self) -> list[SavedRun]:
         """Return the saved judges, the newest first, the starter last. Reads folders: call it from a thread."""
@@ -112,7 +109,7 @@ class JudgeService:
     async def ready(self) -> bool:
         """Wait until a judge that is being loaded is there, and return whether there is one."""
         await asyncio.wrap_future(self._thread.submit(lambda: None))
-        return self._loaded is not None
+        return self.current is not None
 
     async def compare(
         self, prompt: Sequence[str], a: Sequence[str], b: Sequence[str]
@@ -182,15 +179,15 @@ class JudgeService:
         except Exception as fault:  # of any library: such a judge is as good as none, and the next one may be better
             _log.exception("%s: gives no verdict", run.judge)
             raise UserError(f"{run.judge}: gives no verdict ({type(fault).__name__}); make it again.") from fault
-        self._loaded = LoadedJudge(run, f"{run.name}@{_digest(run.judge)}", judge, run.provenance())
+        self.current = loaded = LoadedJudge(run, f"{run.name}@{_digest(run.judge)}", judge, run.provenance())
         self.state, self.fault = "ready", ""
         self._tell()
-        return self._loaded
+        return loaded
 
     def _compare(
         self, prompt: Sequence[str], a: Sequence[str], b: Sequence[str]
     ) -> tuple["Verdict", LoadedJudge] | None:
-        loaded = self._loaded
+        loaded = self.current
         return None if loaded is None else (loaded.judge.compare(prompt, a, b), loaded)
 
 

@@ -88,18 +88,18 @@ class LearningService:
         Whose judge the new one is compared with, and in whose folder it is put.
     neutral : bool
         Whether votes are left out where an answer named its own model.
+
+    Attributes
+    ----------
+    status : Status
+        How it stands just now.
     """
 
     def __init__(self, params: Params, store: VoteStore, judges: JudgeService, neutral: bool = True) -> None:
         self.params, self.store, self.judges, self.neutral = params, store, judges, neutral
-        self._status = Status()
+        self.status = Status()
         self._process: subprocess.Popen[str] | None = None
         self._lock = Lock()
-
-    @property
-    def status(self) -> Status:
-        """How it stands just now; costs nothing."""
-        return self._status
 
     def overview(self) -> Overview:
         """Return what there is to learn from, or raise a `UserError`. Reads votes and judges: call it from a thread."""
@@ -117,14 +117,14 @@ class LearningService:
             When it runs already, the votes are too few, or a folder cannot be written.
         """
         with self._lock:
-            if self._status.state == "running":
+            if self.status.state == "running":
                 raise UserError("The judge is learning from the votes already; wait until it is done, or stop it.")
-            self._status = Status("running")
+            self.status = Status("running")
             try:
                 folder = self._prepared()
                 self._process = self._started(folder)
             except BaseException as fault:
-                self._status = Status()
+                self.status = Status()
                 if not isinstance(fault, OSError):
                     raise
                 what = f"{self.judges.folder}: cannot be written ({fault.strerror}); fix its rights."
@@ -134,13 +134,9 @@ class LearningService:
     def stop(self) -> None:
         """End the learning; what it had made is removed, and the judge in use stays. Call it from a thread."""
         with self._lock:
-            if self._status.state == "running" and self._process is not None:
-                self._status = Status("stopped")
+            if self.status.state == "running" and self._process is not None:
+                self.status = Status("stopped")
                 _end(self._process)
-
-    def close(self) -> None:
-        """End the process, if one runs."""
-        self.stop()
 
     def _prepared(self) -> Path:
         """Return a new folder with votes, parameters and job."""
@@ -210,19 +206,19 @@ class LearningService:
             if self._process is not process:
                 return
             self._process = None
-            if self._status.state == "stopped":
+            if self.status.state == "stopped":
                 return
             if "done" in end:
-                self._status = Status("done", share=1.0)
+                self.status = Status("done", share=1.0)
                 return
             if log.strip():
                 _log.error("learning from votes broke off:\n%s", log[-4000:])
-            self._status = Status("failed", fault=end.get("fault") or _why(code, log))
+            self.status = Status("failed", fault=end.get("fault") or _why(code, log))
 
     def _told(self, process: "subprocess.Popen[str]", said: dict[str, Any]) -> None:
         with self._lock:
-            if self._process is process and self._status.state == "running" and "step" in said:
-                self._status = replace(self._status, step=said["step"], share=said["share"])
+            if self._process is process and self.status.state == "running" and "step" in said:
+                self.status = replace(self.status, step=said["step"], share=said["share"])
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

@@ -126,7 +126,7 @@ class Services:
         self._warming.shutdown(wait=False, cancel_futures=True)
         generator_for(self.params.styles.a, "a").close()
         generator_for(self.params.styles.b, "b").close()
-        self.learning.close()
+        self.learning.stop()
         self.judges.close()
         self.store.close()
 

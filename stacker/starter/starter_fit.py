@@ -1,6 +1,6 @@
 """Fits the starter judge: every choice inside it is made on sets of battles that were held out whole."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -240,7 +240,7 @@ def families_held_out(
         outside, inside = np.flatnonzero(rows.family != number), np.flatnonzero(rows.family == number)
         learners = _learners(settings, data, rows.take(outside), threads)
         asked, back = np.unique(rows.battle[inside], return_inverse=True)
-        held[inside] = _said(learners, data.take(asked))[back]
+        held[inside] = np.stack([learner.predict_proba(data.take(asked)) for learner in learners], axis=1)[back]
     progress("families held out", len(numbers), len(numbers))
     return held
 
@@ -253,10 +253,6 @@ def _learners(settings: StarterSettings, data: LearnerData, rows: Rows, threads:
     fit = Fit(rows.outcome, rows.weight, rows.family, settings.seed, min(threads, bags))
     made = {"lightgbm": settings.lightgbm.model_copy(update={"bags": bags}), "linear": settings.linear}
     return [KINDS[kind](params).fit(taken, fit) for kind, params in made.items()]
-
-
-def _said(learners: Sequence[Learner], data: LearnerData) -> Floats:
-    return np.stack([learner.predict_proba(data) for learner in learners], axis=1)
 
 
 def equal_pool(held: Floats, rows: Rows, ties: float) -> Pool:

@@ -60,22 +60,19 @@ class LearnCard:
         )
         self.view.visible = False
 
-    def opened(self) -> None:
-        """Look again for votes, and follow what runs."""
-        self._look()
-
     def tick(self) -> bool:
         """Show how far it has come or how it ended, and return whether it still runs."""
         status = self.learning.status
         if status.state == "running":
             self._show()
             return True
-        self._look()
+        self.opened()
         if status.state == "done":
             self._changed()
         return False
 
-    def _look(self) -> None:
+    def opened(self) -> None:
+        """Look again for votes, and follow what runs."""
         self._tasks.start(self._count())
 
     async def _count(self) -> None:
@@ -174,7 +171,7 @@ class LearnCard:
         if (last := self._to_decide()) is None:
             return
         fault = await _fault_of(lambda: decide(last.run, "kept"))
-        self._look()
+        self.opened()
         if fault:
             self._say(fault)
 

@@ -36,10 +36,10 @@ def fine_tune(work: Work, folder: Path, seed: int, progress: Progress) -> None:
     with quiet():  # the Trainer has its own word on what the progress tells
         trainer = _trainer(work, folder, seed, before, progress)
         last = _last_checkpoint(folder)
-        if not trainer.is_done(last):
-            trainer.train(resume_from_checkpoint=None if last is None else str(last))
-        else:
+        if last is not None and trainer.is_done(last):
             trainer.take_up(last)
+        else:
+            trainer.train(resume_from_checkpoint=None if last is None else str(last))
     work.history = trainer.evaluations()
     if best_place(work.history, work.params.watch[0]) == 0:
         _put(work.network, start)
@@ -153,20 +153,17 @@ class BattleTrainer(Trainer):
         """Return the metrics of every evaluation so far, the one before training first."""
         return self._with_start(self.state.log_history)
 
-    def is_done(self, checkpoint: Path | None) -> bool:
+    def is_done(self, checkpoint: Path) -> bool:
         """Tell whether a checkpoint is the last one that this training would make."""
-        if checkpoint is None:
-            return False
         stored = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
         p = self.work.params
         history = self._with_start(stored["log_history"])
         return stored["global_step"] >= stored["max_steps"] or should_stop(history, p.watch, p.patience)
 
-    def take_up(self, checkpoint: Path | None) -> None:
+    def take_up(self, checkpoint: Path) -> None:
         """Take state and best weights from a checkpoint of a training that had ended."""
-        if checkpoint is not None:
-            self.state = self.state.load_from_json(str(checkpoint / "trainer_state.json"))
-            self._load_best_model()
+        self.state = self.state.load_from_json(str(checkpoint / "trainer_state.json"))
+        self._load_best_model()
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """Write the weights that learn, as safetensors; the rest is in the base."""

@@ -170,10 +170,9 @@ class _Given(nn.Module):
 
 def layer_path(model: nn.Module) -> str | None:
     """Return the dotted name of a model's list of layers, None where its layers are not a list of their own."""
-    count = int(model.config.num_hidden_layers)  # type: ignore[arg-type, union-attr]
     for name, module in model.named_modules():
         if isinstance(module, nn.ModuleList) and name in ("encoder.layer", "transformer.layer", "layers"):
-            return name if count else None
+            return name if layer_count(model) else None
     return None
 
 
