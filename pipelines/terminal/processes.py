@@ -202,14 +202,19 @@ def receive(stream: BinaryIO) -> bytes | None:
     return content if len(content) == length else None
 
 
+def serve(requests: BinaryIO, answers: BinaryIO, answer: Callable[[bytes], bytes]) -> None:
+    """Answer messages until there are no more."""
+    while (message := receive(requests)) is not None:
+        send(answers, answer(message))
+
+
 def run_worker(answer: Callable[[bytes], bytes]) -> None:
-    """Be such a process: answer messages on the standard streams; whatever a library prints goes to standard error."""
+    """Be such a process: serve on the standard streams; whatever a library prints goes to standard error."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent, interrupted, closes our input
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
-        while (message := receive(sys.stdin.buffer)) is not None:
-            send(answers, answer(message))
+        serve(sys.stdin.buffer, answers, answer)
     except BrokenPipeError:
         os._exit(0)
 
