@@ -62,7 +62,7 @@ def learning(tmp_path: Path, store: VoteStore) -> Iterator[LearningService]:
     judges = JudgeService(tmp_path / "runs", starter_folder())
     service = LearningService(params(tmp_path), store, judges)
     yield service
-    service.close()
+    service.stop()
     judges.close()
 
 
