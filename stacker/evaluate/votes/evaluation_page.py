@@ -138,7 +138,11 @@ def _parts(found: Mapping[str, Any]) -> dict[str, str]:
         if (rows := [_part(part, score, rival) for part in parts if part[JUDGE][score] is not None])
     }
     ends = [
-        min(end, _WIDEST) for rows in shown.values() for row in rows for end in (row.low, row.high, row.value) if end
+        min(end, _WIDEST)
+        for rows in shown.values()
+        for row in rows
+        for end in (row.low, row.high, row.value, *(row.second or ())[:1])
+        if end is not None
     ]
     axis = fitting(ends) if score == "log_loss" else _per_cent(ends)
     whole = found["scores"][JUDGE][score]
