@@ -1,5 +1,6 @@
 """Orders any number of answers to one prompt by a judge's verdicts on every pair of them, with intervals."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,8 @@ class RankedAnswer:
         interval lies wholly above, to the number of answers less those whose interval lies wholly below.
     expected_score : float
         What it gets on average from a vote against one of the others: 1 for a win, half for a tie.
+    name : str
+        Its key, where answers were given by name; otherwise "".
     """
 
     place: int
@@ -42,10 +45,17 @@ class RankedAnswer:
     rank_low: int
     rank_high: int
     expected_score: float
+    name: str = ""
 
 
 def ranking(
-    first: np.ndarray, second: np.ndarray, probabilities: Floats, count: int, votes: int = 1, level: float = 0.95
+    first: np.ndarray,
+    second: np.ndarray,
+    probabilities: Floats,
+    count: int,
+    votes: int = 1,
+    level: float = 0.95,
+    names: Sequence[str] = (),
 ) -> list[RankedAnswer]:
     """Order answers by Bradley-Terry strengths that are fitted to expected scores.
 
@@ -66,6 +76,8 @@ def ranking(
         Votes on each pair that the interval stands for.
     level : float
         Share of such votes whose strengths the interval holds.
+    names : sequence of str
+        What the answers are called; empty where they have no names.
 
     Returns
     -------
@@ -92,6 +104,7 @@ def ranking(
             rank_low=1 + int(np.sum(low > high[place])),
             rank_high=count - int(np.sum(high < low[place])),
             expected_score=float(mean[place]),
+            name=names[place] if names else "",
         )
         for rank, place in enumerate(order)
     ]

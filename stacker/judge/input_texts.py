@@ -8,9 +8,14 @@ import pandas as pd
 
 from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.errors import UserError
+from pipelines.formats.cells import Side, cell_style, parse_turns
+from pipelines.formats.messages import BadTurnsError
 
 Text = str | Sequence[str]
 """One turn, or the turns of a conversation."""
+_ENOUGH = 5
+"""Cells of a column that are enough to tell how it is written; of fewer, the three columns must say the same."""
+_SIDES: dict[str, Side] = {"prompt": "asked", "response_a": "answered", "response_b": "answered"}
 
 
 def turns_of(text: Any, where: str) -> tuple[str, ...]:
@@ -48,21 +53,47 @@ def one_battle(prompt: Any, response_a: Any, response_b: Any) -> pd.DataFrame:
 def battles_of(frame: Any) -> pd.DataFrame:
     """Return the three text columns of a frame as tuples of turns, with an index of its own.
 
+    A column of which every text is a list of turns, as JSON or as Python prints it, holds these lists: so
+    `pandas.read_csv` reads Kaggle's files. Otherwise a str is one turn, as it is.
+
     Raises
     ------
     UserError
-        When it is no frame, a column is missing, or a cell is no text; the sentence names column and row.
+        When it is no frame, a column is missing, a cell is no text, or some texts of a column are lists and others
+        not; the sentence names column and row.
     """
     if not isinstance(frame, pd.DataFrame):
         raise UserError(f"battles: are a {type(frame).__name__}; give a pandas frame with {', '.join(TEXT_COLUMNS)}.")
     missing = [name for name in TEXT_COLUMNS if name not in frame.columns]
     if missing:
         raise UserError(f"battles: have no column {missing[0]}; the columns {', '.join(TEXT_COLUMNS)} are needed.")
-    found = {
-        name: pd.Series(
-            [turns_of(text, f"{name}, row {row}") for row, text in zip(frame.index, frame[name], strict=True)],
-            dtype=object,
+    read = {name: _lists(frame[name], _SIDES[name]) for name in TEXT_COLUMNS}
+    alike = all(not failed and len(found) == len(frame) for found, failed in read.values())
+    columns = {}
+    for name, (found, failed) in read.items():
+        cells = list(frame[name])
+        listed = [cell for cell in cells if isinstance(cell, str)]
+        if found and (alike or len(listed) >= _ENOUGH) and cell_style(listed) == "turns":
+            if failed:
+                raise UserError(
+                    f"{name}: {len(found):,} texts are lists of turns, but that of row {failed[0]} is none; parse the "
+                    f"lists, or give every text as it is."
+                )
+            cells = [found.get(place, cell) for place, cell in enumerate(cells)]
+        columns[name] = pd.Series(
+            [turns_of(cell, f"{name}, row {row}") for row, cell in zip(frame.index, cells, strict=True)], dtype=object
         )
-        for name in TEXT_COLUMNS
-    }
-    return pd.DataFrame(found)
+    return pd.DataFrame(columns)
+
+
+def _lists(column: "pd.Series[Any]", side: Side) -> tuple[dict[int, tuple[str, ...]], list[Any]]:
+    """Return the turns of the texts of a column that are lists, by place, and the rows of those that are none."""
+    found: dict[int, tuple[str, ...]] = {}
+    failed: list[Any] = []
+    for place, cell in enumerate(column):
+        if isinstance(cell, str):
+            try:
+                found[place] = parse_turns(cell if cell.lstrip()[:1] == "[" else "", side=side)
+            except BadTurnsError:
+                failed.append(column.index[place])
+    return found, failed

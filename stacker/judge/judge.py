@@ -1,6 +1,6 @@
 """The judge: features, learners and level-1 model together, asked for verdicts, explanations and rankings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -133,14 +133,21 @@ class Judge:
         terms = token_contributions(learners, self.pool, data, 0, TERMS)
         return explanation(verdict, groups, trees, terms, data.pairs, 0)
 
-    def rank(self, prompt: Text, answers: Sequence[Text], *, votes: int = 1, level: float = 0.95) -> list[RankedAnswer]:
+    def rank(
+        self,
+        prompt: Text,
+        answers: Sequence[Text] | Mapping[str, Text],
+        *,
+        votes: int = 1,
+        level: float = 0.95,
+    ) -> list[RankedAnswer]:
         """Order any number of answers to one prompt by the verdicts on every pair of them.
 
         Parameters
         ----------
         prompt : str, or sequence of str
             As in `compare`.
-        answers : sequence of m texts
+        answers : sequence of m texts, or mapping of m names to texts
             Each as in `compare`.
         votes : int
             The interval is that of the strengths which so many votes on each pair would give.
@@ -150,15 +157,19 @@ class Judge:
         Returns
         -------
         list of m RankedAnswer
-            The strongest first; `place` is an answer's place in `answers`.
+            The strongest first; `place` is an answer's place in `answers`, `name` its key there.
 
         Raises
         ------
         UserError
-            When a text is something else, or `answers` is one text.
+            When a text is something else, or `answers` is one text or has no order.
         """
         if isinstance(answers, str):
             raise UserError("answers: is one text; give a list of answers.")
+        if isinstance(answers, set | frozenset | pd.DataFrame):
+            raise UserError(f"answers: are a {type(answers).__name__}; give a list, or a mapping of names to answers.")
+        names = [str(name) for name in answers] if isinstance(answers, Mapping) else []
+        answers = list(answers.values()) if isinstance(answers, Mapping) else answers
         if votes < 1 or not 0 < level < 1:
             raise UserError(f"votes {votes}, level {level}: votes is at least 1, level lies between 0 and 1.")
         texts = [turns_of(answer, f"answers, place {place}") for place, answer in enumerate(answers)]
@@ -167,7 +178,7 @@ class Judge:
         battles = pd.DataFrame(
             [(asked, texts[a], texts[b]) for a, b in zip(first, second, strict=True)], columns=list(TEXT_COLUMNS)
         )
-        return ranking(first, second, self.predict_proba(battles), len(texts), votes, level)
+        return ranking(first, second, self.predict_proba(battles), len(texts), votes, level, names)
 
     def predict_proba(
         self,

@@ -31,7 +31,8 @@ class PreferenceStacker(ClassifierMixin, BaseEstimator):
     """Learns from votes which of two answers a person prefers: level-0 learners under a calibrated level-1 model.
 
     A battle is a row of a frame with the columns `prompt`, `response_a` and `response_b`, each a str (one turn) or a
-    sequence of str; other columns are not looked at. Labels are those of one of `VOCABULARIES`.
+    sequence of str; a column of JSON lists, as `pandas.read_csv` reads Kaggle's, is parsed. Other columns are not
+    looked at. Labels are those of one of `VOCABULARIES`.
 
     Parameters
     ----------
@@ -235,6 +236,11 @@ def _vocabulary(votes: np.ndarray) -> tuple[Any, ...]:
     met = set(votes.tolist())
     for vocabulary in VOCABULARIES:
         if all(vote in vocabulary and not isinstance(vote, bool) for vote in met):  # True equals 1
+            if vocabulary[0] == 0 and 0 not in met:
+                raise UserError(
+                    f"y: holds the numbers {', '.join(str(int(vote)) for vote in sorted(met))} and no 0, and 0 means "
+                    f"that A wins, 1 that B wins, 2 a tie; write these numbers, or the labels A, B and tie."
+                )
             return vocabulary
     strange = sorted(map(repr, met))[0]
     spelled = "; ".join(", ".join(map(str, vocabulary)) for vocabulary in VOCABULARIES)

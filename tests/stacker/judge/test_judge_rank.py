@@ -120,6 +120,7 @@ def test_few_answers():
     ("answers", "options", "says"),
     [
         ("one text", {}, "is one text"),
+        ({"a", "b"}, {}, "answers: are a set; give a list"),
         (["fine", 3], {}, "answers, place 1: holds int"),
         (["fine", "too"], {"votes": 0}, "votes is at least 1"),
         (["fine", "too"], {"level": 1.0}, "level lies between"),
@@ -128,3 +129,12 @@ def test_few_answers():
 def test_what_cannot_be_ranked(answers, options, says):
     with pytest.raises(UserError, match=says):
         small_judge().rank("What?", answers, **options)
+
+
+def test_a_mapping_ranks_its_values_and_names_them_by_its_keys():
+    judge = small_judge()
+    answers = {"a key with many words of a tree and a river": "No.", "m2": "A tree is a great green thing.", "m3": "A."}
+    found, plain = judge.rank("What?", answers), judge.rank("What?", list(answers.values()))
+    assert [answer.name for answer in found] == [list(answers)[answer.place] for answer in plain]
+    assert [(answer.place, answer.strength) for answer in found] == [(each.place, each.strength) for each in plain]
+    assert {answer.name for answer in plain} == {""}

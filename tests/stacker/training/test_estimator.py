@@ -1,4 +1,5 @@
 import doctest
+import json
 
 import numpy as np
 import pandas as pd
@@ -39,7 +40,14 @@ class NumbersAsBattles(PreferenceStacker):
         if y is None:
             return super().fit(X, y)
         numbers = validate_data(self, X)
-        super().fit(_texts(numbers), y, sample_weight)
+        # The checks call classes 1 and 2 as well, which are refused of people.
+        plain = np.asarray(y)
+        whole = plain.ndim == 1 and plain.size and plain.dtype.kind in "iuf" and (plain == np.round(plain)).all()
+        shift = int(plain.min()) if whole and np.isfinite(plain).all() else 0
+        super().fit(_texts(numbers), plain - shift if shift > 0 else y, sample_weight)
+        if shift > 0:
+            self.classes_ = self.classes_ + shift
+            self._vocabulary = tuple(number + shift for number in self._vocabulary)
         self.n_features_in_ = numbers.shape[1]
         del self.feature_names_in_
         return self
@@ -179,7 +187,7 @@ def test_without_ties_there_are_two_classes():
     found = stacker.predict_proba(frame)
     assert stacker.classes_.tolist() == [0, 1] and found.shape == (60, 2)
     np.testing.assert_allclose(found.sum(axis=1), 1, rtol=0, atol=1e-12)
-    assert PreferenceStacker(**QUICK).fit(frame, np.ones(60, dtype=int)).classes_.tolist() == [0, 1]
+    assert PreferenceStacker(**QUICK).fit(frame, np.zeros(60, dtype=int)).classes_.tolist() == [0, 1]
 
 
 def test_answers_that_are_alike_are_a_tie():
@@ -241,6 +249,7 @@ def test_what_is_kept_is_found_again(tmp_path, monkeypatch):
         ({"learners": []}, None, "learners: holds nothing"),
         ({"settings": {"learners.linear.strenght": [1]}}, None, "the key learners.linear.strenght is unknown"),
         ({}, lambda x, y: (x, np.where(y == 2, "draw", "A")), "y: holds labels such as 'A'"),
+        ({}, lambda x, y: (x, np.where(y == 0, 1, 2)), "y: holds the numbers 1, 2 and no 0, and 0 means that A wins"),
         ({}, lambda x, y: (x, y[:-1]), r"y: has the shape \(29,\), X has 30 rows"),
         ({}, lambda x, y: (x.drop(columns="prompt"), y), "no column prompt"),
         ({}, lambda x, y: (x.assign(prompt="one"), y), "30 samples of one prompt"),
@@ -275,3 +284,16 @@ def test_a_judge_with_the_starter_judge_inside_is_saved_when_nothing_was_kept(tm
     fitted.judge_.save(tmp_path / "judge")
     said = Judge.load(tmp_path / "judge").predict_proba(frame)
     np.testing.assert_array_equal(said, fitted.predict_proba(frame))
+
+
+def test_a_frame_of_read_csv_is_parsed_by_the_estimator_too():
+    """Brackets, quotes and escapes would be taken as the text."""
+    frame, outcome = battles(40)
+    written = frame.map(lambda turns: json.dumps(list(turns)))
+    stacker = PreferenceStacker(**QUICK).fit(written, outcome)
+    found = PreferenceStacker(**QUICK).fit(frame, outcome).predict_proba(frame)
+    np.testing.assert_array_equal(stacker.predict_proba(written), found)
+    np.testing.assert_array_equal(stacker.predict_proba(written[:1]), stacker.predict_proba(frame[:1]))
+    assert stacker.predict(written).tolist() == stacker.predict(frame).tolist()
+    with pytest.raises(ValueError, match="prompt: 39 texts are lists of turns, but that of row 3 is none"):
+        stacker.predict(written.assign(prompt=[*written["prompt"][:3], '["a', *written["prompt"][4:]]))
