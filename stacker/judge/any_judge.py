@@ -144,13 +144,23 @@ def open_judge(
     path = Path(path)
     if path.is_file():
         return VerdictFile(path.name, read_verdicts(path))
-    if not path.exists():
-        if str(path) != STARTER:
-            raise UserError(f"{path}: there is no such judge; name its folder, a file of verdicts, or {STARTER}.")
-        folder = starter_folder()
-    else:
-        folder = path / "judge" if not (path / FILE).exists() and (path / "judge" / FILE).exists() else path
+    folder = folder_of(path)
     from stacker.judge.judge import Judge
 
     judge = Judge.load(folder, device=device)
     return SavedJudge(path.name or str(path), str(read_provenance(folder)), judge, threads, cache)
+
+
+def folder_of(path: Path) -> Path:
+    """Return the folder of a saved judge, named by itself, by the run that made it, or as "starter".
+
+    Raises
+    ------
+    UserError
+        When there is none.
+    """
+    if not path.exists():
+        if str(path) != STARTER:
+            raise UserError(f"{path}: there is no such judge; name its folder, a file of verdicts, or {STARTER}.")
+        return starter_folder()
+    return path / "judge" if not (path / FILE).exists() and (path / "judge" / FILE).exists() else path

@@ -1,7 +1,8 @@
 """A judge as TRL asks for one: a pairwise judge, a rank judge, and a reward for trainers that take `reward_funcs`.
 
-TRL 1.0 has judges in `trl.experimental.judges`, releases before it in `trl`, for the trainers of online DPO, Nash-MD and
-XPO; 1.8 and 1.16 have none any more, and trainers (GRPO, RLOO, online DPO) take reward functions. TRL is not needed.
+TRL 1.0 has judges in `trl.experimental.judges`, releases before it in `trl`, for the trainers of online DPO, Nash-MD
+and XPO; 1.8 and 1.16 have none any more, and their trainers (GRPO, RLOO, online DPO) take reward functions. TRL itself
+need not be installed.
 """
 
 import json

@@ -13,6 +13,7 @@ from pathlib import Path
 from pipelines.errors import UserError
 from pipelines.terminal.command_line import Screen, run_command
 from pipelines.terminal.processes import usable_cores
+from stacker.judge.any_judge import folder_of
 from stacker.learners.starter_prior import starter_folder
 from stacker.serve.judging_queue import JudgingQueue
 from stacker.serve.request_bounds import Limits
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "/docs tells how, GET /health says which judge it is. It is reached from this machine alone, unless --host "
         "says otherwise.",
     )
-    parser.add_argument("judge", type=Path, nargs="?", help="a judge's folder (the starter judge)")
+    parser.add_argument("judge", type=Path, nargs="?", help="a judge's folder, or that of a run (the starter judge)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s: this machine alone)")
     parser.add_argument("--port", type=int, default=8000, help="0 is any that is free (%(default)s)")
     parser.add_argument(
@@ -84,6 +85,9 @@ def serve(folder: Path, options: Options, screen: Screen) -> None:
         When the judge, the address or an option cannot be used, or the extra is not installed.
     """
     _check(options)
+    if folder.is_file():
+        raise UserError(f"{folder}: is a file; name the folder of a judge that can be asked.")
+    folder = folder_of(folder)
     with _listening(options.host, options.port) as listener:
         processes = options.processes or min(usable_cores(), MOST_PROCESSES)
         queue = JudgingQueue(folder, processes, options.limits.waiting)
