@@ -39,9 +39,10 @@ class FileSummary:
 
     def sentence(self, path: Path, labelled: bool | None) -> str:
         """Name the file, its form and how many votes or battles it holds."""
-        what = "vote" if labelled else "battle"
-        besides = f" ({self.skipped:,} rows besides are none)" if self.skipped else ""
-        return f"{path}: {self.form}, {self.battles:,} {what}{'' if self.battles == 1 else 's'}{besides}."
+        what = ("vote" if labelled else "battle") + ("" if self.battles == 1 else "s")
+        verb = "row besides is" if self.skipped == 1 else "rows besides are"
+        besides = f" ({self.skipped:,} {verb} none)" if self.skipped else ""
+        return f"{path}: {self.form}, {self.battles:,} {what}{besides}."
 
 
 def battle_rows(

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
 from pipelines.formats.forms.message_lists import battle, messages, nested
-from pipelines.formats.forms.side_columns import answer_columns, prompt_column
+from pipelines.formats.forms.side_columns import answer_columns, prompt_column, response_columns
 from pipelines.formats.forms.winners import winner_vote
 from pipelines.formats.messages import BadTurnsError
 from pipelines.formats.records import NoVoteError, Record, Vote, canonical, id_of, is_missing, record
@@ -26,12 +26,12 @@ class Argilla(VoteForm):
         """Tell whether rows are records, or a table has columns of responses."""
         if shape.has("fields", "responses"):
             return True
-        return any(name.endswith(_END) for name in shape.columns) or bool(_question_columns(shape))
+        return any(name.endswith(_END) for name in shape.columns) or bool(response_columns(shape))
 
     def __init__(self, shape: Shape) -> None:
         super().__init__(shape)
         self.questions = [name.removesuffix(_END) for name in shape.columns if name.endswith(_END)]
-        self.lists = _question_columns(shape)
+        self.lists = response_columns(shape)
 
     def records(self, row: Mapping[str, Any], reading: RowReading) -> Iterator[Record]:
         """Yield a battle for each response, and for each pair of answers that it ranks."""
@@ -86,21 +86,6 @@ def _of_question(held: Any, question: str) -> Iterator[tuple[Any, Any, str]]:
 
 def _at(values: Any, place: int) -> Any:
     return values[place] if isinstance(values, list) and place < len(values) else None
-
-
-def _question_columns(shape: Shape) -> list[str]:
-    """Return the columns that hold lists of responses, each with its person and its value."""
-    if "fields" in shape.columns or not answer_columns(shape):
-        return []
-    found = []
-    for column in shape.columns:
-        cells = [nested(cell) for cell in shape.sample(column)]
-        lists = [cell for cell in cells if isinstance(cell, list) and cell]
-        if lists and all(
-            isinstance(each, dict) and {"user_id", "value"} <= set(each) for cell in lists for each in cell
-        ):
-            found.append(column)
-    return found
 
 
 def _answers(shape: Shape) -> list[str]:

@@ -15,7 +15,14 @@ from pipelines.settings import Section
 _SPELLED = {"a": "model_a", "b": "model_b", "tie": "tie", "both_bad": "both_bad"}
 _TEXTS = ("prompt", "response_a", "response_b", "conversation_a", "conversation_b", "chosen", "rejected")
 _ABOUT = ("id", "model_a", "model_b", "lang", "annotator", "weight")
-_KEPT = (*_TEXTS, *_ABOUT, *OUTCOMES, "winner")
+_VOTES = (*OUTCOMES, "winner")
+_FAMILIES = (
+    (("response_a", "response_b"), ("prompt", "response_a", "response_b", *_VOTES)),
+    (("conversation_a", "conversation_b"), ("conversation_a", "conversation_b", *_VOTES)),
+    (("chosen", "rejected"), ("prompt", "chosen", "rejected")),
+    (("prompt",), (*_TEXTS, *_VOTES)),
+)
+"""What is kept under its own name where some texts are named: the first family of which one is."""
 
 
 class ColumnMapping(Section):
@@ -62,8 +69,14 @@ class ColumnMapping(Section):
     def reads(self, columns: Iterable[str]) -> tuple[str, ...]:
         """Return which of a file's columns are read."""
         wanted = {*self.named.values(), *(name.partition(".")[0] for name in self.named.values())}
-        whole = any(name in self.named for name in _TEXTS)
-        return tuple(name for name in columns if name in wanted or not whole or canonical(name) in _KEPT)
+        kept = self._kept()
+        return tuple(name for name in columns if name in wanted or kept is None or canonical(name) in kept)
+
+    def _kept(self) -> tuple[str, ...] | None:
+        """Return which columns stay under their own names; None for all, where no text is named."""
+        families = (family for names, family in _FAMILIES if any(name in self.named for name in names))
+        family = next(families, None)
+        return None if family is None else (*family, *_ABOUT)
 
     def check(self, where: object, shape: Shape) -> None:
         """Raise a `UserError` where a column that is named is not there."""
@@ -81,11 +94,11 @@ class ColumnMapping(Section):
     def row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return a row under the usual names, its vote spelled as `values` says."""
         taken = set(self.named.values())
-        whole = any(name in self.named for name in _TEXTS)
+        kept = self._kept()
         found = {
             name: value
             for name, value in row.items()
-            if name not in taken and name not in self.named and (not whole or canonical(name) in _KEPT)
+            if name not in taken and name not in self.named and (kept is None or canonical(name) in kept)
         }
         for key, column in self.named.items():
             there, value = _found(row, column)

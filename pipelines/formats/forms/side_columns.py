@@ -80,7 +80,9 @@ class SideColumns(VoteForm):
         """Tell whether there are prompts, two answers and, where it is asked for, votes."""
         if any(name in shape.named for name in _MARKERS) or not answer_columns(shape) or prompt_column(shape) is None:
             return False
-        if any(name.endswith(".responses") for name in shape.columns):  # Argilla's tables
+        if any(name.endswith(".responses") for name in shape.columns) or response_columns(shape):
+            return False
+        if shape.has("instruction", "output_1", "output_2", "preference"):  # AlpacaEval's, whose numbers are its own
             return False
         return not labelled or shape.has(*OUTCOMES) or (bool(_vote_columns(shape)) and not _half_marked(shape))
 
@@ -200,6 +202,21 @@ def _base(used: Columns) -> int | None:
     """Return the number that stands for the first answer, where the names of the answers are numbered."""
     ends = (used.first.rstrip()[-1:], used.second.rstrip()[-1:])
     return int(ends[0]) if ends in (("0", "1"), ("1", "2")) else None
+
+
+def response_columns(shape: Shape) -> list[str]:
+    """Return the columns that hold lists of responses, each with its person and its value, as Argilla's tables have."""
+    if "fields" in shape.columns or not answer_columns(shape):
+        return []
+    found = []
+    for column in shape.columns:
+        cells = [nested(cell) for cell in shape.sample(column)]
+        lists = [cell for cell in cells if isinstance(cell, list) and cell]
+        if lists and all(
+            isinstance(each, dict) and {"user_id", "value"} <= set(each) for cell in lists for each in cell
+        ):
+            found.append(column)
+    return found
 
 
 def prompt_column(shape: Shape) -> str | None:

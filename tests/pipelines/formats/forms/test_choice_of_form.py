@@ -1,0 +1,216 @@
+"""Which form a file has, what a file of none or of several is told, other names of columns, and rows that are lost."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.vote_files import BATTLES, expect_battles, read_form, talk, write_rows
+
+from pipelines.errors import UserError
+from pipelines.formats.forms.column_mapping import ColumnMapping, parse_columns
+from pipelines.formats.forms.form_registry import FORMS
+from pipelines.formats.forms.winners import graded_vote, spelled
+from pipelines.formats.reading import read_battles
+from pipelines.formats.records import Vote
+
+ROW = {"id": "5", "prompt": "p", "response_a": "a", "response_b": "b", "winner": "tie"}
+AMBIGUOUS = [
+    (ROW | {"conversation_a": talk("p", "a"), "conversation_b": talk("p", "b")}, ["WSDM|table", "the Arena's records"]),
+    (ROW | {"chosen": "a", "rejected": "b"}, ["a table of prompts", "preference pairs"]),
+    (
+        {
+            "chosen": talk("p", "a"),
+            "rejected": talk("p", "b"),
+            "conversation_a": [],
+            "conversation_b": [],
+            "winner": "",
+        },
+        ["the Arena's records", "preference pairs"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("row", "named"), AMBIGUOUS)
+def test_a_file_that_could_have_two_forms_is_refused_and_both_are_named(tmp_path, row, named):
+    with pytest.raises(UserError) as fault:
+        read_battles(write_rows(tmp_path / "a.jsonl", [row]), labelled=True)
+    assert "can be read as" in str(fault.value) and "columns" in str(fault.value)
+    assert all(any(part in str(fault.value) for part in name.split("|")) for name in named)
+
+
+def test_two_pairs_of_answers_or_two_columns_of_votes_are_refused(tmp_path):
+    two = {"prompt": "p", "answer_a": "a", "answer_b": "b", "output_a": "x", "output_b": "y", "winner": "A"}
+    with pytest.raises(UserError, match="two pairs of columns can be the answers, answer_a, answer_b and output_a"):
+        read_battles(write_rows(tmp_path / "a.jsonl", [two]), labelled=True)
+    votes = {"prompt": "p", "answer_a": "a", "answer_b": "b", "vote": "A", "label": "B"}
+    with pytest.raises(UserError, match="vote and label can both be the vote; name one by columns"):
+        read_battles(write_rows(tmp_path / "b.jsonl", [votes]), labelled=True)
+    told = {"prompt": "p", "answer_a": "a", "answer_b": "b", "vote": "B", "label": "harmless"}
+    assert read_form(tmp_path / "c.jsonl", [told])[0]["outcome"].tolist() == [1]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json", "jsonl", "parquet"])
+def test_a_file_of_no_known_form_gets_one_sentence(tmp_path, suffix):
+    path = write_rows(tmp_path / f"a.{suffix}", [{"frage": "p", "links": "a", "rechts": "b", "sieger": "l"}] * 40)
+    with pytest.raises(UserError) as fault:
+        read_battles(path, labelled=True)
+    said = str(fault.value)
+    assert said.startswith(f"{path}: is of no known form; it has frage, links, rechts, sieger; give it prompt,")
+    assert "chosen and rejected" in said and "columns: {prompt: question" in said and said.count(". ") == 0
+
+
+def test_no_form_fits_another_ones_columns():
+    assert len({form.title for form in FORMS}) >= len(FORMS) - 1  # Label Studio's tasks and its table
+    assert all(form.needs for form in FORMS)
+
+
+GERMAN = [
+    {
+        "frage": prompt,
+        "links": a,
+        "rechts": b,
+        "sieger": {"a": "l", "b": "r", "tie": "="}[winner],
+        "wer": "Ann",
+    }
+    for prompt, a, b, winner in BATTLES
+]
+MAPPING = {
+    **{"prompt": "frage", "response_a": "links", "response_b": "rechts", "winner": "sieger", "annotator": "wer"},
+    "values": {"l": "a", "r": "b", "=": "tie"},
+}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_columns_by_other_names(tmp_path, suffix):
+    table, _ = read_form(tmp_path / f"a.{suffix}", GERMAN, columns=ColumnMapping.model_validate(MAPPING))
+    expect_battles(table)
+    assert set(table["annotator"]) == {"Ann"}
+
+
+def test_columns_inside_others_weights_and_numbers_that_mean_a_side(tmp_path):
+    rows = [
+        {"data": {"q": prompt}, "x": first, "y": second, "v": {"a": 1, "b": 0, "tie": 2}[winner], "w": 0.5}
+        for prompt, first, second, winner in BATTLES
+    ]
+    given = "prompt=data.q,response_a=x,response_b=y,winner=v,weight=w,values.1=a,values.0=b,values.2=both_bad"
+    table, _ = read_form(tmp_path / "a.json", rows, columns=parse_columns([given]))
+    expect_battles(table)
+    assert table["weight"].tolist() == [0.5] * 4 and table["both_bad"].tolist() == [False, False, True, False]
+
+
+def test_a_mapping_makes_an_ambiguous_file_plain(tmp_path):
+    row = ROW | {"chosen": "a", "rejected": "b"}
+    mapping = ColumnMapping(prompt="prompt", response_a="response_a", response_b="response_b", winner="winner")
+    assert read_form(tmp_path / "a.jsonl", [row], columns=mapping)[0]["outcome"].tolist() == [2]
+    mapping = ColumnMapping(prompt="prompt", chosen="chosen", rejected="rejected")
+    assert len(read_form(tmp_path / "a.jsonl", [row], columns=mapping)[0]) == 1
+
+
+def test_a_mapping_of_chosen_and_of_conversations(tmp_path):
+    rows = [{"q": "p", "good": "a", "bad": "b"}]
+    mapping = parse_columns(['{"prompt": "q", "chosen": "good", "rejected": "bad"}'])
+    assert read_form(tmp_path / "a.jsonl", rows, columns=mapping)[1] == "preference pairs (chosen, rejected)"
+    rows = [{"l": talk("p", "a"), "r": talk("p", "b"), "w": "B"}]
+    mapping = parse_columns(["conversation_a=l, conversation_b=r", "winner=w"])
+    assert read_form(tmp_path / "b.jsonl", rows, columns=mapping)[0]["outcome"].tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("prompt", "is not key=column"),
+        ("{prompt: a}", "is not JSON"),
+        ("promt=a", "the keys are prompt, response_a"),
+        ("prompt=a,response_a=a", "names a twice"),
+        ("prompt=a,values.x=c", "values.x"),
+    ],
+)
+def test_what_is_no_mapping_is_named(given, said):
+    with pytest.raises(UserError) as fault:
+        parse_columns([given])
+    assert said in str(fault.value)
+
+
+def test_a_column_that_is_not_there_is_named(tmp_path):
+    path = write_rows(tmp_path / "a.csv", GERMAN)
+    with pytest.raises(UserError, match="has no column antwort, which columns names as winner; it has frage, links"):
+        read_battles(path, labelled=True, columns=ColumnMapping(winner="antwort"))
+
+
+def test_an_unknown_winner_says_how_to_name_it(tmp_path):
+    path = write_rows(tmp_path / "a.jsonl", [ROW, ROW | {"id": "6", "winner": 3}])
+    with pytest.raises(UserError, match=r"line 2: winner is 3, which is unknown; .* values: \{3: a\}"):
+        read_battles(path, labelled=True)
+
+
+def test_a_repeated_id_with_other_content_is_another_vote(tmp_path):
+    rows = [ROW, ROW | {"winner": "A"}, ROW | {"annotator": "Bo"}, ROW | {"prompt": "q"}, ROW, ROW | {"id": "5#2"}]
+    table, bad = read_battles(write_rows(tmp_path / "a.jsonl", rows), labelled=True)
+    assert table["id"].tolist() == ["5", "5#2", "5#3", "5#4", "5#2#2"]
+    assert [row.reason for row in bad] == ["has the id of line 1 again"]
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan"), "", " ", "NaN", "null"])
+def test_what_says_nothing_is_no_vote_and_costs_its_row(tmp_path, nothing):
+    rows = [ROW | {"id": str(number)} for number in range(4)]
+    rows[2]["winner"] = nothing
+    table, bad = read_battles(write_rows(tmp_path / "a.jsonl", rows), labelled=True)
+    assert len(table) == 3 and [row.reason for row in bad] == ["has no vote: winner is empty"]
+
+
+def test_a_file_that_is_lost_as_a_whole_is_refused_whatever_its_length(tmp_path):
+    rows = [ROW | {"id": str(number), "winner": None} for number in range(3)]
+    path = write_rows(tmp_path / "a.jsonl", rows)
+    with pytest.raises(UserError, match=r"3 of 3 rows cannot be used, .* max_rejected\. .*line 1 .*no vote"):
+        read_battles(path, labelled=True)
+    assert len(read_battles(path, labelled=True, max_rejected=1.0)[0]) == 0
+    some = write_rows(tmp_path / "b.jsonl", [*rows, ROW | {"id": "9"}])
+    assert len(read_battles(some, labelled=True)[0]) == 1
+    with pytest.raises(UserError, match="3 of 4 rows"):
+        read_battles(some, labelled=True, max_rejected=0.2)
+
+
+@given(st.text(max_size=60))
+def test_any_text_spells_a_vote_or_none_and_swapping_its_names_swaps_it(text):
+    found, turned = spelled(text, {"one"}, {"two"}), spelled(text, {"two"}, {"one"})
+    assert found is None or found.outcome in (0, 1, 2)
+    if text.strip().lower() in ("one", "two"):
+        assert found != turned
+
+
+@given(st.floats(-5, 5), st.sampled_from([3.0, 4.0]))
+def test_the_sign_of_a_grade_is_its_side(grade, strongest):
+    vote, turned = graded_vote("g", grade, strongest), graded_vote("g", -grade, strongest)
+    assert vote.weight == turned.weight
+    assert (vote.outcome, turned.outcome) == ((2, 2) if grade == 0 else (1, 0) if grade > 0 else (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "vote"),
+    [
+        ("A", Vote(0)),
+        ("model_b", Vote(1)),
+        ("Assistant A", Vote(0)),
+        ("the second response", Vote(1)),
+        ("left", Vote(0)),
+        ("tie (bothbad)", Vote(2, both_bad=True)),
+        ("Both are bad", Vote(2, both_bad=True)),
+        ("B is much better than A", Vote(1, weight=1.5)),
+        ("Response A is slightly better", Vote(0, weight=0.5)),
+        ("C", None),
+        ("1", None),
+        ("model_c", None),
+        ("A and B", None),
+    ],
+)
+def test_spellings_by_hand(text, vote):
+    assert spelled(text) == vote
+
+
+def test_json_that_is_deep_or_long_costs_its_row(tmp_path):
+    deep = json.dumps(ROW | {"id": "9"}).replace('"p"', "[" * 900 + '"p"' + "]" * 900)
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join([json.dumps(ROW), deep]), encoding="utf-8")
+    table, bad = read_battles(path, labelled=True)
+    assert (len(table), len(bad)) == (1, 1)
