@@ -41,7 +41,7 @@ def rank_ranges(found: Estimate, level: float = LEVEL, seed: int = 0) -> RankRan
     the groups: with normal multipliers its draws are exactly normal with the covariance by groups. A model's best
     rank is 1 and the number of models that are better beyond doubt, its worst one the number of those not worse beyond
     doubt (Mogstad, Romano, Shaikh and Wilhelm, 2024, "Inference for ranks", section 3). Each difference reaches as far
-    as Student's t with the smaller freedom of its two models goes at the same tail.
+    as Student's t at the same tail, with the freedom that Welch (1947) gives a difference.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def rank_ranges(found: Estimate, level: float = LEVEL, seed: int = 0) -> RankRan
     tail = 2 * stats.norm.sf(reach)
     share = np.maximum(found.floor[first], found.floor[second])
     least = np.sqrt(share * _of_difference(found.model_based[:count, :count], first, second))
-    freedom = np.minimum(found.freedom[first], found.freedom[second])
+    freedom = _freedom(found.freedom, np.diag(covariance), first, second)
     half = stats.t.isf(tail / 2, np.maximum(freedom, 1.0)) * np.maximum(error, least)
     gap = found.theta[first] - found.theta[second]
     better = np.zeros((count, count), dtype=bool)
@@ -78,6 +78,16 @@ def rank_ranges(found: Estimate, level: float = LEVEL, seed: int = 0) -> RankRan
 def _of_difference(covariance: Floats, first: Ints, second: Ints) -> Floats:
     spread = np.diag(covariance)
     return np.asarray(np.clip(spread[first] + spread[second] - 2 * covariance[first, second], 0.0, None))
+
+
+def _freedom(freedom: Floats, variance: Floats, first: Ints, second: Ints) -> Floats:
+    """Return Welch's degrees of freedom of each difference; 0 where nothing is known of one of the two models."""
+    known = np.maximum(freedom, 1.0)
+    one, other = variance[first], variance[second]
+    bottom = one**2 / known[first] + other**2 / known[second]
+    least = np.minimum(freedom[first], freedom[second])
+    found = np.divide((one + other) ** 2, bottom, out=least.copy(), where=bottom > 1e-300)
+    return np.where(least < 1, 0.0, np.maximum(found, least))
 
 
 def _largest(covariance: Floats, first: Ints, second: Ints, error: Floats, level: float, seed: int) -> float:

@@ -1,8 +1,10 @@
 """Bradley-Terry strengths by votes, by verdicts, or by both, each with what every group of battles moved it by.
 
-By both it is prediction-powered inference (Angelopoulos, Bates, Fannjiang, Jordan and Zrnic, 2023; with power tuning:
-Angelopoulos, Duchi and Zrnic, "PPI++", 2023) for the M-estimator of Bradley and Terry: all battles have verdicts, the
-voted ones say how far these are off, and what people think is estimated without bias however wrong the judge is.
+By both it is prediction-powered inference (Angelopoulos, Bates, Fannjiang, Jordan and Zrnic, 2023) with power tuning
+(PPI++; Angelopoulos, Duchi and Zrnic, 2023) for the M-estimator of Bradley and Terry. All battles have verdicts. What
+counts of a verdict is by how much it differs from what the judge's own strengths of the two models expect: how that
+goes with the votes is learnt where there are some, and its mean over the other battles says how far the voted ones
+were lucky draws. A judge that likes a model too well moves nothing; however wrong it is, the votes are not biased.
 """
 
 from dataclasses import dataclass
@@ -22,6 +24,8 @@ RIDGE, CONTROL_RIDGE = 0.1, 1.0
 """Weights of the squares, as `fit_strengths` has them."""
 ROUNDS = 2
 """How often the power is tuned: first at the strengths of the votes alone, then at its own."""
+MOST_POWER = 10.0
+"""A judge may be less sure than people are and still be right; more than this is chance."""
 Basis = Literal["votes", "verdicts", "both"]
 
 
@@ -69,7 +73,7 @@ class Estimate:
     component : (count,) int
         Models of different components never met, directly or by others, and cannot be compared.
     power : float
-        Weight of the verdicts, 0 to 1: 0 where they say nothing of the votes.
+        Weight of the verdicts: 0 where they say nothing of the votes, 1 where they are as sure as the votes have it.
     by_votes : (G, d) float or None
         `influence` with no weight on the verdicts.
     """
@@ -144,46 +148,41 @@ def _by_both(design: PairDesign, evidence: Evidence, groups: Groups) -> Estimate
     n, rest = int(voted.sum()), int((~voted).sum())
     if not n or not rest:
         return None
-    of, scale, many = design.of(judged), n / rest, len(groups.size)
-    place, said = groups.place[judged], evidence.verdicts[judged]
-    label, pulls = np.where(voted, evidence.votes[judged], 0.0), _pulls(of)
-    labelled, labels = of.of(np.flatnonzero(voted)), label[voted]
-    unlabelled = of.of(np.flatnonzero(~voted))
+    of, many, place, pulls = design.of(judged), len(groups.size), groups.place[judged], _pulls(design)
+    labels = evidence.votes[judged][voted]
+    expected = logistic(of.gaps(fit_pairs(of, np.ones(len(judged)), evidence.verdicts[judged], pulls)[0]))
+    surprise = evidence.verdicts[judged] - expected
+    labelled, unlabelled = of.of(np.flatnonzero(voted)), of.of(np.flatnonzero(~voted))
     in_labelled, in_rest = place[voted], place[~voted]
     per_labelled = np.bincount(in_labelled, minlength=many)[:, None]
     per_rest = np.bincount(in_rest, minlength=many)[:, None]
     component = components_of(labelled)
     from_mean = _from_mean(component, of.size)
-    theta, hessian = fit_pairs(labelled, np.ones(n), labels, pulls)
+    mean = of.total(surprise) / len(judged)
+    elsewhere = unlabelled.totals(surprise[~voted], in_rest, many) - per_rest * mean
 
     def moved(theta: Floats, hessian: Floats) -> tuple[Floats, Floats]:
         """Return what each group moves the estimate by through its votes, and through its verdicts at power 1."""
-        expected = logistic(of.gaps(theta))
-        own = expected[voted]
-        off = np.column_stack([labels - own, said[voted] - own])
-        curvature = labelled.gram(own * (1 - own)) + np.diag(pulls)
-        votes, verdicts = without_own_pull(labelled, own * (1 - own), off, in_labelled, curvature).T
-        mean_votes = labelled.total(off[:, 0]) / n
-        mean = of.total(said - expected) / len(said)
-        u = labelled.totals(votes, in_labelled, many) - per_labelled * mean_votes
-        v = labelled.totals(verdicts, in_labelled, many) - per_labelled * mean
-        v -= scale * (unlabelled.totals((said - expected)[~voted], in_rest, many) - per_rest * mean)
+        own = logistic(labelled.gaps(theta))
+        off = np.column_stack([labels - own, surprise[voted]])
+        votes, verdicts = without_own_pull(labelled, own * (1 - own), off, in_labelled, hessian).T
+        u = labelled.totals(votes, in_labelled, many) - per_labelled * (labelled.total(off[:, 0]) / n)
+        v = labelled.totals(verdicts, in_labelled, many) - per_labelled * mean - n / rest * elsewhere
         bread = from_mean @ np.linalg.inv(hessian)
         return u @ bread.T, v @ bread.T
 
-    power = 0.0
+    power, weight = 0.0, voted.astype(np.float64)
+    theta, hessian = fit_pairs(labelled, np.ones(n), labels, pulls)
+    label = np.where(voted, np.nan_to_num(evidence.votes[judged]), 0.0)
     for _ in range(ROUNDS):
         power, _ = tuned(*moved(theta, hessian), design.count)
-        weight = np.where(voted, 1 - power, scale * power)
-        theta, hessian = fit_pairs(of, weight, label + said * np.where(voted, -power, scale * power), pulls)
+        theta, hessian = fit_pairs(of, weight, label + power * np.where(voted, -1.0, n / rest) * surprise, pulls)
     u, v = moved(theta, hessian)
     _, without = tuned(u, v, design.count)
-    own = logistic(labelled.gaps(theta))
-    alone = np.linalg.inv(labelled.gram(own * (1 - own)) + np.diag(pulls))
     return Estimate(
         theta=from_mean @ theta,
         influence=u - without[:, None] * v,
-        model_based=from_mean @ alone @ from_mean.T,
+        model_based=from_mean @ np.linalg.inv(hessian) @ from_mean.T,
         floor=np.where(_floor(labelled, labels) == 1, 1.0, 0.0),  # what a good judge spares is no lack of spread
         freedom=_freedom(labelled, in_labelled, many),
         component=component,
@@ -212,7 +211,7 @@ def tuned(u: Floats, v: Floats, count: int) -> tuple[float, Floats]:
 
     def share(top: Floats, bottom: Floats) -> Floats:
         found = np.divide(top, bottom, out=np.zeros_like(bottom), where=bottom > 1e-12)
-        return np.asarray(np.clip(found, 0.0, 1.0))
+        return np.asarray(np.clip(found, 0.0, MOST_POWER))
 
     whole = share(np.array([both.sum()]), np.array([square.sum()]))
     return float(whole[0]), share(both.sum() - both, square.sum() - square)

@@ -18,6 +18,8 @@ class WinRate:
     ----------
     power : float
         Weight of the verdicts; 0 where it is of votes or verdicts alone.
+    groups : (G,) int or None
+        The groups of its battles.
     squares : (G, 2) float or None
         Each group's share in the variance by the votes alone, and by both.
     """
@@ -26,6 +28,7 @@ class WinRate:
     low: float | None
     high: float | None
     power: float = 0.0
+    groups: Ints | None = None
     squares: Floats | None = None
 
 
@@ -80,7 +83,7 @@ def powered_mean(vote: Floats, verdict: Floats, group: Ints, level: float = LEVE
     mean = float(labels.mean() - power * (verdict[voted].mean() - verdict[~voted].mean()))
     both = (u - without * v) ** 2
     ends = exact_ends(mean, float(both.sum()), own, level)
-    return WinRate(min(max(mean, 0.0), 1.0), *ends, power, np.column_stack([u**2, both]))
+    return WinRate(min(max(mean, 0.0), 1.0), *ends, power, number, np.column_stack([u**2, both]))
 
 
 def exact_ends(mean: float, variance: float, groups: Groups, level: float = LEVEL) -> tuple[float, float]:
