@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import UserError, shown
+from pipelines.formats.reading_options import ReadingOptions, add_reading_arguments, reading_options
 from pipelines.terminal.command_line import Screen, check_output, run_command
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--battles", metavar="N", help=f"judge so many pairs of answers, or `all` ({MOST_BATTLES:,} or fewer)"
     )
     parser.add_argument("--votes", type=int, metavar="N", help="use N of the votes, drawn at random (all)")
+    add_reading_arguments(parser)
     parser.add_argument("--level", type=float, default=0.95, help="of the intervals (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of draws (%(default)s)")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="0 means every core (%(default)s)")
@@ -140,20 +142,19 @@ def _judge(chosen: argparse.Namespace) -> "AnyJudge | None":
 
 def _tables(chosen: argparse.Namespace, told: _Told, screen: Screen) -> "Callable[[], Iterator[pd.DataFrame]]":
     """Return what reads the files as battles, after a look at what they hold."""
-    from stacker.leaderboard.answers import holds_answers, read_answers
+    from stacker.leaderboard.answers import kind_of, read_answers
     from stacker.leaderboard.pairing import battles_of_answers, pair_answers
 
-    kinds = [holds_answers(path) for path in chosen.files]
-    if len(set(kinds)) > 1:
-        raise UserError(
-            f"{chosen.files[kinds.index(True)]}: holds answers, and {chosen.files[kinds.index(False)]} battles; give "
-            f"files of one kind."
-        )
-    if not kinds[0]:
-        return lambda: _battles(chosen.files, told, screen)
+    reading = reading_options(chosen)
+    kinds = ["battles" if reading.columns else kind_of(path) for path in chosen.files]
+    if "answers" not in kinds:
+        return lambda: _battles(chosen.files, reading, told, screen)
+    if "battles" in kinds:
+        answers_of, battles_of = (chosen.files[kinds.index(kind)] for kind in ("answers", "battles"))
+        raise UserError(f"{answers_of}: holds answers, and {battles_of} battles; give files of one kind.")
     if chosen.judge == VOTES and not Path(chosen.judge).exists() and not chosen.export:
         raise UserError(f"{chosen.files[0]}: holds answers, which nobody voted on; name a judge in place of {VOTES}.")
-    answers = read_answers(chosen.files)
+    answers = read_answers(chosen.files, reading.max_rejected)
     most = None if chosen.battles == "all" else int(chosen.battles or MOST_BATTLES)
     pairing = pair_answers(answers, chosen.reference, most, chosen.seed)
     _tell(
@@ -167,18 +168,21 @@ def _tables(chosen: argparse.Namespace, told: _Told, screen: Screen) -> "Callabl
     return lambda: battles_of_answers(answers, pairing, ROWS_AT_ONCE)
 
 
-def _battles(paths: Sequence[Path], told: _Told, screen: Screen) -> "Iterator[pd.DataFrame]":
+def _battles(paths: Sequence[Path], reading: ReadingOptions, told: _Told, screen: Screen) -> "Iterator[pd.DataFrame]":
     """Read files of battles in a stream, with votes where there are any."""
     from pipelines.formats.reading import iter_battles
 
+    def note(text: str) -> None:
+        _tell(told, screen, text)
+
     for path in paths:
         lost, first = 0, ""
-        for table, bad in iter_battles(path, ROWS_AT_ONCE, labelled=None):
+        for table, bad in iter_battles(path, ROWS_AT_ONCE, labelled=None, note=note, **reading.arguments()):
             lost += len(bad)
             first = first or (bad[0].sentence() if bad else "")
             yield table
         if lost:
-            _tell(told, screen, f"Left out {lost:,} rows of {path}, the first: {first}")
+            note(f"Left out {lost:,} rows of {path}, the first: {first}")
 
 
 def _tell(told: _Told, screen: Screen, text: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pipelines.battles.folds import normalised
 from pipelines.battles.table import storable
@@ -14,17 +14,20 @@ from pipelines.formats.cells import cell_style, conversation, parse_turns
 from pipelines.formats.containers.file_formats import open_rows
 from pipelines.formats.containers.raw_rows import BadRow, RawRow
 from pipelines.formats.messages import BadTurnsError
-from pipelines.formats.records import CONVERSATIONS, IDS
+from pipelines.formats.reading_options import MAX_REJECTED
+from pipelines.formats.records import IDS
 
 Turns = tuple[str, ...]
-ID = (*IDS, "prompt_id", "uid", "instruction_id", "idx")
+Kind = Literal["battles", "answers", "prompts"]
+ID = (*IDS, "uid", "instruction_id", "idx")
 PROMPT = ("prompt", "instruction", "question", "query", "turns", "input")
 MODEL = ("model", "generator", "model_id", "model_name")
 ANSWER = ("answer", "output", "response", "completion", "generation", "choices")
 MESSAGES = ("messages", "conversation")
 """Names of columns; the first that a row has is taken. A file without a model's name is one model's, named as it is."""
 PAIRS = (
-    *CONVERSATIONS,
+    "conversation_a",
+    "conversation_b",
     "response_a",
     "response_b",
     "answer_a",
@@ -37,22 +40,28 @@ PAIRS = (
 _SAMPLE = 100
 
 
-def holds_answers(path: Path) -> bool:
-    """Tell whether a file holds single answers, or prompts, by the columns of its first rows; or else battles.
+def kind_of(path: Path) -> Kind:
+    """Tell what a file holds by the columns of its first rows; whatever is a form of votes holds battles.
 
     Raises
     ------
     UserError
         When it cannot be read.
     """
+    from pipelines.formats.row_stream import open_form
+
     with open_rows(path) as opened:
         keys = set(opened.columns or ())
         for row in islice(opened.rows, _SAMPLE):
             keys.update(row.values)
-    if keys.intersection(PAIRS):
-        return False
-    prompts_alone = keys.intersection(ID) and keys.intersection(PROMPT) and not keys.intersection(("model_a", "winner"))
-    return bool(keys.intersection((*ANSWER, *MESSAGES)) or prompts_alone)
+    answers, prompts = keys.intersection((*ANSWER, *MESSAGES)), keys.intersection(ID) and keys.intersection(PROMPT)
+    if keys.intersection(PAIRS) or not (answers or prompts):
+        return "battles"
+    try:
+        open_form(path, labelled=None)[0].name()
+    except UserError:
+        return "answers" if answers else "prompts"
+    return "battles"
 
 
 @dataclass
@@ -79,12 +88,14 @@ class Answers:
         return sorted({model for answers in self.by.values() for model in answers})
 
 
-def read_answers(paths: Sequence[Path]) -> Answers:
+def read_answers(paths: Sequence[Path], max_rejected: float = MAX_REJECTED) -> Answers:
     """Read answers from CSV, JSON, JSON Lines or parquet files: a row an answer, of one model a file or of several.
 
     A row has a prompt (`PROMPT`), an id of it (`ID`), or both, the model (`MODEL`, else the file's name), and the
     answer (`ANSWER`, or a list of messages). Rows with a prompt and an id alone say what was asked, as FastChat's
     question.jsonl does.
+
+    `max_rejected` is the share of rows that may be lost.
 
     Raises
     ------
@@ -93,7 +104,7 @@ def read_answers(paths: Sequence[Path]) -> Answers:
     """
     rows = [(path, row) for path in paths for row in _rows(path)]
     found = Answers()
-    keyed = all(row.id for _, row in rows)
+    keyed = all(row.id for _, row in rows) and (_shared(rows) or any(row.prompt is None for _, row in rows))
     for path, row in rows:
         if row.prompt is None:
             continue
@@ -108,7 +119,7 @@ def read_answers(paths: Sequence[Path]) -> Answers:
     for path, row in rows:
         _take(found, path, row, row.id if keyed else _key_of(row.prompt) if row.prompt else by_id.get(row.id, ""))
     lost, kept = len(found.bad), sum(map(len, found.by.values()))
-    if lost > kept:
+    if lost > max_rejected * (lost + kept):
         raise UserError(
             f"{', '.join(map(str, paths))}: {lost:,} of {lost + kept:,} rows cannot be used, too many to go on. "
             f"{found.bad[0].sentence()}"
@@ -118,6 +129,12 @@ def read_answers(paths: Sequence[Path]) -> Answers:
             f"{', '.join(map(str, paths))}: holds no answer; give rows with a prompt or an id, a model and an answer."
         )
     return found
+
+
+def _shared(rows: Sequence[tuple[Path, "_Row"]]) -> bool:
+    """Tell whether an id is of a prompt, as two models have it, and not of the answer."""
+    first: dict[str, str] = {}
+    return any(first.setdefault(row.id, row.model) != row.model for _, row in rows if row.answer is not None)
 
 
 @dataclass(frozen=True)
