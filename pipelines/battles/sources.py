@@ -13,6 +13,7 @@ from pydantic import Field
 from pipelines.battles.built_in import SampleBattles, SampleParams, sample_battles
 from pipelines.battles.table import check
 from pipelines.errors import UserError
+from pipelines.formats.containers.file_formats import PACKED
 from pipelines.formats.containers.raw_rows import BadRow, setting_aside
 from pipelines.formats.forms.column_mapping import ColumnMapping
 from pipelines.formats.reading import OnBadRow, iter_battles, joined, read_battles, stop_at_bad
@@ -148,13 +149,21 @@ def _named_sources(params: DataParams) -> list[SourceParams]:
         if not params.dir.is_dir():
             raise UserError(f"data.dir {params.dir}: there is no such folder; name the one with Kaggle's {TRAIN}.")
         if not (params.dir / TRAIN).is_file():
-            raise UserError(f"data.dir {params.dir}: has no {TRAIN}; put Kaggle's file there or name another folder.")
+            raise UserError(f"data.dir {params.dir}: has no {TRAIN}; {_where_train_is(params.dir)}.")
         found.append(SourceParams(path=params.dir / TRAIN, name=params.dir.resolve().name))
     found += [source.model_copy(update={"name": source.name or source.path.stem}) for source in params.sources]
     name, times = Counter(source.name for source in found).most_common(1)[0]
     if times > 1:
         raise UserError(f"data.sources: {times} sources are called {name}; give each a name of its own.")
     return found
+
+
+def _where_train_is(folder: Path) -> str:
+    """Say what to do about a folder without its file: mostly Kaggle's archive lies there as it was downloaded."""
+    packed = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in PACKED and path.is_file())
+    if packed:
+        return f"{', '.join(packed[:_TOLD])} {'is' if len(packed) == 1 else 'are'} there: unpack what holds {TRAIN}"
+    return "put Kaggle's file there or name another folder"
 
 
 class _Faults:

@@ -153,3 +153,20 @@ def test_without_a_name_the_built_in_battles_are_used(tmp_path):
     fewer = load(DataParams.model_validate({"sample": {"rows": 300, "test_rows": 0}, "max_rows": 100}), tmp_path / "q")
     assert (len(fewer.train), fewer.test, fewer.sample_ids) == (100, None, None)
     assert fewer.bayes_log_loss is not None and np.isfinite(fewer.bayes_log_loss)
+
+
+def test_an_archive_in_a_folder_without_its_file_is_named(tmp_path):
+    for names, said in (
+        (
+            ["llm-classification-finetuning.zip"],
+            "llm-classification-finetuning.zip is there: unpack what holds train.csv.",
+        ),
+        (["a.zip", "train.csv.gz"], "a.zip, train.csv.gz are there: unpack what holds train.csv."),
+    ):
+        folder = tmp_path / names[0]
+        folder.mkdir()
+        for name in names:
+            (folder / name).write_bytes(b"PK")
+        with pytest.raises(UserError) as fault:
+            load(DataParams(dir=folder), tmp_path / "aside.jsonl")
+        assert str(fault.value) == f"data.dir {folder}: has no train.csv; {said}"
