@@ -80,10 +80,13 @@ class VerdictTable:
         """Return the id by which a battle's verdict is found.
 
         Where a file of votes has an id again for another vote, the reader calls that one `id#2`; the verdict is that of
-        `id` all the same, unless there is one of `id#2`.
+        `id` all the same, unless there is one of `id#2`. Tables that hold ids as
+        numbers may say 7.0 for 7.
         """
         base, mark, number = name.rpartition("#")
-        return base if name not in self.place and mark and number.isdigit() and base in self.place else name
+        names = [name, base] if mark and number.isdigit() else [name]
+        spelled = (each for known in names for each in (known, f"{known}.0", known.removesuffix(".0")))
+        return next((each for each in spelled if each in self.place), name)
 
     def rows_of(self, ids: pd.Series) -> Ints:
         """Return the row of each of m ids, -1 where there is none."""

@@ -15,6 +15,7 @@ from stacker.evaluate.votes.judge_scores import (
     Figure,
     Predictor,
     class_prior,
+    difference,
     hits,
     leads,
     longer_answer,
@@ -136,10 +137,12 @@ def calibration(probabilities: Floats, outcome: Ints, group: Ints) -> dict[str, 
     """Return the calibration error of the most probable outcome, what chance alone makes of it, and the curves.
 
     A judge whose probabilities are exactly right has an error too, for votes are few: `by_chance` is the mean and the
-    95 % quantile over votes drawn from the verdicts themselves, one a vote.
+    95 % quantile over votes drawn from the verdicts themselves, one a vote. `overconfidence` is how far the probability
+    of the most probable outcome is above the share of votes for it, on average.
     """
     came = np.eye(3)[outcome]
     return {
+        "overconfidence": difference(probabilities.max(axis=1), _top_right(probabilities, outcome), group),
         "ece": expected_calibration_error(probabilities, outcome),
         "by_chance": _ece_by_chance(probabilities.max(axis=1)),
         "most_probable": curve(probabilities.max(axis=1), _top_right(probabilities, outcome), group),

@@ -77,6 +77,7 @@ def tables(found: Mapping[str, Any], judge: str) -> Iterator[Table]:
             [
                 ["", "", "by chance, up to"],
                 ["calibration error (ECE)", f"{by['ece']:.3f}", f"{by['by_chance']['high']:.3f}"],
+                ["confidence less accuracy", number(by["overconfidence"], "+.3f"), ""],
             ],
         )
     if found["decided_by"] is not None:
@@ -182,7 +183,12 @@ def notes(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"No log loss: {found['no_log_loss']}."
     if found["ceiling"] is None:
         yield "No human ceiling: no pair of answers has votes of several people."
-    elif found["alternative_annotators"]["why"]:
+    elif found["ceiling"]["repeated"]:
+        yield (
+            f"Left out of the human ceiling: {found['ceiling']['repeated']:,} votes of people on a pair that they had "
+            "voted on before."
+        )
+    if found["ceiling"] is not None and found["alternative_annotators"]["why"]:
         yield f"No alternative annotator test: {found['alternative_annotators']['why']}."
     if found.get("asking") and found["asking"]["failed"]:
         yield f"First verdict that cannot be read: {found['asking']['first_failure']}."

@@ -180,3 +180,8 @@ def test_a_text_of_a_million_spaces_costs_no_time(tmp_path):
 def test_another_vote_under_the_same_id_has_the_verdict_of_that_id(tmp_path):
     found = said(tmp_path, [{"id": "x", "winner": "A"}, {"id": "y#2", "winner": "B"}])[0]
     assert found.rows_of(pd.Series(["x", "x#2", "x#13", "y#2", "y", "x#", "z#2"])).tolist() == [0, 0, 0, 1, -1, -1, -1]
+
+
+def test_numbers_as_ids_are_found_with_and_without_a_point(tmp_path):
+    found = said(tmp_path, [{"id": "7.0", "winner": "A"}, {"id": "8", "winner": "B"}], ".csv")[0]
+    assert found.rows_of(pd.Series(["7", "7.0", "8", "8.0", "7#2", "70"])).tolist() == [0, 0, 1, 1, 0, -1]

@@ -103,6 +103,11 @@ def test_both_bad_is_reported_on_its_own():
     assert evaluate(many(1).of_rows(np.arange(20)))["both_bad"] is not None
 
 
+def test_confidence_less_accuracy_by_hand():
+    found = calibration(np.array([[0.7, 0.2, 0.1], [0.2, 0.6, 0.2]]), np.array([0, 2]), np.arange(2))
+    assert found["overconfidence"]["value"] == pytest.approx(0.65 - 0.5)
+
+
 def test_chance_alone_makes_the_calibration_error_that_is_told():
     rng = np.random.default_rng(0)
     above, means = 0, []

@@ -132,15 +132,16 @@ def test_why_there_is_no_test():
 def test_the_ceilings_difference_covers_and_a_judge_at_the_edge_rarely_passes():
     rng = np.random.default_rng(5)
     group = np.arange(90) // 3
-    truth = ceiling(shared_pairs(*planted(rng, 60_000, 0.3, 0.3)))["one_other"]
-    inside, beaten, trials = {"people": 0, "judge": 0, "difference": 0}, 0, 300
+    endless = shared_pairs(*planted(rng, 60_000, 0.3, 0.3))
+    truth = ceiling(endless)["one_other"] | {"advantage": alternative_annotator_test(endless)["advantage"]}
+    inside, beaten, trials = dict.fromkeys(("people", "judge", "difference", "advantage"), 0), 0, 300
     for _ in range(trials):
         votes, call = planted(rng, 90, 0.3, 0.3, group=group)
-        found = ceiling(shared_pairs(votes, call))["one_other"]
+        shared = shared_pairs(votes, call)
+        found = ceiling(shared)["one_other"] | {"advantage": alternative_annotator_test(shared)["advantage"]}
         for name in inside:
             inside[name] += found[name]["low"] <= truth[name]["value"] <= found[name]["high"]
         # Against itself at epsilon 0 the test would beat nobody but by chance.
-        shared = shared_pairs(votes, call)
         one = shared.others / shared.others.sum(axis=1, keepdims=True)
         rows = shared.annotator == "person 0"
         person = one[np.arange(len(one)), shared.outcome][rows]

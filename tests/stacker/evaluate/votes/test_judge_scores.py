@@ -5,6 +5,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 from support.votes_drawn import drawn_votes
 
+from stacker.evaluate.votes.evaluation import calibration
 from stacker.evaluate.votes.judge_scores import Predictor, auc, class_prior, leads, longer_answer, scores
 from stacker.evaluate.votes.kappa import cohen_kappa
 
@@ -97,6 +98,7 @@ def test_intervals_cover_what_endless_votes_would_say(prompts, most):
         return own | {
             "lead on longer": ahead["longer"]["accuracy_without_ties"],
             "lead on prior": ahead["prior"]["log_loss"],
+            "overconfidence": calibration(votes.probabilities, votes.outcome, votes.group)["overconfidence"],
         }
 
     truth = figures(drawn_votes(np.random.default_rng(0), 100_000, most))
