@@ -73,7 +73,8 @@ def _kind(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
         return str(schema["const"])
     found = _resolved(schema, schemas)
     if found.get("type") == "array":
-        return f"list of {_kind(found['items'], schemas)}"
+        inner = _kind(found["items"], schemas)
+        return f"list, each {inner}" if " or " in inner else f"list of {inner}s"
     named = {"string": "text", "object": "object", "number": "number", "integer": "whole number", "null": "null"}
     return named.get(found.get("type", ""), "value")
 

@@ -176,7 +176,7 @@ class ExplanationGiven(BaseModel):
 class Health(BaseModel):
     """What is served, and how busy it is."""
 
-    status: Literal["ok"]
+    status: Literal["ok"] = Field(description="It answers.")
     judge: str = Field(description="Name of the judge's folder.")
     sha256: str = Field(description="Hash of the judge's files.")
     trained_on: str = Field(description="What it was trained on.")

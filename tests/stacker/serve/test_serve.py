@@ -197,8 +197,12 @@ def test_the_command_serves_and_ends_gracefully_with_its_processes():
 
 
 @pytest.mark.load
-def test_fifty_clients_that_each_ask_every_second_wait_less_than_four_verdicts(judge):
-    """A closed loop of fifty clients is bound by the cores instead: its figures stand in bench/RESULTS.md."""
+def test_fifty_clients_that_pause_between_verdicts_wait_less_than_four_times_as_long_as_one(judge):
+    """Ninety-five of a hundred of them, against the same share of one client's that asks alone, in the same run.
+
+    They pause so long that together they ask half of what one process can do: a second each where a verdict takes .01.
+    Fifty clients that never pause are bound by the cores instead: what a verdict costs then stands in RESULTS.md.
+    """
     asked = bodies(50)
     with served(processes=2) as found:
         alone = []
@@ -209,15 +213,15 @@ def test_fifty_clients_that_each_ask_every_second_wait_less_than_four_verdicts(j
 
         def client(number):
             times, begun = [], time.perf_counter()
-            for turn in range(5):
-                time.sleep(max(0.0, begun + turn + number / 50 - time.perf_counter()))
+            for turn in range(4):
+                time.sleep(max(0.0, begun + (turn + number / 50) * pause - time.perf_counter()))
                 start = time.perf_counter()
                 status, verdict, _ = ask(found.port, "/compare", asked[(number + turn) % 50])
                 times.append(time.perf_counter() - start)
                 assert (status, said(verdict)) == (200, expected[(number + turn) % 50])
             return times
 
-        expected = [judge.compare(**body).probabilities for body in asked]
+        expected, pause = [judge.compare(**body).probabilities for body in asked], 100 * np.mean(alone)
         with ThreadPoolExecutor(50) as pool:
             times = np.concatenate(list(pool.map(client, range(50))))
-    assert np.quantile(times, 0.95) < 4 * np.mean(alone)
+    assert np.quantile(times, 0.95) < 4 * np.quantile(alone, 0.95)
