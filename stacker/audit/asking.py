@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.battles.arrays import Floats, Ints
+from pipelines.battles.arrays import FLIP, Floats, Ints
 from pipelines.errors import UserError
 from pipelines.terminal.command_line import Progress, silent
 from stacker.audit.probe_interface import Probe
@@ -120,10 +120,12 @@ def ask_all(
             if both or not turned or each.kind in always
         ]
         complete &= both
-        verdicts = ask(frame_of([each for each, _ in put], [turned for _, turned in put]))
+        turns = [turned for _, turned in put]
+        verdicts = ask(frame_of([each for each, _ in put], turns))
+        verdicts = np.where(np.array(turns)[:, None], verdicts[:, FLIP], verdicts)
         for (question, turned), verdict in zip(put, verdicts, strict=True):
             place, order = place_of[question.battle], int(turned)
-            said[question.kind][place, order] = verdict[[1, 0, 2]] if turned else verdict
+            said[question.kind][place, order] = verdict
             asked[question.kind][place, order] = True
         met = [place_of[row] for row in {question.battle for question in questions}]
         both = both_orders or not all(_swaps(said[kind][met]) for kind in (said if both else always))

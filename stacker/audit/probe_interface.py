@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from random import Random
 from typing import Literal, Protocol
@@ -15,6 +16,8 @@ Fair = Literal["same", "no_better", "far_worse"]
 """What people would say of the changed answer next to the one it was made of: as good; as good or worse; far worse."""
 MOST_CHARACTERS = 30_000
 """Answers longer than this are changed by no probe: what is made of them would be longer still."""
+_HEAD = 2000
+"""Characters by which the language is told."""
 _HAN = SCRIPTS.index("Han")
 TEXTS: Mapping[str, Mapping[Language, Sequence[str]]] = yaml.safe_load(
     Path(__file__).with_name("probe_texts.yaml").read_text(encoding="utf-8")
@@ -92,7 +95,12 @@ class Probe:
 
 def language_of(text: str) -> Language:
     """Return the language that is written into a text: Chinese where most of its letters are Han, English elsewhere."""
-    return "zh" if dominant_script(text) == _HAN else "en"
+    return _language_of(text[:_HEAD])
+
+
+@lru_cache(maxsize=256)
+def _language_of(head: str) -> Language:
+    return "zh" if dominant_script(head) == _HAN else "en"
 
 
 def texts_for(key: str, answer: str) -> Sequence[str]:

@@ -57,16 +57,18 @@ def padding(answer: str, case: Case) -> str | None:
 def as_long(answer: str, characters: int, random: Random) -> str:
     """Return an answer of so many characters, by whole sentences that say nothing and a few blanks behind them."""
     sentences = [*texts_for("padding", answer), *texts_for("short", answer)]
-    random.shuffle(sentences)
+    start = random.randrange(len(sentences))
     between = "" if language_of(answer) == "zh" else " "
+    longest_first = sorted(sentences, key=len, reverse=True)
     added: list[str] = []
     left = characters - len(answer.rstrip()) - 2
-    while fitting := [sentence for sentence in sentences if len(sentence) + len(between) <= left]:
-        # The last one is as long as it can be, so that few blanks are left.
-        last = left < 2 * max(map(len, sentences))
-        sentence = max(fitting, key=len) if last else fitting[len(added) % len(fitting)]
-        added.append(sentence)
-        left -= len(sentence) + len(between)
+    while left >= 2 * len(longest_first[0]):
+        added.append(sentences[(start + len(added)) % len(sentences)])
+        left -= len(added[-1]) + len(between)
+    # The last ones are as long as they can be, so that few blanks are left.
+    while fitting := next((each for each in longest_first if len(each) + len(between) <= left), ""):
+        added.append(fitting)
+        left -= len(fitting) + len(between)
     text = f"{answer.rstrip()}\n\n{between.join(added)}" if added else answer
     return text + " " * max(characters - len(text), 0)
 

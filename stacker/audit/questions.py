@@ -97,13 +97,18 @@ class Chosen:
     seed: int
     keys: Sequence[bytes] = field(repr=False)
     """What each battle is apart from its sides: prompt and both answers."""
+    records: Sequence[tuple[Turns, Turns, Turns]] = field(repr=False)
+    """The three texts of each battle; a table's cells are slow to take one by one."""
 
     @classmethod
     def of(cls, battles: pd.DataFrame, rows: int | None, seed: int) -> "Chosen":
         """Choose `rows` battles (None for all) and one answer of each, by content and seed alone."""
         battles = battles.reset_index(drop=True)
         keys, is_b = [], np.zeros(len(battles), dtype=bool)
-        for place, (prompt, a, b) in enumerate(zip(*(battles[name] for name in TEXT_COLUMNS), strict=True)):
+        records = [
+            cast("tuple[Turns, Turns, Turns]", row) for row in zip(*(battles[k] for k in TEXT_COLUMNS), strict=True)
+        ]
+        for place, (prompt, a, b) in enumerate(records):
             first, second = digest_of(a), digest_of(b)
             key = digest_of(prompt) + min(first, second) + max(first, second)
             keys.append(key)
@@ -113,7 +118,7 @@ class Chosen:
             names = battles["id"].tolist() if "id" in battles.columns else [""] * len(battles)
             order = sorted(range(len(battles)), key=lambda place: (_chance(seed, "rows", keys[place]), names[place]))
             kept = np.sort(np.array(order[:rows], dtype=np.int64))
-        return cls(battles, kept, is_b, prompt_groups(battles["prompt"]), seed, keys)
+        return cls(battles, kept, is_b, prompt_groups(battles["prompt"]), seed, keys, records)
 
     def limited(self, rows: Ints) -> "Chosen":
         """Return the same with only these rows audited; answers to other prompts are still those of all battles."""
@@ -121,7 +126,7 @@ class Chosen:
 
     def texts(self, row: int) -> tuple[Turns, Turns, Turns]:
         """Return the prompt of a battle, the answer that is changed, and the other."""
-        prompt, a, b = (cast(Turns, self.battles[name].iat[row]) for name in TEXT_COLUMNS)
+        prompt, a, b = self.records[row]
         return (prompt, b, a) if self.focus_is_b[row] else (prompt, a, b)
 
 
