@@ -115,18 +115,18 @@ def measured(effect: "Effect") -> str:
 
 def rows_of(effects: Iterable["Effect"]) -> list[list[str]]:
     """Return the table of the measures, its heading first."""
-    rows = [["", "battles", "wins", "control", "probability", "log-odds", "adjusted p", "found"]]
+    rows = [["", "found", "battles", "wins", "control", "probability", "log-odds", "adjusted p"]]
     for effect in effects:
         rows.append(
             [
                 measured(effect),
+                state_of(effect),
                 f"{effect.battles:,}",
                 per_cent(effect.rate),
                 control_of(effect),
                 signed(effect.change),
                 signed(effect.log_odds, 2),
                 probability(effect.adjusted),
-                state_of(effect),
             ]
         )
     return rows
