@@ -9,8 +9,6 @@ from stacker.evaluate.html_templates import environment, written
 from stacker.leaderboard.board_words import BASIS, ends, heading, percent, rank_of, remarks
 
 TEMPLATES = Path(__file__).with_name("templates")
-REPORT = Path(__file__).parents[1] / "training" / "reporting" / "templates"
-"""Where the style sheet of reports is."""
 
 
 def board_page(found: Mapping[str, Any]) -> str:
@@ -19,7 +17,7 @@ def board_page(found: Mapping[str, Any]) -> str:
     for row in found["models"]:
         groups.setdefault(row["component"], []).append(row)
     return (
-        environment(TEMPLATES, REPORT)
+        environment(TEMPLATES)
         .get_template("leaderboard.html")
         .render(
             found=found,
