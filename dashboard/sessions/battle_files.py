@@ -9,7 +9,7 @@ from threading import Event
 import pandas as pd
 
 from dashboard.judges.saved_runs import SavedRun
-from dashboard.sessions.file_reading import read_apart
+from dashboard.sessions.file_reading import ReadFile, read_apart
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import sha256_of
 from pipelines.formats.containers.file_formats import PACKED, SUFFIXES
@@ -33,12 +33,15 @@ class BattleFile:
         A battles table (`pipelines.battles.table.COLUMNS`); votes in the file are not read.
     left_out : int
         Rows that cannot be shown.
+    form : str
+        What the form of the file is called; "" where it was not read from one.
     """
 
     name: str
     origin: str
     battles: pd.DataFrame
     left_out: int
+    form: str = ""
 
 
 def uploaded(name: str, content: bytes | bytearray, stop: Event | None = None, person: str = "") -> BattleFile:
@@ -67,8 +70,8 @@ def uploaded(name: str, content: bytes | bytearray, stop: Event | None = None, p
     with tempfile.TemporaryDirectory(prefix="battles-") as folder:
         path = Path(folder) / f"battles{ending}"
         path.write_bytes(content)
-        battles, left_out = read_apart(path, plain, stop or Event(), person)
-    return _known(plain, sha256(content).hexdigest(), battles, left_out)
+        read = read_apart(path, plain, stop or Event(), person)
+    return _known(plain, sha256(content).hexdigest(), read)
 
 
 def open_files(folder: Path) -> list[str]:
@@ -99,8 +102,8 @@ def from_folder(folder: Path, name: str, stop: Event | None = None, person: str 
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()) or not path.is_file():
         raise UserError(f"{name}: is not a file in the folder that is open to this page; choose one of the list.")
-    battles, left_out = read_apart(path, name, stop or Event(), person)
-    return _known(path.name, sha256_of(path), battles.assign(source=path.name), left_out)
+    read = read_apart(path, name, stop or Event(), person)
+    return _known(path.name, sha256_of(path), read._replace(battles=read.battles.assign(source=path.name)))
 
 
 def test_set(run: SavedRun, stop: Event | None = None, person: str = "") -> BattleFile:
@@ -121,18 +124,19 @@ def test_set(run: SavedRun, stop: Event | None = None, person: str = "") -> Batt
         path = data.dir / "test.csv"
         if not path.is_file():
             raise UserError(f"{run.name}: its test set {path.name} is not where the run found it; choose a file.")
-        battles, left_out = read_apart(path, str(path), stop or Event(), person)
-        return _known(f"{run.name}: test.csv", sha256_of(path), battles.assign(source=run.name), left_out)
+        read = read_apart(path, str(path), stop or Event(), person)
+        read = read._replace(battles=read.battles.assign(source=run.name))
+        return _known(f"{run.name}: test.csv", sha256_of(path), read)
     if data.sources:
         raise UserError(f"{run.name}: trained on files alone and has no test set; choose a file.")
     battles = sample_battles(data.sample.test_rows, data.sample.seed, part="test").unlabelled()
     print_ = sha256(
         repr(battles[["id", "prompt", "response_a", "response_b"]].to_numpy().tolist()).encode()
     ).hexdigest()
-    return _known(f"{run.name}: test", print_, battles, 0)
+    return _known(f"{run.name}: test", print_, ReadFile(battles, 0, ""))
 
 
-def _known(name: str, content_hash: str, battles: pd.DataFrame, left_out: int) -> BattleFile:
-    if battles.empty:
-        raise UserError(f"{name}: holds no battle that can be shown; it needs id, prompt, response_a and response_b.")
-    return BattleFile(name, f"{name}:{content_hash[:16]}", battles, left_out)
+def _known(name: str, content_hash: str, read: ReadFile) -> BattleFile:
+    if read.battles.empty:
+        raise UserError(f"{name}: holds no battle that can be shown; it needs prompt, response_a and response_b.")
+    return BattleFile(name, f"{name}:{content_hash[:16]}", *read)

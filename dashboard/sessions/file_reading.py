@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from pipelines.battles.table import TEXT_COLUMNS, UNLABELLED, battles_table, storable
 from pipelines.errors import UserError
 from pipelines.formats.containers.raw_rows import BadRow
-from pipelines.formats.reading import battle_rows
+from pipelines.formats.row_stream import FileSummary, battle_rows
 from pipelines.terminal.processes import LOOK_S, Bounds, Stopped, TooMuch, end_with_the_parent, run_apart
 
 MOST_UNFOLDED = 500_000_000
@@ -37,7 +37,15 @@ _persons: dict[str, threading.Lock] = {}
 _persons_lock = threading.Lock()
 
 
-def read_apart(path: Path, shown: str, stop: threading.Event, person: str = "") -> tuple[pd.DataFrame, int]:
+class ReadFile(NamedTuple):
+    """A battles table without outcomes, how many rows hold no battle, and what the file's form is called."""
+
+    battles: pd.DataFrame
+    left_out: int
+    form: str
+
+
+def read_apart(path: Path, shown: str, stop: threading.Event, person: str = "") -> ReadFile:
     """Read the battles of a file in a process of its own; waits for it, so call it from a thread.
 
     Parameters
@@ -53,8 +61,8 @@ def read_apart(path: Path, shown: str, stop: threading.Event, person: str = "") 
 
     Returns
     -------
-    DataFrame, int
-        A battles table (`pipelines.battles.table.COLUMNS`) without outcomes, and how many rows hold no battle.
+    ReadFile
+        Its battles as a table (`pipelines.battles.table.COLUMNS`), and what else is known of it.
 
     Raises
     ------
@@ -68,7 +76,7 @@ def read_apart(path: Path, shown: str, stop: threading.Event, person: str = "") 
         said = _said(path, shown, out, stop)
         if said.get("fault"):
             raise UserError(str(said["fault"]).replace(str(path), shown))
-        return _table(out, shown, stop), int(said["left_out"])
+        return ReadFile(_table(out, shown, stop), int(said["left_out"]), str(said["form"]))
 
 
 @contextmanager
@@ -134,7 +142,7 @@ _NICER = 5
 
 
 def main(path: Path, out: Path, most: int) -> None:
-    """Read a file, and say on standard output how that ended: an object with `left_out` or `fault`.
+    """Read a file, and say on standard output how that ended: an object with `left_out` and `form`, or `fault`.
 
     Parameters
     ----------
@@ -161,24 +169,24 @@ def write(path: Path, out: Path, most: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        `left_out`, how many rows hold no battle.
+        `left_out`, how many rows hold no battle, and `form`, what the file's form is called.
 
     Raises
     ------
     UserError
-        As `pipelines.formats.reading.battle_rows`; and when no row holds a battle: that of the first row.
+        As `pipelines.formats.row_stream.battle_rows`; and when no row holds a battle: that of the first row.
     """
     import pyarrow
 
     texts = {name: pyarrow.list_(pyarrow.large_binary()) for name in TEXT_COLUMNS}
     schema = pyarrow.schema({**dict.fromkeys(NAMES, pyarrow.large_string()), **texts})
-    left_out = _LeftOut()
+    left_out, summary = _LeftOut(), FileSummary()
     with pyarrow.OSFile(str(out), "wb") as file, pyarrow.ipc.new_file(file, schema) as writer:
-        for batch in _batches(path, most, left_out):
+        for batch in _batches(path, most, left_out, summary):
             writer.write_batch(pyarrow.record_batch(batch, schema=schema))
     if left_out.first is not None and left_out.count == left_out.rows:
         raise UserError(f"{left_out.first.sentence()[:-1]}; no row holds a battle that can be shown.")
-    return {"left_out": left_out.count}
+    return {"left_out": left_out.count, "form": summary.form}
 
 
 @dataclass
@@ -190,11 +198,11 @@ class _LeftOut:
     first: BadRow | None = None
 
 
-def _batches(path: Path, most: int, left_out: _LeftOut) -> Iterator[dict[str, list[Any]]]:
+def _batches(path: Path, most: int, left_out: _LeftOut, summary: FileSummary) -> Iterator[dict[str, list[Any]]]:
     """Yield columns of some battles each, and count the rows that hold none."""
     columns: dict[str, list[Any]] = {name: [] for name in (*NAMES, *TEXT_COLUMNS)}
     held = 0
-    for record, bad, size in battle_rows(path, _ROWS, labelled=False, most=most):
+    for record, bad, size in battle_rows(path, _ROWS, labelled=False, most=most, summary=summary):
         held += size
         left_out.rows += 1
         if record is None:

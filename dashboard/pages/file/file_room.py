@@ -78,6 +78,8 @@ class FileRoom:
     def show_head(self, file: BattleFile, done: Progress, verdicts: FileVerdicts) -> None:
         """Show the file's name, how far one is through it, and how far the judge is."""
         parts = [self.say("file.done", done=f"{done.done:,}", total=f"{done.total:,}", share=percent(done.share))]
+        if file.form:
+            parts.append(self.say("file.form", form=file.form))
         if file.left_out:
             parts.append(self.say("file.left_out", count=f"{file.left_out:,}"))
         if verdicts.wanted == 0:

@@ -67,7 +67,8 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_texts_come_as_they_are_in_the_file(path: Path) -> None:
-    battles, left_out = read_apart(path, "mine.jsonl", threading.Event())
+    battles, left_out, form = read_apart(path, "mine.jsonl", threading.Event())
+    assert form.endswith("columns") or form.startswith("a table")
     assert left_out == 0
     row = battles.iloc[0]
     assert (row["prompt"], row["response_b"]) == (("half \ud83d", "字"), ("",))
@@ -119,7 +120,7 @@ def test_many_slow_files_of_one_person_let_another_person_read_hers(path: Path, 
     with ThreadPoolExecutor(12) as threads:
         hers = [threads.submit(read_apart, slow, "slow", stop, "one") for _ in range(10)]
         try:
-            battles, _ = threads.submit(read_apart, path, "mine", stop, "other").result(60)
+            battles, *_ = threads.submit(read_apart, path, "mine", stop, "other").result(60)
             assert len(battles) == 1
             assert not any(each.done() for each in hers)
         finally:
