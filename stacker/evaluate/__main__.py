@@ -41,6 +41,8 @@ class Options:
     ----------
     json, page : Path or None
         Files for everything that was found, and for a page of it.
+    judge : str
+        Which judge's verdicts, where a file holds those of several.
     allow_missing : bool
         Whether to go on where most votes have no verdict.
     device, threads
@@ -58,6 +60,7 @@ class Options:
     threads: int = 0
     cache: Path | None = None
     reading: ReadingOptions = ReadingOptions()
+    judge: str = ""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -76,6 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number there")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write a page (HTML) that opens offline")
+    parser.add_argument(
+        "--judge-model", default="", metavar="NAME", help="the judge, where VERDICTS holds those of several"
+    )
     parser.add_argument("--allow-missing", action="store_true", help="go on where most votes have no verdict")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="(as the run that made the judge had it)")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="0 means every core (%(default)s)")
@@ -83,7 +89,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add_reading_arguments(parser)
     chosen = parser.parse_args(arguments)
     options = Options(chosen.json, chosen.page, chosen.allow_missing, chosen.device, chosen.threads, chosen.cache)
-    run_command(lambda: _command(chosen.judge, chosen.votes, replace(options, reading=reading_options(chosen))))
+    run_command(
+        lambda: _command(
+            chosen.judge, chosen.votes, replace(options, reading=reading_options(chosen), judge=chosen.judge_model)
+        )
+    )
 
 
 def _command(judge: Path, files: Sequence[Path], options: Options) -> None:
@@ -139,7 +149,7 @@ def evaluate_files(judge: Path, files: Sequence[Path], options: Options, screen:
         check_output(options.page, [options.json])
     _check_files(judge, files)
     cache = None if options.cache is None else BlockCache(options.cache / "blocks")
-    asked = open_judge(judge, device=options.device, threads=options.threads, cache=cache)
+    asked = open_judge(judge, device=options.device, threads=options.threads, cache=cache, judge=options.judge)
     screen.note(f"{asked.name}: {asked.about}.")
     read = _read_votes(asked, files, options.reading, screen)
     if read.missing * 2 > read.votes and not options.allow_missing or read.missing == read.votes:

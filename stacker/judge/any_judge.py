@@ -124,6 +124,7 @@ def open_judge(
     device: Literal["cpu", "cuda"] | None = None,
     threads: int = 0,
     cache: "BlockCache | None" = None,
+    judge: str = "",
 ) -> SavedJudge | VerdictFile:
     """Open a saved judge, or a file of another judge's verdicts.
 
@@ -135,6 +136,8 @@ def open_judge(
     device, threads, cache
         For a saved judge: where its encoder runs, processes for features of texts (0 for every core), and where
         numbers of texts are kept.
+    judge : str
+        Which judge's verdicts, where a file holds those of several.
 
     Raises
     ------
@@ -143,12 +146,12 @@ def open_judge(
     """
     path = Path(path)
     if path.is_file():
-        return VerdictFile(path.name, read_verdicts(path))
+        return VerdictFile(judge or path.name, read_verdicts(path, judge))
     folder = folder_of(path)
     from stacker.judge.judge import Judge
 
-    judge = Judge.load(folder, device=device)
-    return SavedJudge(path.name or str(path), str(read_provenance(folder)), judge, threads, cache)
+    loaded = Judge.load(folder, device=device)
+    return SavedJudge(path.name or str(path), str(read_provenance(folder)), loaded, threads, cache)
 
 
 def folder_of(path: Path) -> Path:

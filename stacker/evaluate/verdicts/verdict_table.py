@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.errors import UserError, shown
 from pipelines.formats.containers.file_formats import open_rows
+from pipelines.formats.containers.raw_rows import RawRow
 from pipelines.formats.records import IDS, id_of
 from stacker.evaluate.metrics import most_probable
 from stacker.evaluate.verdicts.verdict_columns import (
@@ -119,42 +120,41 @@ def read_verdicts(path: Path, judge: str = "") -> VerdictTable:
         two scores; see `verdict_columns`. Several rows of one id are repeated asking, and a column `swapped` (true,
         false) or `order` (AB, BA) says that the answers were shown the other way round: what such a row calls A is B.
     judge : str
-        Where the file names judges (`JUDGES`), the one whose rows are read; "" for all rows.
+        Where the file names judges (`JUDGES`), the one whose rows are read; "" where it names one at most.
 
     Raises
     ------
     UserError
-        When the file cannot be read, its columns hold no verdict, a verdict can be read in two ways, or none can be
-        read.
+        When the file cannot be read, its columns hold no verdict, a verdict can be read in two ways, none can be read,
+        or several judges are named and none of them is meant.
     """
     askings = _Askings()
     columns: VerdictColumns | None = None
-    met: tuple[str, ...] = ()
+    waiting: list[RawRow] = []  # rows before the first that has a verdict: askings that failed without its columns
+    others: dict[str, None] = {}
     with open_rows(path) as opened:
         for row in opened.rows:
-            met = met or tuple(row.values)
-            if judge and _judge_of(row.values) != judge:
+            named = _judge_of(row.values)
+            if judge and named != judge:
                 continue
-            columns = columns or columns_of(row.values)
-            where = f"{path}, {row.unit} {row.place}"
+            others |= {named: None} if named else {}
+            if len(others) > 1:
+                names = shown(", ".join(others), 100)
+                raise UserError(
+                    f"{path}: holds verdicts of several judges ({names}); name the one that is meant by --judge-model."
+                )
             if columns is None:
-                if opened.columns is not None or len(askings.row) + row.place > TOLD:
-                    break
-                continue
-            name = id_of({IDS[0]: row.values.get(columns.id)})
-            if not name:
-                askings.first_failure = askings.first_failure or f"{where}: has no id"
-                continue
-            try:
-                said = None if row.fault else columns.said(row.values)
-                swapped = columns.was_swapped(row.values)
-            except UserError as fault:
-                raise UserError(f"{where}: {fault}") from fault
-            if said is None:
-                askings.first_failure = askings.first_failure or f"{where}: {row.fault or _held(columns, row.values)}"
-            askings.add(name, said, swapped)
+                columns = columns_of(row.values)
+            waiting.append(row)
+            if columns is not None:
+                for each in waiting:
+                    _read(askings, columns, each, path)
+                waiting.clear()
+            elif opened.columns is not None or len(waiting) > TOLD:
+                break
+        met = opened.columns or tuple(waiting[0].values if waiting else ())
     if columns is None:
-        has = shown(", ".join(map(str, (opened.columns or met)[:TOLD])), 200) or "none"
+        has = shown(", ".join(map(str, met[:TOLD])), 200) or "none"
         raise UserError(f"{path}: has no verdicts that can be read; its columns are {has}; give it {NEEDED}.")
     if not askings.row or np.isnan(np.array(askings.said)).all():
         raise UserError(f"{path}: holds no verdict that can be read; {askings.first_failure or 'it has no rows'}.")
@@ -172,6 +172,23 @@ def judges_in(path: Path) -> list[str]:
 
 def _judge_of(row: Mapping[str, object]) -> str:
     return next((id_of({IDS[0]: row[name]}) for name in JUDGES if row.get(name) is not None), "")
+
+
+def _read(askings: _Askings, columns: VerdictColumns, row: RawRow, path: Path) -> None:
+    """Add what a row says."""
+    where = f"{path}, {row.unit} {row.place}"
+    name = id_of({IDS[0]: row.values.get(columns.id)})
+    if not name:
+        askings.first_failure = askings.first_failure or f"{where}: has no id"
+        return
+    try:
+        said = None if row.fault else columns.said(row.values)
+        swapped = columns.was_swapped(row.values)
+    except UserError as fault:
+        raise UserError(f"{where}: {fault}") from fault
+    if said is None:
+        askings.first_failure = askings.first_failure or f"{where}: {row.fault or _held(columns, row.values)}"
+    askings.add(name, said, swapped)
 
 
 def _held(columns: VerdictColumns, row: Mapping[str, object]) -> str:

@@ -145,3 +145,18 @@ def test_votes_that_cannot_be_read_are_told_and_most_of_them_is_an_error(here, c
     rows.loc[:30, "winner_tie"] = 7
     rows.to_csv(here / "votes.csv", index=False)
     assert "31 of 40 rows cannot be used" in refused(["starter", "votes.csv"], capsys)
+
+
+def test_a_file_of_several_judges_is_not_taken_for_one_that_was_asked_again(here, capsys):
+    outcomes = votes_file(here / "votes.csv")
+    rows = [
+        {"id": name, "judge": "wise", "winner": "AB"[outcome] if outcome < 2 else "tie"}
+        for name, outcome in outcomes.items()
+    ]
+    rows += [{"id": name, "judge": "odd", "winner": "A"} for name in outcomes]
+    (here / "other.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = refused(["other.jsonl", "votes.csv"], capsys)
+    assert "holds verdicts of several judges (wise, odd)" in said
+    main(["other.jsonl", "votes.csv", "--judge-model", "wise", "--json", "found.json"])
+    found = json.loads((here / "found.json").read_text())
+    assert found["judge"]["name"] == "wise" and found["scores"]["judge"]["accuracy"]["value"] == 1

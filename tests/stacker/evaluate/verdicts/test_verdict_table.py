@@ -185,3 +185,15 @@ def test_another_vote_under_the_same_id_has_the_verdict_of_that_id(tmp_path):
 def test_numbers_as_ids_are_found_with_and_without_a_point(tmp_path):
     found = said(tmp_path, [{"id": "7.0", "winner": "A"}, {"id": "8", "winner": "B"}], ".csv")[0]
     assert found.rows_of(pd.Series(["7", "7.0", "8", "8.0", "7#2", "70"])).tolist() == [0, 0, 1, 1, 0, -1]
+
+
+def test_an_asking_that_failed_before_the_first_verdict_is_counted(tmp_path):
+    rows = [{"id": "x", "error": "no answer"}, {"id": "y", "winner": "B"}, {"id": "z", "error": "no answer"}]
+    found = said(tmp_path, rows)[0]
+    assert found.failed.tolist() == [1, 0, 1] and "line 1: winner is" in found.first_failure
+
+
+def test_a_packed_file_is_read(tmp_path):
+    path = tmp_path / "verdicts.csv.gz"
+    pd.DataFrame([{"id": "x", "winner": "A"}]).to_csv(path, index=False)
+    assert read_verdicts(path).probabilities.tolist() == [list(A)]
