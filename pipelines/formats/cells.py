@@ -13,6 +13,7 @@ from pipelines.formats.python_literals import looks_like_list, python_list
 CellStyle = Literal["turns", "text"]
 """How the cells of a column are written: lists (of turns or messages, by JSON or Python), or plain texts."""
 Side = Literal["asked", "answered"]
+_JSON = json.JSONDecoder(strict=False)  # `json.loads` would make one for every cell
 _LISTS = 0.25
 """Share of cells that must be lists for a column of lists; in one of plain texts few are by chance. Where more are, but
 not most, the plain ones are bad rows: the file is refused as most of its rows are lost, rather than brackets learnt."""
@@ -53,7 +54,7 @@ def _is_list(cell: str) -> bool:
 def _listed(cell: str) -> Any:
     """Return what a text of JSON, or of a list as Python prints it, holds."""
     try:
-        return json.loads(cell, strict=False)
+        return _JSON.decode(cell)
     except (ValueError, RecursionError) as fault:
         try:
             return python_list(cell)
@@ -123,7 +124,7 @@ def rescue_turns(cell: Any, style: CellStyle = "turns", side: Side | None = None
         pass
     if isinstance(cell, str):
         try:
-            found = json.loads(cell, strict=False) if style == "turns" else None
+            found = _JSON.decode(cell) if style == "turns" else None
         except (ValueError, RecursionError):
             return (cell,)
         return rescue_turns(found) if isinstance(found, list) else (cell,)
