@@ -84,7 +84,7 @@ def battle_rows(
     """
     about = FileSummary() if summary is None else summary
     form, wanted = open_form(path, labelled=labelled, columns=columns, most=most)
-    about.form = form.name()
+    about.form = form.name() if columns is None else "columns named by hand"
     ids = _Ids()
     total = 0
     with open_rows(path, rows_at_once, wanted) as opened:

@@ -180,7 +180,10 @@ class SideColumns(VoteForm):
         cell = row[name]
         if isinstance(cell, dict):
             return nested(cell.get("messages")) if "messages" in cell else [cell]
-        held = nested(cell) if self.shape.style(name) == "turns" else cell
+        # A list of turns is parsed once; one of messages begins with an object.
+        held = (
+            nested(cell) if self.shape.style(name) == "turns" and isinstance(cell, str) and "{" in cell[:40] else cell
+        )
         return held if are_messages(held) else cell
 
     def _rescued(self, row: Mapping[str, Any]) -> Texts:

@@ -110,7 +110,7 @@ def test_a_mapping_makes_an_ambiguous_file_plain(tmp_path):
 def test_a_mapping_of_chosen_and_of_conversations(tmp_path):
     rows = [{"q": "p", "good": "a", "bad": "b"}]
     mapping = parse_columns(['{"prompt": "q", "chosen": "good", "rejected": "bad"}'])
-    assert read_form(tmp_path / "a.jsonl", rows, columns=mapping)[1] == "preference pairs (chosen, rejected)"
+    assert read_form(tmp_path / "a.jsonl", rows, columns=mapping)[1] == "columns named by hand"
     rows = [{"l": talk("p", "a"), "r": talk("p", "b"), "w": "B"}]
     mapping = parse_columns(["conversation_a=l, conversation_b=r", "winner=w"])
     assert read_form(tmp_path / "b.jsonl", rows, columns=mapping)[0]["outcome"].tolist() == [1]
