@@ -17,6 +17,9 @@ from pipelines.files.atomic_files import atomic_write
 from pipelines.kaggle.submission import HEADER, check_ids, read_sample_ids, write_submission
 from pipelines.terminal.command_line import check_output, run_command
 
+WITH_DECIDED = (*HEADER, "decided")
+"""The columns where the judge abstains at times, which Kaggle does not ask for."""
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and write the submission."""
@@ -58,18 +61,18 @@ def complete(predicted: Path, submission: Path, sample: Path | None, fallback: S
             rows = list(csv.reader(file))
     except OSError as fault:
         raise UserError(f"{predicted}: cannot be read ({fault.strerror}); predict again.") from fault
-    if not rows or tuple(rows[0]) != HEADER:
+    if not rows or tuple(rows[0]) not in (HEADER, WITH_DECIDED):
         raise UserError(f"{predicted}: has not the columns {', '.join(HEADER)}; write it by stacker.predict.")
     names = [row[0] for row in rows[1:]]
     ids = names if sample is None else read_sample_ids(sample)
     if sample is not None:
         check_ids(sample, ids, names)
-    if ids == names:
+    if ids == names and tuple(rows[0]) == HEADER:
         # As it was predicted, to the last digit.
         with atomic_write(submission) as part:
             shutil.copyfile(predicted, part)
         return 0
-    probabilities = np.array([[float(cell) for cell in row[1:]] for row in rows[1:]]).reshape(-1, 3)
+    probabilities = np.array([[float(cell) for cell in row[1 : len(HEADER)]] for row in rows[1:]]).reshape(-1, 3)
     return len(write_submission(submission, ids, names, probabilities, fallback))
 
 

@@ -24,11 +24,11 @@ from pipelines.terminal.command_line import Screen, check_output, run_command
 from stacker.judge.provenance import read_provenance
 from stacker.judge.verdict_files import (
     ARENA,
-    COLUMNS,
     KAGGLE,
     Parts,
     join_parts,
     kept_parts,
+    names_of,
     suffix_of,
     verdict_rows,
     write_part,
@@ -188,7 +188,7 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
             )
         with atomic_write(aside) as told, atomic_write(out) as part:  # both are filled before the first has its place
             _join_bad(told, [parts.beside(number, _BAD) for number in range(numbers.parts)])
-            join_parts(part, map(parts.path, range(numbers.parts)), options.columns, suffix)
+            join_parts(part, map(parts.path, range(numbers.parts)), work.names, suffix)
         if not numbers.told:
             aside.unlink()
     return Predicted(numbers.battles, numbers.told, aside)
@@ -201,6 +201,10 @@ class _Work:
     suffix: str
     total: int
     threads: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return names_of(self.options.columns, self.judge.abstention is not None)
 
 
 @dataclass
@@ -235,11 +239,11 @@ def _predict_part(
     work: _Work, battles: pd.DataFrame, bad: Sequence[BadRow], parts: Parts, number: int, cache: Any
 ) -> None:
     probabilities = work.judge.predict_proba(battles, cache=cache, threads=work.threads)
-    rows = verdict_rows(battles, probabilities, work.options.columns)
+    rows = verdict_rows(battles, probabilities, work.options.columns, work.judge.decided(probabilities))
     with atomic_write(parts.beside(number, _BAD)) as part, part.open("w", encoding="ascii") as file:
         file.writelines(row.line() for row in bad)
     with atomic_write(parts.path(number)) as part:
-        write_part(part, rows, work.options.columns, work.suffix)
+        write_part(part, rows, work.names, work.suffix)
 
 
 def _join_bad(aside: Path, parts: Sequence[Path]) -> None:
@@ -262,7 +266,7 @@ def _stamp(folder: Path, inputs: Sequence[Path], options: Options) -> dict[str, 
         "code": code_version("stacker.predict"),
         "judge": judge_hash(folder),
         "inputs": [[str(path), sha256_of(path)] for path in inputs],
-        "columns": list(COLUMNS[options.columns]),
+        "columns": options.columns,
         "rows_at_once": options.rows_at_once,
         "device": options.device,
         "rescue": options.rescue,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.battles.arrays import FLIP, Floats, Ints
 from stacker.evaluate.strengths import strengths
@@ -35,6 +36,8 @@ class RankedAnswer:
         What it gets on average from a vote against one of the others: 1 for a win, half for a tie.
     name : str
         Its key, where answers were given by name; otherwise "".
+    decided : float or None
+        Share of the verdicts on it that the judge decides (`Verdict.decided`); None where the judge has no threshold.
     """
 
     place: int
@@ -46,6 +49,7 @@ class RankedAnswer:
     rank_high: int
     expected_score: float
     name: str = ""
+    decided: float | None = None
 
 
 def ranking(
@@ -56,6 +60,7 @@ def ranking(
     votes: int = 1,
     level: float = 0.95,
     names: Sequence[str] = (),
+    decided: NDArray[np.bool_] | None = None,
 ) -> list[RankedAnswer]:
     """Order answers by Bradley-Terry strengths that are fitted to expected scores.
 
@@ -78,6 +83,8 @@ def ranking(
         Share of such votes whose strengths the interval holds.
     names : sequence of str
         What the answers are called; empty where they have no names.
+    decided : (n,) bool, optional
+        Which pairs the judge decides.
 
     Returns
     -------
@@ -93,6 +100,8 @@ def ranking(
     low, high = ends(first, second, probabilities, strength, votes, level)
     won = np.bincount(first, score, count) + np.bincount(second, 1 - score, count)
     mean = np.divide(won, met, out=np.full(count, 0.5), where=met > 0)
+    sure = np.zeros(len(first)) if decided is None else np.asarray(decided, dtype=np.float64)
+    share = (np.bincount(first, sure, count) + np.bincount(second, sure, count)) / np.maximum(met, 1)
     order = sorted(range(count), key=lambda place: (-round(float(strength[place]), 9), place))
     return [
         RankedAnswer(
@@ -105,6 +114,7 @@ def ranking(
             rank_high=count - int(np.sum(high < low[place])),
             expected_score=float(mean[place]),
             name=names[place] if names else "",
+            decided=None if decided is None else float(share[place]),
         )
         for rank, place in enumerate(order)
     ]

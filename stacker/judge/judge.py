@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from features.build import FeatureParams
 from features.cache import BlockCache
@@ -14,13 +15,14 @@ from pipelines.battles.arrays import Floats
 from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS
 from pipelines.errors import UserError
 from pipelines.terminal.command_line import Progress, silent
+from stacker.judge.abstention import Abstention
 from stacker.judge.answer_ranking import RankedAnswer, every_pair, ranking
 from stacker.judge.explain.explanation_baseline import Baseline
 from stacker.judge.explain.group_effects import group_effects
 from stacker.judge.input_texts import Text, battles_of, one_battle, turns_of
 from stacker.judge.judge_folder import JudgeParts, load_parts, save_parts
 from stacker.judge.members import Member, learner_data
-from stacker.judge.verdict import Verdict
+from stacker.judge.verdict import DECIDED, Verdict
 from stacker.learners.learner_interface import LearnerData
 from stacker.learners.stacking.pool import Pool
 from stacker.learners.starter_prior import starter_folder
@@ -50,6 +52,8 @@ class Judge:
         What is worth knowing of the run that made it (JSON values).
     baseline : Baseline or None
         Where explanations start; without it there are none.
+    abstention : Abstention or None
+        The threshold below which it abstains; without one `decided` is None in every verdict.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Judge:
         pool: Pool,
         about: dict[str, Any],
         baseline: Baseline | None = None,
+        abstention: Abstention | None = None,
     ) -> None:
         self.features = features
         self.encoder = encoder
@@ -67,6 +72,7 @@ class Judge:
         self.pool = pool
         self.about = about
         self.baseline = baseline
+        self.abstention = abstention
 
     def compare(self, prompt: Text, response_a: Text, response_b: Text) -> Verdict:
         """Return the verdict on one battle.
@@ -81,7 +87,16 @@ class Judge:
         UserError
             When one of them is something else.
         """
-        return Verdict.of(self.predict_proba(one_battle(prompt, response_a, response_b))[0])
+        return self.verdict(self.predict_proba(one_battle(prompt, response_a, response_b))[0])
+
+    def verdict(self, probabilities: Floats) -> Verdict:
+        """Return (3,) probabilities of this judge as a verdict, decided or not."""
+        decided = self.decided(probabilities[None])
+        return Verdict.of(probabilities, None if decided is None else bool(decided[0]))
+
+    def decided(self, probabilities: Floats) -> NDArray[np.bool_] | None:
+        """Return (n,): which battles it decides with (n, 3) probabilities of its own; None without a threshold."""
+        return None if self.abstention is None else self.abstention.decides(probabilities)
 
     def compare_many(
         self,
@@ -101,10 +116,13 @@ class Judge:
         Returns
         -------
         DataFrame, n rows
-            Columns `winner_model_a`, `winner_model_b`, `winner_tie`: probabilities.
+            Columns `winner_model_a`, `winner_model_b`, `winner_tie`: probabilities; `decided` (bool) where the judge
+            has a threshold.
         """
         probabilities = self.predict_proba(frame, cache=cache, threads=threads, progress=progress)
-        return pd.DataFrame(probabilities, index=frame.index, columns=list(OUTCOMES))
+        found = pd.DataFrame(probabilities, index=frame.index, columns=list(OUTCOMES))
+        decided = self.decided(probabilities)
+        return found if decided is None else found.assign(**{DECIDED: decided})
 
     def explain(self, prompt: Text, response_a: Text, response_b: Text) -> "Explanation":
         """Return the verdict on one battle with what each group and each feature of the trees adds to it.
@@ -126,7 +144,7 @@ class Judge:
             raise UserError("this judge holds no baseline to explain from; make it again by stacker.run.")
         data = self.data(one_battle(prompt, response_a, response_b), cache=None, threads=1, progress=silent)
         said = self.member_probabilities(data)
-        verdict = Verdict.of(self.pool.predict_proba(said)[0])
+        verdict = self.verdict(self.pool.predict_proba(said)[0])
         groups = group_effects(self.members, self.pool, self.baseline, data, said)
         learners = [member.learner for member in self.members]
         trees = tree_contributions(learners, self.pool, data)
@@ -178,7 +196,9 @@ class Judge:
         battles = pd.DataFrame(
             [(asked, texts[a], texts[b]) for a, b in zip(first, second, strict=True)], columns=list(TEXT_COLUMNS)
         )
-        return ranking(first, second, self.predict_proba(battles), len(texts), votes, level, names)
+        probabilities = self.predict_proba(battles)
+        decided = self.decided(probabilities)
+        return ranking(first, second, probabilities, len(texts), votes, level, names, decided)
 
     def predict_proba(
         self,
@@ -236,8 +256,8 @@ class Judge:
 
     def save(self, folder: Path) -> None:
         """Write the judge as one folder, whole or not at all."""
-        parts = JudgeParts(self.features, self.encoder, self.members, self.pool, self.about, self.baseline)
-        save_parts(folder, parts)
+        made = (self.features, self.encoder, self.members, self.pool, self.about, self.baseline, self.abstention)
+        save_parts(folder, JudgeParts(*made))
 
     @classmethod
     def load(cls, folder: Path | str | None = None, *, device: Literal["cpu", "cuda"] | None = None) -> "Judge":
@@ -256,4 +276,5 @@ class Judge:
             When the folder holds no judge, one of another format, or the encoder it was made with is not here.
         """
         parts = load_parts(starter_folder() if folder is None else Path(folder), device)
-        return cls(parts.features, parts.encoder, parts.members, parts.pool, parts.about, parts.baseline)
+        made = (parts.features, parts.encoder, parts.members, parts.pool, parts.about)
+        return cls(*made, parts.baseline, parts.abstention)

@@ -17,6 +17,7 @@ from pipelines.errors import UserError, shown
 from pipelines.files.atomic_files import atomic_folder, write_json
 from pipelines.files.hashes import hashes_of
 from pipelines.files.saved_files import MOST_SAID, DamagedError, checking
+from stacker.judge.abstention import Abstention
 from stacker.judge.explain.explanation_baseline import Baseline, PairLearner
 from stacker.judge.members import Member
 from stacker.learners.learner_interface import LearnerData
@@ -39,9 +40,11 @@ class JudgeParts:
     pool: Pool
     about: dict[str, Any]
     baseline: Baseline | None
+    abstention: Abstention | None = None
 
     def described(self) -> dict[str, Any]:
         """Return what judge.json holds."""
+        threshold = {} if self.abstention is None else {"abstention": self.abstention.to_dict()}
         return {
             "format": FORMAT,
             "features": self.features.model_dump(mode="json"),
@@ -52,7 +55,7 @@ class JudgeParts:
             ],
             "pool": self.pool.to_dict(),
             "about": self.about,
-        }
+        } | threshold
 
 
 def save_parts(folder: Path, parts: JudgeParts) -> None:
@@ -96,7 +99,10 @@ def load_parts(folder: Path, device: str | None) -> JudgeParts:
             for each in record.learners
         ]
         baseline = Baseline.load(folder / BASELINE) if (folder / BASELINE).exists() else None
-        parts = JudgeParts(features, encoder, members, Pool.from_dict(record.pool.model_dump()), record.about, baseline)
+        pool, abstention = Pool.from_dict(record.pool.model_dump()), None
+        if record.abstention is not None:
+            abstention = Abstention.from_dict(record.abstention.model_dump())
+        parts = JudgeParts(features, encoder, members, pool, record.about, baseline, abstention)
         _check_features(folder, parts)
     return parts
 

@@ -12,21 +12,31 @@ from stacker.learners.stacking.pool import margins_and_ties
 
 SIDES = ("A", "B", "tie")
 """The three outcomes as people say them, in the order of `pipelines.battles.table.OUTCOMES`."""
+DECIDED = "decided"
+"""Name of `Verdict.decided` in frames and files, which have it where the judge has a threshold."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The probabilities that a person prefers answer A, prefers answer B, or calls it a tie; they add up to 1."""
+    """The probabilities that a person prefers answer A, prefers answer B, or calls it a tie; they add up to 1.
+
+    Attributes
+    ----------
+    decided : bool or None
+        Whether the judge is sure enough for its guarantee (`stacker.judge.abstention`), or abstains; None where it has
+        no threshold.
+    """
 
     a: float
     b: float
     tie: float
+    decided: bool | None = None
 
     @classmethod
-    def of(cls, probabilities: Floats) -> "Verdict":
+    def of(cls, probabilities: Floats, decided: bool | None = None) -> "Verdict":
         """Make it of (3,) probabilities."""
         a, b, tie = np.asarray(probabilities, dtype=np.float64).tolist()
-        return cls(a, b, tie)
+        return cls(a, b, tie, decided)
 
     @property
     def probabilities(self) -> tuple[float, float, float]:
@@ -55,12 +65,13 @@ class Verdict:
 
     def swapped(self) -> "Verdict":
         """Return the verdict for the same battle with the sides swapped."""
-        return Verdict(self.b, self.a, self.tie)
+        return Verdict(self.b, self.a, self.tie, self.decided)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the probabilities by the names of the outcomes."""
-        return dict(zip(OUTCOMES, self.probabilities, strict=True))
+        """Return the probabilities by the names of the outcomes, and `decided` where the judge has a threshold."""
+        known = {} if self.decided is None else {DECIDED: self.decided}
+        return dict(zip(OUTCOMES, self.probabilities, strict=True)) | known
 
     def __str__(self) -> str:
         a, b, tie = (f"{100 * p:.1f} %" for p in self.probabilities)
-        return f"A {a}, B {b}, tie {tie}"
+        return f"A {a}, B {b}, tie {tie}" + ("; not decided" if self.decided is False else "")

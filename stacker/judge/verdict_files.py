@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipelines.battles.arrays import Floats
 from pipelines.battles.table import OUTCOMES
@@ -16,6 +18,7 @@ from pipelines.errors import UserError
 from pipelines.files.atomic_files import remove_stale_temp_files, write_json
 from pipelines.terminal.processes import one_writer
 from stacker.evaluate.metrics import most_probable
+from stacker.judge.verdict import DECIDED
 
 KAGGLE, ARENA = "kaggle", "arena"
 COLUMNS = {
@@ -42,8 +45,15 @@ def suffix_of(path: Path) -> str:
     return suffix
 
 
-def verdict_rows(battles: pd.DataFrame, probabilities: Floats, columns: str) -> list[tuple[Any, ...]]:
-    """Return one row for each of n battles, in the order of `COLUMNS[columns]`.
+def names_of(columns: str, decided: bool) -> tuple[str, ...]:
+    """Return `COLUMNS[columns]`, and behind them `decided` where the judge has a threshold."""
+    return (*COLUMNS[columns], DECIDED) if decided else COLUMNS[columns]
+
+
+def verdict_rows(
+    battles: pd.DataFrame, probabilities: Floats, columns: str, decided: NDArray[np.bool_] | None = None
+) -> list[tuple[Any, ...]]:
+    """Return one row for each of n battles, in the order of `names_of`.
 
     Parameters
     ----------
@@ -53,9 +63,13 @@ def verdict_rows(battles: pd.DataFrame, probabilities: Floats, columns: str) -> 
         Of A, B and tie; they are divided by their sum, so that what is written adds up to 1.
     columns : str
         Key of `COLUMNS`.
+    decided : (n,) bool, optional
+        What the judge decides, where it has a threshold.
     """
     shares = probabilities / probabilities.sum(axis=1, keepdims=True)
-    numbers = [tuple(row) for row in shares.tolist()]
+    numbers: list[tuple[Any, ...]] = [tuple(row) for row in shares.tolist()]
+    if decided is not None:
+        numbers = [(*row, known) for row, known in zip(numbers, decided.tolist(), strict=True)]
     ids = battles["id"].tolist()
     if columns == KAGGLE:
         return [(name, *row) for name, row in zip(ids, numbers, strict=True)]
@@ -64,9 +78,8 @@ def verdict_rows(battles: pd.DataFrame, probabilities: Floats, columns: str) -> 
     return [(*row[:-1], *row[-1]) for row in zip(ids, *models, winners, numbers, strict=True)]
 
 
-def write_part(path: Path, rows: Sequence[tuple[Any, ...]], columns: str, suffix: str) -> None:
+def write_part(path: Path, rows: Sequence[tuple[Any, ...]], names: Sequence[str], suffix: str) -> None:
     """Write rows into a file that `join_parts` can join to others; text parts have no heading."""
-    names = COLUMNS[columns]
     if suffix == ".parquet":
         from pyarrow import parquet
 
@@ -79,9 +92,8 @@ def write_part(path: Path, rows: Sequence[tuple[Any, ...]], columns: str, suffix
             file.writelines(json.dumps(dict(zip(names, row, strict=True))) + "\n" for row in rows)
 
 
-def join_parts(path: Path, parts: Iterable[Path], columns: str, suffix: str) -> None:
+def join_parts(path: Path, parts: Iterable[Path], names: Sequence[str], suffix: str) -> None:
     """Write one file of parts, in their order; one of them is in memory at a time."""
-    names = COLUMNS[columns]
     if suffix == ".parquet":
         from pyarrow import parquet
 
@@ -100,7 +112,8 @@ def join_parts(path: Path, parts: Iterable[Path], columns: str, suffix: str) -> 
 def _table(rows: Sequence[tuple[Any, ...]], names: Sequence[str]) -> Any:
     import pyarrow
 
-    kinds = {name: pyarrow.float64() if name in OUTCOMES else pyarrow.string() for name in names}
+    special = {DECIDED: pyarrow.bool_()} | dict.fromkeys(OUTCOMES, pyarrow.float64())
+    kinds = {name: special.get(name, pyarrow.string()) for name in names}
     schema = pyarrow.schema(list(kinds.items()))
     return pyarrow.table({name: [row[place] for row in rows] for place, name in enumerate(names)}, schema=schema)
 

@@ -160,6 +160,8 @@ def comparison(one: Round, say: Texts) -> Markup:
         called = verdict.preferred.lower()
         kind, mark = ("agrees", "✓") if called == ("tie" if choice == "both_bad" else choice) else ("differs", "≠")
         sentence = say(f"ask.{kind}")
+        if verdict.decided is False:
+            sentence += " " + say("ask.abstains")
         shares = (("a", verdict.a), ("b", verdict.b), ("tie", verdict.tie))
         chances = [(name, share, name == called) for name, share in shares]
     facts = [(say("ask.your_vote"), say(f"choice.{choice}"), say("ask.as_tie") if choice == "both_bad" else "")]

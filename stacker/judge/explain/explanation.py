@@ -141,6 +141,8 @@ class Explanation:
             f"of a tie {self.verdict.tie_log_odds:+.2f}.",
             f"Compared with {self.baseline} (log-odds 0, of a tie {self.base_tie:+.2f}):",
         ]
+        if self.verdict.decided is False:
+            found.insert(1, "The judge abstains: it is not sure enough here for the agreement that it guarantees.")
         found += [f"- {part.text}" for part in sorted(self.groups, key=lambda part: -abs(part.margin))]
         if self.features:
             found.append(f"Inside the trees ({self.tree_margin:+.2f} of the log-odds of A against B):")

@@ -64,6 +64,18 @@ class PoolRecord(Saved):
         return self
 
 
+class AbstentionRecord(Saved):
+    """The threshold below which the judge abstains, and what is guaranteed above it."""
+
+    threshold: float = Field(ge=0, le=1, strict=True)
+    temperature: float = Field(ge=1e-3, le=1e3, strict=True)
+    tie_offset: Number
+    agreement: float = Field(gt=0, lt=1, strict=True)
+    level: float = Field(gt=0, lt=1, strict=True)
+    votes: int = Field(ge=1, le=10**9, strict=True)
+    decided: int = Field(ge=0, le=10**9, strict=True)
+
+
 class EncoderRecord(BaseModel):
     """The frozen encoder that the judge was made with."""
 
@@ -81,6 +93,8 @@ class JudgeRecord(BaseModel):
         Every other file of the folder, by its path in it; None in judges of versions that did not write it.
     features : dict of bool
         Which blocks were on. A block that is not named is one that did not exist, and is off.
+    abstention : AbstentionRecord or None
+        None where the judge has no threshold; versions that know of none read the judge without it.
     """
 
     files: dict[str, StoredFile] | None = Field(None, max_length=MOST_FILES)
@@ -89,6 +103,7 @@ class JudgeRecord(BaseModel):
     learners: tuple[LearnerRecord, ...] = Field(min_length=1, max_length=MOST_LEARNERS)
     pool: PoolRecord
     about: dict[str, Any]
+    abstention: AbstentionRecord | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

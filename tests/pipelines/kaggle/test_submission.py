@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from pipelines.errors import UserError
 from pipelines.kaggle.submission import check_ids, in_sample_order, read_sample_ids, rows_of, write_submission
+from pipelines.kaggle_submission import complete
 
 PRIOR = (0.4, 0.4, 0.2)
 
@@ -91,3 +92,12 @@ def test_a_sample_of_other_battles_is_refused(tmp_path):
         check_ids(tmp_path / "sample_submission.csv", ["8", "9"], ["1", "2"])
     check_ids(tmp_path / "sample_submission.csv", ["8", "2"], ["1", "2"])
     check_ids(tmp_path / "sample_submission.csv", ["8"], [])  # no row of the test file could be read
+
+
+def test_a_judge_that_abstains_at_times_fills_a_submission_with_kaggles_columns_alone(tmp_path):
+    header = ["id", "winner_model_a", "winner_model_b", "winner_tie"]
+    rows = [[*header, "decided"], ["1", "0.5", "0.3", "0.2", "True"], ["2", "0.1", "0.7", "0.2", "False"]]
+    (tmp_path / "p.csv").write_text("".join(",".join(row) + "\n" for row in rows))
+    assert complete(tmp_path / "p.csv", tmp_path / "s.csv", None, PRIOR) == 0
+    found, ids, cells = written(tmp_path / "s.csv")
+    assert found == header and ids == ["1", "2"] and cells.tolist() == [[0.5, 0.3, 0.2], [0.1, 0.7, 0.2]]
