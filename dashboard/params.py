@@ -163,6 +163,9 @@ class LimitParams(Section):
     file_megabytes: int = Field(default=200, ge=1, le=100_000)
 
 
+RANDOM_SHARE = 0.25
+
+
 class DashboardParams(Section):
     """Everything the dashboard can be told.
 
@@ -184,6 +187,9 @@ class DashboardParams(Section):
     leave_out_named : bool
         Whether votes on answers that named their own model ("I am Claude") are left out of ranking and exports, as
         Chatbot Arena does; they are stored and counted all the same.
+    random_share : float
+        How many of the battles of a file that are shown are drawn at random, whatever the order: rates and ranking are
+        weighed by the chance with which each was shown, and rest on these.
     """
 
     language: Literal["auto", "en", "zh-Hant"] = "auto"
@@ -193,6 +199,7 @@ class DashboardParams(Section):
     files: OptionalPathText = ""
     find_ollama: bool = True
     leave_out_named: bool = True
+    random_share: float = Field(default=RANDOM_SHARE, ge=0.05, le=1)
     styles: StylesParams = StylesParams()
     store: StoreParams = StoreParams()
     limits: LimitParams = LimitParams()

@@ -1,6 +1,7 @@
 """One person's way through a file of battles: what comes next, its verdict, and the votes. Knows nothing of widgets."""
 
 import asyncio
+import random
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from dashboard.params import RANDOM_SHARE
+from dashboard.sessions.battle_draw import drawn_row
 from dashboard.sessions.battle_files import BattleFile
 from dashboard.sessions.concurrency import in_store_thread, in_thread
 from dashboard.sessions.file_verdicts import FileVerdicts, Opinion, Order, opinion_of
@@ -15,7 +18,7 @@ from dashboard.sessions.limits import SessionLimits
 from dashboard.sessions.vote_session import VoteSession
 from dashboard.votes.agreement import with_outcomes
 from dashboard.votes.store import AlreadyVoted, StoreFault, VoteFilter, VoteStore
-from dashboard.votes.vote_records import CHOICES, Battle, Choice, Side, file_battle_id
+from dashboard.votes.vote_records import CHOICES, Battle, Choice, Draw, Side, file_battle_id
 
 if TYPE_CHECKING:
     from dashboard.judges.judge_service import JudgeService
@@ -77,6 +80,10 @@ class FileSession(VoteSession):
         Counts the votes.
     session : str
         The person.
+    random_share : float
+        How often the next battle is drawn at random from all that are left (`dashboard.sessions.battle_draw`).
+    chance : Random, optional
+        Draws; the system's by default.
 
     Attributes
     ----------
@@ -91,7 +98,14 @@ class FileSession(VoteSession):
     """
 
     def __init__(
-        self, file: BattleFile, store: VoteStore, judges: "JudgeService", limits: SessionLimits, session: str
+        self,
+        file: BattleFile,
+        store: VoteStore,
+        judges: "JudgeService",
+        limits: SessionLimits,
+        session: str,
+        random_share: float = RANDOM_SHARE,
+        chance: random.Random | None = None,
     ) -> None:
         super().__init__(store, limits, session, "judging")
         self.file = file
@@ -102,6 +116,7 @@ class FileSession(VoteSession):
         self.begun = False
         self.done = Progress(len(file.battles), 0, (), {})
         self._version = "" if loaded is None else loaded.version
+        self._share, self._chance = random_share, chance or random.SystemRandom()
         self._row: int | None = None
         self._voted: dict[str, Choice] = {}
         self._passed: set[int] = set()
@@ -147,11 +162,13 @@ class FileSession(VoteSession):
         """
         self.battle = self.vote = self.fault = self._row = None
         self._to("judging")
-        row = await in_thread(self.verdicts.next_row, order, {*self.done.rows, *self._passed})
-        if row is None:
+        settled = {*self.done.rows, *self._passed}
+        first = await in_thread(self.verdicts.next_row, order, settled)
+        if first is None:
             self._passed.clear()
             return None
-        battle = self._made(row, await in_thread(self.verdicts.of, row))
+        row, drawn = drawn_row(first, settled, self.done.total, self._share, self.done.done, self._chance)
+        battle = self._made(row, await in_thread(self.verdicts.of, row), drawn)
         try:
             await in_store_thread(self.store.add_battle, battle)
         except StoreFault as fault:
@@ -202,7 +219,7 @@ class FileSession(VoteSession):
     async def _count(self) -> None:
         self.done = await in_thread(lambda: progress(self.file.battles["id"].tolist(), dict(self._voted)))
 
-    def _made(self, row: int, verdict: tuple[float, float, float] | None) -> Battle:
+    def _made(self, row: int, verdict: tuple[float, float, float] | None, drawn: Draw) -> Battle:
         cells, file = self.file.battles.iloc[row], self.file
         return Battle(
             file_battle_id(file.origin, cells["id"], self.session),
@@ -216,6 +233,7 @@ class FileSession(VoteSession):
             source="file",
             origin=file.origin,
             origin_id=cells["id"],
+            drawn=drawn,
         )
 
 

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from dashboard.votes.vote_records import Choice
+from dashboard.votes.vote_weights import equal_rows, vote_weights, weighted_share_interval, weights_of
 from pipelines.battles.arrays import Ints
 from pipelines.battles.folds import prompt_groups
 from pipelines.battles.table import UNLABELLED
-from stacker.evaluate.intervals import share_interval
+from stacker.evaluate.intervals import LEAST_GROUPS, Groups
 from stacker.evaluate.metrics import most_probable
 from stacker.evaluate.votes.kappa import Kappa, cohen_kappa
 
@@ -38,8 +39,8 @@ def with_outcomes(votes: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         The same rows with `outcome` (0, 1, 2), `called` (as `stacker.evaluate.metrics.most_probable` says, -1 without a
-        verdict), `agrees` (True, False, or missing without a verdict) and `question` (its number; votes on one question
-        are not independent).
+        verdict), `agrees` (True, False, or missing without a verdict), `question` (its number; votes on one question
+        are not independent) and `weight` (`dashboard.votes.vote_weights`).
     """
     probabilities = votes[VERDICT].to_numpy(dtype=np.float64).reshape(-1, 3)
     judged = np.isfinite(probabilities).all(axis=1)
@@ -48,7 +49,8 @@ def with_outcomes(votes: pd.DataFrame) -> pd.DataFrame:
     call[judged] = most_probable(probabilities[judged])
     agrees = pd.array(call == outcome, dtype="boolean")
     agrees[~judged] = pd.NA
-    return votes.assign(outcome=outcome, called=call, agrees=agrees, question=prompt_groups(votes["prompt"]))
+    found = votes.assign(outcome=outcome, called=call, agrees=agrees, question=prompt_groups(votes["prompt"]))
+    return found.assign(weight=vote_weights(votes))
 
 
 def neutral_only(votes: pd.DataFrame) -> pd.DataFrame:
@@ -69,13 +71,13 @@ SO_FAR = ("votes", "rate", "low", "high")
 
 
 def agreement(votes: pd.DataFrame) -> dict[str, float | int | None]:
-    """Return `votes`, `agreed`, `rate` (None without votes), `low` and `high` over all judged votes."""
-    hits = votes["agrees"].to_numpy(dtype=np.float64)
-    low, high = share_interval(hits, votes["question"].to_numpy())
+    """Return `votes`, `agreed` (counts), `rate` (weighed; None without votes), `low`, `high` over all judged votes."""
+    hits, weight = votes["agrees"].to_numpy(dtype=np.float64), weights_of(votes)
+    low, high = weighted_share_interval(hits, weight, votes["question"].to_numpy())
     return {
         "votes": len(hits),
         "agreed": int(hits.sum()),
-        "rate": float(hits.mean()) if len(hits) else None,
+        "rate": float(np.average(hits, weights=weight)) if weight.sum() > 0 else None,
         "low": low,
         "high": high,
     }
@@ -128,8 +130,12 @@ def agreement_over_time(votes: pd.DataFrame, period: str | None = None) -> pd.Da
     start = votes["voted_at"].dt.floor(period)
     rows = []
     for begin, part in votes.groupby(start.rename("start"), sort=True):
-        so_far = agreement(votes[start <= begin])
-        rows.append({"start": begin, **agreement(part), **{f"{name}_so_far": so_far[name] for name in SO_FAR}})
+        until = votes[start <= begin]
+        until = until.assign(weight=vote_weights(until))  # what is weighed to the file goes by the votes so far
+        so_far = agreement(until)
+        rows.append(
+            {"start": begin, **agreement(until.loc[part.index]), **{f"{name}_so_far": so_far[name] for name in SO_FAR}}
+        )
     return pd.DataFrame(rows, columns=["start", *RATED, *(f"{name}_so_far" for name in SO_FAR)])
 
 
@@ -141,7 +147,11 @@ def confusion(votes: pd.DataFrame) -> Ints:
 
 
 def kappa(votes: pd.DataFrame, level: float = 0.95, draws: int = 2_000, seed: int = 0) -> Kappa:
-    """Return Cohen's kappa (Cohen, 1960) of judged votes with its interval, drawn by question."""
-    calls = np.eye(3)[votes["called"].to_numpy(dtype=np.int64)]
+    """Return Cohen's kappa (Cohen, 1960) of judged votes, weighed, with its interval, drawn by question."""
+    weight = weights_of(votes)
+    calls = np.eye(3)[votes["called"].to_numpy(dtype=np.int64)] * weight[:, None]
     outcome, question = votes["outcome"].to_numpy(dtype=np.int64), votes["question"].to_numpy()
-    return cohen_kappa(outcome, calls, question, level, draws, seed)
+    found = cohen_kappa(outcome, calls, question, level, draws, seed)
+    if len(votes) and equal_rows(weight, Groups.of(question)) < LEAST_GROUPS:
+        return Kappa(found.value, None, None)
+    return found

@@ -202,8 +202,15 @@ def _named(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE battles ADD COLUMN named TEXT NOT NULL DEFAULT ''"))
 
 
+def _drawn(connection: Connection) -> None:
+    """Add at which step a battle of a file was shown, of how many, and with what chance; unknown of those before."""
+    for column, kind in (("shown_step", "INTEGER"), ("shown_of", "INTEGER"), ("shown_chance", "DOUBLE PRECISION")):
+        connection.execute(text(f"ALTER TABLE battles ADD COLUMN {column} {kind}"))
+
+
 STEPS: tuple[Step, ...] = (
     ("battles and votes", _battles_and_votes),
     ("what was asked, and the file a battle comes from", _asked_and_origin),
     ("which answers name their own model", _named),
+    ("in which order and with what chance a battle was shown", _drawn),
 )

@@ -14,10 +14,13 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from dashboard.votes import database as migrations
 from dashboard.votes.database import address_of, check_is_there, engine_of
-from dashboard.votes.vote_records import BATTLES, JSON_COLUMNS, VOTES, Battle, Choice, Voted
+from dashboard.votes.vote_records import BATTLES, DRAWN, JSON_COLUMNS, VOTES, Battle, Choice, Voted
 from dashboard.votes.vote_records import AlreadyVoted as AlreadyVoted
 from dashboard.votes.vote_records import StoreFault as StoreFault
 from pipelines.battles.table import TEXT_COLUMNS
+
+_MAY_DIFFER = ("created_at", "named", *DRAWN)
+"""Columns in which a battle that is stored again may be another."""
 
 
 @dataclass(frozen=True)
@@ -118,18 +121,27 @@ class VoteStore:
     def add_battle(self, battle: Battle) -> str:
         """Store a battle with the verdict on it, before anybody votes, and return its id.
 
+        Of one that is shown again without a vote, how it was drawn is that of the last time.
+
         Raises
         ------
         StoreFault
             `same_battle` when another battle has this id; storing the very same one again does nothing.
         """
         row = battle.row(self._clock())
+        same = True
         with self._writing() as connection:
             known = connection.execute(select(BATTLES).where(BATTLES.c.id == battle.id)).mappings().one_or_none()
             if known is None:
                 connection.execute(BATTLES.insert(), row)
-            elif any(known[name] != value for name, value in row.items() if name not in ("created_at", "named")):
-                raise StoreFault("same_battle", f"Battle {battle.id} exists with other texts.", battle=battle.id)
+            else:
+                same = all(known[name] == value for name, value in row.items() if name not in _MAY_DIFFER)
+                if battle.drawn is not None:
+                    voted = select(VOTES.c.id).where(VOTES.c.battle_id == battle.id, VOTES.c.undone_at.is_(None))
+                    this = update(BATTLES).where(BATTLES.c.id == battle.id, ~voted.exists())
+                    connection.execute(this.values({name: row[name] for name in DRAWN}))
+        if not same:
+            raise StoreFault("same_battle", f"Battle {battle.id} exists with other texts.", battle=battle.id)
         return battle.id
 
     def vote(self, battle_id: str, choice: Choice, session: str) -> Voted:
@@ -268,6 +280,6 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
         frame[name] = pd.Series([json.loads(cell) for cell in frame[name]], index=frame.index, dtype=object)
     for name in ("created_at", "voted_at", "undone_at"):
         frame[name] = pd.to_datetime(frame[name], utc=True)
-    for name in ("p_a", "p_b", "p_tie"):
+    for name in ("p_a", "p_b", "p_tie", *DRAWN):
         frame[name] = frame[name].astype("float64")
     return frame

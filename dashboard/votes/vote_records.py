@@ -41,6 +41,8 @@ class AlreadyVoted(StoreFault):
 Choice = Literal["a", "tie", "b", "both_bad"]
 CHOICES: tuple[Choice, ...] = ("a", "tie", "b", "both_bad")
 """What can be voted, in the order of the buttons and of the keys 1 to 4."""
+DRAWN = ("shown_step", "shown_of", "shown_chance")
+"""Columns of a `Draw`, empty where there is none."""
 JSON_COLUMNS = ("settings_a", "settings_b")
 
 
@@ -79,6 +81,7 @@ BATTLES = Table(
     *(Column(name, Text) for name in ("style_a", "style_b", "model_a", "model_b", *JSON_COLUMNS, "fault_a", "fault_b")),
     *(Column(name, Float) for name in ("p_a", "p_b", "p_tie")),
     *(Column(name, Text) for name in ("judge", "asked", "origin", "origin_id", "named")),
+    *(Column(name, Float if name == "shown_chance" else Integer) for name in DRAWN),
 )
 VOTES = Table(
     "votes",
@@ -118,6 +121,25 @@ class Side:
 
 
 @dataclass(frozen=True)
+class Draw:
+    """How a battle of a file came to be shown.
+
+    Attributes
+    ----------
+    step : int
+        Battles of the file that the person had voted on before.
+    of : int
+        Battles that were left to show.
+    chance : float
+        With which probability it was this one of them, above 0.
+    """
+
+    step: int
+    of: int
+    chance: float
+
+
+@dataclass(frozen=True)
 class Battle:
     """A battle as it was shown, with the verdict on it.
 
@@ -143,6 +165,8 @@ class Battle:
         What the person typed, where the prompt is a recorded question near to it.
     origin, origin_id : str
         The file (name and hash) and the battle's id in it.
+    drawn : Draw or None
+        How it was chosen from the file; None where nobody chose it.
     """
 
     id: str
@@ -157,6 +181,7 @@ class Battle:
     asked: str = ""
     origin: str = ""
     origin_id: str = ""
+    drawn: Draw | None = None
 
     def row(self, created_at: datetime) -> dict[str, Any]:
         """Return the battle as a row of `BATTLES`.
@@ -189,6 +214,9 @@ class Battle:
             "origin": _storable(self.origin),
             "origin_id": _storable(self.origin_id),
             "named": sides_named(self.a.response, self.b.response, self.a.model, self.b.model),
+            "shown_step": None if self.drawn is None else self.drawn.step,
+            "shown_of": None if self.drawn is None else self.drawn.of,
+            "shown_chance": None if self.drawn is None else self.drawn.chance,
         }
 
 

@@ -40,6 +40,7 @@ def fit_strengths(
     controls: Floats | None = None,
     ridge: float = 0.1,
     control_ridge: float = 1.0,
+    weight: Floats | None = None,
 ) -> Strengths:
     """Fit Bradley-Terry strengths, and what the answers' features add, by penalised maximum likelihood.
 
@@ -57,6 +58,8 @@ def fit_strengths(
     ridge, control_ridge : float
         Weights of the squared strengths and of the squared coefficients; they keep a model that won every battle
         finite, and coefficients of controls that cannot be told apart small.
+    weight : (n,) float, optional
+        How often each battle counts; once by default.
 
     Returns
     -------
@@ -70,7 +73,8 @@ def fit_strengths(
     extra = np.zeros((len(score), 0)) if controls is None else np.asarray(controls, dtype=np.float64)
     k = extra.shape[1]
     pulls = np.concatenate([np.full(count, ridge), np.full(k, control_ridge)])
-    theta, hessian = fit_pairs(PairDesign(first, second, extra, count), np.ones(len(score)), score, pulls)
+    weight = np.ones(len(score)) if weight is None else weight
+    theta, hessian = fit_pairs(PairDesign(first, second, extra, count), weight, weight * score, pulls)
     from_mean = np.eye(count + k)
     from_mean[:count, :count] -= 1.0 / max(count, 1)
     covariance = from_mean @ linalg.solve(hessian, from_mean.T, assume_a="pos")
@@ -132,14 +136,21 @@ STEPS = 50
 
 
 def strength_intervals(
-    fitted: Strengths, first: Ints, second: Ints, score: Floats, controls: Floats, group: Ints, level: float = LEVEL
+    fitted: Strengths,
+    first: Ints,
+    second: Ints,
+    score: Floats,
+    controls: Floats,
+    group: Ints,
+    level: float = LEVEL,
+    weight: Floats | None = None,
 ) -> tuple[Floats, Floats]:
     """Return the lower and the upper ends of strengths and coefficients, (count + k,) each.
 
-    They reach as far as the widest of three: Laplace's approximation; where battles share a group, the spread of the
-    groups (the sandwich of White, 1982, by group, with Student's t); and, for a strength with few wins or losses, the
-    profile of the penalised likelihood (Venzon and Moolgavkar, 1988). Laplace's alone is too short for a model that
-    nearly always wins, the profile for one or two votes.
+    They reach as far as the widest of three: Laplace's approximation; where battles share a group or are weighed, the
+    spread of the groups (the sandwich of White, 1982, by group, with Student's t); and, for a strength with few wins or
+    losses, the profile of the penalised likelihood (Venzon and Moolgavkar, 1988). Laplace's alone is too short for a
+    model that nearly always wins, the profile for one or two votes.
 
     Parameters
     ----------
@@ -151,22 +162,27 @@ def strength_intervals(
         Battles of one group (one question) are not independent.
     level : float
         Coverage.
+    weight : (n,) float, optional
+        That of `fit_strengths`.
     """
     from scipy import stats
 
+    often = np.ones(len(score)) if weight is None else weight
     count = len(fitted.values)
     named = np.eye(count)
     design = PairDesign(first, second, controls, count).dense()
     centre = np.concatenate([fitted.values, fitted.coefficients])
     half = stats.norm.ppf((1 + level) / 2) * np.sqrt(np.clip(np.diag(fitted.covariance), 0.0, None))
     groups = Groups.of(group)
-    if len(groups.size) < len(group):
-        half = np.maximum(half, _by_group(design, score - logistic(design @ centre), fitted.covariance, groups, level))
+    if len(groups.size) < len(group) or weight is not None:
+        residual = often * (score - logistic(design @ centre))
+        half = np.maximum(half, _by_group(design, residual, fitted.covariance, groups, level))
     low, high = centre - half, centre + half
     if len(score) <= MOST_PROFILED:
-        likelihood = Likelihood(design, score, fitted.pulls)
-        won = np.bincount(first, score, count) + np.bincount(second, 1 - score, count)
-        lost = np.bincount(first, 1 - score, count) + np.bincount(second, score, count)
+        likelihood = Likelihood(design, score, fitted.pulls, often)
+        got, lacked = often * score, often * (1 - score)
+        won = np.bincount(first, got, count) + np.bincount(second, lacked, count)
+        lost = np.bincount(first, lacked, count) + np.bincount(second, got, count)
         for model in np.flatnonzero(np.minimum(won, lost) < FEW):
             of = np.concatenate([named[model] - 1 / count, np.zeros(controls.shape[1])])
             least, most = (likelihood.profiled(of, side, level) for side in (-1.0, 1.0))
@@ -176,24 +192,27 @@ def strength_intervals(
 
 @dataclass(frozen=True)
 class Likelihood:
-    """The penalised likelihood of (n, d) rows with (n,) scores; (d,) pulls weigh the squares."""
+    """The penalised likelihood of (n, d) rows with (n,) scores and weights; (d,) pulls weigh the squares."""
 
     design: Floats
     score: Floats
     pulls: Floats
+    weight: Floats | float = 1.0
 
     def loss(self, theta: Floats) -> float:
         """Return the penalised negative log-likelihood of (d,) coefficients."""
         gap = self.design @ theta
-        return float(np.sum(np.logaddexp(0.0, gap) - self.score * gap) + 0.5 * theta @ (self.pulls * theta))
+        return float(
+            np.sum(self.weight * (np.logaddexp(0.0, gap) - self.score * gap)) + 0.5 * theta @ (self.pulls * theta)
+        )
 
     def best(self, tilt: Floats, start: Floats) -> Floats:
         """Return where the loss less tilt @ theta is least, by Newton's method."""
         theta = start
         for _ in range(STEPS):
             expected = logistic(self.design @ theta)
-            slope = self.design.T @ (expected - self.score) + self.pulls * theta - tilt
-            curvature = (self.design.T * (expected * (1 - expected))) @ self.design + np.diag(self.pulls)
+            slope = self.design.T @ (self.weight * (expected - self.score)) + self.pulls * theta - tilt
+            curvature = (self.design.T * (self.weight * expected * (1 - expected))) @ self.design + np.diag(self.pulls)
             step = np.linalg.solve(curvature, slope)
             size = float(np.abs(step).max())
             theta = theta - step * min(1.0, 2.0 / max(size, 1e-12))

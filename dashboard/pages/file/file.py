@@ -56,7 +56,8 @@ class FileVotesPage:
         """Open a file, and show its first battle without a vote once the first verdicts are there."""
         self.closed()
         context = self.context
-        self.round = FileSession(file, context.store, context.judges, context.limits, context.session)
+        settings = (context.limits, context.session, context.params.random_share)
+        self.round = FileSession(file, context.store, context.judges, *settings)
         self.round.on_stage = self._stage_changed
         context.memory[self.name] = file
         self.room.order.disabled = not self.round.judged
@@ -186,7 +187,8 @@ class FileVotesPage:
 
     def _show_head(self) -> None:
         if self.round is not None:
-            self.room.show_head(self.round.file, self.round.done, self.round.verdicts)
+            shown = (self.round.file, self.round.done, self.round.verdicts)
+            self.room.show_head(*shown, self.context.params.random_share)
 
     def _why(self, fault: UserError) -> str:
         key = f"store.{fault.code}" if isinstance(fault, StoreFault) else ""

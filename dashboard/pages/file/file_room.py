@@ -75,8 +75,8 @@ class FileRoom:
             sticky(self.bar),
         )
 
-    def show_head(self, file: BattleFile, done: Progress, verdicts: FileVerdicts) -> None:
-        """Show the file's name, how far one is through it, and how far the judge is."""
+    def show_head(self, file: BattleFile, done: Progress, verdicts: FileVerdicts, random_share: float) -> None:
+        """Show the file's name, how far one is through it, how far the judge is, and that some battles are random."""
         parts = [self.say("file.done", done=f"{done.done:,}", total=f"{done.total:,}", share=percent(done.share))]
         if file.form:
             parts.append(self.say("file.form", form=file.form))
@@ -88,6 +88,8 @@ class FileRoom:
             parts.append(self.say("file.verdicts_failed", reason=verdicts.fault[:200]))
         elif verdicts.done < verdicts.wanted:
             parts.append(self.say("file.verdicts", done=f"{verdicts.done:,}", total=f"{verdicts.wanted:,}"))
+        if random_share < 1:
+            parts.append(self.say("file.random", share=percent(random_share)))
         notes = [one_line(part, 300) for part in parts]
         name, width = one_line(file.name, 120), 100 * done.share
         self.head.object = str(_PROGRESS.bar(name, notes, done.done, done.total, width))

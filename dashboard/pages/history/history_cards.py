@@ -18,6 +18,7 @@ from dashboard.sessions.concurrency import Tasks, in_thread
 from dashboard.texts import Say, Texts
 from dashboard.votes import agreement as agreements
 from dashboard.votes.model_ranking import Ranking, rank, style_differences
+from dashboard.votes.vote_weights import weights_of
 from features.style_control import CONTROLS
 from pipelines.terminal.unseen_signs import one_line
 from stacker.evaluate.charts import Axis, Dot, Row, Series, confusion_table, fitting, interval_rows, plane, shares
@@ -138,13 +139,15 @@ class VoteTable:
 def figures(votes: pd.DataFrame, judged: pd.DataFrame, say: Say) -> Markup:
     """Return the key figures: votes, agreement and kappa with their intervals."""
     rate, kappa = agreements.agreement(judged), agreements.kappa(judged)
-    return _CARDS.figures(
+    found = _CARDS.figures(
         [
             (say("history.votes"), f"{len(votes):,}", say("history.judged", count=f"{len(judged):,}")),
             (say("history.agreement"), percent(rate["rate"]), span(rate["low"], rate["high"], percent)),
             (say("history.kappa"), signed(kappa.value), span(kappa.low, kappa.high, signed)),
         ]
     )
+    count = int((weights_of(votes) != 1.0).sum())
+    return Markup(found) + note(say("history.weighed", count=f"{count:,}") if count else "", "hint")
 
 
 def over_time(judged: pd.DataFrame, say: Say, zone: str = "UTC") -> str:

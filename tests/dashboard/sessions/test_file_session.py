@@ -1,6 +1,7 @@
 """A file is voted through without any widget: each vote is stored once, counted, and withdrawn in time."""
 
 import asyncio
+import random
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,14 @@ UNJUDGED: Any = SimpleNamespace(current=None)
 
 def opened(store: VoteStore, **limits: int) -> FileSession:
     file = BattleFile("battles.csv", "battles.csv:1", sample_battles(3, 0).unlabelled(), 0)
-    return FileSession(file, store, UNJUDGED, SessionLimits(LimitParams(**limits)), "s")
+    return FileSession(file, store, UNJUDGED, SessionLimits(LimitParams(**limits)), "s", chance=FirstOfAll())
+
+
+class FirstOfAll(random.Random):
+    """Never draws at random: the first of the order comes."""
+
+    def random(self) -> float:
+        return 1.0
 
 
 async def begun(store: VoteStore, **limits: int) -> FileSession:
@@ -90,5 +98,44 @@ def test_who_votes_too_fast_is_told_and_the_battle_stays_open(store: VoteStore) 
         with pytest.raises(LimitReached):
             await one.cast("a")
         assert (one.stage, one.done.done) == ("open", 1)
+
+    asyncio.run(asyncio.wait_for(steps(), 60))
+
+
+def test_the_chance_with_which_a_battle_was_shown_is_stored_and_that_of_the_last_time_holds(store: VoteStore) -> None:
+    async def steps() -> None:
+        one = await begun(store)
+        first = await one.next("file")
+        again = await begun(store)  # the page was left without a vote
+        assert first is not None and (await again.next("file")).id == first.id  # type: ignore[union-attr]
+        await again.cast("a")
+        await again.next("file")
+        await again.cast("b")
+        await again.next("file")
+        await again.cast("b")
+        assert await again.next("file") is None
+
+    asyncio.run(asyncio.wait_for(steps(), 60))
+    votes = store.votes()
+    assert votes["shown_step"].tolist() == [0, 1, 2] and votes["shown_of"].tolist() == [3, 2, 1]
+    assert votes["shown_chance"].tolist() == pytest.approx([0.75 + 0.25 / 3, 0.875, 1.0])
+
+
+def test_a_share_of_the_battles_is_drawn_at_random_whatever_the_order(store: VoteStore) -> None:
+    class Last(random.Random):
+        def random(self) -> float:
+            return 0.0
+
+        def choice(self, seq: Any) -> Any:
+            return seq[-1]
+
+    async def steps() -> None:
+        file = BattleFile("battles.csv", "battles.csv:1", sample_battles(3, 0).unlabelled(), 0)
+        one = FileSession(file, store, UNJUDGED, SessionLimits(LimitParams()), "s", chance=Last())
+        await one.open()
+        await one.judge_ahead()
+        shown = await one.next("file")
+        assert shown is not None and shown.origin_id == file.battles["id"].iloc[2]
+        assert shown.drawn is not None and shown.drawn.chance == pytest.approx(0.25 / 3)
 
     asyncio.run(asyncio.wait_for(steps(), 60))

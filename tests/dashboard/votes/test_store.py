@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, text
 
 from dashboard.votes import database as migrations
 from dashboard.votes.store import AlreadyVoted, StoreFault, VoteFilter, VoteStore
-from dashboard.votes.vote_records import Battle, Side, file_battle_id, new_battle_id, pseudonym
+from dashboard.votes.vote_records import DRAWN, Battle, Side, file_battle_id, new_battle_id, pseudonym
 from pipelines.errors import UserError
 
 SAVED = Path(__file__).parents[1] / "saved_stores"
@@ -168,7 +168,7 @@ def test_twenty_sessions_at_once_store_each_vote_once(store_url: str) -> None:
 
 VOTER = """
 import sys
-from dashboard.votes.vote_records import Battle, Side
+from dashboard.votes.vote_records import DRAWN, Battle, Side
 from dashboard.votes.store import VoteStore
 store = VoteStore.open(sys.argv[1])
 for number in range(100_000):
@@ -241,7 +241,7 @@ def test_an_older_file_is_upgraded_without_losing_a_vote(store_url: str, monkeyp
         assert store.health()["schema"] == len(wanted)
         store.close()
     monkeypatch.setattr(migrations, "STEPS", steps)
-    with pytest.raises(Exception, match="schema version 4, this program knows 3: update the program"):
+    with pytest.raises(Exception, match="schema version 5, this program knows 4: update the program"):
         VoteStore.open(store_url)
 
 
@@ -317,7 +317,7 @@ def test_health_says_what_is_wrong(tmp_path: Path) -> None:
     path = tmp_path / "votes.sqlite"
     store = VoteStore.open(f"sqlite:///{path}")
     assert store.health() | {"milliseconds": 0} == {
-        "ok": True, "backend": "sqlite", "schema": 3, "votes": 0, "message": "", "milliseconds": 0
+        "ok": True, "backend": "sqlite", "schema": 4, "votes": 0, "message": "", "milliseconds": 0
     }  # fmt: skip
     with sqlite3.connect(path) as other:
         other.execute("DROP TABLE votes")
@@ -375,7 +375,7 @@ def test_a_store_written_earlier_opens_and_gives_all_its_votes(saved: Path, tmp_
         store.close()
     for row in found:
         row |= {name: "" if pd.isna(row[name]) else row[name].isoformat() for name in TIMES}
-        row |= {name: None if pd.isna(row[name]) else row[name] for name in ("p_a", "p_b", "p_tie")}
+        row |= {name: None if pd.isna(row[name]) else row[name] for name in ("p_a", "p_b", "p_tie", *DRAWN)}
     expected = json.loads(saved.with_suffix(".json").read_text(encoding="utf-8"))
-    later = {name: "" for name in found[0]}  # what steps after it have added is empty
+    later = {name: None if name in DRAWN else "" for name in found[0]}  # what steps after it have added is empty
     assert json.loads(json.dumps(found)) == [later | each for each in expected]

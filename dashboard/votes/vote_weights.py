@@ -1,0 +1,78 @@
+"""Weights of votes on a file, so that rates are those of the whole file and not of the battles that were shown first.
+
+Where a judge's least certain battles are shown first it looks worse than it is. Each battle was shown with a known
+chance, so that the votes can be weighed back to the file: with M of N battles voted on, the m-th of which was one of n
+that were left and had the chance q, its vote weighs
+
+    v = 1 + (N - M) / (N - m) (1 / (n q) - 1)
+
+(the levelled unbiased risk estimator; Farquhar, Gal and Rainforth, 2021): the sum of v y over M is without bias for the
+mean of y over the file, whatever the order learns from the votes, and every v is 1 where the whole file was voted on.
+Here the weights of one person's votes on one file are divided by their mean (Hajek, 1971), so that they count together
+as so many votes as they are. Votes whose chance is not known, on questions asked and from earlier versions, weigh 1.
+"""
+
+import numpy as np
+import pandas as pd
+
+from dashboard.votes.vote_records import DRAWN
+from pipelines.battles.arrays import Floats
+from stacker.evaluate.intervals import LEVEL, Groups, share_interval
+
+
+def vote_weights(votes: pd.DataFrame) -> Floats:
+    """Return the (n,) weights of votes as `VoteStore.votes` returns them; their mean is 1 for each person and file."""
+    if not set(DRAWN) <= set(votes.columns):
+        return np.ones(len(votes))
+    step, left, chance = (votes[name].to_numpy(dtype=np.float64) for name in DRAWN)
+    known = np.isfinite(step) & np.isfinite(left) & np.isfinite(chance) & (left >= 1) & (chance > 0)
+    weight = np.ones(len(votes))
+    for rows in votes.assign(row=np.arange(len(votes)))[known].groupby(["origin", "session"], sort=False)["row"]:
+        of = rows[1].to_numpy()
+        # Two tabs may draw at one step: the votes are numbered by their order.
+        number = np.empty(len(of))
+        number[np.argsort(step[of], kind="stable")] = np.arange(1, len(of) + 1)
+        size = np.maximum(left[of] + number - 1, len(of))  # of the file, without what was passed over
+        to_come = np.maximum(size - number, 1.0)
+        found = 1 + (size - len(of)) / to_come * (1 / (left[of] * chance[of]) - 1)
+        weight[of] = found / found.mean() if found.sum() > 0 else 1.0
+    return weight
+
+
+def weights_of(votes: pd.DataFrame) -> Floats:
+    """Return the (n,) column `weight` of votes; 1 each where there is none."""
+    return votes["weight"].to_numpy(dtype=np.float64) if "weight" in votes.columns else np.ones(len(votes))
+
+
+def weighted_share_interval(
+    hits: Floats, weight: Floats, group: np.ndarray, level: float = LEVEL
+) -> tuple[float, float]:
+    """Return the ends of an interval for the share of n hits that are weighed; by group, and never empty.
+
+    It is that of `stacker.evaluate.intervals.share_interval`, for as many rows as the weights leave (Kish, 1965), and
+    fewer where the spread of the groups' weighed residuals says that they are worth less.
+    """
+    if len(hits) == 0 or np.ptp(weight) < 1e-12:
+        return share_interval(hits, group, level)
+    from scipy import stats
+
+    groups, share = Groups.of(group), float(np.average(hits, weights=weight))
+    held = np.bincount(groups.place, weights=weight)
+    worth = equal_rows(weight, groups)
+    chance = share * (1 - share)
+    if chance > 1e-12 and len(held) > 1:
+        pull = held / held.sum()
+        off = np.bincount(groups.place, weights=weight * (hits - share)) / held.sum() / np.sqrt(1 - pull)
+        alike = max(float(np.sum(off**2)) * worth / chance, 1.0)
+        reaches = (float(stats.t.ppf((1 + level) / 2, max(rows - 1, 1))) for rows in (len(hits), worth))
+        worth = max(worth / alike * (next(reaches) / next(reaches)) ** 2, 1.0)
+    k, tail = share * worth, (1 - level) / 2
+    low = float(stats.beta.ppf(tail, k, worth - k + 1)) if k > 1e-9 else 0.0
+    high = float(stats.beta.ppf(1 - tail, k + 1, worth - k)) if worth - k > 1e-9 else 1.0
+    return low, high
+
+
+def equal_rows(weight: Floats, groups: Groups) -> float:
+    """Return how many groups of equal weight would say as much (Kish, 1965)."""
+    held = np.bincount(groups.place, weights=weight)
+    return float(held.sum() ** 2 / np.sum(held**2))
