@@ -17,7 +17,7 @@ _NUMBERED = ({"1"}, {"2"})
 _TIES = {
     *("tie", "tied", "draw", "equal", "equally good", "same", "the same", "both", "both good", "both are good"),
     *("both equal", "tie bothgood", "tie both good", "no preference", "about the same", "a tie", "it s a tie"),
-    *("tievote", "similar", "neutral", "equivalent", "no difference"),
+    *("tievote", "tie inconsistent", "similar", "neutral", "equivalent", "no difference"),
 }
 _BAD = {
     *("tie bothbad", "tie both bad", "both bad", "bothbad", "both are bad", "neither", "neither is good"),

@@ -196,6 +196,7 @@ def test_the_sign_of_a_grade_is_its_side(grade, strongest):
         ("left", Vote(0)),
         ("tie (bothbad)", Vote(2, both_bad=True)),
         ("Both are bad", Vote(2, both_bad=True)),
+        ("tie (inconsistent)", Vote(2)),
         ("B is much better than A", Vote(1, weight=1.5)),
         ("Response A is slightly better", Vote(0, weight=0.5)),
         ("C", None),
