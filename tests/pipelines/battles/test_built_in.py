@@ -138,8 +138,8 @@ def test_the_words_say_what_they_should_and_no_more():
         answer = make_answer(random, prompt, Traits(prompt.aspects, 8, 0, False, False))
         scores = vader().score_all([f"{part}." for part in answer[0].split(".")], remember=False)
         assert (abs(scores[:, 3]) < 0.06).all()
-    assert min(score(text, remember=False).compound for text in WORDS["warm"]) > 0.6
-    assert max(score(text, remember=False).compound for text in WORDS["cold"]) < -0.4
+    assert vader().score_all(WORDS["warm"], remember=False)[:, 3].min() > 0.6
+    assert vader().score_all(WORDS["cold"], remember=False)[:, 3].max() < -0.4
 
 
 @pytest.mark.slow

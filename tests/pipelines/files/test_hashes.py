@@ -136,7 +136,8 @@ def test_the_keys_cover_every_module_that_computes():
     features = covered("stacker.judge.members", EmbeddingBlock.__module__)
     assert blocks <= features
     learners = covered(*(kind.module for kind in KINDS.values()))
-    assert {name for name in modules() if name.startswith("features.")} - features - learners == set()
+    kept_by_nobody = {"features.style_control"}  # of rankings, which are made anew each time
+    assert {name for name in modules() if name.startswith("features.")} - features - learners == kept_by_nobody
     named = {name for name in modules() if name.startswith("stacker.learners.")}
     choosing = {"stacker.learners.learner_registry", "stacker.learners.transformer.chosen"}
     level1 = {name for name in named if name.startswith("stacker.learners.stacking.")}  # fitted anew in every run
