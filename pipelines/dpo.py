@@ -10,7 +10,8 @@ from typing import Any
 
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_folder, write_json
-from pipelines.formats.reading import iter_battles
+from pipelines.formats.reading_options import ReadingOptions, add_reading_arguments, reading_options
+from pipelines.formats.told_reading import Note, read_told
 from pipelines.models.model_loading import load_generator
 from pipelines.preferences import RULES, Form, Ties, pairs_of
 from pipelines.terminal.command_line import check_output, run_command
@@ -66,14 +67,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--longest", type=int, default=default.longest, help="tokens kept (%(default)s)")
     parser.add_argument("--lora", type=int, default=default.lora, help="rank of adapters, 0 for none (%(default)s)")
     parser.add_argument("--seed", type=int, default=default.seed, help="(%(default)s)")
+    add_reading_arguments(parser)
     chosen = parser.parse_args(arguments)
     names = ("beta", "learning_rate", "epochs", "batch", "longest", "lora", "seed")
     settings = DPOSettings(**{name: getattr(chosen, name) for name in names})
-    run_command(lambda: _fine_tune(chosen.model, chosen.battles, chosen.out, settings, chosen.ties))
+    run_command(
+        lambda: _fine_tune(chosen.model, chosen.battles, chosen.out, settings, chosen.ties, reading_options(chosen))
+    )
 
 
-def _fine_tune(model: Path, sources: Sequence[Path], out: Path, settings: DPOSettings, ties: Ties) -> None:
-    done = fine_tune(model, sources, out, settings, ties)
+def _fine_tune(
+    model: Path, sources: Sequence[Path], out: Path, settings: DPOSettings, ties: Ties, reading: ReadingOptions
+) -> None:
+    done = fine_tune(model, sources, out, settings, ties, reading, lambda line: sys.stdout.write(f"{line}\n"))
     sys.stdout.write(
         f"{done['pairs']:,} pairs: DPO loss {done['loss_before']:.4f} before, {done['loss_after']:.4f} after "
         f"(on the pairs trained on). Model: {out}\n"
@@ -81,7 +87,13 @@ def _fine_tune(model: Path, sources: Sequence[Path], out: Path, settings: DPOSet
 
 
 def fine_tune(
-    model: Path, sources: Sequence[Path], out: Path, settings: DPOSettings, ties: Ties = "drop"
+    model: Path,
+    sources: Sequence[Path],
+    out: Path,
+    settings: DPOSettings,
+    ties: Ties = "drop",
+    reading: ReadingOptions = ReadingOptions(),  # noqa: B008 - it cannot be changed
+    note: Note = lambda line: None,
 ) -> dict[str, Any]:
     """Fine-tune a causal model and write it as a folder, whole or not at all.
 
@@ -93,6 +105,10 @@ def fine_tune(
         Files of battles with votes.
     out : Path
         Folder of the new model, with `dpo.json` next to its weights.
+    reading : ReadingOptions
+        Names of columns, and how much of a file may be lost.
+    note : callable
+        Told of each file which form it has, how many votes, and what cannot be used.
 
     Returns
     -------
@@ -106,10 +122,10 @@ def fine_tune(
     """
     check_output(out, [model, *sources])
     trl = _trl()
-    tables = [battles for source in sources for battles, _ in iter_battles(source, labelled=True)]
+    battles = read_told(sources, reading, note, labelled=True)
     tokenizer, network = load_generator(model)
     form: Form = "conversational" if tokenizer.chat_template else "plain"
-    rows = [pair for battles in tables for pair in pairs_of(battles, form, ties)]
+    rows = list(pairs_of(battles, form, ties))
     if not rows:
         raise UserError(f"{sources[0]}: gives no preference pair; name battles with votes for one side.")
     with atomic_folder(out, DPO) as part:

@@ -16,9 +16,9 @@ from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import grouped_folds, normalised, prompt_groups, splits
 from pipelines.battles.table import text_of
 from pipelines.errors import UserError
-from pipelines.formats.reading import joined, read_battles
+from pipelines.formats.reading_options import ReadingOptions, add_reading_arguments, reading_options
+from pipelines.formats.told_reading import read_told
 from pipelines.terminal.command_line import Screen, check_output, run_command
-from pipelines.terminal.unseen_signs import one_line
 from stacker.evaluate.intervals import Interval, difference_interval, in_words, share_interval
 from stacker.evaluate.metrics import log_loss, losses
 from stacker.judge.abstention import (
@@ -85,11 +85,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--level", type=float, default=LEVEL, metavar="L", help="confidence of that, 1 - alpha (%(default)s)"
     )
+    add_reading_arguments(parser)
     chosen = parser.parse_args(arguments)
-    run_command(lambda: _command(chosen.judge, chosen.votes, chosen.out, chosen.agreement, chosen.level))
+    run_command(
+        lambda: _command(
+            chosen.judge, chosen.votes, chosen.out, chosen.agreement, chosen.level, reading_options(chosen)
+        )
+    )
 
 
-def _command(path: Path, files: Sequence[Path], out: Path, agreement: float, level: float) -> None:
+def _command(
+    path: Path, files: Sequence[Path], out: Path, agreement: float, level: float, reading: ReadingOptions
+) -> None:
     from stacker.judge.any_judge import SavedJudge, open_judge
 
     for name, value in (("--agreement", agreement), ("--level", level)):
@@ -100,13 +107,7 @@ def _command(path: Path, files: Sequence[Path], out: Path, agreement: float, lev
     if not isinstance(opened, SavedJudge):
         raise UserError(f"{path}: is a file of verdicts, and only a saved judge can be recalibrated; name its folder.")
     screen = Screen()
-    tables = []
-    for file in files:
-        votes, bad = read_battles(file, labelled=True)
-        tables.append(votes)
-        if bad:
-            screen.note(one_line(f"{file}: {len(bad):,} rows cannot be used; the first: {bad[0].sentence()}", 400))
-    votes = joined(tables)
+    votes = read_told(files, reading, screen.note, labelled=True)
     outcome, named = votes["outcome"].to_numpy(dtype=np.int64), ", ".join(map(str, files))
     check_votes(outcome, named)
     said = opened.probabilities(votes)

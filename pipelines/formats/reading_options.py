@@ -1,6 +1,8 @@
 """How commands are told to read files of votes: names of columns, and how much of a file may be lost."""
 
 import argparse
+import json
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,11 @@ class ReadingOptions:
     def arguments(self) -> dict[str, Any]:
         """Return them by the names of the function's parameters."""
         return {"columns": self.columns, "max_rejected": self.max_rejected}
+
+    def command_line(self) -> str:
+        """Return the arguments that a parser reads as these, a blank before each; "" where they are as always."""
+        columns = "" if self.columns is None else f" --columns {shlex.quote(json.dumps(self.stamp()))}"
+        return columns + ("" if self.max_rejected == MAX_REJECTED else f" --max-rejected {self.max_rejected:g}")
 
     def stamp(self) -> dict[str, Any]:
         """Return what the battles that are read depend on, as JSON can hold it."""

@@ -4,23 +4,21 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import write_json
-from pipelines.formats.containers.raw_rows import BadRow
+from pipelines.formats.reading_options import ReadingOptions, add_reading_arguments, reading_options
 from pipelines.terminal.command_line import Screen, check_output, run_command
 from pipelines.terminal.unseen_signs import one_line
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from stacker.audit.audit import Audit
 
-TOLD = 3
-"""Rows that cannot be used are told one by one up to so many."""
+NAMED = 3
+"""Judges of a file that are named at most."""
 EPILOG = """\
 JUDGE is the judge folder of a run, or `starter` for the judge in this package. Answers of BATTLES are changed in ways
 that people do not reward, and the judge is asked about the changed answer against the original, and in its place.
@@ -53,6 +51,8 @@ class Options:
         Whether to go on where most questions have no verdict.
     device, threads
         As `stacker.judge.any_judge.open_judge` takes them.
+    reading : ReadingOptions
+        Names of the battles' columns, and how much of a file may be lost.
     """
 
     rows: int | None = None
@@ -65,6 +65,7 @@ class Options:
     allow_missing: bool = False
     device: Literal["cpu", "cuda"] | None = None
     threads: int = 0
+    reading: ReadingOptions = ReadingOptions()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -92,6 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--allow-missing", action="store_true", help="go on where most questions have no verdict")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="(as the run that made the judge had it)")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="0 means every core (%(default)s)")
+    add_reading_arguments(parser)
     given = parser.parse_args(arguments)
     names = None if given.probes is None else tuple(filter(None, given.probes.split(",")))
     options = Options(
@@ -106,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         given.device,
         given.threads,
     )
-    run_command(lambda: _command(given.paths, options))
+    run_command(lambda: _command(given.paths, replace(options, reading=reading_options(given))))
 
 
 def _command(paths: Sequence[Path], options: Options) -> None:
@@ -145,6 +147,7 @@ def _command(paths: Sequence[Path], options: Options) -> None:
 
 
 def _audited(judge: Path, paths: Sequence[Path], options: Options, screen: Screen) -> "Audit":
+    from pipelines.formats.told_reading import read_told
     from stacker.audit.audit import ROWS, audit
     from stacker.audit.exported import audit_verdicts, files_by_judge
     from stacker.evaluate.verdicts.verdict_table import judges_in
@@ -152,14 +155,14 @@ def _audited(judge: Path, paths: Sequence[Path], options: Options, screen: Scree
 
     judges = judges_in(judge) if judge.is_file() else []
     if len(judges) > 1 and options.judge_model not in judges:
-        names = ", ".join(one_line(name, 40) for name in judges[:TOLD])
+        names = ", ".join(one_line(name, 40) for name in judges[:NAMED])
         raise UserError(f"{judge}: has verdicts of {len(judges)} judges ({names}); name one by --judge-model.")
     if len(judges) > 1:
         mine, *rivals = files_by_judge(judge, sorted(judges, key=lambda name: name != options.judge_model))
     else:
         opened = open_judge(judge, device=options.device, threads=options.threads)
         if not isinstance(opened, VerdictFile):
-            battles = _battles(paths, screen)
+            battles = read_told(paths, options.reading, screen.note, labelled=None)
             screen.note(f"{one_line(opened.name, 80)}: {opened.about}.")
             rows = ROWS if options.rows is None else options.rows or None
             with screen.working():
@@ -176,7 +179,7 @@ def _audited(judge: Path, paths: Sequence[Path], options: Options, screen: Scree
     screen.note(f"{one_line(mine.name, 80)}: {mine.about}.")
     return audit_verdicts(
         mine,
-        _battles(paths, screen),
+        read_told(paths, options.reading, screen.note, labelled=None),
         options.seed,
         rows=options.rows or None,
         probes=options.probes,
@@ -186,30 +189,8 @@ def _audited(judge: Path, paths: Sequence[Path], options: Options, screen: Scree
     )
 
 
-def _battles(paths: Sequence[Path], screen: Screen) -> "pd.DataFrame":
-    """Read the battles of all files, with their votes where they have any."""
-    from pipelines.formats.reading import joined, read_battles
-
-    tables, lost = [], list[BadRow]()
-    for path in paths:
-        table, bad = read_battles(path, labelled=None)
-        tables.append(table)
-        lost += bad
-    battles = joined(tables)
-    for row in lost[:TOLD]:
-        screen.note(row.sentence())
-    if len(lost) > TOLD:
-        screen.note(f"And {len(lost) - TOLD:,} more rows that cannot be used.")
-    if battles.empty or len(lost) > len(battles):
-        first = f" {lost[0].sentence()}" if lost else ""
-        raise UserError(
-            f"{', '.join(map(str, paths))}: {len(battles):,} battles can be used and {len(lost):,} rows cannot; "
-            f"name files of battles.{first}"
-        )
-    return battles
-
-
 def _export(paths: Sequence[Path], options: Options, screen: Screen) -> None:
+    from pipelines.formats.told_reading import read_told
     from stacker.audit.exported import ROWS, check_suffix, export
 
     assert options.export is not None
@@ -217,12 +198,13 @@ def _export(paths: Sequence[Path], options: Options, screen: Screen) -> None:
     if options.json or options.page:
         raise UserError("--export: asks nobody, so that there is nothing for --json or --page; leave these out.")
     rows = ROWS if options.rows is None else options.rows or None
-    count, questions = export(_battles(paths, screen), options.export, options.seed, rows=rows, probes=options.probes)
+    battles = read_told(paths, options.reading, screen.note, labelled=None)
+    count, questions = export(battles, options.export, options.seed, rows=rows, probes=options.probes)
     screen.note(f"{questions:,} questions about {count:,} battles: {options.export}")
     named = " ".join(map(str, paths))
     also = f" --seed {options.seed}" if options.seed else ""
     also += f" --probes {','.join(options.probes)}" if options.probes else ""
-    screen.note(f"Then: python -m stacker.audit VERDICTS {named}{also}")
+    screen.note(f"Then: python -m stacker.audit VERDICTS {named}{also}{options.reading.command_line()}")
 
 
 def show(found: "Audit", screen: Screen) -> None:

@@ -12,15 +12,12 @@ import numpy as np
 
 from pipelines.errors import UserError, shown
 from pipelines.files.atomic_files import write_json
-from pipelines.formats.containers.raw_rows import BadRow
-from pipelines.formats.reading import iter_battles
 from pipelines.formats.reading_options import ReadingOptions, add_reading_arguments, reading_options
+from pipelines.formats.told_reading import iter_told
 from pipelines.terminal.command_line import Screen, check_output, run_command
 from stacker.judge.any_judge import STARTER, SavedJudge, VerdictFile, open_judge
 
 ROWS_AT_ONCE = 2000
-TOLD = 3
-"""Rows that cannot be used are told one by one up to so many."""
 EPILOG = f"""\
 JUDGE is the judge folder of a run, the folder of the run, or `{STARTER}` for the judge in this package.
 
@@ -206,29 +203,21 @@ def _read_votes(
     with screen.working():
         for path in files:
             votes = unread = 0
-            first: list[BadRow] = []
-            for battles, bad in iter_battles(
-                path, ROWS_AT_ONCE, labelled=True, note=screen.note, **reading.arguments()
-            ):
+            for battles, lost in iter_told(path, ROWS_AT_ONCE, reading, screen.note, labelled=True):
                 probabilities = asked.probabilities(battles)
                 part = VoteArrays.of(battles, probabilities, asked.margins(battles, probabilities))
                 if isinstance(asked, VerdictFile):
                     _check_ids(read, [asked.table.known_as(name) for name in battles["id"].tolist()], part, path)
                 read.parts.append(part)
-                lost = np.flatnonzero(~part.judged)
-                if len(lost) and not read.first_missing:
-                    read.first_missing = str(battles["id"].iloc[int(lost[0])])
-                read.missing += len(lost)
+                silent = np.flatnonzero(~part.judged)
+                if len(silent) and not read.first_missing:
+                    read.first_missing = str(battles["id"].iloc[int(silent[0])])
+                read.missing += len(silent)
                 votes += len(battles)
-                unread += len(bad)
-                first = [*first, *bad][:TOLD]
+                unread += lost
                 screen.progress("votes", read.votes + votes, read.votes + votes)
             read.votes += votes
             read.told.append({"name": path.name, "votes": votes, "unread": unread})
-            for row in first:
-                screen.note(row.sentence())
-            if unread > len(first):
-                screen.note(f"{path}: {unread - len(first):,} more rows cannot be used.")
     if not read.votes:
         raise UserError(f"{', '.join(map(str, files))}: holds no vote that can be read; name a file of votes.")
     return read

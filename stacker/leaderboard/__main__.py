@@ -170,19 +170,14 @@ def _tables(chosen: argparse.Namespace, told: _Told, screen: Screen) -> "Callabl
 
 def _battles(paths: Sequence[Path], reading: ReadingOptions, told: _Told, screen: Screen) -> "Iterator[pd.DataFrame]":
     """Read files of battles in a stream, with votes where there are any."""
-    from pipelines.formats.reading import iter_battles
+    from pipelines.formats.told_reading import iter_told
 
     def note(text: str) -> None:
         _tell(told, screen, text)
 
     for path in paths:
-        lost, first = 0, ""
-        for table, bad in iter_battles(path, ROWS_AT_ONCE, labelled=None, note=note, **reading.arguments()):
-            lost += len(bad)
-            first = first or (bad[0].sentence() if bad else "")
+        for table, _ in iter_told(path, ROWS_AT_ONCE, reading, note, labelled=None):
             yield table
-        if lost:
-            note(f"Left out {lost:,} rows of {path}, the first: {first}")
 
 
 def _tell(told: _Told, screen: Screen, text: str) -> None:
