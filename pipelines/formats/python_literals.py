@@ -12,8 +12,8 @@ _TOKEN = re.compile(
     r"""(?P<text>'[^'\\]*+(?:\\.[^'\\]*+)*+'|"[^"\\]*+(?:\\.[^"\\]*+)*+")"""
     r"|(?P<word>None|True|False|nan|NaN)\b"
     r"|(?P<number>-?\d{1,400}(?:\.\d{0,400})?(?:e[+-]?\d{1,4})?)"
-    r"|(?P<sign>[\[\]{}:,])"
     r"|(?P<array>array\(|,\s*+dtype=\w{1,20}\)|\))"
+    r"|(?P<sign>[\[\]{}:,])"
     r"|(?P<blank>\s++)",
     re.DOTALL,
 )
@@ -63,6 +63,11 @@ def python_list(text: str) -> list[Any]:
     if not isinstance(value, list):
         raise ValueError("no list")
     return value
+
+
+def python_value(text: str) -> Any:
+    """Return the list or the dictionary that Python printed; raises as `python_list`, which see."""
+    return python_list(f"[{text}]")[0] if text.lstrip()[:1] == "{" else python_list(text)
 
 
 def _as_json(kind: str | None, found: str) -> str:

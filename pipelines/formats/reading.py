@@ -159,7 +159,9 @@ def iter_battles(
 def _check_lost(path: Path, summary: FileSummary, first: Sequence[BadRow], max_rejected: float) -> None:
     """Raise where too many rows of a file are lost, with the first reasons."""
     lost, kept = summary.lost, summary.battles
-    if not lost and not kept and summary.skipped:
+    if not lost and not kept and not summary.skipped:
+        raise UserError(f"{path}: holds no row; name a file with battles.")
+    if not lost and not kept:
         raise UserError(f"{path}: is {summary.form}, and none of its {summary.skipped:,} rows is a vote; name another.")
     if lost <= max_rejected * (lost + kept) or (kept and lost < FEW and max_rejected >= MAX_REJECTED):
         return

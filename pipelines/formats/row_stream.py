@@ -1,5 +1,7 @@
 """A file row by row to battles: its shape is looked at first, its form chosen, and each row read in that form."""
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -169,9 +171,15 @@ def _records(
         column, value = fault.args
         raise UserError(
             f"{path}, {row.unit} {row.place}: {column} is {shown(value)}, which is unknown; write one of "
-            f"{', '.join(WINNERS)}, or say what it means, as in columns: {{winner: {shown(column)}, values: "
-            f"{{{shown(value, 20)}: a}}}}."
+            f"{', '.join(WINNERS)}, or say what it means, as in columns: {{winner: {_as_yaml(column)}, values: "
+            f"{{{_as_yaml(value, 20)}: a}}}}."
         ) from fault
+
+
+def _as_yaml(value: object, most: int = 60) -> str:
+    """Return a value as it can be written into params.yaml: signs that mean something there are quoted."""
+    text = shown(value, most)
+    return text if re.fullmatch(r"\w[\w .-]*", text) else json.dumps(text, ensure_ascii=False)
 
 
 _HASH = (1 << 64) - 1

@@ -107,10 +107,15 @@ class ArenaRecords(VoteForm):
 
     def _until_the_turn(self, row: Mapping[str, Any], texts: Texts) -> Texts:
         """Leave out what came after the turn that was judged: MT-bench's votes are of the first or the second."""
-        turn = row.get("turn")
-        if not self.by_turn or not isinstance(turn, int | float) or not 1 <= turn < len(texts[0]):
+        if not self.by_turn:
             return texts
-        prompt, first, second = (turns[: int(turn)] for turns in texts)
+        try:
+            turn = int(float(row["turn"]))
+        except (KeyError, TypeError, ValueError, OverflowError) as fault:
+            raise BadTurnsError("has no number as turn, which says how much of the conversations was judged") from fault
+        if not 1 <= turn <= max(map(len, texts)):
+            raise BadTurnsError(f"has {turn} as turn, of conversations with {max(map(len, texts))}")
+        prompt, first, second = (turns[:turn] for turns in texts)
         return prompt, first, second
 
     def _rescued(self, row: Mapping[str, Any]) -> Texts:

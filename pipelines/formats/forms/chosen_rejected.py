@@ -5,7 +5,7 @@ from itertools import product
 from typing import Any
 
 from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
-from pipelines.formats.forms.message_lists import Messages, battle, is_first, is_transcript, messages, nested
+from pipelines.formats.forms.message_lists import Messages, battle, chat, is_first, is_transcript, messages, nested
 from pipelines.formats.forms.side_columns import answer_columns
 from pipelines.formats.messages import BadTurnsError, messages_of
 from pipelines.formats.records import (
@@ -96,13 +96,18 @@ class ChosenRejected(VoteForm):
         context = self._context(row)
         found = {canonical(name): value for name, value in reversed(list(row.items()))}
         named = [found.get("chosen_model"), found.get("rejected_model")]
-        one, other = (cell if self.alternatives and _is_list_of_texts(cell) else [cell] for cell in cells)
+        one, other = (self._alternatives(cell) for cell in cells)
         for number, (better, worse) in enumerate(product(one, other), start=1):
             models = [name[0] if isinstance(name, list) and len(name) == 1 else name for name in named]
             sides = [self._side(context, cell, name) for cell, name in zip((better, worse), self._names(), strict=True)]
             name = id_of(found)
             several = len(one) * len(other) > 1
             yield _record(sides, f"{name}-{number}" if name and several else name, models, found)
+
+    def _alternatives(self, cell: Any) -> list[Any]:
+        """Return the answers of a cell: RewardBench 2 has several."""
+        several = nested(cell) if self.alternatives else None
+        return several if isinstance(several, list) and _is_list_of_texts(several) else [cell]
 
     def _names(self) -> tuple[str, str]:
         return self.pair or ("output", "output")
@@ -116,14 +121,14 @@ class ChosenRejected(VoteForm):
         for name in self.pair:
             if is_missing(row.get(name)):
                 raise BadTurnsError(f"{name} is empty")
-        return nested(row[self.pair[0]]), nested(row[self.pair[1]])
+        return row[self.pair[0]], row[self.pair[1]]
 
     def _context(self, row: Mapping[str, Any]) -> Messages:
         """Return the messages before the two answers; none where the row has no prompt of its own."""
-        cell = None if self.prompt is None else nested(row.get(self.prompt))
-        if is_missing(cell) or cell == []:
+        cell = None if self.prompt is None else row.get(self.prompt)
+        if self.prompt is None or is_missing(cell) or nested(cell) == []:
             return []
-        context = messages(cell, "user")
+        context = messages(cell, "user", self.shape.text_style(self.prompt))
         if canonical(self.prompt or "") == "instruction" and len(context) == 1:
             more = row.get(self.shape.named.get("input", ""))  # Alpaca's: an instruction, and what it is about
             if isinstance(more, str) and more.strip():
@@ -132,7 +137,9 @@ class ChosenRejected(VoteForm):
 
     def _side(self, context: Messages, cell: Any, name: str) -> Messages:
         try:
-            said = messages(cell, "assistant")
+            said = messages(
+                cell, "assistant", "text" if self.pair is None or self.alternatives else self.shape.text_style(name)
+            )
             if _holds_prompt(cell):
                 return said
         except BadTurnsError as fault:
@@ -158,11 +165,9 @@ def _prompt(shape: Shape) -> str | None:
 
 def _holds_prompt(cell: Any) -> bool:
     """Tell whether a side holds the whole conversation: messages of which a user's comes before any assistant's."""
-    cell = nested(cell)
+    cell = chat(cell)
     if is_transcript(cell):
         return True
-    if isinstance(cell, dict) and isinstance(cell.get("messages"), list):
-        cell = cell["messages"]
     if not isinstance(cell, list) or not cell or not all(isinstance(each, dict) for each in cell):
         return False
     try:

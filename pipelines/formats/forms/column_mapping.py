@@ -1,9 +1,9 @@
 """Columns by other names: which column of a file holds what, and what its votes mean."""
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+import yaml
 from pydantic import Field, field_validator, model_validator
 
 from pipelines.battles.table import OUTCOMES
@@ -157,13 +157,22 @@ def _found(row: Mapping[str, Any], column: str) -> tuple[bool, Any]:
     return True, value
 
 
+def _object(text: str) -> dict[str, Any]:
+    """Return an object that is written as in params.yaml, as sentences suggest it; JSON is a kind of that."""
+    try:
+        return {str(key): value for key, value in dict(yaml.safe_load(text)).items()}
+    except (yaml.YAMLError, ValueError, RecursionError) as fault:
+        raise UserError(f"--columns {shown(text)}: is no object; write key=column,key=column.") from fault
+
+
 def parse_columns(given: Iterable[str]) -> ColumnMapping | None:
     """Read what the option `--columns` was given.
 
     Parameters
     ----------
     given : iterable of str
-        Each a JSON object, or `key=column` several times with commas between; `values.left=a` is one of `values`.
+        Each an object as in params.yaml or JSON, or `key=column` several times with commas between; `values.left=a` is
+        one of `values`.
 
     Returns
     -------
@@ -180,10 +189,7 @@ def parse_columns(given: Iterable[str]) -> ColumnMapping | None:
     content: dict[str, Any] = {}
     for text in given:
         if text.lstrip().startswith("{"):
-            try:
-                content |= json.loads(text)
-            except (ValueError, RecursionError) as fault:
-                raise UserError(f"--columns {shown(text)}: is not JSON; write key=column,key=column.") from fault
+            content |= _object(text)
             continue
         for part in filter(str.strip, text.split(",")):
             key, equals, column = (each.strip() for each in part.partition("="))

@@ -48,6 +48,10 @@ class Shape:
             self._styles[column] = cell_style(self.sample(column))
         return self._styles[column]
 
+    def text_style(self, column: str) -> CellStyle:
+        """Return how the texts of a column are written; plain where its first cells are lists or objects themselves."""
+        return self.style(column) if any(isinstance(cell, str) for cell in self.sample(column)) else "text"
+
 
 @dataclass(frozen=True)
 class RowReading:

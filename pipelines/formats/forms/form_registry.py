@@ -15,7 +15,7 @@ from pipelines.formats.forms.graded import AlpacaOutputs, Graded
 from pipelines.formats.forms.label_studio import LabelStudio, LabelStudioTable
 from pipelines.formats.forms.open_webui import OpenWebUI
 from pipelines.formats.forms.prodigy import Prodigy
-from pipelines.formats.forms.side_columns import SideColumns
+from pipelines.formats.forms.side_columns import SideColumns, answer_columns, prompt_column
 from pipelines.formats.records import BadRecordError, Record
 
 FORMS: tuple[type[VoteForm], ...] = (
@@ -81,7 +81,7 @@ def form_of(path: Path, shape: Shape, labelled: bool | None, unread: Mapping[str
     try:
         names = [form.name() for form in forms]
     except UserError as fault:
-        raise UserError(f"{path}: {fault}.") from fault
+        raise UserError(f"{path}: {str(fault).removesuffix('.')}.") from fault
     if len(forms) > 1:
         raise UserError(
             f"{path}: can be read as {names[0]} ({forms[0].needs}) and as {names[1]} ({forms[1].needs}); leave out the "
@@ -113,6 +113,8 @@ def _lacking(shape: Shape, labelled: bool | None) -> list[str]:
         lacking = [name for name in conversations if name not in shape.columns]
         near = True
     else:
+        if answer_columns(shape) and prompt_column(shape) is not None and not shape.has(*TEXT_COLUMNS):
+            return ["winner"] if labelled else []  # all texts are there, by other names
         near = any(map(shape.has, TEXT_COLUMNS)) or any(map(shape.has, OUTCOMES))
         lacking = [name for name in TEXT_COLUMNS if not shape.has(name)] if near else []
     if near and labelled and (any(map(shape.has, OUTCOMES)) or not shape.has("winner")):

@@ -109,7 +109,7 @@ class Graded(VoteForm):
         sides = []
         for name, role in ((layout.prompt, "user"), *((answer, "assistant") for answer in layout.answers)):
             try:
-                sides.append(messages(row.get(name), role))
+                sides.append(messages(row.get(name), role, self.shape.text_style(name)))
             except BadTurnsError as fault:
                 raise BadTurnsError(f"{name} {fault}") from fault
         vote = reading.vote(lambda: layout.vote(layout.column, row.get(layout.column)))

@@ -121,11 +121,14 @@ def _flat_texts(row: Mapping[str, Any], left: str, right: str) -> Texts:
 
 
 def _plain(choice: Any) -> Any:
-    """Return a choice as a text: what the table has of a control of choices is an object, or a list of one."""
+    """Return a choice as a text: what the table has of a control is an object, or a list of one, or one in another."""
     choice = nested(choice)
-    if isinstance(choice, dict):
-        choice = choice.get("selected", choice.get("choices"))
-    return choice[0] if isinstance(choice, list) and len(choice) == 1 else choice
+    for _ in range(3):
+        if isinstance(choice, dict):
+            choice = choice.get("selected", choice.get("choices"))
+        elif isinstance(choice, list) and len(choice) == 1:
+            choice = choice[0]
+    return choice
 
 
 def choice_column(shape: Shape) -> str | None:

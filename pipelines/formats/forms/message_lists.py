@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
-from pipelines.formats.cells import conversation, parse_turns
-from pipelines.formats.messages import BadTurnsError
+from pipelines.formats.cells import CellStyle, conversation, parse_turns
+from pipelines.formats.messages import BadTurnsError, are_messages
+from pipelines.formats.python_literals import python_value
 from pipelines.formats.records import Texts, is_missing
 
 Messages = list[dict[str, Any]]
@@ -29,35 +30,56 @@ def transcript(text: str) -> Messages:
 
 
 def nested(cell: Any) -> Any:
-    """Return what a cell holds: of a text that is JSON of a list or an object, these; anything else as it stands."""
+    """Return what a cell holds: of a text that is a list or an object, by JSON or as Python prints it, these."""
     cell = cell.tolist() if hasattr(cell, "tolist") else cell
     if isinstance(cell, str) and len(cell) <= _MOST_NESTED and cell.lstrip()[:1] in ("{", "["):
-        try:
-            found = json.loads(cell, strict=False)
-        except (ValueError, RecursionError):
-            return cell
-        return found if isinstance(found, dict | list) else cell
+        for parse in (_json, python_value):
+            try:
+                found = parse(cell)
+            except (ValueError, RecursionError):
+                continue
+            return found if isinstance(found, dict | list) else cell
     return cell
 
 
-def messages(cell: Any, role: str) -> Messages:
+def _json(text: str) -> Any:
+    return json.loads(text, strict=False)
+
+
+def chat(cell: Any) -> Any:
+    """Return the messages that a cell holds; a text that holds none as it stands: answers may be JSON, too."""
+    found = nested(cell)
+    if isinstance(found, dict) and isinstance(found.get("messages"), list):
+        found = found["messages"]
+    found = [found] if isinstance(found, dict) else found
+    return cell if isinstance(cell, str) and not are_messages(found) else found
+
+
+def messages(cell: Any, role: str, style: CellStyle = "text") -> Messages:
     """Return a cell as messages; a plain text, or each of several turns, is one of `role`.
+
+    Parameters
+    ----------
+    cell : Any
+        Messages, as a list or as a text of one; a transcript; turns, as a list or, by `style`, as a text of one.
+    role : str
+        Who says what names no speaker.
+    style : "turns" or "text"
+        How the texts of the column are written, see `cells.cell_style`.
 
     Raises
     ------
     BadTurnsError
         When it is empty or of another kind.
     """
-    cell = nested(cell)
-    if isinstance(cell, dict):
-        cell = cell["messages"] if isinstance(cell.get("messages"), list) else [cell]
+    cell = chat(cell)
     if isinstance(cell, list) and cell and all(isinstance(each, dict) for each in cell):
         return cell
     if is_transcript(cell):
         return transcript(cell)
     if is_missing(cell) or cell == []:
         raise BadTurnsError("is empty")
-    return [{"role": role, "content": turn} for turn in parse_turns(cell, "text")]
+    return [{"role": role, "content": turn} for turn in parse_turns(cell, style)]
 
 
 def battle(

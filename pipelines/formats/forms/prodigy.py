@@ -5,7 +5,8 @@ from typing import Any
 
 from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
 from pipelines.formats.forms.message_lists import battle, messages
-from pipelines.formats.forms.side_columns import PROMPTS
+from pipelines.formats.forms.side_columns import PROMPTS, answer_columns
+from pipelines.formats.forms.winners import spelled
 from pipelines.formats.messages import BadTurnsError
 from pipelines.formats.records import NoVoteError, Record, Vote, first_of, id_of, record
 
@@ -26,6 +27,11 @@ class Prodigy(VoteForm):
             return True
         return shape.has("accept", "reject") and shape.has("mapping")
 
+    def __init__(self, shape: Shape) -> None:
+        super().__init__(shape)
+        shown = [_option_texts(options) for options in shape.sample("options")]
+        self.buttons = bool(shown) and all(map(_name_sides, shown))
+
     def records(self, row: Mapping[str, Any], reading: RowReading) -> Iterator[Record]:
         """Yield the battle of a task."""
         sides, vote = self._options(row, reading) if "options" in row else self._compared(row, reading)
@@ -44,17 +50,22 @@ class Prodigy(VoteForm):
         yield record(battle(*texts), vote, id_of(row, ("id", "_task_hash")), annotator=first_of(row, _PEOPLE))
 
     def _options(self, row: Mapping[str, Any], reading: RowReading) -> tuple[list[tuple[str, Any]], Vote]:
-        options = row["options"]
-        if not isinstance(options, list) or len(options) != 2 or not all(isinstance(each, dict) for each in options):
-            raise BadTurnsError("options is not a list of two options")
+        given = row["options"]
+        given = [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
+        ties = {str(each.get("id")): vote for each in given if (vote := _tie(each))} if len(given) > 2 else {}
+        options = [each for each in given if str(each.get("id")) not in ties]
+        if len(options) != 2:
+            raise BadTurnsError("options is not a list of two answers, besides those that say tie")
         names = [str(option.get("id")) for option in options]
-        texts = [first_of(option, ("text", "html", "content", "response")) for option in options]
+        texts = _answers(row) if self.buttons else _option_texts(options)
 
         def find() -> Vote:
             _check_answered(row)
             accepted = row.get("accept")
             accepted = [accepted] if isinstance(accepted, str | int) else accepted
             chosen = {str(each) for each in accepted} if isinstance(accepted, list) else set()
+            if row.get("answer") != "reject" and len(chosen) == 1 and chosen <= set(ties):
+                return ties[min(chosen)]
             if row.get("answer") == "reject" or not chosen & set(names):
                 raise NoVoteError("has no vote: no option is accepted")
             return Vote(2) if set(names) <= chosen else Vote(int(names[1] in chosen))
@@ -77,6 +88,34 @@ class Prodigy(VoteForm):
             return Vote(keys.index(row["answer"]))
 
         return list(zip("AB", texts, strict=True)), reading.vote(find)
+
+
+def _tie(option: Mapping[str, Any]) -> Vote | None:
+    """Return the vote of an option that is no answer, but says that both are alike; None for an answer."""
+    for said in (option.get("text"), option.get("id")):
+        vote = spelled(said) if isinstance(said, str) else None
+        if vote is not None and vote.outcome == 2:
+            return vote
+    return None
+
+
+def _option_texts(options: Any) -> list[Any]:
+    found = options if isinstance(options, list) else []
+    return [first_of(each, ("text", "html", "content", "response")) for each in found if isinstance(each, dict)]
+
+
+def _name_sides(texts: list[Any]) -> bool:
+    """Tell whether options are buttons that name the sides, as "A" and "B", rather than answers."""
+    votes = [spelled(text) if isinstance(text, str) else None for text in texts[:2]]
+    return [vote and vote.outcome for vote in votes] == [0, 1]
+
+
+def _answers(row: Mapping[str, Any]) -> list[Any]:
+    """Return the answers of a task whose options name the sides."""
+    pairs = answer_columns(Shape(tuple(row), (row,)))
+    if len(pairs) != 1:
+        raise BadTurnsError("options name sides, and the row has no two answers such as response_a and response_b")
+    return [row[name] for name in pairs[0]]
 
 
 def _check_answered(row: Mapping[str, Any]) -> None:

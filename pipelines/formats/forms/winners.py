@@ -17,12 +17,26 @@ _NUMBERED = ({"1"}, {"2"})
 _TIES = {
     *("tie", "tied", "draw", "equal", "equally good", "same", "the same", "both", "both good", "both are good"),
     *("both equal", "tie bothgood", "tie both good", "no preference", "about the same", "a tie", "it s a tie"),
+    *("both are equal", "both are the same", "both are equally good", "both equally good", "they are equal"),
     *("tievote", "tie inconsistent", "similar", "neutral", "equivalent", "no difference"),
 }
 _BAD = {
     *("tie bothbad", "tie both bad", "both bad", "bothbad", "both are bad", "neither", "neither is good"),
-    *("neither good", "both are poor", "both poor", "none is good", "both wrong", "both are wrong", "bothbadvote"),
+    *(
+        "both are equally bad",
+        "both equally bad",
+        "equally bad",
+        "neither good",
+        "both are poor",
+        "both poor",
+        "none is good",
+        "both wrong",
+        "both are wrong",
+        "bothbadvote",
+    ),
 }
+_JUDGES_TIE = ("[[c]]", "[[tie]]")
+"""As judges are told to write a tie, next to [[A]] and [[B]]."""
 _GRADES = {"much": 1.5, "significantly": 1.5, "clearly": 1.5, "far": 1.5, "": 1.0, "somewhat": 1.0}
 _GRADES |= {"slightly": 0.5, "marginally": 0.5}
 """Weights of graded votes: their mean weighs as a vote without a grade."""
@@ -50,6 +64,8 @@ def spelled(value: str, first: Set[str] = frozenset(), second: Set[str] = frozen
     whole = value.strip().lower()
     if (whole in first) != (whole in second):
         return Vote(int(whole in second))
+    if whole in _JUDGES_TIE:
+        return Vote(2)
     signed = _SIGNS.fullmatch(re.sub(r"[\[\]\s]", "", whole))
     if signed:
         return _signed(*signed.groups())

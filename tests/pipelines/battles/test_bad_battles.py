@@ -192,7 +192,7 @@ def _kaggle(folder, **files):
 PARAMS = [
     ("no folder", lambda here: {"dir": here / "none"}, ["data.dir", "there is no such folder"]),
     ("no train.csv", lambda here: _kaggle(here, test="id\n"), ["data.dir", "has no train.csv"]),
-    ("header alone", lambda here: _kaggle(here, train=HEAD), ["train.csv", "holds no battle that can be trained on."]),
+    ("header alone", lambda here: _kaggle(here, train=HEAD), ["train.csv", "holds no row"]),
     (
         "nothing usable",
         lambda here: _kaggle(here, train=f"{HEAD}5,m,n,{T},{T},{T},0,0,0\n"),

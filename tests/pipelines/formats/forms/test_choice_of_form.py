@@ -120,7 +120,8 @@ def test_a_mapping_of_chosen_and_of_conversations(tmp_path):
     ("given", "said"),
     [
         ("prompt", "is not key=column"),
-        ("{prompt: a}", "is not JSON"),
+        ("{prompt: a", "is no object"),
+        ("{1, 2}", "--columns 1: is unknown"),
         ("promt=a", "the keys are prompt, response_a"),
         ("prompt=a,response_a=a", "names a twice"),
         ("prompt=a,values.x=c", "values.x"),
@@ -130,6 +131,40 @@ def test_what_is_no_mapping_is_named(given, said):
     with pytest.raises(UserError) as fault:
         parse_columns([given])
     assert said in str(fault.value)
+
+
+def test_what_a_sentence_suggests_can_be_given_as_it_stands(tmp_path):
+    for value in (3, "[[D]]", "a: {b}", "true", True):
+        path = write_rows(tmp_path / "a.jsonl", [ROW | {"winner": value}])
+        with pytest.raises(UserError) as fault:
+            read_battles(path, labelled=True)
+        suggested = str(fault.value).partition("columns: ")[2].removesuffix(".")
+        table, _ = read_battles(path, labelled=True, columns=parse_columns([suggested]))
+        assert table["outcome"].tolist() == [0], value
+
+
+def test_what_is_missing_is_said_where_the_texts_have_other_names(tmp_path):
+    path = write_rows(tmp_path / "a.csv", [{"Question": "p", "Answer A": "a", "Answer B": "b", "Which is it?": "A"}])
+    with pytest.raises(UserError, match="is missing the column winner; it has Question, Answer A, Answer B, Which"):
+        read_battles(path, labelled=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.csv", "prompt,response_a,response_b,winner\n"), ("a.json", "[]")],
+)
+def test_a_file_without_rows_is_no_file_of_battles(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    for labelled in (True, False, None):
+        with pytest.raises(UserError, match=r"(holds no row|holds no battles|is empty)"):
+            read_battles(path, labelled=labelled)
+
+
+def test_a_sentence_on_an_ambiguous_file_ends_once(tmp_path):
+    row = {"prompt": "p", "response_1": "a", "response_2": "b", "answer_a": "b", "answer_b": "a", "winner": "A"}
+    with pytest.raises(UserError, match=r"name one by columns\.$"):
+        read_battles(write_rows(tmp_path / "a.jsonl", [row]), labelled=True)
 
 
 def test_a_column_that_is_not_there_is_named(tmp_path):
@@ -199,6 +234,7 @@ def test_the_sign_of_a_grade_is_its_side(grade, strongest):
         ("tie (inconsistent)", Vote(2)),
         ("B is much better than A", Vote(1, weight=1.5)),
         ("Response A is slightly better", Vote(0, weight=0.5)),
+        ("[[C]]", Vote(2)),
         ("C", None),
         ("1", None),
         ("model_c", None),

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from support.vote_files import (
     BATTLES,
@@ -188,6 +189,11 @@ def test_mt_benchs_votes_are_all_battles_and_end_at_the_turn_that_was_judged(tmp
     assert table["id"].tolist() == ["81", "81#2", "81#3", "81#4", "81#5", "81#6"]
     assert table["response_a"].tolist() == [("a",)] * 3 + [("a", "more")] * 3
     assert table["annotator"].tolist() == ["expert_0", "expert_1", "author_2"] * 2
+    again, _ = read_form(tmp_path / "a.csv", rows)  # where the turn is a text
+    assert again["response_a"].tolist() == table["response_a"].tolist()
+    for turn in (0, 3, None, "x"):
+        with pytest.raises(UserError, match="as turn"):
+            read_battles(write_rows(tmp_path / "b.jsonl", [row | {"turn": turn} for row in rows]), labelled=True)
     unlabelled, _ = read_battles(tmp_path / "a.parquet", labelled=False)
     assert unlabelled["id"].tolist() == table["id"].tolist()
     assert set(unlabelled["outcome"]) == {UNLABELLED} and set(unlabelled["annotator"]) == {""}
@@ -255,6 +261,28 @@ def test_preference_pairs(tmp_path, form, suffix):
         table, named = read_form(tmp_path / f"{number}.{suffix}", [make(*pair) for pair in pairs()])
         assert named == form, number
         expect_pairs(table)
+
+
+@pytest.mark.parametrize("form", PAIRS)
+def test_preference_pairs_as_pandas_prints_lists(tmp_path, form):
+    for number, make in enumerate(PAIRS[form]):
+        rows = pd.DataFrame([make(*pair) for pair in pairs()])
+        rows.to_csv(tmp_path / f"{number}.csv", index=False)
+        rows.to_parquet(tmp_path / "a.parquet")
+        pd.read_parquet(tmp_path / "a.parquet").to_csv(tmp_path / f"{number}-arrays.csv", index=False)
+        for name in (f"{number}.csv", f"{number}-arrays.csv"):
+            expect_pairs(read_battles(tmp_path / name, labelled=True)[0])
+
+
+def test_answers_that_are_json_stay_what_they_are(tmp_path):
+    answers = ('["x", "y"]', '{"name": "x"}', '[{"name": "x"}]', "['x']", "plain", "words", "more", "text", "of", "it")
+    keys = (("prompt", "chosen", "rejected"), ("instruction", "output_1", "output_2"))
+    for number, (prompt, first, second) in enumerate(keys):
+        rows = [{prompt: answer, first: answer, second: f"no {answer}", "preference": 1} for answer in answers]
+        for suffix in SUFFIXES:
+            table, _ = read_form(tmp_path / f"{number}.{suffix}", rows)
+            better = [row[f"response_{'ab'[row['outcome']]}"] for _, row in table.iterrows()]
+            assert table["prompt"].tolist() == better == [(answer,) for answer in answers]
 
 
 def test_models_go_with_their_answers(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 from support.vote_files import BATTLES, DECIDED, MODELS, expect_battles, read_form, talk, write_rows
 
@@ -121,6 +122,11 @@ def test_label_studios_tasks_and_tables(tmp_path):
         table, form = read_form(tmp_path / name, flat)
         assert form == "Label Studio's export" and set(table["annotator"]) == {"1"}
         expect_battles(table)
+    listed = [row | {"pw": [{"selected": row["pw"]}]} for row in flat]  # as its converter writes what is no choice
+    for name in ("list.json", "list.csv"):
+        expect_battles(read_form(tmp_path / name, listed)[0])
+    pd.DataFrame(rows).to_csv(tmp_path / "printed.csv", index=False)
+    expect_battles(read_battles(tmp_path / "printed.csv", labelled=True)[0])
 
 
 def test_argillas_records_and_tables(tmp_path):
@@ -184,6 +190,22 @@ def test_prodigys_choices_and_comparisons(tmp_path):
     table, form = read_form(tmp_path / "compare.jsonl", compared)
     assert form == "Prodigy's export" and table["outcome"].tolist() == [0, 1, 1]
     assert table["response_a"].tolist() == [(battle[1],) for battle in DECIDED]
+
+
+def test_prodigys_options_may_be_buttons_and_may_say_tie(tmp_path):
+    buttons = {"a": "A", "b": "B", "tie": "no"}
+    options = [{"id": "A", "text": "Left"}, {"id": "B", "text": "Right"}, {"id": "no", "text": "Both are equal"}]
+    rows, written = [], []
+    for number, (prompt, first, second, winner) in enumerate(BATTLES):
+        task = {"_task_hash": number, "answer": "accept", "accept": [buttons[winner]]}
+        rows.append({**task, "prompt": prompt, "response_a": first, "response_b": second, "options": options})
+        answers = [{"id": "A", "text": first}, {"id": "B", "text": second}, options[2]]
+        written.append({**task, "text": prompt, "options": answers})
+    for name, tasks in (("buttons.jsonl", rows), ("answers.jsonl", written)):
+        expect_battles(read_form(tmp_path / name, tasks)[0])
+    bare = [{key: value for key, value in row.items() if not key.startswith("response")} for row in rows]
+    with pytest.raises(UserError, match="options name sides, and the row has no two answers"):
+        read_battles(write_rows(tmp_path / "bare.jsonl", bare), labelled=True)
 
 
 def comparia(number, model, equal=False):
