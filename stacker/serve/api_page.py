@@ -75,7 +75,14 @@ def _kind(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
     if found.get("type") == "array":
         inner = _kind(found["items"], schemas)
         return f"list, each {inner}" if " or " in inner else f"list of {inner}s"
-    named = {"string": "text", "object": "object", "number": "number", "integer": "whole number", "null": "null"}
+    named = {
+        "string": "text",
+        "object": "object",
+        "number": "number",
+        "integer": "whole number",
+        "null": "null",
+        "boolean": "true or false",
+    }
     return named.get(found.get("type", ""), "value")
 
 

@@ -17,6 +17,7 @@ from pipelines.battles.arrays import Floats
 from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.errors import UserError
 from pipelines.terminal.processes import WorkerProcess, run_worker, usable_cores
+from stacker.judge.abstention import Abstention
 
 if TYPE_CHECKING:
     from stacker.judge.judge import Judge
@@ -47,6 +48,8 @@ class ServedJudge:
         Whether it has a baseline to explain from.
     many_cores : bool
         Whether one verdict uses every core, as a neural network does: more processes then bring nothing.
+    threshold : dict or None
+        The judge's threshold, as `stacker.judge.abstention.Abstention.to_dict` has it; None where it has none.
     """
 
     name: str
@@ -54,6 +57,17 @@ class ServedJudge:
     trained_on: str
     explains: bool
     many_cores: bool
+    threshold: dict[str, Any] | None = None
+
+    @property
+    def abstention(self) -> Abstention | None:
+        """The threshold below which it abstains; None where it has none."""
+        return None if self.threshold is None else Abstention.from_dict(self.threshold)
+
+    def decided(self, probabilities: Floats) -> list[bool] | None:
+        """Return which battles it decides with (n, 3) probabilities of its own; None where it has no threshold."""
+        found = self.abstention
+        return None if found is None else found.decides(probabilities).tolist()
 
 
 class JudgeProcess:
@@ -151,7 +165,7 @@ class Answers:
         if request["ask"] == OPEN:
             return asdict(self._opened())
         if request["ask"] == RANK:
-            return ranked(request["probabilities"], request["count"], request["votes"], request["level"])
+            return self._ranked(request)
         explained = self.judge.explain(*request["battle"])
         return explained.to_dict() | {"sentences": explained.lines()}
 
@@ -168,20 +182,25 @@ class Answers:
         of_package = self.folder.resolve() == starter_folder().resolve()
         name = "starter judge" if of_package else self.folder.resolve().name
         trained_on = str(read_provenance(self.folder))
-        return ServedJudge(name, judge_hash(self.folder), trained_on, judge.baseline is not None, many_cores)
+        threshold = None if judge.abstention is None else judge.abstention.to_dict()
+        explains = judge.baseline is not None
+        return ServedJudge(name, judge_hash(self.folder), trained_on, explains, many_cores, threshold)
+
+    def _ranked(self, request: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the ranking of `count` answers from the verdicts on every pair of them, as JSON values."""
+        from stacker.judge.answer_ranking import every_pair, ranking
+
+        verdicts = np.asarray(request["probabilities"], dtype=np.float64).reshape(-1, 3)
+        decided = self.judge.decided(verdicts)
+        names, count = request["names"], request["count"]
+        found = ranking(*every_pair(count), verdicts, count, request["votes"], request["level"], names, decided)
+        rows = [asdict(each) for each in found]
+        return [{key: value for key, value in row.items() if value is not None} for row in rows]
 
 
 def frame_of(battles: list[Battle]) -> pd.DataFrame:
     """Return battles as the frame that a judge takes."""
     return pd.DataFrame([tuple(map(tuple, battle)) for battle in battles], columns=list(TEXT_COLUMNS))
-
-
-def ranked(probabilities: list[list[float]], count: int, votes: int, level: float) -> list[dict[str, Any]]:
-    """Return the ranking of `count` answers from the verdicts on every pair of them, as JSON values."""
-    from stacker.judge.answer_ranking import every_pair, ranking
-
-    verdicts = np.asarray(probabilities, dtype=np.float64).reshape(-1, 3)
-    return [asdict(each) for each in ranking(*every_pair(count), verdicts, count, votes, level)]
 
 
 if __name__ == "__main__":

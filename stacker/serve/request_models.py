@@ -3,21 +3,30 @@
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
 
 from pipelines.errors import UserError
 from stacker.judge.input_texts import turns_of
 from stacker.judge.verdict import Verdict
 
-Text = Annotated[
-    list[str],
-    PlainValidator(lambda text: _turns(text)),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+_TEXT = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+_TEXTS = [
+    {"type": "array", "minItems": 1, "items": _TEXT},
+    {"type": "object", "minProperties": 1, "additionalProperties": _TEXT},
 ]
+Text = Annotated[list[str], PlainValidator(lambda text: _turns(text)), WithJsonSchema(_TEXT)]
 """A text as people give it: one turn, or the turns of a conversation. Lone surrogates pass, as they do in Python."""
+NamedTexts = Annotated[
+    tuple[list[str], list[list[str]]],
+    PlainValidator(lambda answers: _named_texts(answers)),
+    WithJsonSchema({"anyOf": _TEXTS}),
+]
+"""Names, none where a list was given, and texts."""
 MOST_VOTES = 1_000_000
 _QUESTION = "Why is the sky blue?"
 _SHORT, _LONG = "It is.", "Air scatters short waves more than long ones."
 PLACES = "0 is the first"
+DECIDED = "Whether the judge is sure enough for its guarantee, or abstains; missing where it has no threshold."
 
 
 def _turns(text: Any) -> list[str]:
@@ -25,6 +34,21 @@ def _turns(text: Any) -> list[str]:
         return list(turns_of(text, "text"))
     except UserError as fault:
         raise ValueError(str(fault).removeprefix("text: ")) from fault
+
+
+def _named_texts(answers: Any) -> tuple[list[str], list[list[str]]]:
+    if not isinstance(answers, list | dict):
+        raise ValueError("holds one text, or something else; give a list of answers, or an object of them by names")
+    if not answers:
+        raise ValueError("holds no answer; give one or more")
+    names = list(answers) if isinstance(answers, dict) else []
+    texts = []
+    for place, text in enumerate(answers.values() if isinstance(answers, dict) else answers):
+        try:
+            texts.append(_turns(text))
+        except ValueError as fault:
+            raise ValueError(f"place {place} {fault}") from fault
+    return names, texts
 
 
 def _whole(number: Any) -> Any:
@@ -69,7 +93,9 @@ class Answers(Given):
     )
 
     prompt: Text = Field(description="The prompt: one text, or the turns that the person wrote.")
-    answers: list[Text] = Field(min_length=1, description="The answers, each one text or its turns.")
+    answers: NamedTexts = Field(
+        description="The answers, each one text or its turns: a list of them, or an object of them by their names."
+    )
     votes: Annotated[int, BeforeValidator(lambda number: _whole(number))] = Field(
         default=1, ge=1, le=MOST_VOTES, description="The interval is that which so many votes on each pair would leave."
     )
@@ -83,11 +109,12 @@ class VerdictGiven(BaseModel):
     winner_model_b: float = Field(description="Probability that a person prefers answer B.", ge=0, le=1)
     winner_tie: float = Field(description="Probability that a person calls it a tie.", ge=0, le=1)
     preferred: Literal["A", "B", "tie"] = Field(description="The most probable of the three.")
+    decided: bool | SkipJsonSchema[None] = Field(default=None, description=DECIDED)
 
     @classmethod
-    def of(cls, probabilities: Any) -> Self:
-        """Make it of (3,) probabilities."""
-        verdict = Verdict.of(probabilities)
+    def of(cls, probabilities: Any, decided: bool | None) -> Self:
+        """Make it of (3,) probabilities, and of whether the judge decides with them."""
+        verdict = Verdict.of(probabilities, decided)
         return cls(**verdict.to_dict(), preferred=verdict.preferred)
 
 
@@ -101,6 +128,7 @@ class AnswerRanked(BaseModel):
     """One answer among the others."""
 
     place: int = Field(description=f"Its place in `answers`; {PLACES}.")
+    name: str = Field(description="Its name in `answers`, empty where they were a list.")
     strength: float = Field(description="Bradley-Terry strength in log-odds; the mean over the answers is 0.")
     low: float = Field(description="Lower end of its interval.")
     high: float = Field(description="Upper end of its interval.")
@@ -108,6 +136,10 @@ class AnswerRanked(BaseModel):
     rank_low: int = Field(description="The best rank that the intervals leave it.")
     rank_high: int = Field(description="The worst rank that the intervals leave it.")
     expected_score: float = Field(description="What a vote against another answer gives it on average: 1, or half.")
+    decided: float | SkipJsonSchema[None] = Field(
+        default=None,
+        description="Share of the verdicts on it that the judge decides; missing where `decided` would be.",
+    )
 
 
 class RankingGiven(BaseModel):
@@ -124,6 +156,7 @@ class VerdictExplained(BaseModel):
     winner_tie: float = Field(description="Probability that a person calls it a tie.")
     margin: float = Field(description="Log-odds of A against B: the sum of the groups' margins.")
     tie_log_odds: float = Field(description="Log-odds of a tie: `base_tie` and the sum of the groups' ties.")
+    decided: bool | SkipJsonSchema[None] = Field(default=None, description=DECIDED)
 
 
 class GroupExplained(BaseModel):

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from pipelines.battles.arrays import Floats
 from pipelines.errors import UserError, shown
 from pipelines.terminal.unseen_signs import one_line
 from stacker.judge.answer_ranking import every_pair
@@ -102,30 +103,36 @@ def web_app(queue: JudgingQueue, judge: ServedJudge, limits: Limits, token: str 
 
 
 def _add_judging(app: FastAPI, queue: JudgingQueue, judge: ServedJudge, limits: Limits) -> None:
+    def verdicts(found: Floats) -> list[dict[str, Any]]:
+        decided = judge.decided(found)
+        made = (VerdictGiven.of(each, None if decided is None else decided[at]) for at, each in enumerate(found))
+        return [each.model_dump(exclude_none=True) for each in made]
+
     @app.post("/compare", summary="The verdict on one battle", response_model=VerdictGiven, responses=BODY_ERRORS)
     async def compare(battle: Annotated[Battle, Body()]) -> Response:
         _check([battle], limits)
-        return JsonResponse(VerdictGiven.of((await queue.compare([battle.texts]))[0]).model_dump())
+        return JsonResponse(verdicts(await queue.compare([battle.texts]))[0])
 
     @app.post("/compare_many", summary="Verdicts on many", response_model=VerdictsGiven, responses=BODY_ERRORS)
     async def compare_many(battles: Annotated[Battles, Body()]) -> Response:
         _check_count(len(battles.battles), "battles", limits)
         _check(battles.battles, limits)
         found = await queue.compare([battle.texts for battle in battles.battles])
-        return JsonResponse({"verdicts": [VerdictGiven.of(each).model_dump() for each in found]})
+        return JsonResponse({"verdicts": verdicts(found)})
 
     @app.post("/rank", summary="Answers in order, best first", response_model=RankingGiven, responses=BODY_ERRORS)
     async def rank(asked: Annotated[Answers, Body()]) -> Response:
-        count = len(asked.answers)
+        names, answers = asked.answers
+        count = len(answers)
         _check_count(count * (count - 1) // 2, f"pairs of {count} answers", limits)
         _check_text(asked.prompt, "prompt", limits)
-        for place, answer in enumerate(asked.answers):
+        for place, answer in enumerate(answers):
             _check_text(answer, f"answers, place {place}", limits)
         first, second = (places.tolist() for places in every_pair(count))
-        pairs = [(asked.prompt, asked.answers[a], asked.answers[b]) for a, b in zip(first, second, strict=True)]
+        pairs = [(asked.prompt, answers[a], answers[b]) for a, b in zip(first, second, strict=True)]
         found = (await queue.compare(pairs)).tolist()
-        request = {"ask": RANK, "probabilities": found, "count": count, "votes": asked.votes, "level": asked.level}
-        return JsonResponse({"ranking": await queue.value(request)})
+        how = {"count": count, "names": names, "votes": asked.votes, "level": asked.level}
+        return JsonResponse({"ranking": await queue.value({"ask": RANK, "probabilities": found, **how})})
 
     @app.post("/explain", summary="Why it says so", response_model=ExplanationGiven, responses=BODY_ERRORS)
     async def explain(battle: Annotated[Battle, Body()]) -> Response:
@@ -216,9 +223,15 @@ def _sentence(error: dict[str, Any]) -> str:
 
 
 def _described(judge: ServedJudge, limits: Limits) -> str:
+    abstains, sure = judge.abstention, ""
+    if abstains is not None:
+        sure = (
+            f" It abstains where it is not sure enough: on at least {abstains.agreement:g} of the battles that it "
+            f"decides (`decided`), people vote as it says, with a confidence of {abstains.level:g}."
+        )
     return (
-        f"The judge is {judge.trained_on}. A text is one string, or a list of strings: the turns of a conversation. "
-        f"It has at most {limits.characters:,} characters, a request {limits.battles:,} battles and "
+        f"The judge is {judge.trained_on}.{sure} A text is one string, or a list of strings: the turns of a "
+        f"conversation. It has at most {limits.characters:,} characters, a request {limits.battles:,} battles and "
         f"{limits.body:,} bytes. Battles of different clients are judged together, which changes no number: every "
         f"verdict is bitwise the one that the same judge gives in Python."
     )

@@ -72,11 +72,11 @@ def json_layout(path: BattleFile) -> str:
     lines = ((data, whole) for data, whole in _lines(path) if data.strip(b"\xef\xbb\xbf \t\r\n"))
     first, whole = next(lines)
     if not whole:
-        return "jsonl" if path.suffix.lower() in (".jsonl", ".ndjson") else "json"
+        return "jsonl" if _is_jsonl(path) else "json"
     second = next(lines, (b"", True))[0].lstrip()
     values, fault = _object(first.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape"))
     if not second:
-        wrapped = not fault and all(isinstance(value, dict | list) for value in values.values())
+        wrapped = not fault and _is_of_many(values, path)
         return "json" if wrapped or any(key.lower() in WRAPPERS for key in values) else "jsonl"
     return "jsonl" if not fault or second.startswith(b"{") else "json"
 
@@ -188,8 +188,29 @@ def _named(item: Any, beside: dict[str, Any]) -> Any:
     return dict(zip(map(str, beside["columns"]), item, strict=False)) if isinstance(item, list) else item
 
 
+def _is_jsonl(path: BattleFile) -> bool:
+    return path.suffix.lower() in (".jsonl", ".ndjson")
+
+
+def _is_of_many(record: dict[str, Any], path: BattleFile) -> bool:
+    """Tell an object of columns, or of battles by their ids, from one battle.
+
+    Columns and battles are objects that share keys, or lists of which none is one of messages. Lists of plain values
+    may be turns of one battle or columns of several: in JSON Lines, where a line is a battle, they are turns.
+    """
+    values = list(record.values())
+    if all(isinstance(value, dict) for value in values):
+        return not values or bool(set.intersection(*map(set, values)))
+    if not all(isinstance(value, list) for value in values):
+        return False
+    items = [item for value in values for item in value]
+    if any(isinstance(item, dict) for item in items):
+        return False
+    return not _is_jsonl(path) or any(isinstance(item, list) for item in items)
+
+
 def _check_lone(path: BattleFile, record: dict[str, Any]) -> None:
-    if all(isinstance(value, dict | list) for value in record.values()):
+    if _is_of_many(record, path):
         keys = ", ".join(shown(key, 20) for key in list(record)[:3]) + (", ..." if len(record) > 3 else "")
         raise UserError(
             f"{path}: holds one object of columns, or of battles by their ids (its keys are {keys or 'none'}); write a "

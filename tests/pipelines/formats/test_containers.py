@@ -308,6 +308,35 @@ def test_an_object_of_columns_or_of_ids_is_named(tmp_path, long, suffix):
         assert "holds one object of columns, or of battles by their ids" in refused(path)
 
 
+TALK = [{"role": "user", "content": "Name a tea."}, {"role": "assistant", "content": "Oolong."}]
+LONE = [
+    {"chosen": TALK, "rejected": [TALK[0], {"role": "assistant", "content": "No."}]},
+    {"input": {"messages": TALK[:1]}, "preferred_output": TALK[1:], "non_preferred_output": TALK[1:]},
+]
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("suffix", ["json", "jsonl"])
+@pytest.mark.parametrize("row", LONE)
+def test_one_row_of_objects_and_lists_is_a_row(tmp_path, row, suffix, indent):
+    path = tmp_path / f"a.{suffix}"
+    path.write_text(json.dumps(row, indent=indent) + "\n", encoding="utf-8")
+    assert rows_of(path) == [row]
+
+
+def test_one_line_of_turns_is_a_battle_in_json_lines_and_not_guessed_at_in_json(tmp_path):
+    row = {"prompt": ["p", "q"], "response_a": ["x", "y"], "response_b": ["z", ""]}
+    for suffix in ("jsonl", "ndjson", "jsonl.gz"):
+        path = tmp_path / f"a.{suffix}"
+        written = json.dumps(row).encode()
+        path.write_bytes(gzip.compress(written) if suffix.endswith("gz") else written)
+        assert rows_of(path) == [row]
+    (tmp_path / "a.json").write_text(json.dumps(row))
+    assert "holds one object of columns" in refused(tmp_path / "a.json")
+    (tmp_path / "b.jsonl").write_text(json.dumps({name: [TALK, TALK] for name in ("chosen", "rejected")}))
+    assert "holds one object of columns" in refused(tmp_path / "b.jsonl")
+
+
 def test_two_lists_of_battles_in_one_object_are_not_guessed_at(tmp_path):
     path = tmp_path / "a.json"
     path.write_text(json.dumps({"data": RECORDS, "votes": RECORDS}), encoding="utf-8")

@@ -16,10 +16,13 @@ pytest.importorskip("fastapi", reason="the extra serve is not installed")
 pytest.importorskip("uvicorn", reason="the extra serve is not installed")
 
 from served import ask, served
+from small_judges import battles, small_judge
 
 from pipelines.battles.built_in import sample_battles
 from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS
+from stacker.judge.abstention import Abstention, certainty
 from stacker.judge.judge import Judge
+from stacker.learners.stacking.recalibration import Recalibration
 from stacker.serve import __main__ as command
 from stacker.serve.request_bounds import Limits
 
@@ -44,6 +47,10 @@ def bodies(count):
     return [{name: list(row[name]) for name in TEXT_COLUMNS} for _, row in rows.iterrows()]
 
 
+def ranked(answers):
+    return [{name: value for name, value in asdict(each).items() if value is not None} for each in answers]
+
+
 def said(verdict):
     return tuple(verdict[name] for name in OUTCOMES)
 
@@ -63,11 +70,40 @@ def test_many_rank_and_explain_give_what_the_judge_gives(server, judge):
     assert [said(each) for each in found["verdicts"]] == [judge.compare(**body).probabilities for body in asked]
     answers = [body["response_a"] for body in asked[:4]]
     _, found, _ = ask(server.port, "/rank", {"prompt": "Why?", "answers": answers, "votes": 7, "level": 0.9})
-    assert found["ranking"] == [asdict(each) for each in judge.rank("Why?", answers, votes=7, level=0.9)]
+    assert found["ranking"] == ranked(judge.rank("Why?", answers, votes=7, level=0.9))
+    assert "decided" not in str(found) and {each["name"] for each in found["ranking"]} == {""}
+    named = dict(zip(("b", "\ud800", "", "b "), answers, strict=True))
+    _, found, _ = ask(server.port, "/rank", {"prompt": "Why?", "answers": named})
+    assert found["ranking"] == ranked(judge.rank("Why?", named))
+    assert {each["name"]: each["place"] for each in found["ranking"]} == {name: at for at, name in enumerate(named)}
     _, found, _ = ask(server.port, "/explain", asked[0])
     explained = judge.explain(**asked[0])
     assert found == json.loads(json.dumps(explained.to_dict() | {"sentences": explained.lines()}))
     assert ask(server.port, "/compare_many", {"battles": []})[:2] == (200, {"verdicts": []})
+
+
+def test_a_judge_with_a_threshold_says_what_it_decides_as_in_python(tmp_path):
+    fitted = small_judge(embedding=False, kinds=("linear",))
+    frame, _ = battles(30, 8)
+    said_first = fitted.predict_proba(frame)
+    threshold = float(np.median(certainty(said_first)))
+    fitted.abstention = Abstention(threshold, Recalibration(1.0, 0.0), 0.6, 0.9, 90, 40)
+    fitted.save(tmp_path / "judge")
+    own = Judge.load(tmp_path / "judge")
+    asked = [{name: list(row[name]) for name in TEXT_COLUMNS} for _, row in frame.iterrows()]
+    with served(tmp_path / "judge") as found:
+        given = ask(found.port, "/compare_many", {"battles": asked})[1]["verdicts"]
+        one = ask(found.port, "/compare", asked[0])[1]
+        explained = ask(found.port, "/explain", asked[0])[1]
+        answers = {str(at): body["response_a"] for at, body in enumerate(asked[:5])}
+        order = ask(found.port, "/rank", {"prompt": "Why?", "answers": answers})[1]["ranking"]
+        page = ask(found.port, "/docs")[1]
+    decided = [each["decided"] for each in given]
+    assert decided == [own.compare(**body).decided for body in asked] and 0 < sum(decided) < 30
+    assert one == given[0]
+    assert explained["verdict"]["decided"] == decided[0]
+    assert order == ranked(own.rank("Why?", answers)) and all(0 <= each["decided"] <= 1 for each in order)
+    assert "at least 0.6 of the battles that it decides" in page and "true or false" in page
 
 
 @pytest.mark.parametrize("text", ODD)
@@ -96,7 +132,9 @@ WRONG = [
     ("/compare_many", {"battles": [BATTLE, {**BATTLE, "prompt": None}]}, 422, "battles, place 1, prompt: "),
     ("/rank", {"prompt": "", "answers": ["x"] * 12}, 413, "66 pairs"),
     ("/rank", {"prompt": "", "answers": []}, 422, "answers: "),
-    ("/rank", {"prompt": "", "answers": "one text"}, 422, "answers: "),
+    ("/rank", {"prompt": "", "answers": "one text"}, 422, "answers: holds one text"),
+    ("/rank", {"prompt": "", "answers": {}}, 422, "answers: holds no answer"),
+    ("/rank", {"prompt": "", "answers": {"a": "x", "b": 3}}, 422, "answers: place 1 holds int"),
     ("/rank", {"prompt": "", "answers": ["x"], "votes": 0}, 422, "votes: "),
     ("/rank", {"prompt": "", "answers": ["x"], "votes": True}, 422, "votes: "),
     ("/rank", {"prompt": "", "answers": ["x"], "level": 1}, 422, "level: "),
@@ -139,7 +177,15 @@ def test_health_the_description_and_its_page(server):
     _, described, _ = ask(server.port, "/openapi.json")
     for path in described["paths"]:
         assert f"<code>{path}</code>" in page
-    for name in ("winner_tie", "verdicts[].preferred", "ranking[].rank_low", "groups[].margin", "trained_on"):
+    for name in (
+        "winner_tie",
+        "verdicts[].preferred",
+        "ranking[].name",
+        "ranking[].decided",
+        "verdicts[].decided",
+        "groups[].margin",
+        "trained_on",
+    ):
         assert f"<code>{name}</code>" in page
     examples = re.findall(r"8000(/\w+) -H [^<]*? -d '(.*?)'</code>", page.replace("&#39;", "'"), re.DOTALL)
     assert {path for path, _ in examples} == {"/compare", "/compare_many", "/rank", "/explain"}
