@@ -26,14 +26,17 @@ def cell_style(sample: Iterable[Any]) -> CellStyle:
     ----------
     sample : iterable
         Cells of the column, the first hundred or so. What is no text (a list, as parquet has them) and what is empty
-        says nothing, as `[]` does.
+        says nothing, as `[]` does; a number is a plain text where no cell is a list.
 
     Returns
     -------
     style : "turns" or "text"
         To be given to `parse_turns`. "turns" where nothing is said.
     """
-    lists = [_is_list(cell) for cell in sample if isinstance(cell, str) and cell.strip() and cell.strip() != "[]"]
+    cells = list(sample)
+    lists = [_is_list(cell) for cell in cells if isinstance(cell, str) and cell.strip() and cell.strip() != "[]"]
+    if not lists and cells and all(isinstance(cell, int | float) and not isinstance(cell, bool) for cell in cells):
+        return "text"
     return "turns" if not lists or sum(lists) >= _LISTS * len(lists) else "text"
 
 

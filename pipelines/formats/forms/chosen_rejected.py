@@ -5,7 +5,16 @@ from itertools import product
 from typing import Any
 
 from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
-from pipelines.formats.forms.message_lists import Messages, battle, chat, is_first, is_transcript, messages, nested
+from pipelines.formats.forms.message_lists import (
+    Messages,
+    battle,
+    chat,
+    is_empty,
+    is_first,
+    is_transcript,
+    messages,
+    nested,
+)
 from pipelines.formats.forms.side_columns import answer_columns
 from pipelines.formats.messages import BadTurnsError, messages_of
 from pipelines.formats.records import (
@@ -17,7 +26,6 @@ from pipelines.formats.records import (
     canonical,
     first_of,
     id_of,
-    is_missing,
     record,
 )
 
@@ -119,14 +127,14 @@ class ChosenRejected(VoteForm):
                 raise BadTurnsError("output is not a list of a better and a worse answer")
             return cell[0], cell[1]
         for name in self.pair:
-            if is_missing(row.get(name)):
+            if is_empty(row.get(name)):
                 raise BadTurnsError(f"{name} is empty")
         return row[self.pair[0]], row[self.pair[1]]
 
     def _context(self, row: Mapping[str, Any]) -> Messages:
         """Return the messages before the two answers; none where the row has no prompt of its own."""
         cell = None if self.prompt is None else row.get(self.prompt)
-        if self.prompt is None or is_missing(cell) or nested(cell) == []:
+        if self.prompt is None or is_empty(cell):
             return []
         context = messages(cell, "user", self.shape.text_style(self.prompt))
         if canonical(self.prompt or "") == "instruction" and len(context) == 1:

@@ -9,10 +9,11 @@ from typing import Any
 from pipelines.formats.cells import CellStyle, conversation, parse_turns
 from pipelines.formats.messages import BadTurnsError, are_messages
 from pipelines.formats.python_literals import python_value
-from pipelines.formats.records import Texts, is_missing
+from pipelines.formats.records import Texts
 
 Messages = list[dict[str, Any]]
 _SPEAKS = re.compile(r"(?:\A|\n\n)(Human|Assistant): ?")
+_MARKED = re.compile(r"<extra_id_1>(User|Assistant)\n")
 _MOST_NESTED = 8_000_000
 
 
@@ -27,6 +28,13 @@ def transcript(text: str) -> Messages:
     speakers, texts = found[1::2], found[2::2]
     roles = {"Human": "user", "Assistant": "assistant"}
     return [{"role": roles[who], "content": said.strip("\n")} for who, said in zip(speakers, texts, strict=True)]
+
+
+def _marked_turns(text: str) -> Messages:
+    """Return the messages of a prompt of HelpSteer2: the user's first, then each after a mark that names who speaks."""
+    first, *others = _MARKED.split(text)
+    said = [("user", first), *zip(map(str.lower, others[::2]), others[1::2], strict=True)]
+    return [{"role": role, "content": text.strip("\n")} for role, text in said if text.strip() or role == "assistant"]
 
 
 def nested(cell: Any) -> Any:
@@ -44,6 +52,11 @@ def nested(cell: Any) -> Any:
 
 def _json(text: str) -> Any:
     return json.loads(text, strict=False)
+
+
+def is_empty(cell: Any) -> bool:
+    """Tell whether a cell holds no text at all; "None" may be an answer, where it says nothing as a vote."""
+    return cell is None or cell != cell or (isinstance(cell, str) and not cell.strip()) or nested(cell) in ([], {})
 
 
 def chat(cell: Any) -> Any:
@@ -77,7 +90,9 @@ def messages(cell: Any, role: str, style: CellStyle = "text") -> Messages:
         return cell
     if is_transcript(cell):
         return transcript(cell)
-    if is_missing(cell) or cell == []:
+    if role == "user" and isinstance(cell, str) and _MARKED.search(cell):
+        return _marked_turns(cell)
+    if is_empty(cell):
         raise BadTurnsError("is empty")
     return [{"role": role, "content": turn} for turn in parse_turns(cell, style)]
 

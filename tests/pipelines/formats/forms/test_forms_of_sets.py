@@ -143,6 +143,15 @@ def test_helpsteer3s_context_is_the_conversation_before(tmp_path):
         assert table["prompt"].tolist() == [("q", "r")] * 2 and table["response_a"].tolist() == [("a", "x")] * 2
 
 
+def test_helpsteer2s_prompts_of_several_turns_are_conversations(tmp_path):
+    prompt = "Hello\nyou\n<extra_id_1>Assistant\nHi!\n<extra_id_1>User\nWhich?"
+    row = {"response_1": "x", "response_2": "y", "preference_strength": 1}
+    for end in ("", "\n<extra_id_1>Assistant\n"):
+        table, _ = read_form(tmp_path / "a.jsonl", [row | {"prompt": prompt + end}])
+        assert table["prompt"].tolist() == [("Hello\nyou", "Which?")]
+        assert table["response_a"].tolist() == [("Hi!", "x")] and table["response_b"].tolist() == [("Hi!", "y")]
+
+
 def arena(**more):
     rows = [
         {"model_a": "m", "model_b": "n", "conversation_a": talk(p, a), "conversation_b": talk(p, b), **more}
@@ -283,6 +292,24 @@ def test_answers_that_are_json_stay_what_they_are(tmp_path):
             table, _ = read_form(tmp_path / f"{number}.{suffix}", rows)
             better = [row[f"response_{'ab'[row['outcome']]}"] for _, row in table.iterrows()]
             assert table["prompt"].tolist() == better == [(answer,) for answer in answers]
+
+
+def test_a_text_that_says_none_is_an_answer_and_an_empty_one_a_bad_row(tmp_path):
+    answers = ("None", "null", "nan", "N/A", "no")
+    rows = [{"prompt": f"{answer} or what?", "chosen": answer, "rejected": "words"} for answer in answers]
+    table, _ = read_form(tmp_path / "a.jsonl", rows)
+    assert [row[f"response_{'ab'[row['outcome']]}"] for _, row in table.iterrows()] == [(text,) for text in answers]
+    for nothing in ("", " ", None, float("nan"), []):
+        path = write_rows(tmp_path / "b.jsonl", [*rows, {**rows[0], "chosen": nothing}])
+        assert [row.reason for row in read_battles(path, labelled=True)[1]] == ["chosen is empty"]
+
+
+def test_answers_may_be_numbers_in_every_container(tmp_path):
+    rows = [{"prompt": f"{n} + {n}?", "response_a": 2 * n, "response_b": 2.5 * n, "winner": "a"} for n in range(4)]
+    for suffix in SUFFIXES:
+        table, _ = read_form(tmp_path / f"a.{suffix}", rows)
+        assert table["response_a"].tolist() == [("0",), ("2",), ("4",), ("6",)]
+        assert table["response_b"].tolist()[1:3] == [("2.5",), ("5" if suffix != "csv" else "5.0",)]
 
 
 def test_models_go_with_their_answers(tmp_path):
