@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 
 from dashboard.votes.vote_records import Choice
-from dashboard.votes.vote_weights import equal_rows, vote_weights, weighted_share_interval, weights_of
+from dashboard.votes.vote_weights import vote_weights, weights_of
 from pipelines.battles.arrays import Ints
 from pipelines.battles.folds import prompt_groups
 from pipelines.battles.table import UNLABELLED
 from stacker.evaluate.intervals import LEAST_GROUPS, Groups
 from stacker.evaluate.metrics import most_probable
 from stacker.evaluate.votes.kappa import Kappa, cohen_kappa
+from stacker.evaluate.votes.weighted_votes import equal_rows, weighted_share_interval
 
 OUTCOME_OF: dict[Choice, int] = {"a": 0, "b": 1, "tie": 2, "both_bad": 2}
 """A choice as the place of its outcome; "both bad" is a tie, as on Kaggle and in the Arena's exports."""
@@ -140,7 +141,7 @@ def agreement_over_time(votes: pd.DataFrame, period: str | None = None) -> pd.Da
 
 
 def confusion(votes: pd.DataFrame) -> Ints:
-    """Return a (3, 3) table of counts: rows what was voted, columns what the judge called, in the order A, B, tie."""
+    """Return a (3, 3) table of counts, not weighed: rows what was voted, columns the judge's call, both A, B, tie."""
     table = np.zeros((3, 3), dtype=np.int64)
     np.add.at(table, (votes["outcome"].to_numpy(dtype=np.int64), votes["called"].to_numpy(dtype=np.int64)), 1)
     return table

@@ -10,12 +10,12 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from dashboard.votes.vote_weights import equal_rows, weights_of
+from dashboard.votes.vote_weights import weights_of
 from features.style_control import CONTROLS, relative_differences, scaled, style_counts
-from pipelines.battles.arrays import Floats, Ints
+from pipelines.battles.arrays import Floats
 from pipelines.battles.table import text_of
-from stacker.evaluate.intervals import Groups
 from stacker.evaluate.strengths import fit_strengths, strength_intervals
+from stacker.evaluate.votes.weighted_votes import counted
 
 SCORE_OF_A = np.array([1.0, 0.0, 0.5])
 MOST_CACHED = 20_000
@@ -74,7 +74,8 @@ def rank(
     count, n = len(names), int(kept.sum())
     held = None if controls is None else scaled(controls[kept])
     score, question = SCORE_OF_A[outcome], votes["question"].to_numpy()[kept]
-    weight = _counted(weights_of(votes)[kept], question)
+    weights = weights_of(votes)[kept]
+    weight = None if np.ptp(weights) < 1e-12 else counted(weights, question)
     fitted = fit_strengths(first, second, score, count, held, ridge, weight=weight)
     extra = np.zeros((n, 0)) if held is None else held
     ends = strength_intervals(fitted, first, second, score, extra, question, level, weight)
@@ -116,14 +117,6 @@ def style_differences(response_a: Sequence[tuple[str, ...]], response_b: Sequenc
 @lru_cache(maxsize=MOST_CACHED)
 def _counts(text: str) -> tuple[float, ...]:
     return tuple(style_counts([text])[0].tolist())
-
-
-def _counted(weight: Floats, question: Ints) -> Floats | None:
-    """Return weights that count as so many battles as their inequality leaves; None where all are alike."""
-    if np.ptp(weight) < 1e-12:
-        return None
-    groups = Groups.of(question)
-    return np.asarray(weight / weight.sum() * len(weight) * equal_rows(weight, groups) / groups.equal_groups)
 
 
 def _empty_rows() -> pd.DataFrame:

@@ -8,6 +8,7 @@ import numpy as np
 from features.style_control import CONTROLS, scaled
 from pipelines.battles.arrays import Floats
 from stacker.evaluate.intervals import LEVEL, Groups, resampled_interval
+from stacker.evaluate.votes.weighted_votes import counted
 from stacker.leaderboard.board_data import BoardData
 from stacker.leaderboard.estimates.rank_ranges import rank_ranges
 from stacker.leaderboard.estimates.strength_estimates import (
@@ -41,9 +42,10 @@ def board(data: BoardData, level: float = LEVEL, against: str = "", seed: int = 
     Returns
     -------
     dict
-        `basis` ("votes", "verdicts" or "both": what the ranks rest on), counts, `models` (the strongest first, in
-        components that never met), `controls` (effects of length and style), and with votes and verdicts `saved` (what
-        the verdicts were worth in votes) and `picked` (whether the voted battles differ from the others).
+        `basis` ("votes", "verdicts" or "both": what the ranks rest on), counts, `weighed` (whether votes weigh
+        unequally), `models` (the strongest first, in components that never met), `controls` (effects of length and
+        style), and with votes and verdicts `saved` (what the verdicts were worth in votes) and `picked` (whether the
+        voted battles differ from the others).
     """
     groups = Groups.of(data.group)
     voted, judged = np.isfinite(data.evidence.votes), np.isfinite(data.evidence.verdicts)
@@ -74,6 +76,7 @@ def board(data: BoardData, level: float = LEVEL, against: str = "", seed: int = 
         "battles": len(data.first),
         "prompts": len(groups.size),
         "votes": int(voted.sum()),
+        "weighed": bool(np.ptp(data.evidence.weights("votes")) > 1e-9) if voted.any() else False,
         "verdicts": int(judged.sum()),
         "nameless": data.nameless,
         "same": data.same,
@@ -105,15 +108,16 @@ def _by(data: BoardData, groups: Groups, basis: Basis, level: float, against: in
     held[used] = scaled(data.controls[used])
     plain_design, design = data.design(held[:, :0]), data.design(held)
     plain, equal = (estimate(each, data.evidence, groups, basis) for each in (plain_design, design))
+    weight = counted(data.evidence.weights(basis), groups.place[used])
     low, high = strength_ends(plain, level)
     equal_low, equal_high = strength_ends(equal, level)
     if basis == "votes":
         score = data.evidence.votes[used]
-        low, high = profiled_ends(plain, plain_design.of(used), score, low, high, level)
-        equal_low, equal_high = profiled_ends(equal, design.of(used), score, equal_low, equal_high, level)
+        low, high = profiled_ends(plain, plain_design.of(used), score, low, high, level, weight)
+        equal_low, equal_high = profiled_ends(equal, design.of(used), score, equal_low, equal_high, level, weight)
     ranges, equal_ranges = (rank_ranges(each, level, seed) for each in (plain, equal))
     rates = [_rate(data, groups, basis, model, level, against) for model in range(len(data.names))]
-    styled = equal_style_rates(equal, design.of(used), groups.place[used], len(groups.size), level, against)
+    styled = equal_style_rates(equal, design.of(used), groups.place[used], len(groups.size), level, against, weight)
     rows = [
         {
             "rank": {"low": int(ranges.low[model]), "high": int(ranges.high[model])},
@@ -143,13 +147,16 @@ def _rate(
     mine = (first == model) | (second == model)
     if against is not None:
         mine &= (first == against) | (second == against) if model != against else False
+    weight = data.evidence.weights(basis)[mine]
     rows, turned = rows[mine], second[mine] == model
     votes, verdicts = (
         np.where(turned, 1 - score[rows], score[rows]) for score in (data.evidence.votes, data.evidence.verdicts)
     )
     if basis == "both":
         return powered_mean(votes, verdicts, groups.place[rows], level)
-    return mean_score(votes if basis == "votes" else verdicts, groups.place[rows], level)
+    if basis == "votes":
+        return mean_score(votes, groups.place[rows], level, weight)
+    return mean_score(verdicts, groups.place[rows], level)
 
 
 def _of_rate(rate: WinRate | None) -> Ended:

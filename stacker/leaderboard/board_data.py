@@ -59,7 +59,7 @@ class BoardData:
         votes[kept] = self.evidence.votes[kept]
         return BoardData(
             **{name: value for name, value in vars(self).items() if name != "evidence"},
-            evidence=Evidence(votes, self.evidence.verdicts),
+            evidence=Evidence(votes, self.evidence.verdicts, self.evidence.weight),
         )
 
 
@@ -70,7 +70,7 @@ class Gatherer:
     numbers: dict[str, int] = field(default_factory=dict)
     prompts: dict[bytes, int] = field(default_factory=dict)
     styles: dict[bytes, Floats] = field(default_factory=dict)
-    parts: list[tuple[Ints, Ints, Floats, Floats, Floats, Ints]] = field(default_factory=list)
+    parts: list[tuple[Ints, Ints, Floats, Floats, Floats, Ints, Floats]] = field(default_factory=list)
     nameless: int = 0
     same: int = 0
     unjudged: int = 0
@@ -111,13 +111,14 @@ class Gatherer:
         rows = np.arange(n)
         first, second = np.stack([a, b])[turned, rows], np.stack([b, a])[turned, rows]
         differences = relative_differences(style[turned, rows], style[1 - turned, rows])
-        columns = (first, second, votes[turned, rows], said[turned, rows], differences, group)
+        weight = battles["weight"].to_numpy(dtype=np.float64)
+        columns = (first, second, votes[turned, rows], said[turned, rows], differences, group, weight)
         self.parts.append(tuple(column[known] for column in columns))
 
     def finish(self) -> BoardData:
         """Return all that was added."""
         if not self.parts:
-            columns = [np.zeros(0)] * 4 + [np.zeros((0, len(CONTROLS))), np.zeros(0)]
+            columns = [np.zeros(0)] * 4 + [np.zeros((0, len(CONTROLS))), np.zeros(0), np.zeros(0)]
         else:
             columns = [np.concatenate(column) for column in zip(*self.parts, strict=True)]
         numbers = np.array([columns[0], columns[1]], dtype=np.int64)
@@ -130,7 +131,7 @@ class Gatherer:
             names=tuple(names),
             first=to[numbers[0]],
             second=to[numbers[1]],
-            evidence=Evidence(columns[2], columns[3]),
+            evidence=Evidence(columns[2], columns[3], columns[6]),
             controls=columns[4],
             group=columns[5].astype(np.int64),
             nameless=self.nameless,

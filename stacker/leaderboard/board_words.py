@@ -56,6 +56,9 @@ def remarks(found: Mapping[str, Any]) -> list[str]:
         "have neither a vote nor a verdict": found["unjudged"],
     }
     said += [f"Left out: {count:,} battles that {what}." for what, count in counts.items() if count]
+    if found["weighed"]:
+        alone = "" if found["basis"] == "votes" else " where they stand alone; with verdicts every vote counts alike"
+        said.append(f"Votes count by their weights (their grades, where a file has grades){alone}.")
     if found["missing"]:
         said.append(f"The judge has no verdict on {found['missing']:,} battles.")
     return said + _of_votes(found)

@@ -18,6 +18,7 @@ from pipelines.battles.arrays import Floats, Ints
 from stacker.evaluate.intervals import LEVEL, Groups
 from stacker.evaluate.pair_design import PairDesign, fit_pairs, logistic
 from stacker.evaluate.strengths import FEW, MOST_PROFILED, Likelihood
+from stacker.evaluate.votes.weighted_votes import counted
 from stacker.leaderboard.estimates.leverage import without_own_pull
 
 RIDGE, CONTROL_RIDGE = 0.1, 1.0
@@ -38,10 +39,14 @@ class Evidence:
     votes, verdicts : (n,) float
         What the first model got from people and, as expected, from the judge: 1 a win, 0 a loss, .5 a tie; NaN where
         there is no vote, or no verdict.
+    weight : (n,) float, optional
+        How much each vote counts; alike by default. Only the basis "votes" uses it: by both, the battles without a vote
+        stand for those with one, and their votes' weights are not known.
     """
 
     votes: Floats
     verdicts: Floats
+    weight: Floats | None = None
 
     def rows(self, basis: Basis) -> Ints:
         """Return the battles that a basis rests on."""
@@ -51,6 +56,13 @@ class Evidence:
     def scores(self, basis: Basis) -> Floats:
         """Return (n,) scores by people or by the judge."""
         return self.votes if basis == "votes" else self.verdicts
+
+    def weights(self, basis: Basis) -> Floats:
+        """Return the (m,) weights of the battles that a basis rests on, 1 in their mean."""
+        rows = self.rows(basis)
+        if basis != "votes" or self.weight is None or not len(rows):
+            return np.ones(len(rows))
+        return np.asarray(self.weight[rows] / self.weight[rows].mean())
 
 
 @dataclass(frozen=True)
@@ -120,13 +132,16 @@ def estimate(design: PairDesign, evidence: Evidence, groups: Groups, basis: Basi
     """
     if basis == "both" and (powered := _by_both(design, evidence, groups)) is not None:
         return powered
-    rows = evidence.rows("votes" if basis == "both" else basis)
-    own, score = design.of(rows), evidence.scores("votes" if basis == "both" else basis)[rows]
+    used: Basis = "votes" if basis == "both" else basis
+    rows = evidence.rows(used)
+    own, score = design.of(rows), evidence.scores(used)[rows]
     place, many = groups.place[rows], len(groups.size)
+    weight = counted(evidence.weights(used), place)
     pulls = _pulls(own)
-    theta, hessian = fit_pairs(own, np.ones(len(rows)), score, pulls)
+    theta, hessian = fit_pairs(own, weight, weight * score, pulls)
     expected = logistic(own.gaps(theta))
-    residual = without_own_pull(own, expected * (1 - expected), (score - expected)[:, None], place, hessian)
+    off = weight * (score - expected)
+    residual = without_own_pull(own, weight * expected * (1 - expected), off[:, None], place, hessian)
     component = components_of(own)
     bread = _from_mean(component, own.size) @ np.linalg.inv(hessian)
     influence = own.totals(residual[:, 0], place, many) @ bread.T
@@ -134,8 +149,8 @@ def estimate(design: PairDesign, evidence: Evidence, groups: Groups, basis: Basi
         theta=theta,
         influence=influence,
         model_based=bread @ hessian @ bread.T,
-        floor=_floor(own, score),
-        freedom=_freedom(own, place, many),
+        floor=_floor(own, score, weight),
+        freedom=_freedom(own, place, many, weight),
         component=component,
         by_votes=influence if basis == "both" else None,
     )
@@ -229,7 +244,13 @@ def strength_ends(found: Estimate, level: float = LEVEL) -> tuple[Floats, Floats
 
 
 def profiled_ends(
-    found: Estimate, design: PairDesign, score: Floats, low: Floats, high: Floats, level: float = LEVEL
+    found: Estimate,
+    design: PairDesign,
+    score: Floats,
+    low: Floats,
+    high: Floats,
+    level: float = LEVEL,
+    weight: Floats | float = 1.0,
 ) -> tuple[Floats, Floats]:
     """Widen the intervals of models with few wins or losses to where the penalised likelihood excludes a strength.
 
@@ -241,11 +262,13 @@ def profiled_ends(
         n battles.
     low, high : (d,) float
         `strength_ends`.
+    weight : (n,) float
+        Of the votes, as `counted` returns them.
     """
     if len(score) > MOST_PROFILED:
         return low, high
     low, high = low.copy(), high.copy()
-    likelihood = Likelihood(design.dense(), score, _pulls(design))
+    likelihood = Likelihood(design.dense(), score, _pulls(design), weight)
     from_mean = _from_mean(found.component, design.size)
     for model in np.flatnonzero((found.floor == 1) & (found.freedom >= 1)):
         least, most = (likelihood.profiled(from_mean[model], side, level) for side in (-1.0, 1.0))
@@ -265,18 +288,18 @@ def _from_mean(component: Ints, size: int) -> Floats:
     return found
 
 
-def _freedom(design: PairDesign, place: Ints, many: int) -> Floats:
+def _freedom(design: PairDesign, place: Ints, many: int, weight: Floats | None = None) -> Floats:
     """Return each model's number of equal groups (Kish, 1965) less 1, (count,)."""
     cells = many * design.count
-    met = np.bincount(place * design.count + design.first, minlength=cells) + np.bincount(
-        place * design.count + design.second, minlength=cells
+    met = np.bincount(place * design.count + design.first, weight, cells) + np.bincount(
+        place * design.count + design.second, weight, cells
     )
     per = met.reshape(many, design.count).astype(np.float64)
     square = np.sum(per**2, axis=0)
     return np.asarray(np.divide(per.sum(axis=0) ** 2, square, out=np.zeros_like(square), where=square > 0) - 1)
 
 
-def _floor(design: PairDesign, score: Floats) -> Floats:
+def _floor(design: PairDesign, score: Floats, weight: Floats | None = None) -> Floats:
     """Return the share of the model-based variance that each model has at least, (count,).
 
     Scores that are wins, losses and ties may all be alike by chance, and their spread is none then: theirs is at least
@@ -285,7 +308,9 @@ def _floor(design: PairDesign, score: Floats) -> Floats:
     """
     if not np.isin(score, (0.0, 0.5, 1.0)).all():
         return np.zeros(design.count)
-    decided = 1 - (np.sum(score == 0.5) + 1) / (len(score) + 2)
-    won = np.bincount(design.first, score, design.count) + np.bincount(design.second, 1 - score, design.count)
-    lost = np.bincount(design.first, 1 - score, design.count) + np.bincount(design.second, score, design.count)
+    often = np.ones(len(score)) if weight is None else weight
+    decided = 1 - (np.sum(often[score == 0.5]) + 1) / (often.sum() + 2)
+    got, lacked = often * score, often * (1 - score)
+    won = np.bincount(design.first, got, design.count) + np.bincount(design.second, lacked, design.count)
+    lost = np.bincount(design.first, lacked, design.count) + np.bincount(design.second, got, design.count)
     return np.where(np.minimum(won, lost) < FEW, 1.0, decided)

@@ -7,6 +7,7 @@ import numpy as np
 from pipelines.battles.arrays import Floats, Ints
 from stacker.evaluate.intervals import LEVEL, Groups, share_interval
 from stacker.evaluate.pair_design import PairDesign, logistic
+from stacker.evaluate.votes.weighted_votes import weighted_share_interval
 from stacker.leaderboard.estimates.strength_estimates import Estimate, tuned
 
 
@@ -32,10 +33,15 @@ class WinRate:
     squares: Floats | None = None
 
 
-def mean_score(score: Floats, group: Ints, level: float = LEVEL) -> WinRate | None:
-    """Return the mean of n scores from 0 to 1, None for no score; the interval is that of `exact_ends`."""
+def mean_score(score: Floats, group: Ints, level: float = LEVEL, weight: Floats | None = None) -> WinRate | None:
+    """Return the mean of n scores from 0 to 1, None for no score; the interval is that of `exact_ends`.
+
+    Scores of votes, which are 0, .5 and 1, may have (n,) weights.
+    """
     if not len(score):
         return None
+    if weight is not None:
+        return WinRate(float(np.average(score, weights=weight)), *weighted_share_interval(score, weight, group, level))
     mean = float(score.mean())
     if np.isin(score, (0.0, 0.5, 1.0)).all():
         return WinRate(mean, *share_interval(score, group, level))
@@ -105,7 +111,13 @@ def exact_ends(mean: float, variance: float, groups: Groups, level: float = LEVE
 
 
 def equal_style_rates(
-    found: Estimate, design: PairDesign, group: Ints, groups: int, level: float = LEVEL, against: int | None = None
+    found: Estimate,
+    design: PairDesign,
+    group: Ints,
+    groups: int,
+    level: float = LEVEL,
+    against: int | None = None,
+    weight: Floats | None = None,
 ) -> list[WinRate | None]:
     """Return each model's win rate in the same battles, had both answers the same length and style.
 
@@ -123,23 +135,27 @@ def equal_style_rates(
         Groups of the battles, as numbered for `found`, and how many there are.
     against : int or None
         Only battles against this model count; None for all.
+    weight : (n,) float, optional
+        How much each battle counts; alike by default.
     """
     from scipy import stats
 
+    weight = np.ones(len(design.first)) if weight is None else weight
     rates: list[WinRate | None] = []
     for model in range(found.count):
         rows = np.flatnonzero((design.first == model) | (design.second == model))
         other = np.where(design.first[rows] == model, design.second[rows], design.first[rows])
         if against is not None:
             rows, other = rows[other == against], other[other == against]
-        met = np.bincount(other, minlength=found.count) / max(len(other), 1)
         if not len(rows):
             rates.append(None)
             continue
+        often = weight[rows] / weight[rows].sum()
+        met = np.bincount(other, often, found.count)
         expected = logistic(found.theta[model] - found.theta[: found.count])
         rate, slope = float(met @ expected), met * expected * (1 - expected)
         moved = found.influence[:, model] * slope.sum() - found.influence[:, : found.count] @ slope
-        moved = moved + np.bincount(group[rows], expected[other] - rate, groups) / len(rows)
+        moved = moved + np.bincount(group[rows], often * (expected[other] - rate), groups)
         if found.freedom[model] < 1:
             rates.append(WinRate(rate, None, None))
             continue

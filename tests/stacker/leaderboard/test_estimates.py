@@ -152,6 +152,65 @@ def test_ends_do_not_leave_the_shares():
     assert 0 <= low < 0.99 < high <= 1
 
 
+def test_a_vote_of_twice_the_weight_is_two_votes_and_its_interval_that_of_its_groups():
+    rng = np.random.default_rng(2)
+    design, groups, _, votes = simulated(rng, 300, per=2, liking=1.0)
+    weight = rng.choice([1.0, 2.0], 300)
+    twice = np.repeat(np.arange(300), weight.astype(int))
+    found = estimate(design, Evidence(votes, votes, weight), groups, "votes")
+    other = estimate(design.of(twice), Evidence(votes[twice], votes[twice]), Groups.of(groups.place[twice]), "votes")
+    np.testing.assert_allclose(found.theta, other.theta, atol=0.02)  # but for the ridge
+    for one, two in zip(strength_ends(found), strength_ends(other), strict=True):
+        np.testing.assert_allclose(one, two, atol=0.05)
+    rate = mean_score(votes, groups.place, weight=weight)
+    assert rate.rate == pytest.approx(votes[twice].mean())
+    styled = equal_style_rates(found, design, groups.place, 150, weight=weight)[0]
+    mine = np.flatnonzero((design.first == 0) | (design.second == 0))
+    won = np.where(design.first[mine] == 0, votes[mine], 1 - votes[mine])
+    assert styled.rate == pytest.approx(
+        np.average(won, weights=weight[mine]), abs=0.01
+    )  # without controls: as observed
+
+
+def test_weights_that_are_alike_change_no_bit_and_verdicts_have_none():
+    rng = np.random.default_rng(3)
+    design, groups, gap, votes = simulated(rng, 200)
+    verdicts, some = said("knows", rng, design, gap, votes), some_votes(rng, votes, 60)
+    for basis in ("votes", "verdicts", "both"):
+        plain = estimate(design, Evidence(some, verdicts), groups, basis)
+        alike = estimate(design, Evidence(some, verdicts, np.full(200, 1.7)), groups, basis)
+        assert np.array_equal(plain.theta, alike.theta) and np.array_equal(plain.influence, alike.influence)
+        if basis != "votes":
+            other = estimate(design, Evidence(some, verdicts, rng.random(200) + 0.1), groups, basis)
+            assert np.array_equal(plain.theta, other.theta)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("per", [1, 5])
+def test_intervals_of_weighed_votes_cover(per):
+    """A third of the votes weigh five times as much, and go to another model than the rest."""
+    rng, inside, in_rates = np.random.default_rng(4), [], []
+
+    def drawn(n):
+        design, groups, gap, votes = simulated(rng, n, 3, per, 0.5)
+        sure = rng.random(n) < 1 / 3
+        votes = np.where(sure & (rng.random(n) < 0.5), 1 - votes, votes)
+        return design, groups, votes, np.where(sure, 5.0, 1.0)
+
+    design, _, votes, weight = drawn(POPULATION)
+    theta, _ = fit_pairs(design, weight, weight * votes, np.full(3, 0.1))
+    mine = design.first == 0
+    rate = np.average(votes[mine], weights=weight[mine])
+    for _ in range(200):
+        design, groups, votes, weight = drawn(150)
+        low, high = strength_ends(estimate(design, Evidence(votes, votes, weight), groups, "votes"))
+        inside += ((low <= theta) & (theta <= high)).tolist()
+        mine = design.first == 0
+        found = mean_score(votes[mine], groups.place[mine], weight=weight[mine])
+        in_rates.append(found.low <= rate <= found.high)
+    assert np.mean(inside) > 0.925 and np.mean(in_rates) > 0.92, (np.mean(inside), np.mean(in_rates))
+
+
 POPULATION = 200_000
 
 

@@ -70,6 +70,23 @@ def test_votes_alone_rank_models_on_the_screen_as_json_and_as_a_page(tmp_path, c
     assert "Leaderboard" in page and "strong" in page and "<script" not in page
 
 
+def test_votes_count_by_their_weights_and_it_is_said(tmp_path, capsys):
+    rows = [row | {"grade": 1} for row in battle_rows(60, models=("strong", "weak"))]
+    for number, row in enumerate(rows):
+        row["winner"] = "model_a" if (row["model_a"] == "strong") == (number % 4 > 0) else "model_b"
+        row["grade"] = 1 if number % 4 else 9  # a quarter of the votes are for the weak one, each nine times as heavy
+    columns = ["prompt", "response_a", "response_b", "winner", "model_a", "model_b"]
+    named = ",".join([f"{name}={name}" for name in columns] + ["weight=grade"])
+    votes = lines(tmp_path / "votes.jsonl", rows)
+    main(["votes", str(votes), "--columns", named, "--json", str(tmp_path / "b.json")])
+    found = json.loads((tmp_path / "b.json").read_text())
+    rates = {row["model"]: row["win_rate"]["value"] for row in found["models"]}
+    assert rates["strong"] == pytest.approx(3 / 12) and found["models"][0]["model"] == "weak"
+    assert found["weighed"] and "Votes count by their weights" in capsys.readouterr().out
+    main(["votes", str(votes), "--json", str(tmp_path / "b.json")])
+    assert "by their weights" not in capsys.readouterr().out
+
+
 def test_some_votes_and_all_verdicts_are_used_together(tmp_path, capsys):
     rows = list(battle_rows(200))
     verdicts = verdict_file(tmp_path / "verdicts.jsonl", rows)
