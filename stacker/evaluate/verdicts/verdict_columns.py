@@ -33,7 +33,9 @@ _TIES_BESIDES = {"c", "winner_tie"}
 """Spellings of a tie that no vote of people has: MT-Bench's prompt asks for [[C]], and our own files for a column."""
 _SIDES_BESIDES = ({"winner_model_a"}, {"winner_model_b"})
 MOST_SPELLED = 200
-"""Characters that are looked at for a winner: a whole judgement is none, and costs no time."""
+"""Characters that are looked at for a winner; a whole judgement is one by its mark alone."""
+_MARK = re.compile(r"\[\[([^\[\]]{1,20})\]\]")
+"""How MT-Bench and Arena-Hard ask for the verdict at the end of a judgement: [[A]], [[A>>B]]."""
 NEEDED = (
     f"an id ({', '.join(IDS)}) and p_a, p_b and p_tie (or {', '.join(OUTCOMES)}), a winner (A, B or tie), or score_a "
     "and score_b"
@@ -140,8 +142,8 @@ def winner_of(cell: Any, row: Mapping[str, Any]) -> int | None:
     Parameters
     ----------
     cell : Any
-        A spelling of A, B or tie, as judges and arenas write them (`[[A]]`, `A>B`, `model_a`), or one of the names that
-        stand in the row's `model_a` and `model_b`.
+        A spelling of A, B or tie, as judges and arenas write them (`[[A]]`, `A>B`, `model_a`), a whole judgement
+        that has one such mark in double brackets, or one of the names that stand in the row's `model_a` and `model_b`.
     row : mapping
         The row by column.
 
@@ -158,6 +160,9 @@ def winner_of(cell: Any, row: Mapping[str, Any]) -> int | None:
         return None
     if re.fullmatch(r"\s*\d+(\.\d+)?\s*", cell[:40]):
         raise UserError(f"the winner is {shown(cell)}, which may count from 0 or from 1; write A, B or tie.")
+    marks = set(_MARK.findall(cell))
+    if len(marks) == 1:  # as Arena-Hard reads a judgement: one that names two verdicts has none
+        cell = marks.pop()
     word = re.sub(r"[][(){}\"'`.*\s]", "", cell[:MOST_SPELLED]).lower()
     if word in _TIES_BESIDES:
         return 2

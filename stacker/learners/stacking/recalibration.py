@@ -117,7 +117,8 @@ def fit_recalibration(probabilities: Floats, outcome: Ints, weight: Floats | Non
 def check_votes(outcome: Ints, named: str) -> None:
     """Raise a `UserError` for (n,) votes that nothing can be fitted to; `named` is what the sentence calls them."""
     if len(outcome) < FEWEST:
-        raise UserError(f"{named}: holds {len(outcome)} votes, and at least {FEWEST} are needed; collect 20 to 100.")
+        held = f"{len(outcome)} vote{'s' * (len(outcome) != 1)}"
+        raise UserError(f"{named}: holds {held}, and at least {FEWEST} are needed; collect 20 to 100.")
     counts = np.bincount(outcome, minlength=3)
     if counts[2] == len(outcome):
         raise UserError(

@@ -64,6 +64,8 @@ def test_lists_objects_per_cent_and_two_probabilities(tmp_path):
         ("A", 0), ("b", 1), (" Tie ", 2), ("model_a", 0), ("model_b", 1), ("tie (bothbad)", 2), ("both_bad", 2),
         ("[[A]]", 0), ("[[B]]", 1), ("[[C]]", 2), ("A>>B", 0), ("A > B", 0), ("A=B", 2), ("B>A", 1), ("[[B>>A]]", 1),
         ("**Response A**", 0), ("assistant_b", 1), ("gpt-x", 0), ("llama-y", 1), ("winner_tie", 2), ("draw", 2),
+        ("A is brief, B is long.\n" * 99 + "My verdict: [[B]]", 1), ("So [[A>>B]], yes [[A>>B]]", 0), ("[[C]].", 2),
+        ("[[A]] or [[B]]", None), ("Of [[5]]", None), ("A is better" * 99, None),
         ("", None), ("error", None), ("I cannot tell", None), (None, None), (float("nan"), None), ("-1", None),
     ],
 )  # fmt: skip
