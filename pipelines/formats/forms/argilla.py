@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
+from pipelines.errors import UserError
 from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
 from pipelines.formats.forms.message_lists import battle, messages, nested
-from pipelines.formats.forms.side_columns import answer_columns, prompt_column, response_columns
-from pipelines.formats.forms.winners import winner_vote
+from pipelines.formats.forms.side_columns import VOTES, answer_columns, prompt_column, response_columns
+from pipelines.formats.forms.winners import spelled, winner_vote
 from pipelines.formats.messages import BadTurnsError
 from pipelines.formats.records import NoVoteError, Record, Vote, canonical, id_of, is_missing, record
 
@@ -32,6 +33,38 @@ class Argilla(VoteForm):
         super().__init__(shape)
         self.questions = [name.removesuffix(_END) for name in shape.columns if name.endswith(_END)]
         self.lists = response_columns(shape)
+        self.votes = self._voting()
+
+    def name(self) -> str:
+        """Return the title.
+
+        Raises
+        ------
+        UserError
+            When several questions can be the vote; a part of a sentence about the file.
+        """
+        if len(self.votes) > 1:
+            raise UserError(
+                f"is {self.title} with several questions that can be the vote, {' and '.join(self.votes[:2])}; export "
+                "one of them"
+            )
+        return self.title
+
+    def _voting(self) -> list[str]:
+        """Return the questions whose first responses all name an answer or rank the answers, as comments do not."""
+        said: dict[str, list[Any]] = {}
+        names: tuple[set[str], set[str]] = (set(), set())
+        for row in self.shape.rows:
+            fields = nested(row.get("fields")) if "fields" in row else row
+            answers = _answers(Shape(tuple(fields), (fields,))) if isinstance(fields, dict) else []
+            for side, answer in enumerate(answers[:2]):
+                names[side].add(answer.lower())
+            for _, value, question in self._given(row):
+                if not is_missing(value):
+                    said.setdefault(question, []).append(nested(value))
+        found = [name for name, values in said.items() if all(_says_who(value, *names) for value in values)]
+        usual = [name for name in VOTES if name in found]
+        return usual[:1] or found
 
     def records(self, row: Mapping[str, Any], reading: RowReading) -> Iterator[Record]:
         """Yield a battle for each response, and for each pair of answers that it ranks."""
@@ -42,7 +75,7 @@ class Argilla(VoteForm):
         prompt, answers = prompt_column(shape), _answers(shape)
         if prompt is None or len(answers) < 2:
             raise BadTurnsError(f"fields has {', '.join(list(fields)[:8])}, and not a prompt and two answers")
-        given = [each for each in self._given(row) if not is_missing(each[1])]
+        given = [each for each in self._given(row) if not is_missing(each[1]) and each[2] in (self.votes or (each[2],))]
         if not given:
             if reading.labelled:
                 raise NoVoteError("has no vote: no response that was submitted")
@@ -78,6 +111,16 @@ class Argilla(VoteForm):
                     yield _at(people, place), value, question
 
 
+def _says_who(value: Any, first: set[str], second: set[str]) -> bool:
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return _ranks(value) or (isinstance(value, str) and spelled(value, first, second) is not None)
+
+
+def _ranks(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, dict) and "rank" in each for each in value)
+
+
 def _of_question(held: Any, question: str) -> Iterator[tuple[Any, Any, str]]:
     for response in held if isinstance(held, list) else []:
         if isinstance(response, dict) and response.get("status") not in _NOT_GIVEN:
@@ -104,7 +147,7 @@ def _answers(shape: Shape) -> list[str]:
 def _pairs(answers: list[str], value: Any, question: str, reading: RowReading) -> Iterator[tuple[str, str, Vote]]:
     """Yield the pairs of answers that a response compares, and its vote on each."""
     value = nested(value)
-    if isinstance(value, list) and value and all(isinstance(each, dict) and "rank" in each for each in value):
+    if _ranks(value):
         ranks = {canonical(str(each.get("value"))): each["rank"] for each in value}
         ranked = [(answer, ranks[canonical(answer)]) for answer in answers if canonical(answer) in ranks]
         for (first, one), (second, other) in combinations(ranked, 2):

@@ -7,6 +7,7 @@ from typing import Any
 from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
 from pipelines.formats.forms.message_lists import (
     Messages,
+    asked_so_far,
     battle,
     chat,
     is_empty,
@@ -136,7 +137,7 @@ class ChosenRejected(VoteForm):
         cell = None if self.prompt is None else row.get(self.prompt)
         if self.prompt is None or is_empty(cell):
             return []
-        context = messages(cell, "user", self.shape.text_style(self.prompt))
+        context = asked_so_far(messages(cell, "user", self.shape.text_style(self.prompt)))
         if canonical(self.prompt or "") == "instruction" and len(context) == 1:
             more = row.get(self.shape.named.get("input", ""))  # Alpaca's: an instruction, and what it is about
             if isinstance(more, str) and more.strip():

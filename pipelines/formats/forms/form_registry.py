@@ -111,12 +111,13 @@ def _lacking(shape: Shape, labelled: bool | None) -> list[str]:
     conversations = next((pair for pair in PAIRS if any(name in shape.columns for name in pair)), None)
     if conversations and not any(name in shape.columns for name in TEXT_COLUMNS[1:]):
         lacking = [name for name in conversations if name not in shape.columns]
-        near = True
-    else:
-        if answer_columns(shape) and prompt_column(shape) is not None and not shape.has(*TEXT_COLUMNS):
-            return ["winner"] if labelled else []  # all texts are there, by other names
-        near = any(map(shape.has, TEXT_COLUMNS)) or any(map(shape.has, OUTCOMES))
-        lacking = [name for name in TEXT_COLUMNS if not shape.has(name)] if near else []
+        if labelled and not shape.has("winner") and not any(map(shape.has, OUTCOMES)):
+            lacking.append("winner")
+        return lacking
+    if answer_columns(shape) and prompt_column(shape) is not None and not shape.has(*TEXT_COLUMNS):
+        return ["winner"] if labelled else []  # all texts are there, by other names
+    near = any(map(shape.has, TEXT_COLUMNS)) or any(map(shape.has, OUTCOMES))
+    lacking = [name for name in TEXT_COLUMNS if not shape.has(name)] if near else []
     if near and labelled and (any(map(shape.has, OUTCOMES)) or not shape.has("winner")):
         lacking += [name for name in OUTCOMES if not shape.has(name)]
     return lacking

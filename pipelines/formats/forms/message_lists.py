@@ -97,6 +97,14 @@ def messages(cell: Any, role: str, style: CellStyle = "text") -> Messages:
     return [{"role": role, "content": turn} for turn in parse_turns(cell, style)]
 
 
+def asked_so_far(context: Sequence[dict[str, Any]]) -> Messages:
+    """Return the messages before an answer; a transcript may end where the answer begins, by an empty one."""
+    context = list(context)
+    while context and context[-1].get("role") == "assistant" and context[-1].get("content") == "":
+        context.pop()
+    return context
+
+
 def battle(
     context: Sequence[dict[str, Any]], first: Sequence[dict[str, Any]], second: Sequence[dict[str, Any]]
 ) -> Texts:
@@ -107,9 +115,7 @@ def battle(
     BadTurnsError
         When the messages cannot be read, or the sides ask different things.
     """
-    context = list(context)
-    while context and context[-1].get("role") == "assistant" and context[-1].get("content") == "":
-        context.pop()  # a transcript that ends where the answer begins
+    context = asked_so_far(context)
     asked, answered = conversation([*context, *first])
     also_asked, also_answered = conversation([*context, *second])
     if asked != also_asked:

@@ -161,6 +161,12 @@ def test_a_file_without_rows_is_no_file_of_battles(tmp_path, name, content):
             read_battles(path, labelled=labelled)
 
 
+def test_conversations_without_votes_need_a_winner(tmp_path):
+    row = {"model_a": "m", "conversation_a": talk("p", "a"), "conversation_b": talk("p", "b")}
+    with pytest.raises(UserError, match="is missing the column winner; it has model_a, conversation_a"):
+        read_battles(write_rows(tmp_path / "a.jsonl", [row]), labelled=True)
+
+
 def test_a_sentence_on_an_ambiguous_file_ends_once(tmp_path):
     row = {"prompt": "p", "response_1": "a", "response_2": "b", "answer_a": "b", "answer_b": "a", "winner": "A"}
     with pytest.raises(UserError, match=r"name one by columns\.$"):

@@ -222,6 +222,7 @@ PAIRS = {
         lambda p, good, bad: {"question": p, "chosen": good, "rejected": bad, "system": "Be brief."},
         lambda p, good, bad: {"prompt": talk(p), "chosen": side(p, good), "rejected": side(p, bad)},
         lambda p, good, bad: {"chosen": talk(p, good), "rejected": talk(p, bad)},
+        lambda p, good, bad: {"prompt": f"\n\nHuman: {p}\n\nAssistant:", "chosen": good, "rejected": bad},
         lambda p, good, bad: {"instruction": p, "input": "", "output": [good, bad]},
         lambda p, good, bad: {"instruction": p, "input": "", "chosen": good, "rejected": bad},
     ],

@@ -147,6 +147,25 @@ def test_argillas_records_and_tables(tmp_path):
         expect_battles(table)
 
 
+def test_argillas_other_questions_are_no_votes_and_several_votes_are_refused(tmp_path):
+    values = {"a": "response-1", "b": "response-2", "tie": "tie"}
+    by_question, flat = [], []
+    for number, (prompt, first, second, winner) in enumerate(BATTLES):
+        fields, value = {"prompt": prompt, "response-1": first, "response-2": second}, values[winner]
+        said = {"comment": "Well.", "stars": 1 + number, "who": value}
+        responses = {question: [{"value": each, "user_id": "u1"}] for question, each in said.items()}
+        by_question.append({"id": str(number), "fields": fields, "responses": responses})
+        columns = {f"{question}.responses": [each] for question, each in said.items()}
+        flat.append({"id": str(number), **fields, **columns})
+    for name, rows in (("q.json", by_question), ("f.parquet", flat), ("f.jsonl", flat)):
+        expect_battles(read_form(tmp_path / name, rows)[0])
+    path = write_rows(tmp_path / "two.jsonl", [row | {"safe.responses": ["response-1"]} for row in flat])
+    with pytest.raises(UserError, match=r"two.jsonl: is Argilla's export with several .* who and safe; export one"):
+        read_battles(path, labelled=True)
+    usual = [row | {"preference.responses": row["who.responses"], "who.responses": ["response-1"]} for row in flat]
+    expect_battles(read_form(tmp_path / "usual.jsonl", usual)[0])
+
+
 def test_argillas_rankings_give_a_vote_a_pair(tmp_path):
     fields = {"prompt": "p", "response1": "x", "response2": "y", "response3": "z"}
     ranking = [{"value": f"response{n}", "rank": rank} for n, rank in ((1, 2), (2, 1), (3, 2))]
