@@ -14,7 +14,7 @@ from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_write
 from pipelines.formats.reading import iter_battles
 from pipelines.formats.reading_options import ReadingOptions, add_reading_arguments, reading_options
-from pipelines.terminal.command_line import check_output, run_command
+from pipelines.terminal.command_line import check_output, output_suffix, run_command
 
 Form = Literal["conversational", "plain"]
 Ties = Literal["drop", "both"]
@@ -81,8 +81,7 @@ def export(
     UserError
         When a file cannot be read, `out` has another ending, or there is no pair.
     """
-    if out.suffix not in (".jsonl", ".parquet"):
-        raise UserError(f"--out {out}: ends in {out.suffix or 'nothing'}; end it in .jsonl or .parquet.")
+    suffix = output_suffix(out, "--out", (".jsonl", ".parquet"))
     check_output(out, sources)
     read = bad = 0
     pairs: list[dict[str, Any]] = []
@@ -94,7 +93,7 @@ def export(
     if not pairs:
         raise UserError(f"{sources[0]}: gives no pair of {read:,} battles; name battles with votes for one side.")
     with atomic_write(out) as part:
-        if out.suffix == ".parquet":
+        if suffix == ".parquet":
             pd.DataFrame(pairs).to_parquet(part, index=False)
         else:
             with part.open("w", encoding="utf-8", errors="replace", newline="\n") as file:

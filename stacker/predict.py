@@ -20,16 +20,16 @@ from pipelines.formats.reading import iter_battles
 from pipelines.formats.reading_options import ReadingOptions, add_reading_arguments, reading_options
 from pipelines.formats.records import IDS
 from pipelines.formats.row_stream import open_form
-from pipelines.terminal.command_line import Screen, check_output, run_command
+from pipelines.terminal.command_line import Screen, check_output, output_suffix, run_command
 from stacker.judge.provenance import read_provenance
 from stacker.judge.verdict_files import (
     ARENA,
     KAGGLE,
+    WRITTEN,
     Parts,
     join_parts,
     kept_parts,
     names_of,
-    suffix_of,
     verdict_rows,
     write_part,
 )
@@ -163,7 +163,7 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
     from pipelines.terminal.processes import usable_cores
     from stacker.judge.judge import Judge
 
-    suffix = suffix_of(out)
+    suffix = output_suffix(out, "--out", WRITTEN)
     if options.rows_at_once < 1:
         raise UserError(f"--rows-at-once {options.rows_at_once}: is not above 0; give a number of battles.")
     aside = out.with_name(out.name + SET_ASIDE)

@@ -46,6 +46,15 @@ def check_output(out: Path, inputs: Iterable[Path]) -> None:
         raise UserError(f"{out}: is one of the inputs, and would be lost; name another for the output.")
 
 
+def output_suffix(out: Path, option: str, suffixes: Sequence[str]) -> str:
+    """Return an output's suffix in small letters; raise a `UserError` that names the option where it is another."""
+    suffix = out.suffix.lower()
+    if suffix not in suffixes:
+        known = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}"
+        raise UserError(f"{option} {out}: ends in {suffix or 'nothing'}; end it in {known}.")
+    return suffix
+
+
 def add_params_arguments(parser: argparse.ArgumentParser, example: str, default: Path | None = None) -> None:
     """Give a parser `params`, a Path, and `--set KEY=VALUE`, a list of str under `overrides`.
 

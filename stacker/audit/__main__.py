@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import write_json
 from pipelines.formats.reading_options import ReadingOptions, add_reading_arguments, reading_options
-from pipelines.terminal.command_line import Screen, check_output, run_command
+from pipelines.terminal.command_line import Screen, check_output, output_suffix, run_command
 from pipelines.terminal.unseen_signs import one_line
 
 if TYPE_CHECKING:
@@ -191,10 +191,10 @@ def _audited(judge: Path, paths: Sequence[Path], options: Options, screen: Scree
 
 def _export(paths: Sequence[Path], options: Options, screen: Screen) -> None:
     from pipelines.formats.told_reading import read_told
-    from stacker.audit.exported import ROWS, check_suffix, export
+    from stacker.audit.exported import EXPORT, ROWS, SUFFIXES, export
 
     assert options.export is not None
-    check_suffix(options.export)
+    output_suffix(options.export, EXPORT, SUFFIXES)
     if options.json or options.page:
         raise UserError("--export: asks nobody, so that there is nothing for --json or --page; leave these out.")
     rows = ROWS if options.rows is None else options.rows or None

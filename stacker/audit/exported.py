@@ -17,6 +17,7 @@ from pipelines.battles.arrays import Floats
 from pipelines.battles.table import TEXT_COLUMNS, storable
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_write
+from pipelines.terminal.command_line import output_suffix
 from stacker.audit.asking import Answers, ask_all, blocks
 from stacker.audit.audit import Audit, audit_of, chosen_probes
 from stacker.audit.effects import DRAWS, share
@@ -27,7 +28,7 @@ from stacker.judge.any_judge import VerdictFile
 
 ROWS = 200
 """Battles that are exported where it is not said how many: about 50 questions each."""
-SUFFIXES = (".csv", ".jsonl")
+EXPORT, SUFFIXES = "--export", (".csv", ".jsonl")
 COLUMNS = ("id", *TEXT_COLUMNS)
 
 
@@ -55,7 +56,7 @@ def export(
     UserError
         When `out` ends in something else, there is no such probe, or no battle.
     """
-    suffix = check_suffix(out)
+    suffix = output_suffix(out, EXPORT, SUFFIXES)
     chosen, picked = Chosen.of(battles, rows, seed), chosen_probes(probes)
     if len(chosen.rows) == 0:
         raise UserError("audit: there is no battle to ask about; give a table of battles.")
@@ -77,20 +78,6 @@ def export(
                 }
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
     return len(chosen.rows), len(found)
-
-
-def check_suffix(out: Path) -> str:
-    """Return the suffix of a file of questions.
-
-    Raises
-    ------
-    UserError
-        When it is none of `SUFFIXES`.
-    """
-    suffix = out.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise UserError(f"--export {out}: ends in {suffix or 'nothing'}; end it in {' or '.join(SUFFIXES)}.")
-    return suffix
 
 
 def audit_verdicts(

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from pipelines.battles.arrays import Floats
 from pipelines.battles.table import OUTCOMES
-from pipelines.errors import UserError
 from pipelines.files.atomic_files import remove_stale_temp_files, write_json
 from pipelines.terminal.processes import one_writer
 from stacker.evaluate.metrics import most_probable
@@ -28,21 +27,8 @@ COLUMNS = {
 """Kaggle's columns are those of a submission; the Arena's are those of its votes, and the probabilities behind them."""
 WINNERS = ("model_a", "model_b", "tie")
 """The Arena's spelling of the outcomes."""
-SUFFIXES = (".csv", ".jsonl", ".parquet")
-
-
-def suffix_of(path: Path) -> str:
-    """Return the suffix that tells a file's format.
-
-    Raises
-    ------
-    UserError
-        When it is none of `SUFFIXES`.
-    """
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise UserError(f"--out {path}: ends in {suffix or 'nothing'}; name a file that ends in {', '.join(SUFFIXES)}.")
-    return suffix
+WRITTEN = (".csv", ".jsonl", ".parquet")
+"""Endings of files of verdicts."""
 
 
 def names_of(columns: str, decided: bool) -> tuple[str, ...]:

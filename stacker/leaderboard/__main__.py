@@ -58,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--battles", metavar="N", help=f"judge so many pairs of answers, or `all` ({MOST_BATTLES:,} or fewer)"
     )
     parser.add_argument("--votes", type=int, metavar="N", help="use N of the votes, drawn at random (all)")
+    parser.add_argument("--allow-missing", action="store_true", help="go on where most battles have no verdict")
     add_reading_arguments(parser)
     parser.add_argument("--level", type=float, default=0.95, help="of the intervals (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of draws (%(default)s)")
@@ -98,9 +99,10 @@ def _command(chosen: argparse.Namespace) -> None:
             asked += len(named)
             missing += 0 if said is None else int((said[:, 0] != said[:, 0]).sum())
             screen.progress("battles", asked, max(asked, 1))
-    if missing * 2 > asked and judge:
+    if judge and missing * 2 > asked and not chosen.allow_missing:
         raise UserError(
-            f"{chosen.judge}: has no verdict on {missing:,} of {asked:,} battles; give verdicts by the battles' ids."
+            f"{chosen.judge}: has no verdict on {missing:,} of {asked:,} battles; give verdicts by the battles' "
+            "ids, or allow it by --allow-missing."
         )
     data = gatherer.finish()
     if chosen.votes is not None:

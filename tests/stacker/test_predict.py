@@ -193,7 +193,7 @@ def test_a_file_with_a_head_alone_gives_one(judge, tmp_path):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"out": "out.txt"}, r"--out .*out\.txt: ends in \.txt; name a file that ends in \.csv"),
+        ({"out": "out.txt"}, r"--out .*out\.txt: ends in \.txt; end it in \.csv"),
         ({"out": "a.csv"}, "is one of the inputs"),
         ({"inputs": ["a.csv", "none.csv"]}, r"none\.csv: there is no such file"),
         ({"inputs": ["a.csv", "lacking.csv"]}, r"lacking\.csv: is missing the column response_b"),

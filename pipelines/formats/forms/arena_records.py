@@ -74,14 +74,7 @@ class ArenaRecords(VoteForm):
             raise BadRecordError(reading.trouble)
         models = (name_of(row.get("model_a")), name_of(row.get("model_b")))
         vote = reading.vote(lambda: self.vote(row, models))
-        trouble = reading.trouble
-        try:
-            texts = self._texts(row)
-        except BadTurnsError as fault:
-            if not reading.rescue:
-                raise
-            trouble = trouble or str(fault)
-            texts = self._rescued(row)
+        texts, trouble = reading.texts(lambda: self._texts(row), lambda: self._rescued(row))
         yield record(texts, vote, name, models, first_of(row, ANNOTATORS), first_of(row, LANGUAGES), trouble=trouble)
 
     def vote(self, row: Mapping[str, Any], models: tuple[str, str]) -> Vote:

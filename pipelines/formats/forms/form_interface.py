@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
-from pipelines.formats.cells import CellStyle, cell_style
-from pipelines.formats.records import Record, Vote, canonical, is_missing, vote_of
+from pipelines.formats.cells import BadTurnsError, CellStyle, cell_style
+from pipelines.formats.records import Record, Texts, Vote, canonical, is_missing, vote_of
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,21 @@ class RowReading:
     def vote(self, find: Callable[[], Vote]) -> Vote:
         """Return the vote that `find` finds, as far as there must be one; see `records.vote_of`."""
         return vote_of(find, self.labelled)
+
+    def texts(self, parse: Callable[[], Texts], rescued: Callable[[], Texts]) -> tuple[Texts, str]:
+        """Return the texts that `parse` reads, or as they stand where that fails and rows are rescued; and the trouble.
+
+        Raises
+        ------
+        BadTurnsError
+            As `parse` does, where rows are not rescued.
+        """
+        try:
+            return parse(), self.trouble
+        except BadTurnsError as fault:
+            if not self.rescue:
+                raise
+            return rescued(), self.trouble or str(fault)
 
 
 class VoteForm(ABC):

@@ -130,14 +130,7 @@ class SideColumns(VoteForm):
             raise BadRecordError(reading.trouble or "has no id")
         models = tuple(name_of(row.get(column)) if column else "" for column in used.models)
         vote = reading.vote(lambda: self._vote(row, found, models))
-        trouble = reading.trouble
-        try:
-            texts = self._texts(row)
-        except BadTurnsError as fault:
-            if not reading.rescue:
-                raise
-            trouble = trouble or str(fault)
-            texts = self._rescued(row)
+        texts, trouble = reading.texts(lambda: self._texts(row), lambda: self._rescued(row))
         yield record(
             texts,
             vote,

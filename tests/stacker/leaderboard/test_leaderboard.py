@@ -173,6 +173,8 @@ def test_what_cannot_be_ranked_is_one_sentence(tmp_path, capsys):
     assert "no two models answered the same prompt" in ended(["starter", answers, other], capsys)
     assert "holds answers, and" in ended(["starter", answers, votes], capsys)
     assert "has no verdict on 15 of 20 battles" in ended([few, votes], capsys)
+    main([str(few), str(votes), "--allow-missing"])
+    assert "no verdict on 15 battles" in capsys.readouterr().out
     assert "--reference nobody: is not among the models" in ended(["votes", votes, "--reference", "nobody"], capsys)
     assert "--level 1.5" in ended(["votes", votes, "--level", "1.5"], capsys)
     assert "--battles many" in ended(["starter", answers, "--battles", "many"], capsys)
