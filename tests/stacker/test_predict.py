@@ -182,12 +182,12 @@ def test_names_that_no_file_can_hold(judge, tmp_path):
     assert pd.read_parquet(tmp_path / "out.parquet")["id"].tolist() == ["lone ?"]
 
 
-def test_a_file_with_a_head_alone_gives_one(judge, tmp_path):
+def test_a_file_with_a_head_alone_is_refused_and_leaves_nothing(judge, tmp_path):
     table(1)[:0].to_csv(tmp_path / "a.csv", index=False)
     for suffix in ("csv", "jsonl", "parquet"):
-        assert run(judge, [tmp_path / "a.csv"], tmp_path / f"out.{suffix}").battles == 0
-    assert (tmp_path / "out.csv").read_text() == "id,winner_model_a,winner_model_b,winner_tie\n"
-    assert pd.read_parquet(tmp_path / "out.parquet").shape == (0, 4)
+        with pytest.raises(UserError, match=r"a\.csv: holds no row"):
+            run(judge, [tmp_path / "a.csv"], tmp_path / f"out.{suffix}")
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["a.csv"]
 
 
 @pytest.mark.parametrize(
