@@ -166,14 +166,28 @@ def _records(
                 record = replace(record, weight=record.weight * columns.weight_of(values))
             yield record, _bad(path, row, record.trouble, rescued=True) if record.trouble else None
     except (BadRecordError, BadTurnsError) as fault:
-        yield None, _bad(path, row, str(fault))
+        yield None, _bad(path, row, _in_the_files_words(str(fault), columns))
     except UnknownWinnerError as fault:
         column, value = fault.args
         raise UserError(
-            f"{path}, {row.unit} {row.place}: {column} is {shown(value)}, which is unknown; write one of "
-            f"{', '.join(WINNERS)}, or say what it means, as in columns: {{winner: {_as_yaml(column)}, values: "
-            f"{{{_as_yaml(value, 20)}: a}}}}."
+            f"{path}, {row.unit} {row.place}: {_in_the_files_words(column, columns)} is {shown(value)}, which is "
+            f"unknown; write one of {', '.join(WINNERS)}, or say what it means, as in columns: "
+            f"{_suggested(column, value, columns)}."
         ) from fault
+
+
+def _in_the_files_words(text: str, columns: ColumnMapping | None) -> str:
+    """Return a sentence that may begin with a column's usual name, with the name that the file has."""
+    first, blank, rest = text.partition(" ")
+    return text if columns is None else f"{columns.named.get(first, first)}{blank}{rest}"
+
+
+def _suggested(column: str, value: object, columns: ColumnMapping | None) -> str:
+    """Return the mapping that was given, and that a value of the vote means A."""
+    named, values = ({}, {}) if columns is None else (columns.named, columns.values)
+    keys = {"winner": column, **named}
+    meant = ", ".join(f"{_as_yaml(cell, 20)}: {side}" for cell, side in [*values.items(), (value, "a")])
+    return f"{{{', '.join(f'{key}: {_as_yaml(name)}' for key, name in keys.items())}, values: {{{meant}}}}}"
 
 
 def _as_yaml(value: object, most: int = 60) -> str:

@@ -147,6 +147,8 @@ def open_judge(
     path = Path(path)
     if path.is_file():
         return VerdictFile(judge or path.name, read_verdicts(path, judge))
+    if not path.exists() and str(path) != STARTER:
+        raise UserError(f"{path}: there is no such judge; name its folder, a file of verdicts, or {STARTER}.")
     folder = folder_of(path)
     from stacker.judge.judge import Judge
 
@@ -164,6 +166,6 @@ def folder_of(path: Path) -> Path:
     """
     if not path.exists():
         if str(path) != STARTER:
-            raise UserError(f"{path}: there is no such judge; name its folder, a file of verdicts, or {STARTER}.")
+            raise UserError(f"{path}: there is no such judge; name its folder, or {STARTER}.")
         return starter_folder()
     return path / "judge" if not (path / FILE).exists() and (path / "judge" / FILE).exists() else path

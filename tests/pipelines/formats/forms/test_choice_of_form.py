@@ -143,6 +143,17 @@ def test_what_a_sentence_suggests_can_be_given_as_it_stands(tmp_path):
         assert table["outcome"].tolist() == [0], value
 
 
+def test_sentences_on_a_mapped_file_have_its_own_names(tmp_path):
+    rows = [dict(zip(("Q", "L", "R", "W"), ("p", "a", "b", vote), strict=True)) for vote in ("left", "tie", "hm")]
+    path = write_rows(tmp_path / "a.csv", rows)
+    with pytest.raises(UserError, match=r"line 4: W is hm, which is unknown; .* columns: \{.*\}\.$") as fault:
+        read_battles(path, labelled=True, columns=parse_columns(["prompt=Q,response_a=L,response_b=R,winner=W"]))
+    suggested = parse_columns([str(fault.value).partition("columns: ")[2].removesuffix(".")])
+    assert read_battles(path, labelled=True, columns=suggested)[0]["outcome"].tolist() == [0, 2, 0]
+    path = write_rows(tmp_path / "b.csv", [rows[0], rows[1] | {"L": ""}])
+    assert read_battles(path, labelled=True, columns=suggested)[1][0].reason == "L is empty"
+
+
 def test_what_is_missing_is_said_where_the_texts_have_other_names(tmp_path):
     path = write_rows(tmp_path / "a.csv", [{"Question": "p", "Answer A": "a", "Answer B": "b", "Which is it?": "A"}])
     with pytest.raises(UserError, match="is missing the column winner; it has Question, Answer A, Answer B, Which"):
