@@ -1,6 +1,7 @@
 """How votes are spelled: the winner in one cell, Kaggle's three columns of marks, and grades."""
 
 import re
+import unicodedata
 from collections.abc import Mapping, Set
 from typing import Any
 
@@ -11,7 +12,10 @@ WINNERS = ("model_a", "model_b", "tie", "tie (bothbad)")
 """The Arena's spellings, that a sentence offers."""
 _LONGEST = 200
 """Characters of a vote at most."""
-_NOUNS = ("model", "response", "answer", "assistant", "output", "option", "completion", "candidate", "system", "text")
+_NOUNS = (
+    *("model", "response", "answer", "assistant", "output", "option", "completion", "candidate", "system", "text"),
+    *("chatbot", "bot", "llm"),
+)
 _SIDES = ({"a", "left", "first", "1st"}, {"b", "right", "second", "2nd"})
 _NUMBERED = ({"1"}, {"2"})
 _TIES = {
@@ -41,9 +45,13 @@ _GRADES = {"much": 1.5, "significantly": 1.5, "clearly": 1.5, "far": 1.5, "": 1.
 _GRADES |= {"slightly": 0.5, "marginally": 0.5}
 """Weights of graded votes: their mean weighs as a vote without a grade."""
 _GRADED = re.compile(
-    rf"(?:(?:the )?(?:{'|'.join(_NOUNS)}) )?(a|b|1|2) (?:is |was )?(?:a bit |a lot )?"
+    rf"(?:(?:the )?(?:{'|'.join(_NOUNS)}) )?(a|b|1|2|left|right|first|second) (?:is |was )?(?:a bit |a lot )?"
     rf"(?:({'|'.join(filter(None, _GRADES))}) )?better(?: than (?:\w+ )?\w+)?"
 )
+_SAYS = re.compile(r"^(?:prefers?|preferred|choose|chose) | (?:wins|won|vote|preferred|is preferred)$")
+_GLUED = re.compile(rf"({'|'.join(_NOUNS)})([ab12])")
+_PICTURES = ("So", "Sk", "Mn", "Cf")
+"""Kinds of signs such as the hands on the Arena's buttons."""
 _SIGNS = re.compile(r"([ab])\s*(>>|>|=|<|<<)\s*([ab])")
 _ZERO, _ONE = ("0", "0.0", "false", "no"), ("1", "1.0", "true", "yes", "x")
 
@@ -69,19 +77,22 @@ def spelled(value: str, first: Set[str] = frozenset(), second: Set[str] = frozen
     signed = _SIGNS.fullmatch(re.sub(r"[\[\]\s]", "", whole))
     if signed:
         return _signed(*signed.groups())
+    whole = "".join(sign for sign in whole if unicodedata.category(sign) not in _PICTURES)
     plain = " ".join(re.split(r"[\s_\-()\[\]{}.:'\"]+", whole)).strip()
+    plain = plain.removeprefix("winner ")
     if plain in _BAD:
         return Vote(2, both_bad=True)
     if plain in _TIES:
         return Vote(2)
     graded = _GRADED.fullmatch(plain)
     if graded:
-        return Vote(int(graded[1] in ("b", "2")), weight=_GRADES[graded[2] or ""])
+        return Vote(int(graded[1] in ("b", "2", "right", "second")), weight=_GRADES[graded[2] or ""])
     return _side(plain)
 
 
 def _side(plain: str) -> Vote | None:
-    words = plain.removesuffix(" wins").removesuffix(" vote").removesuffix(" won").removesuffix("vote").split()
+    words = _SAYS.sub("", plain).removesuffix("vote").split()
+    words = " ".join(_GLUED.sub(r"\1 \2", word) if _GLUED.fullmatch(word) else word for word in words).split()
     nouns = [word for word in words if word in _NOUNS]
     rest = [word for word in words if word not in _NOUNS and word != "the"]
     if len(rest) != 1 or len(nouns) > 1:
