@@ -11,7 +11,18 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import create_model
 
-from features.blocks.interface import BOTH_ANSWERS, EMBEDDINGS, PROMPT_AND_ANSWER, TEXT, TURNS, Block, ComputesRows
+from features.blocks.interface import (
+    ANSWER,
+    ANSWER_AND_OTHER,
+    BATTLE,
+    BOTH_ANSWERS,
+    EMBEDDINGS,
+    PROMPT_AND_ANSWER,
+    TEXT,
+    TURNS,
+    Block,
+    ComputesRows,
+)
 from features.blocks.registry import BLOCKS, switches
 from features.cache import BlockCache, key_of
 from features.pairs import Embeddings, PairMatrix, answer_pairs, join, shared
@@ -21,11 +32,13 @@ from pipelines.battles.table import TEXT_COLUMNS, text_of
 from pipelines.settings import Section
 from pipelines.terminal.command_line import Progress, silent
 
+_ITEMS = (TEXT, ANSWER, PROMPT_AND_ANSWER, ANSWER_AND_OTHER, BATTLE, BOTH_ANSWERS)
+"""What blocks see that is computed once for each distinct text, or pair of texts."""
 ENCODER_CHUNK = 1024
 """Texts the encoder is given at once; what it has done is kept after each chunk."""
 
 
-_FIELDS: dict[str, Any] = dict.fromkeys(switches(), (bool, True))
+_FIELDS: dict[str, Any] = {key: (bool, all(block.usual for block in blocks)) for key, blocks in switches().items()}
 _Switches: Any = create_model("_Switches", __base__=Section, **_FIELDS)
 
 
@@ -62,8 +75,8 @@ class _Battles:
 class _Items:
     """The distinct items that blocks see, and the place among them of what each of n battles needs.
 
-    `of` is (3, n) where a text is an item (answer A, answer B, the prompt), (2, n) where the prompt with an answer is
-    one, and (1, n) where the two answers are.
+    `of` is (3, n) where a text is an item (answer A, answer B, the prompt), (2, n) where an answer is one, by itself,
+    with the prompt or with the other answer, and (1, n) where the two answers are.
     """
 
     texts: Texts
@@ -114,7 +127,8 @@ def build_features(
     """
     found = _distinct(battles)
     on = [block for block in BLOCKS.values() if getattr(params, block.switch)]
-    items = {sees: _items(sees, found) for sees in (TEXT, PROMPT_AND_ANSWER, BOTH_ANSWERS)}
+    seen = {block.sees for block in on} | {TEXT}
+    items = {sees: _items(sees, found) for sees in seen.intersection(_ITEMS)}
     works = [_work(block, items[block.sees], cache) for block in on if block.sees in items]
     with Runner(threads, sum(work.characters for work in works)) as runner:
         # One line of chunks over all blocks, so that no process waits at a block's end.
@@ -154,23 +168,25 @@ def _distinct(battles: pd.DataFrame) -> _Battles:
 
 
 def _items(sees: str, found: _Battles) -> _Items:
-    """Find the distinct texts, or the distinct pairs of texts, that blocks see."""
+    """Find the distinct texts, or the distinct pairs or triples of texts, that blocks see."""
     if sees == TEXT:
         return _Items((found.texts,), found.keys, np.stack([found.a, found.b, found.prompt]))
-    if sees == PROMPT_AND_ANSWER:
-        first, second = np.stack([found.prompt, found.prompt]), np.stack([found.a, found.b])
+    prompt, answer, other = (np.stack(sides) for sides in ([found.prompt] * 2, [found.a, found.b], [found.b, found.a]))
+    columns = {
+        ANSWER: (answer,),
+        PROMPT_AND_ANSWER: (prompt, answer),
+        ANSWER_AND_OTHER: (answer, other),
+        BATTLE: (prompt, answer, other),
+        BOTH_ANSWERS: tuple(places[None] for places in _ordered(found)),
+    }[sees]
+    flat = np.stack([column.ravel() for column in columns], axis=1)
+    distinct, of = np.unique(flat, axis=0, return_inverse=True)
+    texts = tuple([found.texts[place] for place in column] for column in distinct.T)
+    if len(columns) == 1:
+        keys = [found.keys[place] for place in distinct[:, 0]]
     else:
-        first, second = (places[None] for places in _ordered(found))
-    distinct, of = np.unique(first * len(found.texts) + second, return_inverse=True)
-    one, other = np.divmod(distinct, max(1, len(found.texts)))
-    keys = [key_of_pair(found.keys[i], found.keys[j]) for i, j in zip(one, other, strict=True)]
-    texts = [found.texts[i] for i in one], [found.texts[j] for j in other]
-    return _Items(texts, keys, of.reshape(first.shape))
-
-
-def key_of_pair(first: bytes, second: bytes) -> bytes:
-    """Return the key of two texts in this order, from their own keys."""
-    return key_of(first.hex(), second.hex())
+        keys = [key_of(*(found.keys[place].hex() for place in places)) for places in distinct]
+    return _Items(texts, keys, of.reshape(columns[0].shape))
 
 
 def _ordered(found: _Battles) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -212,20 +228,28 @@ def _of_items(block: ComputesRows, rows: Floats32) -> list[PairMatrix]:
     """Build the features of a block from its rows, (items of a battle, n, columns), as `_Items` orders them."""
     if len(rows) == 1:
         return [shared(block.name, block.columns, rows[0], of="A,B")]
-    pairs = [answer_pairs(block.name, block.columns, rows[0], rows[1])]
-    return pairs if len(rows) == 2 else [*pairs, shared(block.name, block.columns, rows[2])]
+    if len(rows) == 2:
+        return _of_answers(block, *rows)
+    return [answer_pairs(block.name, block.columns, rows[0], rows[1]), shared(block.name, block.columns, rows[2])]
 
 
 def _of_turns(block: Block, battles: pd.DataFrame) -> list[PairMatrix]:
-    """Build the features of a block that sees turns: what the prompt's columns say, and those of either answer."""
+    """Build the features of a block that sees turns."""
     prompts = battles["prompt"].tolist()
-    a, b = (block.compute(prompts, battles[side].tolist()) for side in ("response_a", "response_b"))
-    asked = [place for place, column in enumerate(block.declared) if column.of == "prompt"]
-    said = [place for place, column in enumerate(block.declared) if column.of != "prompt"]
-    return [
-        shared(block.name, [block.columns[place] for place in asked], a[:, asked]),
-        answer_pairs(block.name, [block.columns[place] for place in said], a[:, said], b[:, said]),
-    ]
+    return _of_answers(
+        block, *(block.compute(prompts, battles[side].tolist()) for side in ("response_a", "response_b"))
+    )
+
+
+def _of_answers(block: ComputesRows, a: Floats32, b: Floats32) -> list[PairMatrix]:
+    """Build features from a block's rows of either answer: what its columns say of the prompt, and of the answers."""
+    of_prompt = {column.name for column in getattr(block, "declared", ()) if column.of == "prompt"}
+    asked = [place for place, name in enumerate(block.columns) if name in of_prompt]
+    said = [place for place, name in enumerate(block.columns) if name not in of_prompt]
+    pairs = answer_pairs(block.name, [block.columns[place] for place in said], a[:, said], b[:, said])
+    if not asked:
+        return [pairs]
+    return [shared(block.name, [block.columns[place] for place in asked], a[:, asked]), pairs]
 
 
 def _of_embeddings(block: Block, embeddings: Embeddings) -> list[PairMatrix]:

@@ -4,7 +4,7 @@ Frozen embeddings become a few pair features by directions that are fitted on tr
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,15 +109,19 @@ class PairMatrix:
         """
         if tuple(names) == self.names:
             return self
+        self.require(names)
         position = {name: column for column, name in enumerate(self.names)}
-        lacking = [name for name in names if name not in position]
-        if lacking:
-            raise LackingFeaturesError(lacking)
         keep = [position[name] for name in names]
         alone = {int(self.partner[column]) for column in keep} - set(keep)
         if alone:
             raise ValueError(f"has no feature {self.names[min(alone)]!r}, which its partner needs")
         return self.columns(keep)
+
+    def require(self, names: Iterable[str]) -> None:
+        """Raise a `LackingFeaturesError` where features of these names are not among these."""
+        known = frozenset(self.names)
+        if lacking := [name for name in names if name not in known]:
+            raise LackingFeaturesError(lacking)
 
     def columns(self, keep: Sequence[int]) -> "PairMatrix":
         """Return the chosen columns; a column and its partner are kept or dropped together."""

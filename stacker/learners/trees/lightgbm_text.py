@@ -28,6 +28,7 @@ _NUMERICAL = (0, 2, 4, 6, 8, 10)
 _MOST_TREES = 1_000_000
 _NUMBER = r"-?[0-9.]+(?:e[+-]?[0-9]+)?"
 _RANGES = re.compile(rf"(?:none|\[{_NUMBER}:{_NUMBER}\])(?: (?:none|\[{_NUMBER}:{_NUMBER}\]))*+")
+_ENDLESS = re.compile(r"(?<![^ ])inf(?![^ ])")
 _GAIN = re.compile(r"f[0-9]{1,7}=[0-9]{1,10}")
 _SETTING = re.compile(r"\[[a-z0-9_]{1,60}: [^\[\]\n:\"\\]{0,1000}\]")
 
@@ -171,6 +172,8 @@ def _numbers(trees: list[dict[str, str]], key: str, counts: Ints) -> Any:
         if (value.count(" ") + 1 if value else 0) != count:
             raise ValueError(f"{key} has not the {count} numbers that its tree needs")
     text = " ".join(value for value in values if value)
+    if key == "threshold":
+        text = _ENDLESS.sub("0", text)  # of a split between what is missing and what is not
     whole = key in _WHOLE
     # No blank is doubled or at an end: so each token is one number where there are as many of both.
     if "  " in text or text != text.strip() or text.encode().translate(None, _DIGITS if whole else _FLOATS):

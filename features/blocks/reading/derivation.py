@@ -1,0 +1,107 @@
+"""The block of how far an answer is made of the other one, and of what it has beyond it."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import TypeVar
+
+import numpy as np
+
+from features.blocks.interface import ANSWER_AND_OTHER, FLAG, LOG_COUNT, SHARE, Block, Column
+from features.blocks.reading.integrity import GRAM, HEAD, is_filler, is_heading, pleas_among
+from features.text import sentence_list, words
+from pipelines.battles.arrays import Floats32
+
+Item = TypeVar("Item", str, tuple[str, ...])
+
+
+class _Contents:
+    """The words, phrases and sentences of one answer, counted."""
+
+    __slots__ = ("phrases", "plain", "sentences", "spoken", "words")
+
+    def __init__(self, text: str) -> None:
+        head = text[:HEAD]
+        found = words(head.lower())
+        self.words = Counter(found)
+        self.plain = " ".join(found)
+        self.phrases = Counter(zip(*(found[start:] for start in range(GRAM)), strict=False))
+        self.spoken = [sentence.lower() for sentence in sentence_list(head)]
+        self.sentences = [" ".join(words(sentence)) for sentence in self.spoken]
+
+
+class Derivation(Block):
+    """Tells what of an answer stands in the other one, and of what kind the rest is."""
+
+    name = "derivation"
+    usual = False
+    group = "integrity"
+    sees = ANSWER_AND_OTHER
+    declared = (
+        Column("phrases of the other answer", SHARE),
+        Column("words of the other answer", SHARE),
+        Column("sentences of the other answer", SHARE),
+        Column("stands whole in the other answer", FLAG),
+        Column("share beyond the other answer", SHARE),
+        Column("filler beyond the other answer", SHARE),
+        Column("pleas beyond the other answer", SHARE),
+        Column("repetition beyond the other answer", SHARE),
+        Column("sentences of the other answer said again", SHARE),
+        Column("log words beyond the other answer", LOG_COUNT, length=True),
+        Column("headings beyond the other answer", SHARE),
+        Column("begins beyond the other answer", FLAG),
+    )
+
+    def compute(self, answers: Sequence[str], others: Sequence[str]) -> Floats32:
+        """Return a (len(answers), len(columns)) float32 array: of each answer against the other one of its battle."""
+        contents = lru_cache(maxsize=4)(_Contents)
+        rows = np.zeros((len(answers), len(self.columns)), dtype=np.float32)
+        for row, (answer, other) in enumerate(zip(answers, others, strict=True)):
+            own, against = contents(answer), contents(other)
+            phrases = _share(own.phrases, against.phrases) if own.phrases else float(own.plain == against.plain)
+            rows[row] = (
+                phrases,
+                _share(own.words, against.words),
+                _share(Counter(filter(None, own.sentences)), Counter(against.sentences)),
+                own.plain in against.plain if own.plain else not against.plain,
+                *_beyond(own, against),
+            )
+        return rows
+
+
+def _share(own: Counter[Item], against: Counter[Item]) -> float:
+    """Return the share of what is counted that the other has too, as often."""
+    total = own.total()
+    return (own & against).total() / total if total else 0.0
+
+
+def _beyond(own: _Contents, against: _Contents) -> Iterable[float]:
+    """Describe the sentences that the other answer has not, or not as often."""
+    left, had = Counter(against.sentences), set(against.sentences)
+    seen: set[str] = set()
+    extra: list[str] = []
+    again = twice = 0
+    first = False
+    for number, (plain, spoken) in enumerate(zip(own.sentences, own.spoken, strict=True)):
+        if left[plain] > 0:
+            left[plain] -= 1
+        else:
+            first |= number == 0
+            extra.append(spoken)
+            again += plain in had
+            twice += plain in seen
+        seen.add(plain)
+    if not extra:
+        return (0.0,) * 8
+    total = max(sum(map(len, extra)), 1)
+    count = len(words(" ".join(extra)))
+    return (
+        count / max(own.words.total(), 1),
+        sum(len(sentence) for sentence in extra if is_filler(sentence)) / total,
+        sum(map(len, pleas_among(extra))) / total,
+        twice / len(extra),
+        again / len(extra),
+        np.log1p(count),
+        sum(map(is_heading, extra)) / len(extra),
+        float(first),
+    )
