@@ -162,7 +162,9 @@ def judge_of(judge: "Judge", found: Recalibrated, votes: int) -> "Judge":
     told = {"temperature": fitted.temperature, "tie_offset": fitted.tie_offset, "votes": votes}
     about = judge.about | {ABOUT: [*_list(judge.about.get(ABOUT)), told]}
     pool = fitted.of_pool(judge.pool)
-    return Judge(judge.features, judge.encoder, judge.members, pool, about, judge.baseline, found.abstention)
+    checks = None if judge.checks is None else judge.checks.recalibrated(fitted)
+    made = (judge.features, judge.encoder, judge.members, pool, about, judge.baseline)
+    return Judge(*made, found.abstention, checks)
 
 
 def _list(value: object) -> list[object]:

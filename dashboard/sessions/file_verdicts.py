@@ -143,7 +143,7 @@ def opinion_of(judge: Judge) -> Opinion:
         from pipelines.terminal.command_line import silent
 
         data = judge.data(battles, cache=None, threads=1, progress=silent)
-        probabilities = judge.pool.predict_proba(judge.member_probabilities(data))
+        probabilities = judge.verdicts(data, judge.member_probabilities(data))
         if data.embeddings is None:
             return probabilities, hashed_words([text_of(turns) for turns in battles["prompt"]])
         answers = (data.embeddings.a + data.embeddings.b) / 2

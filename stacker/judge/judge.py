@@ -20,9 +20,10 @@ from stacker.judge.answer_ranking import RankedAnswer, every_pair, ranking
 from stacker.judge.explain.explanation_baseline import Baseline
 from stacker.judge.explain.group_effects import group_effects
 from stacker.judge.input_texts import Text, battles_of, one_battle, turns_of
-from stacker.judge.judge_folder import JudgeParts, load_parts, save_parts
+from stacker.judge.judge_folder import JudgeParts, load_parts, save_parts, seen_features
 from stacker.judge.members import Member, learner_data
 from stacker.judge.verdict import DECIDED, Verdict
+from stacker.learners.checks.answer_checks import AnswerChecks
 from stacker.learners.learner_interface import LearnerData
 from stacker.learners.stacking.pool import Pool
 from stacker.learners.starter_prior import starter_folder
@@ -54,6 +55,8 @@ class Judge:
         Where explanations start; without it there are none.
     abstention : Abstention or None
         The threshold below which it abstains; without one `decided` is None in every verdict.
+    checks : AnswerChecks or None
+        What has its say after the votes: whether each answer is one, and whether one is made of the other.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Judge:
         about: dict[str, Any],
         baseline: Baseline | None = None,
         abstention: Abstention | None = None,
+        checks: AnswerChecks | None = None,
     ) -> None:
         self.features = features
         self.encoder = encoder
@@ -73,6 +77,7 @@ class Judge:
         self.about = about
         self.baseline = baseline
         self.abstention = abstention
+        self.checks = checks
 
     def compare(self, prompt: Text, response_a: Text, response_b: Text) -> Verdict:
         """Return the verdict on one battle.
@@ -144,12 +149,16 @@ class Judge:
             raise UserError("this judge holds no baseline to explain from; make it again by stacker.run.")
         data = self.data(one_battle(prompt, response_a, response_b), cache=None, threads=1, progress=silent)
         said = self.member_probabilities(data)
-        verdict = self.verdict(self.pool.predict_proba(said)[0])
+        found = self.verdicts(data, said)
+        verdict = self.verdict(found[0])
         groups = group_effects(self.members, self.pool, self.baseline, data, said)
+        if self.checks is not None:
+            groups = groups.with_checks(self.pool.predict_proba(said), found)
         learners = [member.learner for member in self.members]
         trees = tree_contributions(learners, self.pool, data)
         terms = token_contributions(learners, self.pool, data, 0, TERMS)
-        return explanation(verdict, groups, trees, terms, data.pairs, 0)
+        findings = [] if self.checks is None else self.checks.findings(data.pairs)
+        return explanation(verdict, groups, trees, terms, data.pairs, 0, findings)
 
     def rank(
         self,
@@ -232,12 +241,17 @@ class Judge:
         for start in range(0, len(battles), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
             data = self.data(battles.iloc[rows], cache=cache, threads=threads, progress=progress)
-            found[rows] = self.pool.predict_proba(self.member_probabilities(data))
+            found[rows] = self.verdicts(data, self.member_probabilities(data))
         return found
+
+    def verdicts(self, data: LearnerData, said: Floats) -> Floats:
+        """Return (n, 3) verdicts of what the learners said, (n, K, 3), of n battles."""
+        pooled = self.pool.predict_proba(said)
+        return pooled if self.checks is None else self.checks.apply(pooled, data.pairs)
 
     def data(self, battles: pd.DataFrame, *, cache: BlockCache | None, threads: int, progress: Progress) -> LearnerData:
         """Return what the learners see of the battles."""
-        return learner_data(battles, self.features, self.encoder, cache, threads, progress)
+        return learner_data(battles, seen_features(self.features, self.checks), self.encoder, cache, threads, progress)
 
     def member_probabilities(self, data: LearnerData) -> Floats:
         """Return (n, K, 3): the probabilities of each learner.
@@ -256,8 +270,8 @@ class Judge:
 
     def save(self, folder: Path) -> None:
         """Write the judge as one folder, whole or not at all."""
-        made = (self.features, self.encoder, self.members, self.pool, self.about, self.baseline, self.abstention)
-        save_parts(folder, JudgeParts(*made))
+        made = (self.features, self.encoder, self.members, self.pool, self.about, self.baseline)
+        save_parts(folder, JudgeParts(*made, self.abstention, self.checks))
 
     @classmethod
     def load(cls, folder: Path | str | None = None, *, device: Literal["cpu", "cuda"] | None = None) -> "Judge":
@@ -277,4 +291,4 @@ class Judge:
         """
         parts = load_parts(starter_folder() if folder is None else Path(folder), device)
         made = (parts.features, parts.encoder, parts.members, parts.pool, parts.about)
-        return cls(*made, parts.baseline, parts.abstention)
+        return cls(*made, parts.baseline, parts.abstention, parts.checks)

@@ -20,6 +20,7 @@ from pipelines.files.saved_files import MOST_SAID, DamagedError, checking
 from stacker.judge.abstention import Abstention
 from stacker.judge.explain.explanation_baseline import Baseline, PairLearner
 from stacker.judge.members import Member
+from stacker.learners.checks.answer_checks import FEATURES, AnswerChecks
 from stacker.learners.learner_interface import LearnerData
 from stacker.learners.learner_registry import load_learner
 from stacker.learners.stacking.judge_record import FILE, FORMAT, EncoderRecord, read_record
@@ -28,6 +29,7 @@ from stacker.learners.stacking.pool import Pool
 BASELINE = "baseline.safetensors"
 ENCODER = "encoder"
 LEARNERS = "learners"
+CHECKS = "checks"
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class JudgeParts:
     about: dict[str, Any]
     baseline: Baseline | None
     abstention: Abstention | None = None
+    checks: AnswerChecks | None = None
 
     def described(self) -> dict[str, Any]:
         """Return what judge.json holds."""
@@ -58,6 +61,11 @@ class JudgeParts:
         } | threshold
 
 
+def seen_features(features: FeatureParams, checks: AnswerChecks | None) -> FeatureParams:
+    """Return which blocks are computed: those that learners see, and those that the checks see."""
+    return features if checks is None else features.model_copy(update=dict.fromkeys(FEATURES, True))
+
+
 def save_parts(folder: Path, parts: JudgeParts) -> None:
     """Write the parts of a judge as one folder, whole or not at all."""
     with atomic_folder(folder, FILE) as part:
@@ -67,6 +75,8 @@ def save_parts(folder: Path, parts: JudgeParts) -> None:
             member.learner.save(inside)
         if parts.baseline is not None:
             parts.baseline.save(part / BASELINE)
+        if parts.checks is not None:
+            parts.checks.save(part / CHECKS)
         if parts.encoder is not None:
             parts.encoder.save(part / ENCODER)
         files = {name: file.model_dump() for name, file in hashes_of(part).items()}
@@ -102,7 +112,8 @@ def load_parts(folder: Path, device: str | None) -> JudgeParts:
         pool, abstention = Pool.from_dict(record.pool.model_dump()), None
         if record.abstention is not None:
             abstention = Abstention.from_dict(record.abstention.model_dump())
-        parts = JudgeParts(features, encoder, members, pool, record.about, baseline, abstention)
+        checks = AnswerChecks.load(folder / CHECKS) if (folder / CHECKS).exists() else None
+        parts = JudgeParts(features, encoder, members, pool, record.about, baseline, abstention, checks)
         _check_features(folder, parts)
     return parts
 
@@ -138,13 +149,18 @@ def _said(folder: Path) -> Iterator[None]:
 
 def _check_features(folder: Path, parts: JudgeParts) -> None:
     """Check that every learner finds the features that it was trained on, and the baseline those of its learners."""
-    columns = feature_columns(parts.features, None if parts.encoder is None else parts.encoder.block)
+    columns = feature_columns(
+        seen_features(parts.features, parts.checks), None if parts.encoder is None else parts.encoder.block
+    )
     nothing = pd.DataFrame({name: [] for name in TEXT_COLUMNS})
     data = LearnerData(nothing, columns.pairs, columns.embeddings)
     for member in parts.members:
         if isinstance(member.learner, PairLearner):
             with checking(folder / LEARNERS / member.name):
                 member.learner.pairs(data)
+    if parts.checks is not None:
+        with checking(folder / CHECKS):
+            parts.checks.check(data.pairs)
     if parts.baseline is not None:
         with checking(folder / BASELINE):
             parts.baseline.check(parts.members, data)

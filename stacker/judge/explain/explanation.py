@@ -10,7 +10,15 @@ from features.blocks.interface import SCORE
 from features.pairs import PairMatrix, parsed
 from stacker.judge.explain import wording
 from stacker.judge.explain.explanation_baseline import STATED
-from stacker.judge.explain.group_effects import LENGTH, PROMPT, TRANSFORMER, WORDS, GroupEffects, group_of_feature
+from stacker.judge.explain.group_effects import (
+    CHECKS,
+    LENGTH,
+    PROMPT,
+    TRANSFORMER,
+    WORDS,
+    GroupEffects,
+    group_of_feature,
+)
 from stacker.judge.explain.learner_contributions import TreeEffects
 from stacker.judge.explain.wording import Language
 from stacker.judge.verdict import Verdict
@@ -107,6 +115,8 @@ class Explanation:
         The strongest words and letter sequences of the sparse learner; there are more, each of little weight.
     tree_margin, tree_tie, tree_base_tie : float
         The trees' part of the verdict, and of it what they say before they know anything.
+    findings : tuple of (str, str)
+        What the checks of the answers found: a key of `answer_checks.FINDINGS`, and the answer, "A" or "B".
     baseline : str
         What the groups are compared with.
     """
@@ -119,6 +129,7 @@ class Explanation:
     tree_margin: float
     tree_tie: float
     tree_base_tie: float
+    findings: tuple[tuple[str, str], ...] = ()
     baseline: str = STATED
 
     def to_dict(self) -> dict[str, Any]:
@@ -132,7 +143,7 @@ class Explanation:
     def reason(self, group: str, language: Language = "en") -> str:
         """Return what a person would name first of a group, "" where there is nothing to name."""
         part = next(part for part in self.groups if part.group == group)
-        return reason(group, part.margin, part.tie, self.features, self.terms, language)
+        return reason(group, part.margin, part.tie, self.features, self.terms, language, self.findings)
 
     def lines(self, features: int = _SHOWN) -> list[str]:
         """Return the explanation in sentences: the verdict, every group, and the strongest features of the trees."""
@@ -160,6 +171,7 @@ def explanation(
     terms: Sequence[tuple[str, float]],
     pairs: PairMatrix,
     row: int,
+    findings: Sequence[tuple[str, str]] = (),
 ) -> Explanation:
     """Put the numbers of one battle together and into words.
 
@@ -173,6 +185,8 @@ def explanation(
         The strongest terms of this battle.
     pairs : PairMatrix
         Features of the blocks of the same battles.
+    findings : sequence of (str, str)
+        What the checks found in this battle.
     """
     values = dict(zip(pairs.names, pairs.values[row].tolist(), strict=True))
     features = _features(trees, row, values)
@@ -181,11 +195,13 @@ def explanation(
     for place, group in enumerate(groups.groups):
         margin, tie = float(groups.margin[row, place]), float(groups.tie[row, place])
         said = f"{group} {wording.favours(margin)} and {wording.about_ties(tie)}"
-        why = reason(group, margin, tie, features, named)
+        why = reason(group, margin, tie, features, named, findings=findings)
         parts.append(GroupPart(group, margin, tie, f"{said}: {why}" if why else said))
     margin = float(trees.margin[row].sum())
     tie = float(trees.tie[row].sum()) + trees.base_tie
-    return Explanation(verdict, groups.base_tie, tuple(parts), features, named, margin, tie, trees.base_tie)
+    return Explanation(
+        verdict, groups.base_tie, tuple(parts), features, named, margin, tie, trees.base_tie, tuple(findings)
+    )
 
 
 def _features(trees: TreeEffects, row: int, values: Mapping[str, float]) -> tuple[FeaturePart, ...]:
@@ -242,6 +258,7 @@ def reason(
     features: Sequence[FeaturePart],
     terms: Sequence[TermPart],
     language: Language = "en",
+    findings: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Return how the answers differ in a group, "" where there is nothing to name.
 
@@ -258,7 +275,12 @@ def reason(
         Those of the whole explanation.
     language : str
         One of `stacker.judge.explain.wording.LANGUAGES`.
+    findings : sequence of (str, str)
+        What the checks found.
     """
+    if group == CHECKS:
+        found = [wording.sentence(f"check {key}", language, side=side) for key, side in findings]
+        return wording.sentence("between", language).join(found)
     if group == TRANSFORMER:
         return wording.sentence("transformer", language)
     if group == WORDS:

@@ -29,12 +29,13 @@ LENGTH = "length"
 PROMPT = "prompt"
 WORDS = "sparse words"
 TRANSFORMER = "transformer"
-GROUPS = (LENGTH, *groups(), PROMPT, WORDS, TRANSFORMER)
+CHECKS = "checks"
+GROUPS = (LENGTH, *groups(), PROMPT, WORDS, TRANSFORMER, CHECKS)
 """Groups in the order they are shown; others come after them.
 
 `length` is how much was written, by whatever block it is counted; `prompt` is what the question alone tells, by any
 block; `overlap` is what an answer shares with the prompt and with the other answer; the rest are the blocks
-themselves, and the learners that read the texts.
+themselves, and the learners that read the texts; `checks` is what the checks of answers add to all of them.
 """
 
 
@@ -81,6 +82,16 @@ class GroupEffects:
     margin: Floats
     tie: Floats
     base_tie: float
+
+    def with_checks(self, before: Floats, after: Floats) -> "GroupEffects":
+        """Return them with the group `checks`: what turns the verdicts before checks, (n, 3), into those after."""
+        (margin, tie), (margin_then, tie_then) = margins_and_ties(before), margins_and_ties(after)
+        return GroupEffects(
+            (*self.groups, CHECKS),
+            np.column_stack([self.margin, margin_then - margin]),
+            np.column_stack([self.tie, tie_then - tie]),
+            self.base_tie,
+        )
 
 
 def group_effects(

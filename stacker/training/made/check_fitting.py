@@ -1,0 +1,170 @@
+"""Fits a judge's checks: on made battles, and on real ones for where the checks begin to count."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from features.build import FeatureParams, build_features
+from features.cache import BlockCache
+from features.pairs import PairMatrix, parsed
+from pipelines.battles.arrays import Floats, Ints
+from pipelines.battles.folds import prompt_groups
+from pipelines.battles.table import TEXT_COLUMNS
+from pipelines.terminal.command_line import Progress, silent
+from stacker.learners.checks.answer_checks import FEATURES, AnswerChecks, Thresholds, made_of_each_other
+from stacker.learners.checks.answer_kinds import BAD, OFF_TOPIC, REAL, AnswerKinds
+from stacker.learners.learner_interface import Fit, LearnerData
+from stacker.learners.trees.boosting import LightGBMParams
+from stacker.learners.trees.lightgbm_trees import LightGBMLearner
+from stacker.training.made.made_answers import FAMILIES
+from stacker.training.made.made_answers import OFF_TOPIC as OFF_TOPIC_FAMILIES
+from stacker.training.made.made_battles import made_battles, weights_of
+
+_DERIVED_BLOCKS = ("integrity", "derivation", "relevance")
+_CLOSE = 0.2
+"""How far one answer must be made of the other to teach which of them was first."""
+_TREES = LightGBMParams(
+    n_estimators=200,
+    rate_from=0,
+    many=0,
+    early_stopping_rounds=30,
+    bags=2,
+    learning_rate=0.08,
+    num_leaves=10,
+    min_child_samples=20,
+    subsample=0.7,
+    colsample_bytree=0.4,
+    l2=5.0,
+    components=0,
+)
+
+
+@dataclass(frozen=True)
+class CheckSettings:
+    """How checks are fitted.
+
+    Attributes
+    ----------
+    count : int
+        Real answers that are made worse.
+    families : tuple of str
+        What is done to them, keys of `made_answers.FAMILIES`.
+    real : int
+        Real battles that the thresholds are taken from, and close ones of which are learnt from by their votes.
+    bad, off_topic : float
+        Quantiles of real answers beyond which a text counts as bad, or as an answer to another prompt.
+    rounds : int
+        Trees for each kind of answer.
+    """
+
+    count: int = 1500
+    families: tuple[str, ...] = tuple(FAMILIES)
+    real: int = 4000
+    bad: float = 0.99
+    off_topic: float = 0.99
+    rounds: int = 150
+
+
+def fit_checks(
+    battles: pd.DataFrame,
+    settings: CheckSettings,
+    seed: int,
+    *,
+    cache: BlockCache | None = None,
+    threads: int = 1,
+    progress: Progress = silent,
+) -> AnswerChecks:
+    """Fit the checks of a judge.
+
+    Parameters
+    ----------
+    battles : DataFrame, n rows
+        A battles table with votes: what the judge learns from.
+    settings : CheckSettings
+        What is made, and where checks begin to count.
+    seed : int
+        For everything random.
+    cache, threads, progress
+        As in `features.build.build_features`.
+    """
+    made = made_battles(battles, settings.count, seed, settings.families)
+    # The groups are those of all battles, as the made ones have them.
+    group = prompt_groups(battles["prompt"])
+    some = np.sort(np.random.default_rng(seed).permutation(len(battles))[: settings.real])
+    battles, group = battles.iloc[some].reset_index(drop=True), group[some]
+    real = battles[list(TEXT_COLUMNS)]
+    both = pd.concat([made[list(TEXT_COLUMNS)], real], ignore_index=True)
+    features = FeatureParams(**{name: name in FEATURES for name in FeatureParams.model_fields})
+    pairs = build_features(both, features, cache=cache, threads=threads, progress=progress).pairs
+    of_made, of_real = pairs.take(np.arange(len(made))), pairs.take(np.arange(len(made), len(both)))
+    outcome = battles["outcome"].to_numpy(dtype=np.int64)
+    kinds, thresholds = _fit_kinds(made, of_made, of_real, group, settings, seed)
+    return AnswerChecks(kinds, _fit_derived(made, of_made, of_real, outcome, group, seed, threads), thresholds)
+
+
+def _fit_kinds(
+    made: pd.DataFrame, of_made: PairMatrix, of_real: PairMatrix, group: Ints, settings: CheckSettings, seed: int
+) -> tuple[AnswerKinds, Thresholds]:
+    """Fit the model of single answers; thresholds are quantiles of real answers to prompts held out."""
+    names = AnswerKinds.names_among(of_made)
+    halves = np.array([number % 2 for number in group])
+    excess = np.empty((2, len(of_real), 2))
+    for half in (0, 1):
+        rows = np.flatnonzero(halves == half)
+        model = _kinds_of(names, made, of_made, np.flatnonzero(made["group"].to_numpy() % 2 != half), settings, seed)
+        for side, numbers in enumerate(model.sides(of_real.take(rows))):
+            excess[side, rows] = model.excess(numbers)
+    bad, off_topic = np.quantile(excess[..., 0], settings.bad), np.quantile(excess[..., 1], settings.off_topic)
+    whole = _kinds_of(names, made, of_made, np.arange(len(made)), settings, seed)
+    return whole, Thresholds(bad=float(bad), off_topic=float(off_topic))
+
+
+def _kinds_of(
+    names: tuple[str, ...], made: pd.DataFrame, pairs: PairMatrix, rows: Ints, settings: CheckSettings, seed: int
+) -> AnswerKinds:
+    model = AnswerKinds(names)
+    own, worse = model.sides(pairs.take(rows))
+    family = made["family"].iloc[rows]
+    kinds = np.where(family.isin(OFF_TOPIC_FAMILIES), OFF_TOPIC, BAD)
+    # Each real answer stands there once for every answer that was made of it, and as much as all kinds of made ones.
+    weights = weights_of(made["kind"].iloc[rows])
+    return model.fit(
+        np.concatenate([own, worse]),
+        np.concatenate([np.full(len(own), REAL), kinds]),
+        np.concatenate([np.ones_like(weights), weights]),
+        rounds=settings.rounds,
+        seed=seed,
+    )
+
+
+def _fit_derived(
+    made: pd.DataFrame,
+    of_made: PairMatrix,
+    of_real: PairMatrix,
+    outcome: Ints,
+    group: Ints,
+    seed: int,
+    threads: int,
+) -> LightGBMLearner:
+    """Fit which of two answers is the one that the other was made of; real answers so near teach by their votes."""
+    some = np.flatnonzero(made_of_each_other(of_made) > _CLOSE)
+    voted = np.flatnonzero((made_of_each_other(of_real) > _CLOSE) & (outcome >= 0) & (outcome < 2))
+    names = [name for name in of_made.names if parsed(name).block in _DERIVED_BLOCKS]
+    pairs = _stacked(of_made.take(some).select(names), of_real.take(voted).select(names))
+    weights = np.concatenate([weights_of(made["kind"].iloc[some]).astype(np.float64), np.ones(len(voted))])
+    votes = np.concatenate([np.zeros(len(some), dtype=np.int64), outcome[voted]])
+    groups = np.concatenate([made["group"].to_numpy()[some], group[voted]])
+    texts = pd.DataFrame({name: [("",)] * len(votes) for name in TEXT_COLUMNS})
+    fit = Fit(votes, weights / weights.mean(), groups, seed, threads)
+    return LightGBMLearner(_TREES).fit(LearnerData(texts, pairs, None), fit)
+
+
+def _stacked(first: PairMatrix, second: PairMatrix) -> PairMatrix:
+    return PairMatrix(np.concatenate([first.values, second.values]), first.names, first.partner, first.sign)
+
+
+def price(before: Floats, after: Floats, outcome: Ints) -> Floats:
+    """Return (n,): by how much the log loss of each vote grows when the checks have their say."""
+    rows = np.arange(len(outcome))
+    return np.log(before[rows, outcome]) - np.log(after[rows, outcome])
