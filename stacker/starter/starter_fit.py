@@ -25,6 +25,7 @@ from stacker.learners.stacking.pool import Pool
 from stacker.learners.stacking.stack import fit_temperature
 from stacker.learners.trees.boosting import LightGBMParams
 from stacker.training.data_set import canonical_order
+from stacker.training.made.check_fitting import CheckSettings, fit_checks
 
 FEATURES = FeatureParams(embedding=False)
 """No encoder: the judge loads in a fraction of a second, works on any machine, and frozen embeddings bring little."""
@@ -127,6 +128,8 @@ class StarterSettings:
     lightgbm, linear
         Settings of the learners. Their bags and inner folds split the battles by families of sets that share prompts,
         so that trees stop, and penalties are chosen, where a family that was not trained on is predicted best.
+    checks : CheckSettings
+        How the checks of answers are fitted: on made battles, and on real ones for where they begin to count.
     """
 
     power: float = 0.5
@@ -146,6 +149,7 @@ class StarterSettings:
         l2=30.0,
     )
     linear: LinearParams = LinearParams(C=(0.0003, 0.001, 0.003, 0.01), inner_folds=5)
+    checks: CheckSettings = CheckSettings()
     seed: int = 0
 
 
@@ -225,7 +229,9 @@ def fit_starter(
         "seed": settings.seed,
         "starter": True,
     }
-    judge = Judge(FEATURES, None, members, pool, about, baseline(members, data, held[first]))
+    with threadpool_limits(1):
+        checks = fit_checks(battles, settings.checks, settings.seed, cache=cache, threads=threads, progress=progress)
+    judge = Judge(FEATURES, None, members, pool, about, baseline(members, data, held[first]), checks=checks)
     return FittedStarter(judge, battles, rows, pool.predict_proba(held), int(np.sum(~kept)))
 
 
