@@ -13,6 +13,8 @@ from pipelines.battles.arrays import Floats32
 ANY_TEXT = st.text(st.characters(codec=None), max_size=60)
 TURNS = st.lists(ANY_TEXT, min_size=1, max_size=3).map(tuple)
 
+EVERY = FeatureParams(**dict.fromkeys(FeatureParams.model_fields, True))
+
 
 class Letters:
     """A stand-in encoder: unit rows from the counts of a few letters, and a count of the texts it was given."""
@@ -57,8 +59,8 @@ def same(one: BattleFeatures, other: BattleFeatures) -> None:
 def test_swapping_the_sides_flips_every_feature_exactly(rows):
     frame = table(rows)
     swapped = frame.rename(columns={"response_a": "response_b", "response_b": "response_a"})
-    straight = build_features(frame, FeatureParams(), encoder_block=Letters())
-    flipped = build_features(swapped, FeatureParams(), encoder_block=Letters())
+    straight = build_features(frame, EVERY, encoder_block=Letters())
+    flipped = build_features(swapped, EVERY, encoder_block=Letters())
     assert straight.pairs.flip().values.tobytes() == flipped.pairs.values.tobytes()
     np.testing.assert_array_equal(straight.embeddings.flip().a, flipped.embeddings.a)
 
@@ -67,18 +69,18 @@ def test_swapping_the_sides_flips_every_feature_exactly(rows):
 @settings(max_examples=40, deadline=None)
 def test_a_row_does_not_depend_on_the_rows_around_it(rows, random):
     frame = table(rows)
-    whole = build_features(frame, FeatureParams()).pairs.values
+    whole = build_features(frame, EVERY).pairs.values
     order = list(range(len(rows)))
     random.shuffle(order)
-    shuffled = build_features(frame.iloc[order], FeatureParams()).pairs.values
+    shuffled = build_features(frame.iloc[order], EVERY).pairs.values
     assert whole[order].tobytes() == shuffled.tobytes()
-    alone = build_features(frame.iloc[[order[0]]], FeatureParams()).pairs.values
+    alone = build_features(frame.iloc[[order[0]]], EVERY).pairs.values
     assert whole[order[0]].tobytes() == alone[0].tobytes()
 
 
 def test_each_feature_describes_the_side_it_names():
     frame = table([(("Say three words.",), ("one two three",), ("four five six seven",))])
-    pairs = build_features(frame, FeatureParams()).pairs
+    pairs = build_features(frame, EVERY).pairs
     value = dict(zip(pairs.names, pairs.values[0].tolist(), strict=True))
     assert value["surface: words (A)"] == 3
     assert value["surface: words (B)"] == 4
@@ -101,22 +103,22 @@ def test_with_every_block_off_there_are_rows_without_columns():
 
 
 def test_no_battles_give_no_rows():
-    assert len(build_features(battles(0), FeatureParams(), encoder_block=Letters()).pairs) == 0
+    assert len(build_features(battles(0), EVERY, encoder_block=Letters()).pairs) == 0
 
 
 def test_a_second_run_computes_nothing_and_more_rows_only_themselves(tmp_path: Path):
     cache, encoder = BlockCache(tmp_path), Letters()
-    first = build_features(battles(20), FeatureParams(), encoder_block=encoder, cache=cache)
+    first = build_features(battles(20), EVERY, encoder_block=encoder, cache=cache)
     assert encoder.seen == 20 * 3
     steps: list[tuple[str, int, int]] = []
     again = build_features(
-        battles(20), FeatureParams(), encoder_block=encoder, cache=cache, progress=lambda *step: steps.append(step)
+        battles(20), EVERY, encoder_block=encoder, cache=cache, progress=lambda *step: steps.append(step)
     )
     assert encoder.seen == 60 and all(done == total for _, done, total in steps)
     same(first, again)
-    build_features(battles(22), FeatureParams(), encoder_block=encoder, cache=cache)
+    build_features(battles(22), EVERY, encoder_block=encoder, cache=cache)
     assert encoder.seen == 66
-    same(build_features(battles(20), FeatureParams(), encoder_block=Letters()), first)
+    same(build_features(battles(20), EVERY, encoder_block=Letters()), first)
 
 
 def test_processes_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -124,9 +126,9 @@ def test_processes_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch, tmp_path
     frame = battles(30)
     frame.at[3, "response_a"] = ("lone \ud800 surrogate",)
     steps: list[tuple[str, int, int]] = []
-    here = build_features(frame, FeatureParams(), threads=1)
+    here = build_features(frame, EVERY, threads=1)
     there = build_features(
-        frame, FeatureParams(), threads=2, cache=BlockCache(tmp_path), progress=lambda *step: steps.append(step)
+        frame, EVERY, threads=2, cache=BlockCache(tmp_path), progress=lambda *step: steps.append(step)
     )
     same(here, there)
     for stage in {stage for stage, _, _ in steps}:

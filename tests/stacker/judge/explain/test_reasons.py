@@ -2,7 +2,8 @@ import re
 
 import pytest
 
-from stacker.judge.explain.explanation import Explanation, FeaturePart, GroupPart, TermPart
+from stacker.judge.explain.explanation import Explanation
+from stacker.judge.explain.explanation_parts import FeaturePart, GroupPart, TermPart
 from stacker.judge.explain.group_effects import LENGTH, PROMPT, TRANSFORMER, WORDS
 from stacker.judge.explain.wording import LANGUAGES
 from stacker.judge.verdict import Verdict

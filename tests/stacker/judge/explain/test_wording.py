@@ -38,6 +38,9 @@ MEASURES = re.compile(
 """What a Chinese text calls by its Latin name too."""
 
 
+EVERY = FeatureParams(**dict.fromkeys(FeatureParams.model_fields, True))
+
+
 class Encoder:
     """Stands for a frozen encoder."""
 
@@ -51,7 +54,7 @@ class Encoder:
 def every_feature():
     """Every feature that a learner can see: those of all blocks, reduced embeddings, a transformer's logits."""
     battles = sample_battles(6).battles
-    built = build_features(battles, FeatureParams(), encoder_block=Encoder())
+    built = build_features(battles, EVERY, encoder_block=Encoder())
     embeddings: Embeddings = built.embeddings
     names = [*built.pairs.names, *EmbeddingReducer(2, 0).fit(embeddings).transform(embeddings).names]
     names += logit_pairs(np.zeros((6, 3))).names
