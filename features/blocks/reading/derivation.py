@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from features.blocks.interface import ANSWER_AND_OTHER, FLAG, LOG_COUNT, SHARE, Block, Column
+from features.blocks.reading.data_version import data_version
 from features.blocks.reading.integrity import GRAM, HEAD, is_filler, is_heading, pleas_among
 from features.text import sentence_list, words
 from pipelines.battles.arrays import Floats32
@@ -34,6 +35,7 @@ class Derivation(Block):
     """Tells what of an answer stands in the other one, and of what kind the rest is."""
 
     name = "derivation"
+    version = data_version("integrity.yaml")
     usual = False
     group = "integrity"
     sees = ANSWER_AND_OTHER

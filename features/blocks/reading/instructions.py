@@ -8,6 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from features.blocks.interface import COUNT, FLAG, LOG_COUNT, PROMPT_AND_ANSWER, SCORE, SHARE, Block, Column
+from features.blocks.reading.data_version import data_version
 from features.blocks.reading.prompt_requests import (
     AT_LEAST,
     AT_MOST,
@@ -50,6 +51,7 @@ class Instructions(Block):
     """Compares an answer with the form that its prompt asks for; NaN where the prompt asks for nothing of the kind."""
 
     name = "instructions"
+    version = data_version("instructions.yaml")
     usual = False
     group = "overlap"
     sees = PROMPT_AND_ANSWER

@@ -15,6 +15,7 @@ import numpy as np
 import yaml
 
 from features.blocks.interface import ANSWER, COUNT, FLAG, LOG_COUNT, SCORE, SHARE, Block, Column
+from features.blocks.reading.data_version import data_version
 from features.blocks.reading.word_order import word_order
 from features.text import sentence_list, words
 from pipelines.battles.arrays import Floats32
@@ -47,6 +48,7 @@ class Integrity(Block):
     """Tells whether a text is whole, in order and meant for its reader; English and Chinese."""
 
     name = "integrity"
+    version = data_version("integrity.yaml", "word_order.npy")
     usual = False
     sees = ANSWER
     declared = (

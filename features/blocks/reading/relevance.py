@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from features.blocks.interface import BATTLE, SCORE, SHARE, Block, Column
+from features.blocks.reading.data_version import data_version
 from features.blocks.reading.sentence_vectors import SentenceVectors, sentence_vectors
 from pipelines.battles.arrays import Floats32
 
@@ -21,6 +22,7 @@ class Relevance(Block):
     """
 
     name = "relevance"
+    version = data_version("relevance_bank.npz")
     usual = False
     group = "overlap"
     sees = BATTLE
