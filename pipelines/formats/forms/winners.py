@@ -200,7 +200,7 @@ def graded_vote(column: str, value: Any, strongest: float, second_is_positive: b
     NoVoteError
         When there is no grade.
     UnknownWinnerError
-        When it is no number.
+        When it is no number, or beyond `strongest`.
     """
     if is_missing(value):
         raise NoVoteError(f"has no vote: {column} is empty")
@@ -208,8 +208,8 @@ def graded_vote(column: str, value: Any, strongest: float, second_is_positive: b
         grade = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
     except ValueError:
         grade = None
-    if grade is None or not abs(grade) < float("inf"):
+    if grade is None or not abs(grade) <= strongest:  # of another scale, whose middle may lie elsewhere
         raise UnknownWinnerError(column, value)
     if grade == 0:
         return Vote(2)
-    return Vote(int((grade > 0) == second_is_positive), weight=2 * min(abs(grade), strongest) / (strongest + 1))
+    return Vote(int((grade > 0) == second_is_positive), weight=2 * abs(grade) / (strongest + 1))

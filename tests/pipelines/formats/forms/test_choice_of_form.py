@@ -231,11 +231,18 @@ def test_any_text_spells_a_vote_or_none_and_swapping_its_names_swaps_it(text):
         assert found != turned
 
 
-@given(st.floats(-5, 5), st.sampled_from([3.0, 4.0]))
+@given(st.floats(-3, 3), st.sampled_from([3.0, 4.0]))
 def test_the_sign_of_a_grade_is_its_side(grade, strongest):
     vote, turned = graded_vote("g", grade, strongest), graded_vote("g", -grade, strongest)
     assert vote.weight == turned.weight
     assert (vote.outcome, turned.outcome) == ((2, 2) if grade == 0 else (1, 0) if grade > 0 else (0, 1))
+
+
+def test_grades_of_another_scale_are_refused(tmp_path):
+    row = {"prompt": "p", "response_1": "a", "response_2": "b"}
+    rows = [row | {"prompt": str(grade), "preference_strength": grade} for grade in (1, 50)]
+    with pytest.raises(UserError, match="line 2: preference_strength is 50, which is unknown"):
+        read_battles(write_rows(tmp_path / "a.jsonl", rows), labelled=True)
 
 
 @pytest.mark.parametrize(
