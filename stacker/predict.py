@@ -22,6 +22,7 @@ from pipelines.formats.records import IDS
 from pipelines.formats.row_stream import open_form
 from pipelines.terminal.command_line import Screen, check_output, output_suffix, run_command
 from stacker.judge.provenance import read_provenance
+from stacker.judge.verdict_control import HELD_EQUAL, Control, add_control_argument, even_style_for
 from stacker.judge.verdict_files import (
     ARENA,
     KAGGLE,
@@ -66,6 +67,8 @@ class Options:
         Whether rows whose texts cannot be parsed are predicted from the text as it stands, in place of being set aside.
     reading : ReadingOptions
         Names of columns, and how much of a file may be lost.
+    control : "style" or None
+        Which verdicts, as `stacker.judge.judge.Judge.compare` has them.
     """
 
     columns: str = KAGGLE
@@ -75,6 +78,7 @@ class Options:
     cache: Path | None = None
     rescue: bool = False
     reading: ReadingOptions = ReadingOptions()
+    control: Control = None
 
 
 @dataclass(frozen=True)
@@ -115,9 +119,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--rescue", action="store_true", help="predict rows that cannot be parsed from the text as it stands"
     )
+    add_control_argument(parser)
     add_reading_arguments(parser)
     chosen = parser.parse_args(arguments)
     options = Options(chosen.columns, chosen.rows_at_once, chosen.device, chosen.threads, chosen.cache, chosen.rescue)
+    options = replace(options, control=chosen.control)
     run_command(
         lambda: _command(*judge_and_inputs(chosen.paths), chosen.out, replace(options, reading=reading_options(chosen)))
     )
@@ -172,7 +178,9 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
     if options.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # for learners that choose by themselves; torch is not loaded yet
     judge = Judge.load(folder, device=options.device)
-    screen.note(f"{folder}: {read_provenance(folder)}.")
+    even_style_for(judge.even_style, options.control)
+    held = "" if options.control is None else f"; {HELD_EQUAL}"
+    screen.note(f"{folder}: {read_provenance(folder)}{held}.")
     total = sum(_rows_of(path, options.reading) for path in inputs)
     stamp = _stamp(folder, inputs, options)
     work = _Work(judge, options, suffix, total, options.threads or usable_cores())
@@ -204,7 +212,7 @@ class _Work:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return names_of(self.options.columns, self.judge.abstention is not None)
+        return names_of(self.options.columns, self.judge.abstention is not None and self.options.control is None)
 
 
 @dataclass
@@ -238,8 +246,9 @@ def _predict_parts(work: _Work, inputs: Sequence[Path], parts: Parts, screen: Sc
 def _predict_part(
     work: _Work, battles: pd.DataFrame, bad: Sequence[BadRow], parts: Parts, number: int, cache: Any
 ) -> None:
-    probabilities = work.judge.predict_proba(battles, cache=cache, threads=work.threads)
-    rows = verdict_rows(battles, probabilities, work.options.columns, work.judge.decided(probabilities))
+    control = work.options.control
+    probabilities = work.judge.predict_proba(battles, cache=cache, threads=work.threads, control=control)
+    rows = verdict_rows(battles, probabilities, work.options.columns, work.judge.decided(probabilities, control))
     with atomic_write(parts.beside(number, _BAD)) as part, part.open("w", encoding="ascii") as file:
         file.writelines(row.line() for row in bad)
     with atomic_write(parts.path(number)) as part:
@@ -271,6 +280,7 @@ def _stamp(folder: Path, inputs: Sequence[Path], options: Options) -> dict[str, 
         "device": options.device,
         "rescue": options.rescue,
         "mapping": options.reading.stamp(),
+        "control": options.control,
     }
 
 

@@ -164,7 +164,7 @@ def judge_of(judge: "Judge", found: Recalibrated, votes: int) -> "Judge":
     pool = fitted.of_pool(judge.pool)
     checks = None if judge.checks is None else judge.checks.recalibrated(fitted)
     made = (judge.features, judge.encoder, judge.members, pool, about, judge.baseline)
-    return Judge(*made, found.abstention, checks)
+    return Judge(*made, found.abstention, checks, judge.even_style)
 
 
 def _list(value: object) -> list[object]:

@@ -117,6 +117,14 @@ class JudgeService:
         """Return the verdict on a battle and who gave it, None without a judge; a `UserError` where it gives none."""
         return await asyncio.wrap_future(self._thread.submit(self._compare, prompt, a, b))
 
+    async def even_style(
+        self, by: LoadedJudge, prompt: Sequence[str], a: Sequence[str], b: Sequence[str]
+    ) -> "Verdict | None":
+        """Return a judge's verdict with style held equal, None where it has none; a `UserError` as `compare`."""
+        if by.judge.even_style is None:
+            return None
+        return await asyncio.wrap_future(self._thread.submit(lambda: by.judge.compare(prompt, a, b, control="style")))
+
     async def explain(
         self, by: LoadedJudge, prompt: Sequence[str], a: Sequence[str], b: Sequence[str]
     ) -> "Explanation":

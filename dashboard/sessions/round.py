@@ -64,8 +64,8 @@ class Round(VoteSession):
         What must be said about the answers.
     verdict, judge, judge_fault : Verdict or None, LoadedJudge or None, str
         What the judge said before the vote; a fault where it could not.
-    explanation : Explanation or None
-        Why, as soon as it is known.
+    even_style, explanation : Verdict or None, Explanation or None
+        What the judge says with style held equal, and why it said what it said, as soon as they are known.
     on_answer : function
         Called when an answer has changed; `on_stage` when anything else has. The others are those of `VoteSession`.
     """
@@ -85,6 +85,7 @@ class Round(VoteSession):
         self.verdict: Verdict | None = None
         self.judge: LoadedJudge | None = None
         self.judge_fault = ""
+        self.even_style: Verdict | None = None
         self.explanation: Explanation | None = None
         self.explained = False
         self.on_answer: Callable[[Answer], None] = lambda answer: None
@@ -143,6 +144,7 @@ class Round(VoteSession):
     async def _judge(self) -> None:
         self._to("judging")
         self.verdict, self.judge, self.explanation, self.explained, self.judge_fault = None, None, None, False, ""
+        self.even_style = None
         texts = [self.prompt], [self.answers[0].text], [self.answers[1].text]
         try:
             said = await self.desk.judges.compare(*texts)
@@ -169,6 +171,9 @@ class Round(VoteSession):
         judge = self.judge
         if judge is not None:
             try:
+                even_style = await self.desk.judges.even_style(judge, *texts)
+                if judge is self.judge:
+                    self.even_style = even_style
                 found = await self.desk.judges.explain(judge, *texts)
                 if judge is self.judge:
                     self.explanation = found

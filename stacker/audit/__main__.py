@@ -13,6 +13,7 @@ from pipelines.files.atomic_files import write_json
 from pipelines.formats.reading_options import ReadingOptions, add_reading_arguments, reading_options
 from pipelines.terminal.command_line import Screen, check_output, output_suffix, run_command
 from pipelines.terminal.unseen_signs import one_line
+from stacker.judge.verdict_control import Control, add_control_argument
 
 if TYPE_CHECKING:
     from stacker.audit.audit import Audit
@@ -53,6 +54,8 @@ class Options:
         As `stacker.judge.any_judge.open_judge` takes them.
     reading : ReadingOptions
         Names of the battles' columns, and how much of a file may be lost.
+    control : "style" or None
+        Which verdicts of a saved judge.
     """
 
     rows: int | None = None
@@ -66,6 +69,7 @@ class Options:
     device: Literal["cpu", "cuda"] | None = None
     threads: int = 0
     reading: ReadingOptions = ReadingOptions()
+    control: Control = None
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -93,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--allow-missing", action="store_true", help="go on where most questions have no verdict")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="(as the run that made the judge had it)")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="0 means every core (%(default)s)")
+    add_control_argument(parser)
     add_reading_arguments(parser)
     given = parser.parse_args(arguments)
     names = None if given.probes is None else tuple(filter(None, given.probes.split(",")))
@@ -108,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         given.device,
         given.threads,
     )
-    run_command(lambda: _command(given.paths, replace(options, reading=reading_options(given))))
+    run_command(lambda: _command(given.paths, replace(options, reading=reading_options(given), control=given.control)))
 
 
 def _command(paths: Sequence[Path], options: Options) -> None:
@@ -123,6 +128,10 @@ def _command(paths: Sequence[Path], options: Options) -> None:
         raise UserError(f"--seed {options.seed}: is below 0; give a number from 0 on.")
     chosen_probes(options.probes)
     if options.export is not None:
+        if options.control is not None:
+            raise UserError(
+                "--export: asks nobody, so that there is no verdict to hold style equal; leave out --control."
+            )
         _export(paths, options, screen)
         return
     if len(paths) < 2:
@@ -157,10 +166,12 @@ def _audited(judge: Path, paths: Sequence[Path], options: Options, screen: Scree
     if len(judges) > 1 and options.judge_model not in judges:
         names = ", ".join(one_line(name, 40) for name in judges[:NAMED])
         raise UserError(f"{judge}: has verdicts of {len(judges)} judges ({names}); name one by --judge-model.")
+    if len(judges) > 1 and options.control is not None:
+        raise UserError(f"{judge}: is a file of verdicts, which has none with style held equal; leave out --control.")
     if len(judges) > 1:
         mine, *rivals = files_by_judge(judge, sorted(judges, key=lambda name: name != options.judge_model))
     else:
-        opened = open_judge(judge, device=options.device, threads=options.threads)
+        opened = open_judge(judge, device=options.device, threads=options.threads, control=options.control)
         if not isinstance(opened, VerdictFile):
             battles = read_told(paths, options.reading, screen.note, labelled=None)
             screen.note(f"{one_line(opened.name, 80)}: {opened.about}.")

@@ -16,6 +16,7 @@ from pipelines.formats.reading_options import ReadingOptions, add_reading_argume
 from pipelines.formats.told_reading import iter_told
 from pipelines.terminal.command_line import Screen, check_output, run_command
 from stacker.judge.any_judge import STARTER, SavedJudge, VerdictFile, open_judge
+from stacker.judge.verdict_control import Control, add_control_argument
 
 ROWS_AT_ONCE = 2000
 EPILOG = f"""\
@@ -48,6 +49,8 @@ class Options:
         A folder that keeps the numbers of texts.
     reading : ReadingOptions
         Names of the votes' columns, and how much of a file may be lost.
+    control : "style" or None
+        Which verdicts of a saved judge.
     """
 
     json: Path | None = None
@@ -58,6 +61,7 @@ class Options:
     cache: Path | None = None
     reading: ReadingOptions = ReadingOptions()
     judge: str = ""
+    control: Control = None
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -83,12 +87,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), help="(as the run that made the judge had it)")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="0 means every core (%(default)s)")
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep the numbers of texts there for another time")
+    add_control_argument(parser)
     add_reading_arguments(parser)
     chosen = parser.parse_args(arguments)
     options = Options(chosen.json, chosen.page, chosen.allow_missing, chosen.device, chosen.threads, chosen.cache)
     run_command(
         lambda: _command(
-            chosen.judge, chosen.votes, replace(options, reading=reading_options(chosen), judge=chosen.judge_model)
+            chosen.judge,
+            chosen.votes,
+            replace(options, reading=reading_options(chosen), judge=chosen.judge_model, control=chosen.control),
         )
     )
 
@@ -146,7 +153,14 @@ def evaluate_files(judge: Path, files: Sequence[Path], options: Options, screen:
         check_output(options.page, [options.json])
     _check_files(judge, files)
     cache = None if options.cache is None else BlockCache(options.cache / "blocks")
-    asked = open_judge(judge, device=options.device, threads=options.threads, cache=cache, judge=options.judge)
+    asked = open_judge(
+        judge,
+        device=options.device,
+        threads=options.threads,
+        cache=cache,
+        judge=options.judge,
+        control=options.control,
+    )
     screen.note(f"{asked.name}: {asked.about}.")
     read = _read_votes(asked, files, options.reading, screen)
     if read.missing * 2 > read.votes and not options.allow_missing or read.missing == read.votes:

@@ -12,6 +12,7 @@ from pipelines.errors import UserError
 from stacker.evaluate.verdicts.verdict_columns import PROBABILITIES
 from stacker.evaluate.verdicts.verdict_table import VerdictTable, read_verdicts
 from stacker.judge.provenance import read_provenance
+from stacker.judge.verdict_control import HELD_EQUAL, Control, even_style_for
 from stacker.learners.stacking.judge_record import FILE
 from stacker.learners.starter_prior import starter_folder
 
@@ -68,12 +69,14 @@ class SavedJudge:
     cache: "BlockCache | None" = None
     kind: str = PROBABILITIES
     ties: bool = True
+    control: Control = None
 
     def probabilities(self, battles: pd.DataFrame) -> Floats:
         """Return (n, 3) probabilities; every battle has some."""
         from pipelines.terminal.processes import usable_cores
 
-        return self.judge.predict_proba(battles, cache=self.cache, threads=self.threads or usable_cores())
+        threads = self.threads or usable_cores()
+        return self.judge.predict_proba(battles, cache=self.cache, threads=threads, control=self.control)
 
     def margins(self, battles: pd.DataFrame, probabilities: Floats) -> Floats:
         """Return (n,) p(A) - p(B)."""
@@ -125,6 +128,7 @@ def open_judge(
     threads: int = 0,
     cache: "BlockCache | None" = None,
     judge: str = "",
+    control: Control = None,
 ) -> SavedJudge | VerdictFile:
     """Open a saved judge, or a file of another judge's verdicts.
 
@@ -138,6 +142,8 @@ def open_judge(
         numbers of texts are kept.
     judge : str
         Which judge's verdicts, where a file holds those of several.
+    control : "style" or None
+        Which verdicts of a saved judge, as `stacker.judge.judge.Judge.compare` has them.
 
     Raises
     ------
@@ -146,6 +152,8 @@ def open_judge(
     """
     path = Path(path)
     if path.is_file():
+        if control is not None:
+            raise UserError(f"{path}: is a file of verdicts, which has none {HELD_EQUAL}; leave out --control.")
         return VerdictFile(judge or path.name, read_verdicts(path, judge))
     if not path.exists() and str(path) != STARTER:
         raise UserError(f"{path}: there is no such judge; name its folder, a file of verdicts, or {STARTER}.")
@@ -153,7 +161,9 @@ def open_judge(
     from stacker.judge.judge import Judge
 
     loaded = Judge.load(folder, device=device)
-    return SavedJudge(path.name or str(path), str(read_provenance(folder)), loaded, threads, cache)
+    even_style_for(loaded.even_style, control)
+    about = f"{read_provenance(folder)}{'' if control is None else f'; {HELD_EQUAL}'}"
+    return SavedJudge(path.name or str(path), about, loaded, threads, cache, control=control)
 
 
 def folder_of(path: Path) -> Path:

@@ -18,12 +18,13 @@ from pipelines.terminal.command_line import Progress, silent
 from stacker.judge.abstention import Abstention
 from stacker.judge.answer_ranking import RankedAnswer, every_pair, ranking
 from stacker.judge.explain.explanation_baseline import Baseline
-from stacker.judge.explain.group_effects import group_effects
 from stacker.judge.input_texts import Text, battles_of, one_battle, turns_of
 from stacker.judge.judge_folder import JudgeParts, load_parts, save_parts, seen_features
 from stacker.judge.members import Member, learner_data
 from stacker.judge.verdict import DECIDED, Verdict
+from stacker.judge.verdict_control import Control, even_style_for
 from stacker.learners.checks.answer_checks import AnswerChecks
+from stacker.learners.checks.even_style import EvenStyle
 from stacker.learners.learner_interface import LearnerData
 from stacker.learners.stacking.pool import Pool
 from stacker.learners.starter_prior import starter_folder
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from stacker.judge.explain.explanation import Explanation
 
 ROWS_AT_ONCE = 4096
-TERMS = 20
-"""Words and letter sequences that an explanation names at most."""
 
 
 class Judge:
@@ -57,6 +56,8 @@ class Judge:
         The threshold below which it abstains; without one `decided` is None in every verdict.
     checks : AnswerChecks or None
         What has its say after the votes: whether each answer is one, and whether one is made of the other.
+    even_style : EvenStyle or None
+        What tells the second verdict, with style held equal; it needs `checks`.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Judge:
         baseline: Baseline | None = None,
         abstention: Abstention | None = None,
         checks: AnswerChecks | None = None,
+        even_style: EvenStyle | None = None,
     ) -> None:
         self.features = features
         self.encoder = encoder
@@ -78,30 +80,38 @@ class Judge:
         self.baseline = baseline
         self.abstention = abstention
         self.checks = checks
+        self.even_style = even_style
 
-    def compare(self, prompt: Text, response_a: Text, response_b: Text) -> Verdict:
+    def compare(self, prompt: Text, response_a: Text, response_b: Text, *, control: Control = None) -> Verdict:
         """Return the verdict on one battle.
 
         Parameters
         ----------
         prompt, response_a, response_b : str, or sequence of str
             One turn, or the turns of a conversation.
+        control : "style" or None
+            None is what people would vote; "style" what they would say if length and form were the same on both sides
+            (`stacker.learners.checks.even_style`), where the judge has that verdict.
 
         Raises
         ------
         UserError
-            When one of them is something else.
+            When a text is something else, or the judge has no such verdict.
         """
-        return self.verdict(self.predict_proba(one_battle(prompt, response_a, response_b))[0])
+        probabilities = self.predict_proba(one_battle(prompt, response_a, response_b), control=control)[0]
+        return self.verdict(probabilities) if control is None else Verdict.of(probabilities)
 
     def verdict(self, probabilities: Floats) -> Verdict:
         """Return (3,) probabilities of this judge as a verdict, decided or not."""
         decided = self.decided(probabilities[None])
         return Verdict.of(probabilities, None if decided is None else bool(decided[0]))
 
-    def decided(self, probabilities: Floats) -> NDArray[np.bool_] | None:
-        """Return (n,): which battles it decides with (n, 3) probabilities of its own; None without a threshold."""
-        return None if self.abstention is None else self.abstention.decides(probabilities)
+    def decided(self, probabilities: Floats, control: Control = None) -> NDArray[np.bool_] | None:
+        """Return (n,): which battles it decides with (n, 3) probabilities of its own.
+
+        None without a threshold, and for verdicts with style held equal, which no threshold is known for.
+        """
+        return None if self.abstention is None or control is not None else self.abstention.decides(probabilities)
 
     def compare_many(
         self,
@@ -110,6 +120,7 @@ class Judge:
         cache: BlockCache | None = None,
         threads: int = 1,
         progress: Progress = silent,
+        control: Control = None,
     ) -> pd.DataFrame:
         """Return the verdicts on n battles as a frame with the same index.
 
@@ -122,43 +133,32 @@ class Judge:
         -------
         DataFrame, n rows
             Columns `winner_model_a`, `winner_model_b`, `winner_tie`: probabilities; `decided` (bool) where the judge
-            has a threshold.
+            has a threshold, for verdicts as voted.
         """
-        probabilities = self.predict_proba(frame, cache=cache, threads=threads, progress=progress)
+        probabilities = self.predict_proba(frame, cache=cache, threads=threads, progress=progress, control=control)
         found = pd.DataFrame(probabilities, index=frame.index, columns=list(OUTCOMES))
-        decided = self.decided(probabilities)
+        decided = self.decided(probabilities, control)
         return found if decided is None else found.assign(**{DECIDED: decided})
 
-    def explain(self, prompt: Text, response_a: Text, response_b: Text) -> "Explanation":
+    def explain(self, prompt: Text, response_a: Text, response_b: Text, *, control: Control = None) -> "Explanation":
         """Return the verdict on one battle with what each group and each feature of the trees adds to it.
 
         Parameters
         ----------
-        prompt, response_a, response_b : str, or sequence of str
-            As in `compare`.
+        prompt, response_a, response_b, control
+            As in `compare`; with style held equal the groups are `stacker.learners.checks.even_style.GROUPS` and the
+            checks, and the features those of its sums.
 
         Raises
         ------
         UserError
-            When a text is something else, or the judge was saved without a baseline.
+            When a text is something else, or the judge was saved without a baseline, or has no such verdict.
         """
-        from stacker.judge.explain.explanation import explanation
-        from stacker.judge.explain.learner_contributions import token_contributions, tree_contributions
+        from stacker.judge.explain.judge_explained import explained_as_voted, explained_with_even_style
 
-        if self.baseline is None:
-            raise UserError("this judge holds no baseline to explain from; make it again by stacker.run.")
+        even = even_style_for(self.even_style, control)
         data = self.data(one_battle(prompt, response_a, response_b), cache=None, threads=1, progress=silent)
-        said = self.member_probabilities(data)
-        found = self.verdicts(data, said)
-        verdict = self.verdict(found[0])
-        groups = group_effects(self.members, self.pool, self.baseline, data, said)
-        if self.checks is not None:
-            groups = groups.with_checks(self.pool.predict_proba(said), found)
-        learners = [member.learner for member in self.members]
-        trees = tree_contributions(learners, self.pool, data)
-        terms = token_contributions(learners, self.pool, data, 0, TERMS)
-        findings = [] if self.checks is None else self.checks.findings(data.pairs)
-        return explanation(verdict, groups, trees, terms, data.pairs, 0, findings)
+        return explained_as_voted(self, data) if even is None else explained_with_even_style(self, even, data)
 
     def rank(
         self,
@@ -167,6 +167,7 @@ class Judge:
         *,
         votes: int = 1,
         level: float = 0.95,
+        control: Control = None,
     ) -> list[RankedAnswer]:
         """Order any number of answers to one prompt by the verdicts on every pair of them.
 
@@ -180,6 +181,8 @@ class Judge:
             The interval is that of the strengths which so many votes on each pair would give.
         level : float
             Share of such votes that the interval holds.
+        control : "style" or None
+            As in `compare`.
 
         Returns
         -------
@@ -205,8 +208,8 @@ class Judge:
         battles = pd.DataFrame(
             [(asked, texts[a], texts[b]) for a, b in zip(first, second, strict=True)], columns=list(TEXT_COLUMNS)
         )
-        probabilities = self.predict_proba(battles)
-        decided = self.decided(probabilities)
+        probabilities = self.predict_proba(battles, control=control)
+        decided = self.decided(probabilities, control)
         return ranking(first, second, probabilities, len(texts), votes, level, names, decided)
 
     def predict_proba(
@@ -216,6 +219,7 @@ class Judge:
         cache: BlockCache | None = None,
         threads: int = 1,
         progress: Progress = silent,
+        control: Control = None,
     ) -> Floats:
         """Return (n, 3) probabilities of A, B and tie.
 
@@ -230,28 +234,34 @@ class Judge:
             Processes for the text features.
         progress : Progress
             Told how far the work has come.
+        control : "style" or None
+            As in `compare`.
 
         Raises
         ------
         UserError
             When a column is missing or a cell holds something else; the sentence names column and row.
         """
+        even_style_for(self.even_style, control)
         battles = battles_of(battles)
         found = np.empty((len(battles), 3))
         for start in range(0, len(battles), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
             data = self.data(battles.iloc[rows], cache=cache, threads=threads, progress=progress)
-            found[rows] = self.verdicts(data, self.member_probabilities(data))
+            found[rows] = self.verdicts(data, self.member_probabilities(data), control)
         return found
 
-    def verdicts(self, data: LearnerData, said: Floats) -> Floats:
+    def verdicts(self, data: LearnerData, said: Floats, control: Control = None) -> Floats:
         """Return (n, 3) verdicts of what the learners said, (n, K, 3), of n battles."""
-        pooled = self.pool.predict_proba(said)
+        pooled, even = self.pool.predict_proba(said), even_style_for(self.even_style, control)
+        if even is not None and self.checks is not None:
+            return even.verdicts(pooled, data.pairs, self.checks)
         return pooled if self.checks is None else self.checks.apply(pooled, data.pairs)
 
     def data(self, battles: pd.DataFrame, *, cache: BlockCache | None, threads: int, progress: Progress) -> LearnerData:
         """Return what the learners see of the battles."""
-        return learner_data(battles, seen_features(self.features, self.checks), self.encoder, cache, threads, progress)
+        seen = seen_features(self.features, self.checks, self.even_style)
+        return learner_data(battles, seen, self.encoder, cache, threads, progress)
 
     def member_probabilities(self, data: LearnerData) -> Floats:
         """Return (n, K, 3): the probabilities of each learner.
@@ -271,7 +281,7 @@ class Judge:
     def save(self, folder: Path) -> None:
         """Write the judge as one folder, whole or not at all."""
         made = (self.features, self.encoder, self.members, self.pool, self.about, self.baseline)
-        save_parts(folder, JudgeParts(*made, self.abstention, self.checks))
+        save_parts(folder, JudgeParts(*made, self.abstention, self.checks, self.even_style))
 
     @classmethod
     def load(cls, folder: Path | str | None = None, *, device: Literal["cpu", "cuda"] | None = None) -> "Judge":
@@ -291,4 +301,4 @@ class Judge:
         """
         parts = load_parts(starter_folder() if folder is None else Path(folder), device)
         made = (parts.features, parts.encoder, parts.members, parts.pool, parts.about)
-        return cls(*made, parts.baseline, parts.abstention, parts.checks)
+        return cls(*made, parts.baseline, parts.abstention, parts.checks, parts.even_style)

@@ -21,6 +21,8 @@ from stacker.judge.abstention import Abstention
 from stacker.judge.explain.explanation_baseline import Baseline, PairLearner
 from stacker.judge.members import Member
 from stacker.learners.checks.answer_checks import FEATURES, AnswerChecks
+from stacker.learners.checks.even_style import BLOCKS, EvenStyle
+from stacker.learners.checks.even_style import FILE as EVEN_STYLE
 from stacker.learners.learner_interface import LearnerData
 from stacker.learners.learner_registry import load_learner
 from stacker.learners.stacking.judge_record import FILE, FORMAT, EncoderRecord, read_record
@@ -44,6 +46,7 @@ class JudgeParts:
     baseline: Baseline | None
     abstention: Abstention | None = None
     checks: AnswerChecks | None = None
+    even_style: EvenStyle | None = None
 
     def described(self) -> dict[str, Any]:
         """Return what judge.json holds."""
@@ -61,9 +64,12 @@ class JudgeParts:
         } | threshold
 
 
-def seen_features(features: FeatureParams, checks: AnswerChecks | None) -> FeatureParams:
-    """Return which blocks are computed: those that learners see, and those that the checks see."""
-    return features if checks is None else features.model_copy(update=dict.fromkeys(FEATURES, True))
+def seen_features(
+    features: FeatureParams, checks: AnswerChecks | None, even_style: EvenStyle | None = None
+) -> FeatureParams:
+    """Return which blocks are computed: those that learners see, and those that checks and the second verdict see."""
+    more = (() if checks is None else FEATURES) + (() if even_style is None else BLOCKS)
+    return features.model_copy(update=dict.fromkeys(more, True)) if more else features
 
 
 def save_parts(folder: Path, parts: JudgeParts) -> None:
@@ -77,6 +83,8 @@ def save_parts(folder: Path, parts: JudgeParts) -> None:
             parts.baseline.save(part / BASELINE)
         if parts.checks is not None:
             parts.checks.save(part / CHECKS)
+            if parts.even_style is not None:
+                parts.even_style.save(part / CHECKS)
         if parts.encoder is not None:
             parts.encoder.save(part / ENCODER)
         files = {name: file.model_dump() for name, file in hashes_of(part).items()}
@@ -113,7 +121,8 @@ def load_parts(folder: Path, device: str | None) -> JudgeParts:
         if record.abstention is not None:
             abstention = Abstention.from_dict(record.abstention.model_dump())
         checks = AnswerChecks.load(folder / CHECKS) if (folder / CHECKS).exists() else None
-        parts = JudgeParts(features, encoder, members, pool, record.about, baseline, abstention, checks)
+        even_style = EvenStyle.load(folder / CHECKS) if (folder / CHECKS / EVEN_STYLE).exists() else None
+        parts = JudgeParts(features, encoder, members, pool, record.about, baseline, abstention, checks, even_style)
         _check_features(folder, parts)
     return parts
 
@@ -150,7 +159,8 @@ def _said(folder: Path) -> Iterator[None]:
 def _check_features(folder: Path, parts: JudgeParts) -> None:
     """Check that every learner finds the features that it was trained on, and the baseline those of its learners."""
     columns = feature_columns(
-        seen_features(parts.features, parts.checks), None if parts.encoder is None else parts.encoder.block
+        seen_features(parts.features, parts.checks, parts.even_style),
+        None if parts.encoder is None else parts.encoder.block,
     )
     nothing = pd.DataFrame({name: [] for name in TEXT_COLUMNS})
     data = LearnerData(nothing, columns.pairs, columns.embeddings)
@@ -161,6 +171,8 @@ def _check_features(folder: Path, parts: JudgeParts) -> None:
     if parts.checks is not None:
         with checking(folder / CHECKS):
             parts.checks.check(data.pairs)
+            if parts.even_style is not None:
+                parts.even_style.check(data.pairs)
     if parts.baseline is not None:
         with checking(folder / BASELINE):
             parts.baseline.check(parts.members, data)

@@ -18,14 +18,15 @@ from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.errors import UserError
 from pipelines.terminal.processes import WorkerProcess, run_worker, usable_cores
 from stacker.judge.abstention import Abstention
+from stacker.judge.verdict_control import Control
 
 if TYPE_CHECKING:
     from stacker.judge.judge import Judge
 
 OPEN, COMPARE, RANK, EXPLAIN = "open", "compare", "rank", "explain"
 Turns = list[str]
-Battle = tuple[Turns, Turns, Turns]
-"""Prompt, response A and response B, each as its turns."""
+Battle = tuple[Turns, Turns, Turns, Control]
+"""Prompt, response A and response B, each as its turns, and which verdict is asked for."""
 
 
 class ProcessEndedError(Exception):
@@ -50,6 +51,8 @@ class ServedJudge:
         Whether one verdict uses every core, as a neural network does: more processes then bring nothing.
     threshold : dict or None
         The judge's threshold, as `stacker.judge.abstention.Abstention.to_dict` has it; None where it has none.
+    even_style : bool
+        Whether it has a verdict with style held equal.
     """
 
     name: str
@@ -58,6 +61,7 @@ class ServedJudge:
     explains: bool
     many_cores: bool
     threshold: dict[str, Any] | None = None
+    even_style: bool = False
 
     @property
     def abstention(self) -> Abstention | None:
@@ -147,7 +151,7 @@ class Answers:
         request = json.loads(message)
         try:
             if request["ask"] == COMPARE:
-                return b"P" + self.judge.predict_proba(frame_of(request["battles"])).tobytes()
+                return b"P" + self._probabilities(request["battles"]).tobytes()
             return b"J" + json.dumps(self._value(request)).encode("ascii")
         except UserError as fault:
             return b"E" + str(fault).encode("utf-8", "backslashreplace")
@@ -161,12 +165,20 @@ class Answers:
             self._judge = Judge.load(self.folder)
         return self._judge
 
+    def _probabilities(self, battles: list[Battle]) -> Floats:
+        found = np.empty((len(battles), 3))
+        controls = [battle[3] for battle in battles]
+        for control in dict.fromkeys(controls):
+            rows = [row for row, each in enumerate(controls) if each == control]
+            found[rows] = self.judge.predict_proba(frame_of([battles[row] for row in rows]), control=control)
+        return found
+
     def _value(self, request: dict[str, Any]) -> Any:
         if request["ask"] == OPEN:
             return asdict(self._opened())
         if request["ask"] == RANK:
             return self._ranked(request)
-        explained = self.judge.explain(*request["battle"])
+        explained = self.judge.explain(*request["battle"][:3], control=request["battle"][3])
         return explained.to_dict() | {"sentences": explained.lines()}
 
     def _opened(self) -> ServedJudge:
@@ -183,15 +195,16 @@ class Answers:
         name = "starter judge" if of_package else self.folder.resolve().name
         trained_on = str(read_provenance(self.folder))
         threshold = None if judge.abstention is None else judge.abstention.to_dict()
-        explains = judge.baseline is not None
-        return ServedJudge(name, judge_hash(self.folder), trained_on, explains, many_cores, threshold)
+        explains, even_style = judge.baseline is not None, judge.even_style is not None
+        found = (name, judge_hash(self.folder), trained_on, explains, many_cores, threshold, even_style)
+        return ServedJudge(*found)
 
     def _ranked(self, request: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the ranking of `count` answers from the verdicts on every pair of them, as JSON values."""
         from stacker.judge.answer_ranking import every_pair, ranking
 
         verdicts = np.asarray(request["probabilities"], dtype=np.float64).reshape(-1, 3)
-        decided = self.judge.decided(verdicts)
+        decided = self.judge.decided(verdicts, request["control"])
         names, count = request["names"], request["count"]
         found = ranking(*every_pair(count), verdicts, count, request["votes"], request["level"], names, decided)
         rows = [asdict(each) for each in found]
@@ -200,7 +213,7 @@ class Answers:
 
 def frame_of(battles: list[Battle]) -> pd.DataFrame:
     """Return battles as the frame that a judge takes."""
-    return pd.DataFrame([tuple(map(tuple, battle)) for battle in battles], columns=list(TEXT_COLUMNS))
+    return pd.DataFrame([tuple(map(tuple, battle[:3])) for battle in battles], columns=list(TEXT_COLUMNS))
 
 
 if __name__ == "__main__":

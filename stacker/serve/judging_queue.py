@@ -202,7 +202,7 @@ class JudgingQueue:
                 continue
             start = batch[request].start if request in batch else request.next
             for _ in range(min(room, request.left, TURN)):
-                size = sum(len(turn) for text in request.battles[request.next] for turn in text)
+                size = sum(len(turn) for text in request.battles[request.next][:3] for turn in text)
                 if batch and characters + size > CHARACTERS:
                     characters = CHARACTERS
                     break

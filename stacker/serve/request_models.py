@@ -8,6 +8,7 @@ from pydantic.json_schema import SkipJsonSchema
 from pipelines.errors import UserError
 from stacker.judge.input_texts import turns_of
 from stacker.judge.verdict import Verdict
+from stacker.judge.verdict_control import Control
 
 _TEXT = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 _TEXTS = [
@@ -62,6 +63,13 @@ class Given(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+CONTROL: Any = Field(
+    default=None,
+    description='Left out: what people would vote. "style": what they would say if length and form were the same on '
+    "both sides, where the judge has that verdict.",
+)
+
+
 class Battle(Given):
     """One prompt and two answers to it."""
 
@@ -79,10 +87,17 @@ class Battle(Given):
         return self.prompt, self.response_a, self.response_b
 
 
+class AskedBattle(Battle):
+    """One prompt and two answers to it, and which verdict is asked for."""
+
+    control: Control = CONTROL
+
+
 class Battles(Given):
     """Any number of battles."""
 
     battles: list[Battle] = Field(description="The battles; their verdicts come in the same order.")
+    control: Control = CONTROL
 
 
 class Answers(Given):
@@ -100,6 +115,7 @@ class Answers(Given):
         default=1, ge=1, le=MOST_VOTES, description="The interval is that which so many votes on each pair would leave."
     )
     level: float = Field(default=0.95, gt=0, lt=1, description="Share of such votes that the interval holds.")
+    control: Control = CONTROL
 
 
 class VerdictGiven(BaseModel):

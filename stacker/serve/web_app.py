@@ -14,12 +14,14 @@ from pipelines.battles.arrays import Floats
 from pipelines.errors import UserError, shown
 from pipelines.terminal.unseen_signs import one_line
 from stacker.judge.answer_ranking import every_pair
+from stacker.judge.verdict_control import NO_SUCH_VERDICT, Control
 from stacker.serve.api_page import api_page
 from stacker.serve.judge_process import EXPLAIN, RANK, ServedJudge
 from stacker.serve.judging_queue import JudgeGoneError, JudgingQueue, TooManyWaitingError
 from stacker.serve.request_bounds import Limits, RequestBounds
 from stacker.serve.request_models import (
     Answers,
+    AskedBattle,
     Battle,
     Battles,
     ExplanationGiven,
@@ -103,22 +105,24 @@ def web_app(queue: JudgingQueue, judge: ServedJudge, limits: Limits, token: str 
 
 
 def _add_judging(app: FastAPI, queue: JudgingQueue, judge: ServedJudge, limits: Limits) -> None:
-    def verdicts(found: Floats) -> list[dict[str, Any]]:
-        decided = judge.decided(found)
+    def verdicts(found: Floats, control: Control) -> list[dict[str, Any]]:
+        decided = None if control is not None else judge.decided(found)
         made = (VerdictGiven.of(each, None if decided is None else decided[at]) for at, each in enumerate(found))
         return [each.model_dump(exclude_none=True) for each in made]
 
     @app.post("/compare", summary="The verdict on one battle", response_model=VerdictGiven, responses=BODY_ERRORS)
-    async def compare(battle: Annotated[Battle, Body()]) -> Response:
+    async def compare(battle: Annotated[AskedBattle, Body()]) -> Response:
         _check([battle], limits)
-        return JsonResponse(verdicts(await queue.compare([battle.texts]))[0])
+        _check_control(battle.control, judge)
+        return JsonResponse(verdicts(await queue.compare([(*battle.texts, battle.control)]), battle.control)[0])
 
     @app.post("/compare_many", summary="Verdicts on many", response_model=VerdictsGiven, responses=BODY_ERRORS)
     async def compare_many(battles: Annotated[Battles, Body()]) -> Response:
         _check_count(len(battles.battles), "battles", limits)
         _check(battles.battles, limits)
-        found = await queue.compare([battle.texts for battle in battles.battles])
-        return JsonResponse({"verdicts": verdicts(found)})
+        _check_control(battles.control, judge)
+        found = await queue.compare([(*battle.texts, battles.control) for battle in battles.battles])
+        return JsonResponse({"verdicts": verdicts(found, battles.control)})
 
     @app.post("/rank", summary="Answers in order, best first", response_model=RankingGiven, responses=BODY_ERRORS)
     async def rank(asked: Annotated[Answers, Body()]) -> Response:
@@ -128,18 +132,26 @@ def _add_judging(app: FastAPI, queue: JudgingQueue, judge: ServedJudge, limits: 
         _check_text(asked.prompt, "prompt", limits)
         for place, answer in enumerate(answers):
             _check_text(answer, f"answers, place {place}", limits)
+        _check_control(asked.control, judge)
         first, second = (places.tolist() for places in every_pair(count))
-        pairs = [(asked.prompt, answers[a], answers[b]) for a, b in zip(first, second, strict=True)]
+        pairs = [(asked.prompt, answers[a], answers[b], asked.control) for a, b in zip(first, second, strict=True)]
         found = (await queue.compare(pairs)).tolist()
-        how = {"count": count, "names": names, "votes": asked.votes, "level": asked.level}
+        how = {"count": count, "names": names, "votes": asked.votes, "level": asked.level, "control": asked.control}
         return JsonResponse({"ranking": await queue.value({"ask": RANK, "probabilities": found, **how})})
 
     @app.post("/explain", summary="Why it says so", response_model=ExplanationGiven, responses=BODY_ERRORS)
-    async def explain(battle: Annotated[Battle, Body()]) -> Response:
+    async def explain(battle: Annotated[AskedBattle, Body()]) -> Response:
         _check([battle], limits)
-        if not judge.explains:
+        _check_control(battle.control, judge)
+        if not judge.explains and battle.control is None:
             raise UserError("the judge: holds no baseline to explain from; make it again by stacker.run.")
-        return JsonResponse(await queue.value({"ask": EXPLAIN, "battle": battle.texts}))
+        return JsonResponse(await queue.value({"ask": EXPLAIN, "battle": (*battle.texts, battle.control)}))
+
+
+def _check_control(control: Control, judge: ServedJudge) -> None:
+    """Refuse a verdict that the judge does not have, before it is asked with others' battles."""
+    if control is not None and not judge.even_style:
+        raise UserError(NO_SUCH_VERDICT)
 
 
 def _check(battles: Sequence[Battle], limits: Limits) -> None:

@@ -18,6 +18,7 @@ from pipelines.terminal.command_line import Progress, silent
 from stacker.judge.explain.explanation_baseline import baseline
 from stacker.judge.judge import Judge
 from stacker.judge.members import Member, learner_data
+from stacker.learners.checks.even_style import BLOCKS
 from stacker.learners.learner_interface import Fit, Learner, LearnerData
 from stacker.learners.learner_registry import KINDS
 from stacker.learners.linear.linear import LinearParams
@@ -26,6 +27,7 @@ from stacker.learners.stacking.stack import fit_temperature
 from stacker.learners.trees.boosting import LightGBMParams
 from stacker.training.data_set import canonical_order
 from stacker.training.made.check_fitting import CheckSettings, fit_checks
+from stacker.training.made.even_style_fitting import EvenStyleSettings, VoteRows, even_style_of_votes
 
 FEATURES = FeatureParams(embedding=False)
 """No encoder: the judge loads in a fraction of a second, works on any machine, and frozen embeddings bring little."""
@@ -130,6 +132,8 @@ class StarterSettings:
         so that trees stop, and penalties are chosen, where a family that was not trained on is predicted best.
     checks : CheckSettings
         How the checks of answers are fitted: on made battles, and on real ones for where they begin to count.
+    even_style : EvenStyleSettings
+        How the verdict with style held equal is fitted.
     """
 
     power: float = 0.5
@@ -150,6 +154,7 @@ class StarterSettings:
     )
     linear: LinearParams = LinearParams(C=(0.0003, 0.001, 0.003, 0.01), inner_folds=5)
     checks: CheckSettings = CheckSettings()
+    even_style: EvenStyleSettings = EvenStyleSettings()
     seed: int = 0
 
 
@@ -230,8 +235,20 @@ def fit_starter(
         "starter": True,
     }
     with threadpool_limits(1):
-        checks = fit_checks(battles, settings.checks, settings.seed, cache=cache, threads=threads, progress=progress)
-    judge = Judge(FEATURES, None, members, pool, about, baseline(members, data, held[first]), checks=checks)
+        fitted = fit_checks(
+            battles, settings.checks, settings.seed, more=BLOCKS, cache=cache, threads=threads, progress=progress
+        )
+        even = even_style_of_votes(
+            battles,
+            VoteRows(rows.battle, rows.outcome, rows.weight, family),
+            fitted,
+            settings.even_style,
+            cache=cache,
+            threads=threads,
+            progress=progress,
+        )
+    start = baseline(members, data, held[first])
+    judge = Judge(FEATURES, None, members, pool, about, start, checks=fitted.checks, even_style=even)
     return FittedStarter(judge, battles, rows, pool.predict_proba(held), int(np.sum(~kept)))
 
 

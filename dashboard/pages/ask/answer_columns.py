@@ -11,13 +11,14 @@ from markupsafe import Markup
 
 from dashboard.components import AnswerColumn
 from dashboard.components.drawn_texts import draw, not_shown
-from dashboard.components.look import macros, note
+from dashboard.components.look import macros, note, percent
 from dashboard.rendering.rendered import Rendered, cut, source_of
 from dashboard.sessions.answering import Answer
 from dashboard.sessions.round import Round
 from dashboard.texts import Texts
 from pipelines.terminal.unseen_signs import one_line
 from stacker.evaluate.html_templates import written
+from stacker.judge.verdict import Verdict
 
 SHORTEST_PAUSE = 0.06
 PAUSE_FACTOR = 2
@@ -168,7 +169,17 @@ def comparison(one: Round, say: Texts) -> Markup:
     for answer in one.answers:
         style, model = written_by(answer, say)
         facts.append((say(f"ask.answer_{answer.side}"), one_line(style, 60), one_line(model, 80)))
+    if one.even_style is not None:
+        facts.append(
+            (say("ask.even_style"), say(f"choice.{one.even_style.preferred.lower()}"), _shares(one.even_style, say))
+        )
     return BATTLE.comparison(kind, mark, sentence, chances, facts, _why(one, say), say)
+
+
+def _shares(verdict: Verdict, say: Texts) -> str:
+    """Return the three probabilities in one line."""
+    named = (("a", verdict.a), ("b", verdict.b), ("tie", verdict.tie))
+    return say("ask.shares", **{name: percent(share) for name, share in named})
 
 
 def written_by(answer: Answer, say: Texts) -> tuple[str, str]:

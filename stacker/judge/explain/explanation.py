@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -81,7 +81,8 @@ class Explanation:
             found.insert(1, "The judge abstains: it is not sure enough here for the agreement that it guarantees.")
         found += [f"- {part.text}" for part in sorted(self.groups, key=lambda part: -abs(part.margin))]
         if self.features:
-            found.append(f"Inside the trees ({self.tree_margin:+.2f} of the log-odds of A against B):")
+            inside = "Inside the trees" if self.baseline == STATED else "Feature by feature"
+            found.append(f"{inside} ({self.tree_margin:+.2f} of the log-odds of A against B):")
             found += [f"- {part.margin:+.3f}: {part.text}" for part in self.features[:features]]
         return found
 
@@ -97,6 +98,9 @@ def explanation(
     pairs: PairMatrix,
     row: int,
     findings: Sequence[tuple[str, str]] = (),
+    *,
+    group_of: Callable[[str], str] = group_of_feature,
+    baseline: str = STATED,
 ) -> Explanation:
     """Put the numbers of one battle together and into words.
 
@@ -112,9 +116,13 @@ def explanation(
         Features of the blocks of the same battles.
     findings : sequence of (str, str)
         What the checks found in this battle.
+    group_of : callable
+        The group of a feature of `trees`.
+    baseline : str
+        What the groups are compared with.
     """
     values = dict(zip(pairs.names, pairs.values[row].tolist(), strict=True))
-    features = _features(trees, row, values)
+    features = _features(trees, row, values, group_of)
     named = tuple(TermPart(term, effect) for term, effect in terms)
     parts = []
     for place, group in enumerate(groups.groups):
@@ -125,11 +133,13 @@ def explanation(
     margin = float(trees.margin[row].sum())
     tie = float(trees.tie[row].sum()) + trees.base_tie
     return Explanation(
-        verdict, groups.base_tie, tuple(parts), features, named, margin, tie, trees.base_tie, tuple(findings)
+        verdict, groups.base_tie, tuple(parts), features, named, margin, tie, trees.base_tie, tuple(findings), baseline
     )
 
 
-def _features(trees: TreeEffects, row: int, values: Mapping[str, float]) -> tuple[FeaturePart, ...]:
+def _features(
+    trees: TreeEffects, row: int, values: Mapping[str, float], group_of: Callable[[str], str]
+) -> tuple[FeaturePart, ...]:
     """Join the forms of each feature, the strongest first; those that add nothing are left out."""
     margins: defaultdict[tuple[str, str, str], float] = defaultdict(float)
     ties: defaultdict[tuple[str, str, str], float] = defaultdict(float)
@@ -138,7 +148,7 @@ def _features(trees: TreeEffects, row: int, values: Mapping[str, float]) -> tupl
         key = _joined(name, values)
         margins[key] += margin
         ties[key] += tie
-        groups[key] = group_of_feature(name)
+        groups[key] = group_of(name)
     found = [
         _feature_part(key, groups[key], margins[key], ties[key], values) for key in margins if margins[key] or ties[key]
     ]

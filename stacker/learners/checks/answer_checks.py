@@ -107,7 +107,8 @@ class AnswerChecks:
         near = made_of_each_other(pairs)
         said = near * self.thresholds.derived * self._derived(pairs, near)
         penalty = self.penalties(pairs)
-        found = probabilities_of((1 - near) * margin + said - penalty[0] + penalty[1], tie)
+        # The difference first: swapping the sides then turns the sign of the whole sum, to the last bit.
+        found = probabilities_of((1 - near) * margin + said + (penalty[1] - penalty[0]), tie)
         found[same_words(pairs)] = SAME
         return found
 

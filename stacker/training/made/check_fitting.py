@@ -1,5 +1,6 @@
 """Fits a judge's checks: on made battles, and on real ones for where the checks begin to count."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,15 +67,42 @@ class CheckSettings:
     rounds: int = 150
 
 
+@dataclass(frozen=True)
+class FittedChecks:
+    """Checks and what they were fitted on.
+
+    Attributes
+    ----------
+    checks : AnswerChecks
+        The checks of the verdict as voted.
+    excess : (2, n, 2) float
+        `AnswerKinds.excess` of both answers of n real battles, by models that saw no answer to their prompts.
+    made : DataFrame, m rows
+        The made battles, as `made_battles` gives them.
+    pairs : PairMatrix, m rows
+        Their features.
+    """
+
+    checks: AnswerChecks
+    excess: Floats
+    made: pd.DataFrame
+    pairs: PairMatrix
+
+    def thresholds(self, bad: float, off_topic: float, cap: float) -> Thresholds:
+        """Return thresholds at these quantiles of real answers."""
+        return _thresholds(self.excess, bad, off_topic, cap)
+
+
 def fit_checks(
     battles: pd.DataFrame,
     settings: CheckSettings,
     seed: int,
     *,
+    more: Sequence[str] = (),
     cache: BlockCache | None = None,
     threads: int = 1,
     progress: Progress = silent,
-) -> AnswerChecks:
+) -> FittedChecks:
     """Fit the checks of a judge.
 
     Parameters
@@ -85,6 +113,8 @@ def fit_checks(
         What is made, and where checks begin to count.
     seed : int
         For everything random.
+    more : sequence of str
+        Blocks that are computed besides those that the checks see, for who else learns from the made battles.
     cache, threads, progress
         As in `features.build.build_features`.
     """
@@ -95,19 +125,33 @@ def fit_checks(
     battles, group = battles.iloc[some].reset_index(drop=True), group[some]
     real = battles[list(TEXT_COLUMNS)]
     both = pd.concat([made[list(TEXT_COLUMNS)], real], ignore_index=True)
-    features = FeatureParams(**{name: name in FEATURES for name in FeatureParams.model_fields})
+    features = FeatureParams(**{name: name in (*FEATURES, *more) for name in FeatureParams.model_fields})
     pairs = build_features(both, features, cache=cache, threads=threads, progress=progress).pairs
     of_made, of_real = pairs.take(np.arange(len(made))), pairs.take(np.arange(len(made), len(both)))
     outcome = battles["outcome"].to_numpy(dtype=np.int64)
-    kinds, thresholds = _fit_kinds(made, of_made, of_real, group, settings, seed)
-    return AnswerChecks(kinds, _fit_derived(made, of_made, of_real, outcome, group, seed, threads), thresholds)
-
-
-def _fit_kinds(
-    made: pd.DataFrame, of_made: PairMatrix, of_real: PairMatrix, group: Ints, settings: CheckSettings, seed: int
-) -> tuple[AnswerKinds, Thresholds]:
-    """Fit the model of single answers; thresholds are quantiles of real answers to prompts held out."""
     names = AnswerKinds.names_among(of_made)
+    excess = _held_out_excess(names, made, of_made, of_real, group, settings, seed)
+    kinds = _kinds_of(names, made, of_made, np.arange(len(made)), settings, seed)
+    derived = _fit_derived(made, of_made, of_real, outcome, group, seed, threads)
+    thresholds = _thresholds(excess, settings.bad, settings.off_topic, 1.5)
+    return FittedChecks(AnswerChecks(kinds, derived, thresholds), excess, made, of_made)
+
+
+def _thresholds(excess: Floats, bad: float, off_topic: float, cap: float) -> Thresholds:
+    found = np.quantile(excess[..., 0], bad), np.quantile(excess[..., 1], off_topic)
+    return Thresholds(bad=float(found[0]), off_topic=float(found[1]), cap=cap)
+
+
+def _held_out_excess(
+    names: tuple[str, ...],
+    made: pd.DataFrame,
+    of_made: PairMatrix,
+    of_real: PairMatrix,
+    group: Ints,
+    settings: CheckSettings,
+    seed: int,
+) -> Floats:
+    """Return (2, n, 2): excess of real answers, by models of single answers that saw none to their prompts."""
     halves = np.array([number % 2 for number in group])
     excess = np.empty((2, len(of_real), 2))
     for half in (0, 1):
@@ -115,9 +159,7 @@ def _fit_kinds(
         model = _kinds_of(names, made, of_made, np.flatnonzero(made["group"].to_numpy() % 2 != half), settings, seed)
         for side, numbers in enumerate(model.sides(of_real.take(rows))):
             excess[side, rows] = model.excess(numbers)
-    bad, off_topic = np.quantile(excess[..., 0], settings.bad), np.quantile(excess[..., 1], settings.off_topic)
-    whole = _kinds_of(names, made, of_made, np.arange(len(made)), settings, seed)
-    return whole, Thresholds(bad=float(bad), off_topic=float(off_topic))
+    return excess
 
 
 def _kinds_of(

@@ -49,6 +49,7 @@ class Judges:
 
     def __init__(self, said: Any = VERDICT, reasons: Any = "because") -> None:
         self.said, self.reasons = said, reasons
+        self.even: Any = None
         self.asked: list[tuple[Any, ...]] = []
 
     async def compare(self, *texts: Any) -> Any:
@@ -56,6 +57,9 @@ class Judges:
         if isinstance(self.said, Exception):
             raise self.said
         return None if self.said is None else (self.said, Loaded())
+
+    async def even_style(self, by: Any, *texts: Any) -> Any:
+        return self.even
 
     async def explain(self, by: Any, *texts: Any) -> Any:
         if isinstance(self.reasons, Exception):
@@ -122,6 +126,21 @@ def test_verdict_is_stored_before_the_vote_opens(talker: Talker, tmp_path: Path)
         assert list(work.store.votes()["choice"]) == ["tie"]
         one.close()
         work.store.close()
+
+    play(steps())
+
+
+def test_the_verdict_with_style_held_equal_is_there_where_the_judge_has_one(talker: Talker, tmp_path: Path) -> None:
+    async def steps() -> None:
+        for even in (None, VERDICT):
+            work = desk(tmp_path / str(even is None))
+            work.judges.even = even  # type: ignore[attr-defined]
+            one = Round("Why is it so?", work)
+            one.start()
+            await until(one, "open")
+            assert one.even_style is even
+            one.close()
+            work.store.close()
 
     play(steps())
 

@@ -35,7 +35,7 @@ def battles():
 
 @pytest.fixture(scope="module")
 def checks(battles):
-    return fit_checks(battles, SETTINGS, seed=0)
+    return fit_checks(battles, SETTINGS, seed=0).checks
 
 
 @pytest.fixture(scope="module")
