@@ -103,6 +103,7 @@ def model_card(fitted: FittedStarter, settings: StarterSettings, unseen: Sequenc
         digest=digest,
         made_with=", ".join(f"{name} {used[name]}" for name in _MATTERS if name in used),
         settings=settings,
+        even_style=fitted.judge.even_style,
         factors=", ".join(f"{name} {factor:g}" for name, factor in settings.factors.items()),
         prior=PRIOR,
         bags=min(trees.bags, len(np.unique(fitted.rows.family))),
