@@ -7,6 +7,7 @@ import pytest
 from graded_battles import graded_battles
 
 from stacker.audit.__main__ import main
+from stacker.judge.judge import Judge
 
 
 @pytest.fixture
@@ -35,10 +36,11 @@ def ended(arguments, capsys):
 
 
 def test_a_judge_is_audited_and_everything_is_written(battles, tmp_path, capsys):
-    out, page = tmp_path / "audit.json", tmp_path / "audit.html"
-    main(
-        ["starter", str(battles), "--rows", "30", "--probes", "padding,filler", "--json", str(out), "--page", str(page)]
-    )
+    out, page, judge = tmp_path / "audit.json", tmp_path / "audit.html", Judge.load()
+    judge.checks = judge.even_style = None  # what is left goes by length, and padding moves it
+    judge.save(tmp_path / "judge")
+    written = ["--json", str(out), "--page", str(page)]
+    main([str(tmp_path / "judge"), str(battles), "--rows", "30", "--probes", "padding,filler", *written])
     said, found = capsys.readouterr().out, json.loads(out.read_text())
     assert "Moved by padding: the changed answer wins" in said and "False alarms" in said
     assert found["battles"] == 30 and found["findings"] and found["effects"][0]["name"] == "same_text"
