@@ -36,7 +36,6 @@ from pipelines.terminal.command_line import Screen
 from stacker.evaluate import metrics, results
 from stacker.evaluate.intervals import difference_interval
 from stacker.judge.judge import Judge
-from stacker.learners.starter_prior import KIND as STARTER
 from stacker.run import run
 from stacker.training.params import LearnersParams, Params, dump_params, read_params
 from stacker.training.run_folder import RunFolder
@@ -205,7 +204,13 @@ def _compared(folder: Path, params: Params, job: dict[str, Any]) -> dict[str, An
     battles, _ = read_battles(folder / VOTES, labelled=True)
     battles = battles.set_index("id", drop=False).loc[table["id"]].reset_index(drop=True)
     outcome, group = table["outcome"].to_numpy(dtype=np.int64), prompt_groups(battles["prompt"])
-    new, starter = probabilities_of(table, results.STACK), probabilities_of(table, STARTER)
+    cache = BlockCache(params.run.cache / "blocks")
+
+    def said_by(judge: Judge) -> Floats:
+        return judge.predict_proba(battles, cache=cache, threads=params.run.threads)
+
+    # The starter judge as people meet it: the learner of that name has not the judge's checks.
+    new, starter = probabilities_of(table, results.STACK), said_by(Judge.load())
     old = job["old"]
     fair = ~table["id"].isin(job["seen"]).to_numpy(dtype=bool)
     found = {
@@ -215,11 +220,8 @@ def _compared(folder: Path, params: Params, job: dict[str, Any]) -> dict[str, An
         "old": {**old, "seen": int((~fair).sum())},
         "against_starter": compared(new, starter, outcome, group),
     }
-    said = starter[fair]
-    if not old["starter"] and fair.any():
-        cache = BlockCache(params.run.cache / "blocks")
-        said = Judge.load(Path(old["judge"])).predict_proba(battles[fair], cache=cache, threads=params.run.threads)
-    found["against_old"] = compared(new[fair], said, outcome[fair], group[fair])
+    said = starter if old["starter"] or not fair.any() else said_by(Judge.load(Path(old["judge"])))
+    found["against_old"] = compared(new[fair], said[fair], outcome[fair], group[fair])
     return found
 
 
