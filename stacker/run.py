@@ -94,8 +94,7 @@ def swap_error(judge: Judge, prepared: Prepared) -> float:
     """Return the largest change of the judge's probabilities on some battles when their sides are swapped."""
     rows = np.arange(0, len(prepared.data), max(len(prepared.data) // SWAP_ROWS, 1))
     data = prepared.data.take(rows)
-    straight = judge.verdicts(data, judge.member_probabilities(data))
-    swapped = judge.verdicts(data.flip(), judge.member_probabilities(data.flip()))
+    straight, swapped = (judge.verdicts(each, judge.member_probabilities(each)) for each in (data, data.flip()))
     return float(np.abs(straight - swapped[:, FLIP]).max())
 
 

@@ -114,10 +114,7 @@ class AnswerChecks:
 
     def penalties(self, pairs: PairMatrix) -> Floats:
         """Return (2, n): what answer A and answer B of n battles lose, in log-odds of the verdict."""
-        a, b = self.kinds.sides(pairs)
-        excess = np.stack([self.kinds.excess(a), self.kinds.excess(b)])
-        beyond = excess - (self.thresholds.bad, self.thresholds.off_topic)
-        return np.clip(SLOPE * beyond, 0.0, self.thresholds.cap).max(axis=-1)
+        return np.clip(SLOPE * self._beyond(pairs), 0.0, self.thresholds.cap).max(axis=-1)
 
     def findings(self, pairs: PairMatrix) -> list[tuple[str, str]]:
         """Return what the checks find in the first battle: keys of `FINDINGS`, and the answer, "A" or "B"."""
@@ -129,11 +126,15 @@ class AnswerChecks:
         said = float(near[0] * self._derived(one, near)[0])
         if abs(said) > _TOLD:
             found.append(("derived", "B" if said > 0 else "A"))
-        for side, rows in zip("AB", self.kinds.sides(one), strict=True):
-            beyond = self.kinds.excess(rows)[0] - (self.thresholds.bad, self.thresholds.off_topic)
+        for side, beyond in zip("AB", self._beyond(one)[:, 0], strict=True):
             if beyond.max() > 0:
                 found.append((("bad", "off topic")[int(beyond.argmax())], side))
         return found
+
+    def _beyond(self, pairs: PairMatrix) -> Floats:
+        """Return (2, n, 2): how far answers A and B are beyond the thresholds of a bad text and of another topic."""
+        excess = np.stack([self.kinds.excess(rows) for rows in self.kinds.sides(pairs)])
+        return excess - (self.thresholds.bad, self.thresholds.off_topic)
 
     def _derived(self, pairs: PairMatrix, near: Floats) -> Floats:
         """Return (n,) between -1 and 1: whether A, or B, is the answer that the other one was made of."""
