@@ -7,7 +7,8 @@ A page is a class; one object of it serves one person in one language:
 
         def __init__(self, context: Context) -> None: ...   # cheap: no file is read, no widget made
         def panel(self) -> pn.viewable.Viewable: ...        # called once, at the first opening
-        def opened(self) -> None: ...                       # called each time it comes into view, also the first;
+        def opened(self) -> None: ...                       # called each time it comes into view, also the first,
+                                                            # and when another judge is used while it is in view;
                                                             # never waits: it starts tasks
         def closed(self) -> None: ...                       # called when the person leaves or changes the language
 
@@ -113,7 +114,7 @@ class Page(Protocol):
         """Return what is shown; called once."""
 
     def opened(self) -> None:
-        """Take note that the page has come into view."""
+        """Take note that the page has come into view, or that another judge is in use."""
 
     def closed(self) -> None:
         """End what runs for the page."""

@@ -189,12 +189,17 @@ class Shell:
         self.open(self.bar.active)
 
     def _judge_changed(self) -> None:
-        """Say which judge is in use now; called from any thread."""
+        """Say which judge is in use now, here and on the page in view; called from any thread."""
         document = self._document
         if document is None or document.session_context is None:
-            self._say_judge()
+            self._show_judge()
         elif not document.session_context.destroyed:
-            document.add_next_tick_callback(self._say_judge)
+            document.add_next_tick_callback(self._show_judge)
+
+    def _show_judge(self) -> None:
+        self._say_judge()
+        if self.bar.active in self._pages:
+            self._pages[self.bar.active][0].opened()
 
     def _say_judge(self) -> None:
         line, warns = judge_line(self.services.judges, self.say)
