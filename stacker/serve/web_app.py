@@ -31,6 +31,7 @@ from stacker.serve.request_models import (
     VerdictGiven,
     VerdictsGiven,
 )
+from stacker.serve.verdict_memory import VerdictMemory
 
 BODY_ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": Refused, "description": "The body is no JSON that can be read."},
@@ -105,6 +106,8 @@ def web_app(queue: JudgingQueue, judge: ServedJudge, limits: Limits, token: str 
 
 
 def _add_judging(app: FastAPI, queue: JudgingQueue, judge: ServedJudge, limits: Limits) -> None:
+    memory = VerdictMemory(queue.compare)
+
     def verdicts(found: Floats, control: Control) -> list[dict[str, Any]]:
         decided = None if control is not None else judge.decided(found)
         made = (VerdictGiven.of(each, None if decided is None else decided[at]) for at, each in enumerate(found))
@@ -114,14 +117,14 @@ def _add_judging(app: FastAPI, queue: JudgingQueue, judge: ServedJudge, limits: 
     async def compare(battle: Annotated[AskedBattle, Body()]) -> Response:
         _check([battle], limits)
         _check_control(battle.control, judge)
-        return JsonResponse(verdicts(await queue.compare([(*battle.texts, battle.control)]), battle.control)[0])
+        return JsonResponse(verdicts(await memory.compare([(*battle.texts, battle.control)]), battle.control)[0])
 
     @app.post("/compare_many", summary="Verdicts on many", response_model=VerdictsGiven, responses=BODY_ERRORS)
     async def compare_many(battles: Annotated[Battles, Body()]) -> Response:
         _check_count(len(battles.battles), "battles", limits)
         _check(battles.battles, limits)
         _check_control(battles.control, judge)
-        found = await queue.compare([(*battle.texts, battles.control) for battle in battles.battles])
+        found = await memory.compare([(*battle.texts, battles.control) for battle in battles.battles])
         return JsonResponse({"verdicts": verdicts(found, battles.control)})
 
     @app.post("/rank", summary="Answers in order, best first", response_model=RankingGiven, responses=BODY_ERRORS)
@@ -135,7 +138,7 @@ def _add_judging(app: FastAPI, queue: JudgingQueue, judge: ServedJudge, limits: 
         _check_control(asked.control, judge)
         first, second = (places.tolist() for places in every_pair(count))
         pairs = [(asked.prompt, answers[a], answers[b], asked.control) for a, b in zip(first, second, strict=True)]
-        found = (await queue.compare(pairs)).tolist()
+        found = (await memory.compare(pairs)).tolist()
         how = {"count": count, "names": names, "votes": asked.votes, "level": asked.level, "control": asked.control}
         return JsonResponse({"ranking": await queue.value({"ask": RANK, "probabilities": found, **how})})
 
@@ -244,8 +247,8 @@ def _described(judge: ServedJudge, limits: Limits) -> str:
     return (
         f"The judge is {judge.trained_on}.{sure} A text is one string, or a list of strings: the turns of a "
         f"conversation. It has at most {limits.characters:,} characters, a request {limits.battles:,} battles and "
-        f"{limits.body:,} bytes. Battles of different clients are judged together, which changes no number: every "
-        f"verdict is bitwise the one that the same judge gives in Python."
+        f"{limits.body:,} bytes. Battles of different clients are judged together, and one that is asked again is "
+        f"remembered, which changes no number: every verdict is bitwise the one that the same judge gives in Python."
     )
 
 
