@@ -208,9 +208,23 @@ def _drawn(connection: Connection) -> None:
         connection.execute(text(f"ALTER TABLE battles ADD COLUMN {column} {kind}"))
 
 
+def _reasons(connection: Connection) -> None:
+    """Add why a vote was cast, as far as the person said it."""
+    for column in ("reasons", "remark"):
+        connection.execute(text(f"ALTER TABLE votes ADD COLUMN {column} TEXT NOT NULL DEFAULT ''"))
+
+
+def _paired(connection: Connection) -> None:
+    """Add with what chance two styles met, of how many pairs; unknown of those before."""
+    for column, kind in (("pair_of", "INTEGER"), ("pair_chance", "DOUBLE PRECISION")):
+        connection.execute(text(f"ALTER TABLE battles ADD COLUMN {column} {kind}"))
+
+
 STEPS: tuple[Step, ...] = (
     ("battles and votes", _battles_and_votes),
     ("what was asked, and the file a battle comes from", _asked_and_origin),
     ("which answers name their own model", _named),
     ("in which order and with what chance a battle was shown", _drawn),
+    ("why a vote was cast", _reasons),
+    ("with what chance two styles met", _paired),
 )

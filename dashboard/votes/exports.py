@@ -13,13 +13,13 @@ from typing import Any
 import pandas as pd
 
 from dashboard.votes.agreement import outcomes
-from dashboard.votes.vote_records import Choice
+from dashboard.votes.vote_records import PAIRED, Choice
 from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS
 
 KAGGLE_COLUMNS = ("id", "model_a", "model_b", "prompt", "response_a", "response_b", *OUTCOMES)
 EXTRA_COLUMNS = (
     *("source", "lang", "choice", "voted_at", "style_a", "style_b", "p_a", "p_b", "p_tie", "judge", "session"),
-    *("fault_a", "fault_b", "asked", "origin", "origin_id", "named"),
+    *("fault_a", "fault_b", "asked", "origin", "origin_id", "named", "reasons", "remark", "pair_of", "pair_chance"),
 )
 """What parquet holds besides Kaggle's columns."""
 ARENA_WINNER: dict[Choice, str] = {"a": "model_a", "b": "model_b", "tie": "tie", "both_bad": "tie (bothbad)"}
@@ -73,6 +73,8 @@ def arena_jsonl(votes: pd.DataFrame) -> bytes:
             "tstamp": row["voted_at"].timestamp(),
             "style_a": row["style_a"],
             "style_b": row["style_b"],
+            "reasons": row["reasons"].split(),
+            "remark": row["remark"],
         }
         lines.append(_json(content) + "\n")
     return "".join(lines).encode("utf-8")
@@ -107,7 +109,7 @@ def _whole_table(votes: pd.DataFrame) -> pd.DataFrame:
     for name in EXTRA_COLUMNS:
         table[name] = votes[name].to_numpy() if name == "voted_at" else votes[name].tolist()
     table["voted_at"] = pd.to_datetime(votes["voted_at"].tolist(), utc=True)
-    for name in ("p_a", "p_b", "p_tie"):
+    for name in ("p_a", "p_b", "p_tie", *PAIRED):
         table[name] = table[name].astype("float64")
     return table
 

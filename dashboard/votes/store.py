@@ -1,9 +1,8 @@
 """The vote store: battles with the verdict given before the vote, and the votes. A vote that returns is on disk."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from typing import Any, Self
@@ -14,42 +13,25 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from dashboard.votes import database as migrations
 from dashboard.votes.database import address_of, check_is_there, engine_of
-from dashboard.votes.vote_records import BATTLES, DRAWN, JSON_COLUMNS, VOTES, Battle, Choice, Voted
+from dashboard.votes.vote_filter import VoteFilter as VoteFilter
+from dashboard.votes.vote_records import (
+    BATTLES,
+    DRAWN,
+    JSON_COLUMNS,
+    PAIRED,
+    VOTES,
+    Battle,
+    Choice,
+    Voted,
+    reasons_text,
+    remark_text,
+)
 from dashboard.votes.vote_records import AlreadyVoted as AlreadyVoted
 from dashboard.votes.vote_records import StoreFault as StoreFault
 from pipelines.battles.table import TEXT_COLUMNS
 
 _MAY_DIFFER = ("created_at", "named", *DRAWN)
 """Columns in which a battle that is stored again may be another."""
-
-
-@dataclass(frozen=True)
-class VoteFilter:
-    """Which votes to read; None takes all.
-
-    Attributes
-    ----------
-    battle, session, source, origin, lang, choice, style : str or None
-        Equal to this; `battle` is its id, `style` on either side.
-    since, until : datetime or None
-        Voted at or after, and before; with a time zone.
-    undone : bool
-        Whether withdrawn votes come too.
-    last : int or None
-        At most this many, the newest.
-    """
-
-    battle: str | None = None
-    session: str | None = None
-    source: str | None = None
-    origin: str | None = None
-    lang: str | None = None
-    choice: Choice | None = None
-    style: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    undone: bool = False
-    last: int | None = None
 
 
 class VoteStore:
@@ -190,6 +172,29 @@ class VoteStore:
         choice: Choice = vote["choice"]
         return choice
 
+    def give_reasons(self, battle_id: str, session: str, reasons: Collection[str], remark: str) -> None:
+        """Store why a session voted as it did, in place of what it said before; its vote stays as it is.
+
+        Parameters
+        ----------
+        reasons : collection of str
+            Words of `vote_records.REASONS`; those that are none of the vote's choice are left out.
+        remark : str
+            In the person's own words, on one line, cut at `vote_records.LONGEST_REMARK` characters.
+
+        Raises
+        ------
+        StoreFault
+            `no_vote` when the session has no vote on this battle that holds.
+        """
+        holds = (VOTES.c.battle_id == battle_id) & (VOTES.c.session == session) & VOTES.c.undone_at.is_(None)
+        with self._writing() as connection:
+            choice = connection.execute(select(VOTES.c.choice).where(holds)).scalar()
+            if choice is None:
+                raise StoreFault("no_vote", f"There is no vote of yours on {battle_id}.", battle=battle_id)
+            said = {"reasons": reasons_text(choice, reasons), "remark": remark_text(remark)}
+            connection.execute(update(VOTES).where(holds).values(said))
+
     def votes(self, chosen: VoteFilter | None = None) -> pd.DataFrame:
         """Return votes with their battles, the oldest first.
 
@@ -197,28 +202,11 @@ class VoteStore:
         -------
         DataFrame
             One row a vote: every column of `vote_records.BATTLES` but `session` (texts as tuples of turns, settings as
-            dicts, `id` as `battle_id`), then `choice`, `session`, `voted_at`, `undone_at` (UTC).
+            dicts, `id` as `battle_id`), then `choice`, `session`, `voted_at`, `undone_at` (UTC), `reasons` (words of
+            `vote_records.REASONS` with spaces between them) and `remark`.
         """
-        chosen = chosen or VoteFilter()
-        battle = [column.label("battle_id" if column.name == "id" else column.name) for column in BATTLES.c]
-        vote = [VOTES.c[name] for name in ("choice", "session", "voted_at", "undone_at")]
-        query = select(*(column for column in battle if column.name != "session"), *vote).join_from(VOTES, BATTLES)
-        equal = {BATTLES.c.id: chosen.battle, VOTES.c.session: chosen.session, VOTES.c.choice: chosen.choice}
-        equal |= {BATTLES.c[name]: getattr(chosen, name) for name in ("source", "origin", "lang")}
-        for column, value in equal.items():
-            if value is not None:
-                query = query.where(column == value)
-        if chosen.style is not None:
-            query = query.where((BATTLES.c.style_a == chosen.style) | (BATTLES.c.style_b == chosen.style))
-        if chosen.since is not None:
-            query = query.where(VOTES.c.voted_at >= chosen.since)
-        if chosen.until is not None:
-            query = query.where(VOTES.c.voted_at < chosen.until)
-        if not chosen.undone:
-            query = query.where(VOTES.c.undone_at.is_(None))
-        query = query.order_by(VOTES.c.voted_at.desc(), VOTES.c.id.desc()).limit(chosen.last)
         with self._reading() as connection:
-            result = connection.execute(query)
+            result = connection.execute((chosen or VoteFilter()).query())
             frame = pd.DataFrame(result.all()[::-1], columns=list(result.keys()))
         return _typed(frame)
 
@@ -280,6 +268,6 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
         frame[name] = pd.Series([json.loads(cell) for cell in frame[name]], index=frame.index, dtype=object)
     for name in ("created_at", "voted_at", "undone_at"):
         frame[name] = pd.to_datetime(frame[name], utc=True)
-    for name in ("p_a", "p_b", "p_tie", *DRAWN):
+    for name in ("p_a", "p_b", "p_tie", *DRAWN, *PAIRED):
         frame[name] = frame[name].astype("float64")
     return frame

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -23,7 +23,7 @@ class StoreFault(UserError):  # noqa: N818 - the project's word for what goes wr
     ----------
     code : str
         `already_voted`, `unknown_battle`, `other_session`, `too_late`, `nothing_to_undo`, `same_battle`,
-        `unavailable`, `bad_address`.
+        `no_vote`, `unavailable`, `bad_address`.
     details : dict
         Fields of the sentence.
     """
@@ -43,7 +43,19 @@ CHOICES: tuple[Choice, ...] = ("a", "tie", "b", "both_bad")
 """What can be voted, in the order of the buttons and of the keys 1 to 4."""
 DRAWN = ("shown_step", "shown_of", "shown_chance")
 """Columns of a `Draw`, empty where there is none."""
+PAIRED = ("pair_of", "pair_chance")
+"""Columns of a `Pairing`, empty where there is none."""
 JSON_COLUMNS = ("settings_a", "settings_b")
+_FOR_ONE = ("correct", "clear", "complete", "short", "instruction")
+REASONS: dict[Choice, tuple[str, ...]] = {
+    "a": _FOR_ONE,
+    "b": _FOR_ONE,
+    "tie": (),
+    "both_bad": ("wrong", "unclear", "too_long", "off_instruction"),
+}
+"""What can be named as the reason of a vote, by what was voted; more than one may be."""
+LONGEST_REMARK = 500
+"""Characters of a reason in a person's own words."""
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -81,7 +93,7 @@ BATTLES = Table(
     *(Column(name, Text) for name in ("style_a", "style_b", "model_a", "model_b", *JSON_COLUMNS, "fault_a", "fault_b")),
     *(Column(name, Float) for name in ("p_a", "p_b", "p_tie")),
     *(Column(name, Text) for name in ("judge", "asked", "origin", "origin_id", "named")),
-    *(Column(name, Float if name == "shown_chance" else Integer) for name in DRAWN),
+    *(Column(name, Float if name.endswith("_chance") else Integer) for name in (*DRAWN, *PAIRED)),
 )
 VOTES = Table(
     "votes",
@@ -92,6 +104,8 @@ VOTES = Table(
     Column("choice", Text),
     Column("voted_at", UtcTime),
     Column("undone_at", UtcTime),
+    Column("reasons", Text, nullable=False, default=""),
+    Column("remark", Text, nullable=False, default=""),
 )
 
 
@@ -140,6 +154,22 @@ class Draw:
 
 
 @dataclass(frozen=True)
+class Pairing:
+    """How the two styles of a question came to meet.
+
+    Attributes
+    ----------
+    of : int
+        Pairs of styles that could have been drawn.
+    chance : float
+        With which probability it was this one of them, above 0.
+    """
+
+    of: int
+    chance: float
+
+
+@dataclass(frozen=True)
 class Battle:
     """A battle as it was shown, with the verdict on it.
 
@@ -167,6 +197,8 @@ class Battle:
         The file (name and hash) and the battle's id in it.
     drawn : Draw or None
         How it was chosen from the file; None where nobody chose it.
+    paired : Pairing or None
+        How the two styles were drawn; None where there was nothing to draw.
     """
 
     id: str
@@ -182,6 +214,7 @@ class Battle:
     origin: str = ""
     origin_id: str = ""
     drawn: Draw | None = None
+    paired: Pairing | None = None
 
     def row(self, created_at: datetime) -> dict[str, Any]:
         """Return the battle as a row of `BATTLES`.
@@ -217,6 +250,8 @@ class Battle:
             "shown_step": None if self.drawn is None else self.drawn.step,
             "shown_of": None if self.drawn is None else self.drawn.of,
             "shown_chance": None if self.drawn is None else self.drawn.chance,
+            "pair_of": None if self.paired is None else self.paired.of,
+            "pair_chance": None if self.paired is None else self.paired.chance,
         }
 
 
@@ -248,6 +283,17 @@ def new_session() -> str:
 def pseudonym(user: str, secret: bytes) -> str:
     """Return the pseudonym of a person with an account; without the secret it cannot be traced back to the name."""
     return hmac.new(secret, user.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:16]
+
+
+def reasons_text(choice: Choice, named: Iterable[object]) -> str:
+    """Return the reasons of a vote as they are stored, in the order of `REASONS`; what is none of its is left out."""
+    given = list(named)
+    return " ".join(reason for reason in REASONS[choice] if reason in given)
+
+
+def remark_text(remark: str) -> str:
+    """Return a reason in a person's own words as it is stored: on one line, cut at `LONGEST_REMARK` characters."""
+    return _storable(" ".join(remark[: 4 * LONGEST_REMARK].split())[:LONGEST_REMARK])
 
 
 def _storable(text: str) -> str:

@@ -17,7 +17,17 @@ from sqlalchemy import create_engine, text
 
 from dashboard.votes import database as migrations
 from dashboard.votes.store import AlreadyVoted, StoreFault, VoteFilter, VoteStore
-from dashboard.votes.vote_records import DRAWN, Battle, Side, file_battle_id, new_battle_id, pseudonym
+from dashboard.votes.vote_records import (
+    DRAWN,
+    LONGEST_REMARK,
+    PAIRED,
+    Battle,
+    Pairing,
+    Side,
+    file_battle_id,
+    new_battle_id,
+    pseudonym,
+)
 from pipelines.errors import UserError
 
 SAVED = Path(__file__).parents[1] / "saved_stores"
@@ -95,6 +105,32 @@ def test_undo_keeps_the_row_and_lets_one_vote_again(store_url: str) -> None:
     kept = store.votes(VoteFilter(undone=True))
     assert list(kept["choice"]) == ["a", "b"]
     assert kept["undone_at"].notna().tolist() == [True, False]
+    store.close()
+
+
+def test_reasons_stand_with_the_vote_that_holds_and_only_its_own(store_url: str) -> None:
+    store = VoteStore.open(store_url)
+    store.add_battle(battle(paired=Pairing(6, 0.25)))
+    with pytest.raises(StoreFault) as fault:
+        store.give_reasons("one", "s", ["correct"], "")
+    assert fault.value.code == "no_vote"
+    store.vote("one", "a", "s")
+    assert store.votes()[["reasons", "remark"]].iloc[0].tolist() == ["", ""]
+    with pytest.raises(StoreFault):
+        store.give_reasons("one", "somebody else", ["correct"], "")
+    store.give_reasons("one", "s", ["short", "wrong", "<b>", "correct"], f"  it\0 is\n\nright \ud800 {'x' * 9_000}")
+    row = store.votes().iloc[0]
+    assert row["reasons"] == "correct short"
+    assert row["remark"].startswith("it\ufffd is right ? xxx")
+    assert len(row["remark"]) == LONGEST_REMARK
+    assert (row["pair_of"], row["pair_chance"]) == (6, 0.25)
+    store.give_reasons("one", "s", [], "")
+    assert store.votes()[["reasons", "remark"]].iloc[0].tolist() == ["", ""]
+    store.give_reasons("one", "s", ["clear"], "")
+    store.undo("one", "s")
+    store.vote("one", "both_bad", "s")
+    store.give_reasons("one", "s", ["clear", "wrong"], "neither")
+    assert store.votes(VoteFilter(undone=True))["reasons"].tolist() == ["clear", "wrong"]
     store.close()
 
 
@@ -241,7 +277,7 @@ def test_an_older_file_is_upgraded_without_losing_a_vote(store_url: str, monkeyp
         assert store.health()["schema"] == len(wanted)
         store.close()
     monkeypatch.setattr(migrations, "STEPS", steps)
-    with pytest.raises(Exception, match="schema version 5, this program knows 4: update the program"):
+    with pytest.raises(Exception, match="schema version 7, this program knows 6: update the program"):
         VoteStore.open(store_url)
 
 
@@ -317,7 +353,7 @@ def test_health_says_what_is_wrong(tmp_path: Path) -> None:
     path = tmp_path / "votes.sqlite"
     store = VoteStore.open(f"sqlite:///{path}")
     assert store.health() | {"milliseconds": 0} == {
-        "ok": True, "backend": "sqlite", "schema": 4, "votes": 0, "message": "", "milliseconds": 0
+        "ok": True, "backend": "sqlite", "schema": 6, "votes": 0, "message": "", "milliseconds": 0
     }  # fmt: skip
     with sqlite3.connect(path) as other:
         other.execute("DROP TABLE votes")
@@ -375,7 +411,8 @@ def test_a_store_written_earlier_opens_and_gives_all_its_votes(saved: Path, tmp_
         store.close()
     for row in found:
         row |= {name: "" if pd.isna(row[name]) else row[name].isoformat() for name in TIMES}
-        row |= {name: None if pd.isna(row[name]) else row[name] for name in ("p_a", "p_b", "p_tie", *DRAWN)}
+        row |= {name: None if pd.isna(row[name]) else row[name] for name in ("p_a", "p_b", "p_tie", *DRAWN, *PAIRED)}
     expected = json.loads(saved.with_suffix(".json").read_text(encoding="utf-8"))
-    later = {name: None if name in DRAWN else "" for name in found[0]}  # what steps after it have added is empty
+    # what steps after it have added is empty
+    later = {name: None if name in (*DRAWN, *PAIRED) else "" for name in found[0]}
     assert json.loads(json.dumps(found)) == [later | each for each in expected]
