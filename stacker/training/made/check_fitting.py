@@ -93,6 +93,34 @@ class FittedChecks:
         return _thresholds(self.excess, bad, off_topic, cap)
 
 
+@dataclass(frozen=True)
+class CheckData:
+    """What checks are fitted to.
+
+    Attributes
+    ----------
+    made : DataFrame, m rows
+        Made battles, as `made_battles` gives them.
+    of_made : PairMatrix, m rows
+        Their features.
+    of_real : PairMatrix, n rows
+        Features of real battles.
+    outcome, group : (n,) int64
+        What was voted in these, -1 for nothing, and their prompt groups, numbered as those of the made ones are.
+    """
+
+    made: pd.DataFrame
+    of_made: PairMatrix
+    of_real: PairMatrix
+    outcome: Ints
+    group: Ints
+
+    def take(self, made: Ints, real: Ints) -> "CheckData":
+        """Return the chosen made and real battles."""
+        chosen = self.made.iloc[made].reset_index(drop=True)
+        return CheckData(chosen, self.of_made.take(made), self.of_real.take(real), self.outcome[real], self.group[real])
+
+
 def fit_checks(
     battles: pd.DataFrame,
     settings: CheckSettings,
@@ -121,18 +149,42 @@ def fit_checks(
     made = made_battles(battles, settings.count, seed, settings.families)
     # The groups are those of all battles, as the made ones have them.
     group = prompt_groups(battles["prompt"])
-    some = np.sort(np.random.default_rng(seed).permutation(len(battles))[: settings.real])
-    battles, group = battles.iloc[some].reset_index(drop=True), group[some]
-    real = battles[list(TEXT_COLUMNS)]
-    both = pd.concat([made[list(TEXT_COLUMNS)], real], ignore_index=True)
+    some = real_rows(len(battles), settings.real, seed)
+    real = battles.iloc[some].reset_index(drop=True)
+    data = check_data(made, real, group[some], more=more, cache=cache, threads=threads, progress=progress)
+    return checks_of(data, settings, seed, threads)
+
+
+def real_rows(battles: int, most: int, seed: int) -> Ints:
+    """Return the rows of real battles that checks are fitted to, drawn where there are more than `most`."""
+    return np.sort(np.random.default_rng(seed).permutation(battles)[:most])
+
+
+def check_data(
+    made: pd.DataFrame,
+    real: pd.DataFrame,
+    group: Ints,
+    *,
+    more: Sequence[str] = (),
+    cache: BlockCache | None = None,
+    threads: int = 1,
+    progress: Progress = silent,
+) -> CheckData:
+    """Compute the features of made battles and of real ones, whose prompt groups are `group`; see `fit_checks`."""
+    both = pd.concat([made[list(TEXT_COLUMNS)], real[list(TEXT_COLUMNS)]], ignore_index=True)
     features = FeatureParams(**{name: name in (*FEATURES, *more) for name in FeatureParams.model_fields})
     pairs = build_features(both, features, cache=cache, threads=threads, progress=progress).pairs
     of_made, of_real = pairs.take(np.arange(len(made))), pairs.take(np.arange(len(made), len(both)))
-    outcome = battles["outcome"].to_numpy(dtype=np.int64)
+    return CheckData(made, of_made, of_real, real["outcome"].to_numpy(dtype=np.int64), group)
+
+
+def checks_of(data: CheckData, settings: CheckSettings, seed: int, threads: int = 1) -> FittedChecks:
+    """Fit checks to made and real battles; see `fit_checks`."""
+    made, of_made, of_real = data.made, data.of_made, data.of_real
     names = AnswerKinds.names_among(of_made)
-    excess = _held_out_excess(names, made, of_made, of_real, group, settings, seed)
+    excess = _held_out_excess(names, made, of_made, of_real, data.group, settings, seed)
     kinds = _kinds_of(names, made, of_made, np.arange(len(made)), settings, seed)
-    derived = _fit_derived(made, of_made, of_real, outcome, group, seed, threads)
+    derived = _fit_derived(made, of_made, of_real, data.outcome, data.group, seed, threads)
     thresholds = _thresholds(excess, settings.bad, settings.off_topic, 1.5)
     return FittedChecks(AnswerChecks(kinds, derived, thresholds), excess, made, of_made)
 

@@ -1,5 +1,6 @@
 """Fits the verdict with style held equal: on votes, on made battles, and on votes between answers of like style."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,8 @@ from stacker.training.made.made_battles import weights_of
 OTHER = "other"
 """The family of made battles, answers to other prompts, that relevance is learnt from."""
 _LENGTH = "surface: log words (A - B)"
+SEEN = (*BLOCKS, _LENGTH.partition(":")[0])
+"""Blocks that its fit sees besides those that the checks see."""
 _FORM = tuple(f"style: {name} (A - B)" for name in ("headers", "unordered items", "ordered items", "bold spans"))
 _LIKE_LENGTH, _LIKE_FORM = np.log(1.25), 2.0
 """Answers are of like length and form where one has at most a quarter more words, and two more of each mark."""
@@ -123,13 +126,32 @@ def even_style_of_votes(
     """
     decided = np.flatnonzero(rows.outcome < 2)
     used, back = np.unique(rows.battle[decided], return_inverse=True)
-    on = (*FEATURES, *BLOCKS, _LENGTH.partition(":")[0])
+    on = (*FEATURES, *SEEN)
     features = FeatureParams(**{name: name in on for name in FeatureParams.model_fields})
     texts = battles[list(TEXT_COLUMNS)].iloc[used].reset_index(drop=True)
     pairs = build_features(texts, features, cache=cache, threads=threads, progress=progress).pairs
-    weight, outcome = rows.weight[decided], rows.outcome[decided]
-    votes = Votes(pairs.take(back), outcome == 0, weight / weight.mean(), rows.family[rows.battle[decided]])
+    votes = VoteRows(back, rows.outcome[decided], rows.weight[decided], rows.family[used])
     of_group = dict(zip(prompt_groups(battles["prompt"]).tolist(), rows.family.tolist(), strict=True))
+    return even_style_of_pairs(pairs, votes, of_group, fitted, settings)
+
+
+def even_style_of_pairs(
+    pairs: PairMatrix, rows: VoteRows, of_group: Mapping[int, int], fitted: FittedChecks, settings: EvenStyleSettings
+) -> EvenStyle:
+    """Fit the verdict with style held equal to votes for a side; see `even_style_of_votes`.
+
+    Parameters
+    ----------
+    pairs : PairMatrix, m rows
+        Features of the battles that were voted on.
+    rows : VoteRows
+        Votes for A or B on these.
+    of_group : mapping of int to int
+        The family of each prompt group of the made battles.
+    """
+    votes = Votes(
+        pairs.take(rows.battle), rows.outcome == 0, rows.weight / rows.weight.mean(), rows.family[rows.battle]
+    )
     own = np.array([of_group[group] for group in fitted.made["group"].tolist()], dtype=np.int64)
     made = Made(fitted.pairs, fitted.made["family"], fitted.made["kind"], own)
     return fit_even_style(votes, made, settings, fitted.thresholds(settings.bad, settings.off_topic, settings.cap))
