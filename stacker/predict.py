@@ -21,6 +21,7 @@ from pipelines.formats.reading_options import ReadingOptions, add_reading_argume
 from pipelines.formats.records import IDS
 from pipelines.formats.row_stream import open_form
 from pipelines.terminal.command_line import Screen, check_output, output_suffix, run_command
+from stacker.judge.elsewhere import Elsewhere, add_elsewhere_arguments, named_files
 from stacker.judge.provenance import read_provenance
 from stacker.judge.verdict_control import HELD_EQUAL, Control, add_control_argument, even_style_for
 from stacker.judge.verdict_files import (
@@ -69,6 +70,10 @@ class Options:
         Names of columns, and how much of a file may be lost.
     control : "style" or None
         Which verdicts, as `stacker.judge.judge.Judge.compare` has them.
+    outside : tuple of (str, Path)
+        Files with the predictions that learners from outside have for these battles, by learner.
+    without : tuple of str
+        Learners from outside that the judge goes without.
     """
 
     columns: str = KAGGLE
@@ -79,6 +84,8 @@ class Options:
     rescue: bool = False
     reading: ReadingOptions = ReadingOptions()
     control: Control = None
+    outside: tuple[tuple[str, Path], ...] = ()
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,14 +126,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--rescue", action="store_true", help="predict rows that cannot be parsed from the text as it stands"
     )
+    add_elsewhere_arguments(parser)
     add_control_argument(parser)
     add_reading_arguments(parser)
     chosen = parser.parse_args(arguments)
     options = Options(chosen.columns, chosen.rows_at_once, chosen.device, chosen.threads, chosen.cache, chosen.rescue)
-    options = replace(options, control=chosen.control)
-    run_command(
-        lambda: _command(*judge_and_inputs(chosen.paths), chosen.out, replace(options, reading=reading_options(chosen)))
-    )
+    options = replace(options, control=chosen.control, without=tuple(chosen.without))
+
+    def command() -> None:
+        full = replace(options, reading=reading_options(chosen), outside=named_files(chosen.outside))
+        _command(*judge_and_inputs(chosen.paths), chosen.out, full)
+
+    run_command(command)
 
 
 def judge_and_inputs(paths: Sequence[Path]) -> tuple[Path, Sequence[Path]]:
@@ -174,7 +185,7 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
         raise UserError(f"--rows-at-once {options.rows_at_once}: is not above 0; give a number of battles.")
     aside = out.with_name(out.name + SET_ASIDE)
     for path in (out, aside):
-        check_output(path, inputs)
+        check_output(path, [*inputs, *(file for _, file in options.outside)])
     if options.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # for learners that choose by themselves; torch is not loaded yet
     judge = Judge.load(folder, device=options.device)
@@ -183,7 +194,8 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
     screen.note(f"{folder}: {read_provenance(folder)}{held}.")
     total = sum(_rows_of(path, options.reading) for path in inputs)
     stamp = _stamp(folder, inputs, options)
-    work = _Work(judge, options, suffix, total, options.threads or usable_cores())
+    elsewhere = Elsewhere.opened(judge.members, options.outside, options.without)
+    work = _Work(judge, options, suffix, total, options.threads or usable_cores(), elsewhere)
     with kept_parts(out, suffix, stamp) as (parts, found), screen.working():
         if found:
             screen.note(
@@ -209,6 +221,7 @@ class _Work:
     suffix: str
     total: int
     threads: int
+    elsewhere: Elsewhere
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -247,6 +260,7 @@ def _predict_part(
     work: _Work, battles: pd.DataFrame, bad: Sequence[BadRow], parts: Parts, number: int, cache: Any
 ) -> None:
     control = work.options.control
+    work.elsewhere.look_up(battles)
     probabilities = work.judge.predict_proba(battles, cache=cache, threads=work.threads, control=control)
     rows = verdict_rows(battles, probabilities, work.options.columns, work.judge.decided(probabilities, control))
     with atomic_write(parts.beside(number, _BAD)) as part, part.open("w", encoding="ascii") as file:
@@ -281,6 +295,8 @@ def _stamp(folder: Path, inputs: Sequence[Path], options: Options) -> dict[str, 
         "rescue": options.rescue,
         "mapping": options.reading.stamp(),
         "control": options.control,
+        "outside": [[name, sha256_of(path)] for name, path in options.outside],
+        "without": list(options.without),
     }
 
 

@@ -18,6 +18,7 @@ from pipelines.kaggle.submission import write_submission
 from pipelines.terminal.command_line import Screen, add_params_arguments, run_command
 from stacker.evaluate import metrics, results
 from stacker.evaluate.intervals import in_words
+from stacker.judge.elsewhere import Elsewhere
 from stacker.judge.judge import Judge
 from stacker.judge.provenance import KEY, trained_on, versions
 from stacker.learners.stacking.stack import cross_fitted
@@ -74,7 +75,7 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
         _write_tables(new, params, trained.prepared, predictions)
         if loaded.test is not None:
             with screen.working():
-                _predict(new, loaded, loaded.test, trained.prepared, screen)
+                _predict(new, loaded, loaded.test, trained, screen)
         if params.report.enabled:
             since = time.perf_counter()
             with screen.working():
@@ -103,7 +104,7 @@ def out_of_fold_of_all(trained: Trained, params: Params) -> dict[str, Floats]:
     prepared, level = trained.prepared, trained.level
     stacked = cross_fitted(params.stack, level.probabilities, prepared.fit, prepared.folds)
     rivals = out_of_fold_baselines(prepared.data.texts, prepared.fit, prepared.folds)
-    return {**level.by_name(), results.STACK: stacked, **rivals}
+    return {**level.filled(rivals["class prior"]).by_name(), results.STACK: stacked, **rivals}
 
 
 def _about(params: Params, loaded: Loaded) -> dict[str, Any]:
@@ -142,6 +143,7 @@ def _results(params: Params, loaded: Loaded, trained: Trained, predictions: dict
         "seed": params.run.seed,
         "versions": versions(),
         "transformers": trained.transformers,
+        "outside": [each.told for each in trained.outside],
         "stack": trained.judge.pool.to_dict(),
         "swap_error": {**trained.level.swap_errors, results.STACK: swap_error(trained.judge, prepared)},
     }
@@ -157,9 +159,12 @@ def _write_tables(folder: RunFolder, params: Params, prepared: Prepared, predict
     results.write_out_of_fold(folder.out_of_fold, battles, prepared.folds[order], ordered)
 
 
-def _predict(folder: RunFolder, loaded: Loaded, test: pd.DataFrame, prepared: Prepared, screen: Screen) -> None:
+def _predict(folder: RunFolder, loaded: Loaded, test: pd.DataFrame, trained: Trained, screen: Screen) -> None:
     """Predict the test battles with the judge as it was saved."""
-    judge = Judge.load(folder.judge)
+    judge, prepared = Judge.load(folder.judge), trained.prepared
+    elsewhere = Elsewhere.of_run(judge.members, {each.params.name: each.test for each in trained.outside})
+    for sentence in elsewhere.look_up(test):
+        screen.note(sentence)
     probabilities = judge.predict_proba(
         test, cache=prepared.cache, threads=prepared.fit.threads, progress=screen.progress
     )

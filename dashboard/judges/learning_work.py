@@ -37,7 +37,7 @@ from stacker.evaluate import metrics, results
 from stacker.evaluate.intervals import difference_interval
 from stacker.judge.judge import Judge
 from stacker.run import run
-from stacker.training.params import LearnersParams, Params, dump_params, read_params
+from stacker.training.params import SWITCHED, Params, dump_params, read_params
 from stacker.training.run_folder import RunFolder
 
 Word = Literal["better", "alike", "worse", "untold"]
@@ -97,7 +97,7 @@ class Steps:
         self.share = 0.0
         told = {name for name, block in BLOCKS.items() if block.sees != TURNS}
         self._blocks = told & {name for name, on in params.features.model_dump().items() if on is True}
-        learners = sum(getattr(params.learners, name).enabled for name in LearnersParams.model_fields)
+        learners = sum(getattr(params.learners, name).enabled for name in SWITCHED)
         transformers = len(params.transformer.models) if params.transformer.enabled else 0
         self._learners = learners + transformers + 1  # the starter judge
         self._done: dict[str, float] = {}

@@ -20,7 +20,7 @@ from stacker.judge.answer_ranking import RankedAnswer, every_pair, ranking
 from stacker.judge.explain.explanation_baseline import Baseline
 from stacker.judge.input_texts import Text, battles_of, one_battle, turns_of
 from stacker.judge.judge_folder import JudgeParts, load_parts, save_parts, seen_features
-from stacker.judge.members import Member, learner_data
+from stacker.judge.members import Member, check_said, learner_data
 from stacker.judge.verdict import DECIDED, Verdict
 from stacker.judge.verdict_control import Control, even_style_for
 from stacker.learners.checks.answer_checks import AnswerChecks
@@ -264,18 +264,15 @@ class Judge:
         return learner_data(battles, seen, self.encoder, cache, threads, progress)
 
     def member_probabilities(self, data: LearnerData) -> Floats:
-        """Return (n, K, 3): the probabilities of each learner.
+        """Return (n, K, 3): the probabilities of each learner; NaN where one that may says nothing of a battle.
 
         Raises
         ------
         UserError
-            When a learner gives none: its numbers overflow.
+            As `stacker.judge.members.check_said` does.
         """
         said = np.stack([member.learner.predict_proba(data) for member in self.members], axis=1)
-        broken = ~np.isfinite(said).all(axis=(0, 2))
-        if broken.any():
-            name = self.members[int(broken.argmax())].name
-            raise UserError(f"this judge: its learner {name} gives no probabilities; make the judge again.")
+        check_said(self.members, said)
         return said
 
     def save(self, folder: Path) -> None:

@@ -22,6 +22,7 @@ from pipelines.files.hashes import code_version
 from pipelines.files.saved_files import checking
 from pipelines.settings import Section
 from stacker.learners.balance import BalanceParams
+from stacker.learners.judges.params import OutsideParams
 from stacker.learners.learner_interface import Learner
 
 Seen = Literal["pairs", "embeddings", "texts"]
@@ -49,6 +50,8 @@ class LearnerKind:
         Imports that it needs besides those of every learner.
     keeps_encoder : bool
         Whether a saved one may hold the weights of an encoder.
+    optional : bool
+        Whether it may say nothing of a battle, a row of NaN: the other learners then give the verdict alone.
     """
 
     name: str
@@ -59,6 +62,7 @@ class LearnerKind:
     inside: Literal["trees", "terms"] | None = None
     packages: tuple[str, ...] = ()
     keeps_encoder: bool = False
+    optional: bool = False
 
     @property
     def module(self) -> str:
@@ -126,10 +130,19 @@ KINDS = {
             packages=("torch", "transformers"),
             keeps_encoder=True,
         ),
+        LearnerKind(
+            "outside",
+            "stacker.learners.judges.outside:OutsideLearner",
+            ("texts",),
+            group="outside predictions",
+            optional=True,
+        ),
         LearnerKind("starter", "stacker.learners.starter_prior:StarterLearner", ("pairs",)),
     )
 }
 """Every kind by its name, in the order of the stack."""
+SWITCHED = tuple(kind.name for kind in KINDS.values() if kind.settings is not None)
+"""Kinds that the section `learners` switches on or off, each by a section of its own."""
 
 
 @cache
@@ -157,6 +170,7 @@ else:
             for kind in KINDS.values()
             if kind.settings is not None
         },
+        outside=(tuple[OutsideParams, ...], ()),
     )
 
 
@@ -187,8 +201,13 @@ class Configured:
 
 def configured_learners(learners: LearnersParams, balance: BalanceParams | None = None) -> list[Configured]:
     """Return the switched-on learners in the order of the file; each follows `balance` as far as it can."""
-    chosen = {kind: getattr(learners, kind) for kind in type(learners).model_fields}
+    chosen = {kind: getattr(learners, kind) for kind in SWITCHED}
     return [_configured(kind, own, balance or BalanceParams()) for kind, own in chosen.items() if own.enabled]
+
+
+def may_be_silent(kind: str) -> bool:
+    """Return whether a learner of a kind may say nothing of a battle."""
+    return kind in KINDS and KINDS[kind].optional
 
 
 def load_learner(kind: str, folder: Path) -> Learner:

@@ -17,14 +17,14 @@ from pipelines.terminal.command_line import Progress, silent
 from stacker.evaluate import metrics
 from stacker.judge.members import features_version
 from stacker.learners.learner_interface import Fit, LearnerData
-from stacker.learners.learner_registry import KINDS, Configured, configured_learners
+from stacker.learners.learner_registry import KINDS, Configured, configured_learners, may_be_silent
 from stacker.learners.stacking.pool import margins_and_ties, probabilities_of
 from stacker.learners.stacking.stack import cross_fitted, fit_stack
 from stacker.learners.transformer.chosen import choose_transformers
 from stacker.training.cross_fitting import FitStore, fingerprint, held_out
 from stacker.training.data_set import Prepared
 from stacker.training.params import Params
-from stacker.training.train import stack_learners
+from stacker.training.train import outside_of, stack_learners
 
 STACK = "stack"
 MOST_ENCODERS, MOST_VIEWS = 2, 3
@@ -109,12 +109,13 @@ class CrossFitted:
         for done, (train, held) in enumerate(parts):
             for place, learner in enumerate(learners):
                 found[held, place] = view.held_out(learner, fit, train, held, prepared.store)
-            known = np.isfinite(found[:, 0, 0])
+            known = np.isin(folds, [folds[rows[0]] for _, rows in parts[: done + 1]])
             own, so_far = (
                 metrics.log_loss(even_pool(found[rows]), fit.outcome[rows], fit.weight[rows]) for rows in (held, known)
             )
             if report(done, own, so_far) and done + 1 < len(parts):
                 return None
+        found = found if self.target == STACK else _told_evenly(found)
         verdicts = found[:, 0] if self.target != STACK else cross_fitted(params.stack, found, fit, folds)
         return {name: value for name, value in metrics.scores(verdicts, fit.outcome).items() if value is not None}
 
@@ -134,19 +135,22 @@ class CrossFitted:
         learners = self.learners(params)
         said = [whole.held_out(learner, prepared.fit, self.rows, held, prepared.store) for learner in learners]
         if self.target != STACK:
-            return np.asarray(said[0])
+            return _told_evenly(said[0])
         found = np.empty((len(fit.outcome), len(learners), 3))
         for train, out in splits(folds):
             for place, learner in enumerate(learners):
                 found[out, place] = inner.held_out(learner, fit, train, out, prepared.store)
-        return fit_stack(params.stack, found, fit, folds).predict_proba(np.stack(said, axis=1))
+        optional = [place for place, learner in enumerate(learners) if may_be_silent(learner.kind)]
+        return fit_stack(params.stack, found, fit, folds, optional).predict_proba(np.stack(said, axis=1))
 
     def learners(self, params: Params) -> list[Configured]:
         """Return the learners that the target needs; a `UserError` where there is no such learner, or none is on."""
         own = configured_learners(params.learners, params.balance)
         if self.target in {learner.name for learner in own}:
             return [learner for learner in own if learner.name == self.target]
-        learners = stack_learners(params, choose_transformers(params.transformer, params.encoder), self.progress)
+        transformers = choose_transformers(params.transformer, params.encoder)
+        outside = outside_of(params, self.prepared(params).battles) if params.learners.outside else ()
+        learners = stack_learners(params, transformers, self.progress, outside)
         chosen = learners if self.target == STACK else [each for each in learners if each.name == self.target]
         if not chosen:
             names = ", ".join(each.name for each in learners) or "none"
@@ -205,7 +209,15 @@ def _drop_oldest(kept: dict[str, Any], most: int) -> None:
 def even_pool(probabilities: Floats) -> Floats:
     """Return (n, 3): the log-odds of (n, K, 3) learners' probabilities averaged, which needs nothing to be fitted."""
     margin, tie = margins_and_ties(probabilities)
+    if np.isnan(margin).any():  # learners that say nothing of some battles: those count alike that do
+        speaking = np.maximum((~np.isnan(margin)).sum(axis=1), 1)
+        return probabilities_of(np.nansum(margin, axis=1) / speaking, np.nansum(tie, axis=1) / speaking)
     return probabilities_of(margin.mean(axis=1), tie.mean(axis=1))
+
+
+def _told_evenly(probabilities: Floats) -> Floats:
+    """Return probabilities that are equal for battles that a learner says nothing of."""
+    return np.where(np.isnan(probabilities), 1 / 3, probabilities)
 
 
 def shown(data: LearnerData, features: FeatureParams) -> LearnerData:

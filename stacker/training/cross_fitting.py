@@ -166,7 +166,8 @@ def _held_out(learner: Configured, data: LearnerData, fit: Fit, train: Ints, hel
     some = held[:: max(len(held) // SWAP_ROWS, 1)]
     swapped = fitted.predict_proba(data.take(some).flip())[:, FLIP]
     again = fitted.predict_proba(data.take(some))
-    return {"probabilities": probabilities, "swap_error": np.abs(swapped - again).max()}
+    error = np.abs(swapped - again)
+    return {"probabilities": probabilities, "swap_error": float(np.nan_to_num(error, nan=0.0).max(initial=0.0))}
 
 
 def fitted_on_all(

@@ -16,7 +16,7 @@ from pipelines.battles.sources import DataParams
 from pipelines.errors import UserError, shown
 from pipelines.settings import MOST_FOLDS, LocalPath, Section, fault_sentence, todays_name, todays_sections
 from stacker.learners.balance import BalanceParams
-from stacker.learners.learner_registry import KINDS, LearnersParams
+from stacker.learners.learner_registry import KINDS, SWITCHED, LearnersParams
 from stacker.learners.stacking.stack import StackParams
 from stacker.learners.transformer.params import TransformersParams
 
@@ -49,7 +49,7 @@ DEFAULT_SPACE: dict[str, Any] = {
     **{f"features.{block.switch}": [True, False] for block in BLOCKS.values() if block.library},
 }
 _FEW: dict[str, Any] = {
-    **{kind: {"enabled": False} for kind in LearnersParams.model_fields},
+    **{kind: {"enabled": False} for kind in SWITCHED},
     "lightgbm": {
         "n_estimators": 150,
         "early_stopping_rounds": 20,

@@ -1,8 +1,9 @@
 """From battles to a judge: every learner out of fold, the level-1 model over that, each learner on all battles."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from stacker.judge.explain.explanation_baseline import baseline
 from stacker.judge.judge import Judge
 from stacker.judge.members import Member
 from stacker.learners.balance import class_shares
-from stacker.learners.learner_registry import Configured, configured_learners
+from stacker.learners.judges.outside import OutsidePredictions, open_outside
+from stacker.learners.learner_registry import Configured, configured_learners, may_be_silent
 from stacker.learners.stacking.stack import fit_stack
 from stacker.learners.starter_prior import configured_prior
 from stacker.learners.transformer.chosen import ChosenTransformer, choose_transformers, configured_transformers
@@ -46,6 +48,15 @@ class Level0:
     swap_errors: dict[str, float]
     seconds: dict[str, float]
 
+    def optional(self, learners: Sequence[Configured]) -> list[int]:
+        """Return the places of the learners that may say nothing of a battle."""
+        return [place for place, learner in enumerate(learners) if may_be_silent(learner.kind)]
+
+    def filled(self, prior: Floats) -> "Level0":
+        """Return it with (n, 3) class shares where a learner says nothing, which is what it knows of such a battle."""
+        silent = np.all(np.isnan(self.probabilities), axis=2)
+        return replace(self, probabilities=np.where(silent[..., None], prior[:, None], self.probabilities))
+
     def by_name(self) -> dict[str, Floats]:
         """Return each learner's (n, 3) probabilities by its name."""
         return {name: self.probabilities[:, place] for place, name in enumerate(self.names)}
@@ -65,6 +76,8 @@ class Trained:
         By transformer: which model was asked for, which was found, and how its fit went (JSON values).
     seconds : float by name
         Wall-clock time of the features and of each learner's folds.
+    outside : sequence of OutsidePredictions
+        Files of predictions from outside, what they have and have not, and signs of a leak.
     """
 
     judge: Judge
@@ -72,6 +85,7 @@ class Trained:
     level: Level0
     transformers: list[dict[str, Any]]
     seconds: dict[str, float]
+    outside: Sequence[OutsidePredictions] = ()
 
 
 def train(
@@ -106,7 +120,10 @@ def train(
     """
     begun = time.perf_counter()
     transformers = choose_transformers(params.transformer, params.encoder)
-    learners = stack_learners(params, transformers, progress)
+    outside = outside_of(params, battles)
+    learners = stack_learners(params, transformers, progress, outside)
+    for file in outside:
+        note(file.sentence())
     prepared = prepare(params, battles, progress, note)
     said = None if prepared.encoder is None else prepared.encoder.resolved.message
     for message in sorted({chosen.encoder.message or "" for chosen in transformers} - {said or "", ""}):
@@ -114,7 +131,8 @@ def train(
     seconds = {"features": time.perf_counter() - begun}
     data, fit = prepared.data, prepared.fit
     level = level0(learners, prepared, progress)
-    pool = fit_stack(params.stack, level.probabilities, fit, prepared.folds)
+    pool = fit_stack(params.stack, level.probabilities, fit, prepared.folds, level.optional(learners))
+    _look_for_leaks(outside, level, prepared, note)
     fitted = members(learners, prepared, progress)
     made = {"battles": len(data), "prior": class_shares(fit.outcome, fit.weight).tolist(), **(about or {})}
     start = baseline(fitted, data, level.probabilities)
@@ -125,20 +143,49 @@ def train(
         for member in fitted
         if member.name == chosen.name and isinstance(member.learner, TransformerLearner)
     ]
-    return Trained(judge, prepared, level, described, seconds | level.seconds)
+    return Trained(judge, prepared, level, described, seconds | level.seconds, outside)
+
+
+def outside_of(params: Params, battles: pd.DataFrame) -> list[OutsidePredictions]:
+    """Read the predictions from outside that the parameters name, for battles with ids."""
+    return [open_outside(each, battles) for each in params.learners.outside if each.enabled]
+
+
+def _look_for_leaks(
+    outside: Sequence[OutsidePredictions], level: Level0, prepared: Prepared, note: Callable[[str], None]
+) -> None:
+    for each in outside:
+        said = level.probabilities[:, level.names.index(each.params.name)]
+        each.told["leak"] = each.signs(said, prepared.fit, prepared.folds)
+        if each.told["leak"]:
+            note(each.told["leak"])
 
 
 def stack_learners(
-    params: Params, transformers: Sequence[ChosenTransformer], progress: Progress = silent
+    params: Params,
+    transformers: Sequence[ChosenTransformer],
+    progress: Progress = silent,
+    outside: Sequence[OutsidePredictions] = (),
 ) -> list[Configured]:
-    """Return every learner that the parameters ask for, in the order of the stack; a `UserError` where all are off."""
+    """Return every learner that the parameters ask for, in the order of the stack.
+
+    Raises
+    ------
+    UserError
+        When all are off, only files from outside are on, or two have one name.
+    """
     found = [
         *configured_learners(params.learners, params.balance),
         *configured_transformers(
             transformers, progress, params.transformer.trees, params.learners.lightgbm, params.balance
         ),
+        *(each.configured() for each in outside),
         *configured_prior(params.stack.prior, params.features),
     ]
+    names = Counter(learner.name.casefold() for learner in found)
+    twice = [each.params.name for each in outside if names[each.params.name.casefold()] > 1]
+    if twice:
+        raise UserError(f"learners.outside: {twice[0]} is the name of two learners; give it another.")
     if not found:
         raise UserError(
             "learners: every learner is off, and so are the transformers; set learners.linear.enabled, or another, "

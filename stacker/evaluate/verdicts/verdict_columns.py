@@ -16,9 +16,10 @@ from pipelines.errors import UserError, shown
 from pipelines.formats.forms.winners import spelled
 from pipelines.formats.records import IDS
 
-PROBABILITIES, WINNERS, SCORES = "probabilities", "winners", "scores"
+PROBABILITIES, WINNERS, SCORES, LOGITS = "probabilities", "winners", "scores", "logits"
 _SIDES = (("a", "b"), ("model_a", "model_b"), ("response_a", "response_b"), ("answer_a", "answer_b"), ("1", "2"))
 _CHANCES = ("p", "prob", "proba", "probs", "probability", "winner", "")
+_LOGITS = ("logit", "logits", "log_p", "logprob", "logprobs")
 _POINTS = ("score", "scores", "rating", "reward", "grade", "points")
 _TIES = ("tie", "draw", "winner_tie")
 _LISTS = ("probabilities", "probs")
@@ -65,7 +66,7 @@ class VerdictColumns:
     Attributes
     ----------
     kind : str
-        `PROBABILITIES`, `WINNERS` or `SCORES`.
+        `PROBABILITIES`, `WINNERS`, `SCORES` or `LOGITS`, of which softmax makes probabilities.
     id : str
         The column of the battle's id.
     values : tuple of str
@@ -97,12 +98,20 @@ class VerdictColumns:
             found = None if winner is None else Said(_certain(winner), _certain(winner)[0] - _certain(winner)[1])
         elif self.kind == SCORES:
             found = _scored(_unfolded(cells))
+        elif self.kind == LOGITS:
+            found = _soft(_unfolded(cells))
         else:
             found = _probable(_unfolded(cells))
         if found is None or not self.was_swapped(row):
             return found
         a, b, tie = found.probabilities
         return Said((b, a, tie), -found.margin)
+
+    def numbers(self, row: Mapping[str, Any]) -> list[float] | None:
+        """Return the numbers of a row's verdict as they stand there; None where they are none."""
+        cells = [row.get(name) for name in self.values]
+        found = [cell for cell in _unfolded(cells) if cell is not None] if self.kind != WINNERS else []
+        return found if len(found) in (2, 3) else None
 
     def was_swapped(self, row: Mapping[str, Any]) -> bool:
         """Tell whether the judge saw B's answer first, so that what it calls A is B."""
@@ -127,7 +136,8 @@ def columns_of(row: Mapping[str, Any]) -> VerdictColumns | None:
     for name in row:
         names.setdefault(_word(name).replace("-", "_"), name)
     named = next((names[name] for name in IDS if name in names), "")
-    found = named and (_probability_columns(names, row) or _score_columns(names, row) or _winner_columns(names))
+    chances = _probability_columns(names, row) or _logit_columns(names)
+    found = named and (chances or _score_columns(names, row) or _winner_columns(names))
     if not found:
         return None
     kind, values, ties = found
@@ -190,6 +200,20 @@ def _probability_columns(names: Mapping[str, str], row: Mapping[str, Any]) -> tu
     return None
 
 
+def _logit_columns(names: Mapping[str, str]) -> tuple[str, tuple[str, ...], bool] | None:
+    for stem in _LOGITS:
+        for sides in _SIDES:
+            for joined in (_joined, lambda stem, name: f"{name}_{stem}"):
+                both = [joined(stem, side) for side in sides]
+                if all(name in names for name in both):
+                    tie = next((names[t] for name in _TIES if (t := joined(stem, name)) in names), None)
+                    found = tuple(names[name] for name in both)
+                    return LOGITS, found if tie is None else (*found, tie), tie is not None
+    if "logits" in names:
+        return LOGITS, (names["logits"],), True
+    return None
+
+
 def _score_columns(names: Mapping[str, str], row: Mapping[str, Any]) -> tuple[str, tuple[str, ...], bool] | None:
     for stem in _POINTS:
         for first, second in _SIDES:
@@ -239,6 +263,15 @@ def _probable(cells: list[float | None]) -> Said | None:
     if parts is None:
         return None
     a, b, tie = (number / total for number in (*numbers, 0.0)[:3])
+    return Said((a, b, tie), a - b)
+
+
+def _soft(cells: list[float | None]) -> Said | None:
+    numbers = [cell for cell in cells if cell is not None]
+    if len(numbers) != len(cells) or len(numbers) not in (2, 3):
+        return None
+    chances = [math.exp(number - max(numbers)) for number in numbers]
+    a, b, tie = (chance / sum(chances) for chance in (*chances, 0.0)[:3])
     return Said((a, b, tie), a - b)
 
 

@@ -15,6 +15,7 @@ from pipelines.formats.containers.raw_rows import RawRow
 from pipelines.formats.records import IDS, id_of
 from stacker.evaluate.metrics import most_probable
 from stacker.evaluate.verdicts.verdict_columns import (
+    LOGITS,
     NEEDED,
     PROBABILITIES,
     SCORES,
@@ -110,7 +111,7 @@ class _Askings:
         self.said.append((np.nan,) * 4 if said is None else (*said.probabilities, said.margin))
 
 
-def read_verdicts(path: Path, judge: str = "") -> VerdictTable:
+def read_verdicts(path: Path, judge: str = "", values: str = "") -> VerdictTable:
     """Read a file of another judge's verdicts.
 
     Parameters
@@ -121,6 +122,8 @@ def read_verdicts(path: Path, judge: str = "") -> VerdictTable:
         false) or `order` (AB, BA) says that the answers were shown the other way round: what such a row calls A is B.
     judge : str
         Where the file names judges (`JUDGES`), the one whose rows are read; "" where it names one at most.
+    values : str
+        `verdict_columns.LOGITS` where the numbers of columns that are named as those of probabilities are logits.
 
     Raises
     ------
@@ -145,6 +148,8 @@ def read_verdicts(path: Path, judge: str = "") -> VerdictTable:
                 )
             if columns is None:
                 columns = columns_of(row.values)
+                if columns is not None and values == LOGITS and columns.kind == PROBABILITIES:
+                    columns = replace(columns, kind=LOGITS)
             waiting.append(row)
             if columns is not None:
                 for each in waiting:
@@ -159,6 +164,8 @@ def read_verdicts(path: Path, judge: str = "") -> VerdictTable:
     if not askings.row or np.isnan(np.array(askings.said)).all():
         raise UserError(f"{path}: holds no verdict that can be read; {askings.first_failure or 'it has no rows'}.")
     numbers = np.array(askings.said)[:, :3]
+    if columns.kind == LOGITS:
+        return _table(askings, replace(columns, kind=PROBABILITIES))
     if columns.kind == PROBABILITIES and np.all((numbers == 0) | (numbers == 1) | np.isnan(numbers)):
         columns = replace(columns, kind=WINNERS)  # ones and zeros name a winner; no judge is as sure as that
     return _table(askings, columns)

@@ -113,7 +113,10 @@ def baseline(members: Sequence[Member], data: LearnerData, probabilities: Floats
         if isinstance(member.learner, PairLearner):
             rows[member.name] = typical_row(member.learner.pairs(data))
         else:
-            ties[member.name] = float(said[:, place].mean())
+            known = np.isfinite(said[:, place])
+            # Not by the mask alone: the mean of a copy may differ in its last digit.
+            own = said[:, place] if known.all() else said[known, place]
+            ties[member.name] = float(own.mean()) if len(own) else 0.0
     return Baseline(rows, ties)
 
 

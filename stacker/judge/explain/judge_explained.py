@@ -14,7 +14,7 @@ from stacker.judge.verdict import Verdict
 from stacker.learners.checks.answer_checks import AnswerChecks
 from stacker.learners.checks.even_style import GROUPS, EvenStyle, group_of
 from stacker.learners.learner_interface import LearnerData
-from stacker.learners.stacking.pool import margins_and_ties
+from stacker.learners.stacking.pool import margins_and_ties, silent_learners
 
 if TYPE_CHECKING:
     from stacker.judge.judge import Judge
@@ -40,12 +40,15 @@ def explained_as_voted(judge: "Judge", data: LearnerData) -> Explanation:
         raise UserError("this judge holds no baseline to explain from; make it again by stacker.run.")
     said = judge.member_probabilities(data)
     found = judge.verdicts(data, said)
-    groups = group_effects(judge.members, judge.pool, judge.baseline, data, said)
+    # Of a battle that a learner says nothing of, the verdict is that of the others, and so is the explanation.
+    pool, places = judge.pool.of_speaking(silent_learners(said[0]))
+    members = [judge.members[place] for place in places]
+    groups = group_effects(members, pool, judge.baseline, data, said[:, places])
     if judge.checks is not None:
         groups = groups.with_checks(judge.pool.predict_proba(said), found)
-    learners = [member.learner for member in judge.members]
-    trees = tree_contributions(learners, judge.pool, data)
-    terms = token_contributions(learners, judge.pool, data, 0, TERMS)
+    learners = [member.learner for member in members]
+    trees = tree_contributions(learners, pool, data)
+    terms = token_contributions(learners, pool, data, 0, TERMS)
     findings = [] if judge.checks is None else judge.checks.findings(data.pairs)
     return explanation(judge.verdict(found[0]), groups, trees, terms, data.pairs, 0, findings)
 

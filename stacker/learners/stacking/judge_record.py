@@ -18,6 +18,8 @@ FILE = "judge.json"
 FORMAT = 1
 """Raised when the folder's layout changes; an older judge is refused by name."""
 MOST_LEARNERS = 64
+MOST_FALLBACKS = 64
+"""Level-1 models for battles of which some learners say nothing."""
 MOST_FILES = 2000
 """Files that a judge lists."""
 MOST_BYTES = 256 << 20
@@ -47,6 +49,13 @@ class LearnerRecord(Saved):
     folder: Annotated[str, AfterValidator(_folder)]
 
 
+class FallbackRecord(Saved):
+    """The level-1 model of battles of which the learners at these places say nothing."""
+
+    silent: tuple[Annotated[int, Field(ge=0, lt=MOST_LEARNERS, strict=True)], ...] = Field(min_length=1)
+    pool: "PoolRecord"
+
+
 class PoolRecord(Saved):
     """The fitted level-1 model."""
 
@@ -56,6 +65,17 @@ class PoolRecord(Saved):
     tie_weights: tuple[Weight, ...]
     tie_offset: Number
     temperature: float = Field(ge=1e-3, le=1e3, strict=True)
+    fallbacks: tuple[FallbackRecord, ...] = Field((), max_length=MOST_FALLBACKS)
+
+    @model_validator(mode="after")
+    def _fallbacks_fit(self) -> Self:
+        for each in self.fallbacks:
+            places, left = set(each.silent), len(self.margin_weights) - len(each.silent)
+            if len(places) < len(each.silent) or max(places) >= len(self.margin_weights) or each.pool.fallbacks:
+                raise ValueError("a fallback names learners that are not there")
+            if left < 1 or {len(each.pool.margin_weights), len(each.pool.tie_weights)} != {left}:
+                raise ValueError(f"a fallback is of {left} learners and has other weights")
+        return self
 
     @model_validator(mode="after")
     def _not_below_0(self) -> Self:

@@ -5,11 +5,14 @@ swapped, and the tie log-odds t = log p(tie) - (log p(A) + log p(B)) / 2, which 
 without a constant and tie log-odds with one, so it cannot learn the position.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.battles.arrays import Floats, Ints
+from pipelines.errors import UserError
 
 FLOOR = 1e-6
 ALIKE = 100.0
@@ -41,14 +44,20 @@ def probabilities_of(margin: Floats, tie: Floats) -> Floats:
     return np.stack([a / total, b / total, t / total], axis=-1)
 
 
+def silent_learners(probabilities: Floats) -> NDArray[np.bool_]:
+    """Return (..., K): which learners say nothing of a battle, by (..., K, 3) probabilities that are NaN then."""
+    return np.asarray(np.all(np.isnan(probabilities), axis=-1))
+
+
 class Pool:
     """Log-linear pool of K learners, fitted by penalised maximum likelihood.
 
     margin = sum_k w_k m_k / T and tie = (sum_k v_k t_k + offset) / T, with weights that do not fall below 0 in the
     `pool` form and are free in the `logistic` form; `temperature_` T is 1 until `scale` sets one that was fitted to
-    held-out verdicts. In fitting, tie log-odds are measured from each learner's mean, so that a weight says how far to
-    follow it from battle to battle, and the offset how much oftener there are ties than the learners say: hardly,
-    unless the votes insist.
+    held-out verdicts. Where learners say nothing of a battle (a row of NaN) its verdict is that of a pool of the others
+    alone, one of `fallbacks_`. In fitting, tie log-odds are measured from each learner's mean, so that a weight says
+    how far to follow it from battle to battle, and the offset how much oftener there are ties than the learners say:
+    hardly, unless the votes insist.
 
     Parameters
     ----------
@@ -68,6 +77,7 @@ class Pool:
         self.form = form
         self.shrink = shrink
         self.prior = prior
+        self.fallbacks_: Mapping[tuple[int, ...], Pool] = {}
 
     def fit(self, probabilities: Floats, outcome: Ints, weight: Floats) -> "Pool":
         """Fit to (n, K, 3) out-of-fold probabilities, (n,) outcomes and (n,) weights."""
@@ -115,6 +125,15 @@ class Pool:
         self.temperature_ = 1.0
         return self
 
+    @classmethod
+    def even(cls, learners: int, form: Literal["pool", "logistic"] = "pool", shrink: float = 5.0) -> "Pool":
+        """Return what a fit to no battle gives: K learners that count alike."""
+        pool = cls(form, shrink)
+        pool.margin_weights_ = np.full(learners, 1.0 / learners)
+        pool.tie_weights_ = np.full(learners, 1.0 / learners)
+        pool.tie_offset_, pool.level_, pool.temperature_ = 0.0, 0.0, 1.0
+        return pool
+
     def scale(self, temperature: float) -> None:
         """Divide the log-odds by a temperature, those of a tie from their level: verdicts turn to the class shares."""
         self.temperature_ = temperature
@@ -122,7 +141,7 @@ class Pool:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fitted pool as JSON values."""
-        return {
+        found = {
             "form": self.form,
             "shrink": self.shrink,
             "margin_weights": self.margin_weights_.tolist(),
@@ -130,6 +149,8 @@ class Pool:
             "tie_offset": self.tie_offset_,
             "temperature": self.temperature_,
         }
+        rest = [{"silent": list(silent), "pool": pool.to_dict()} for silent, pool in self.fallbacks_.items()]
+        return found | ({"fallbacks": rest} if rest else {})
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> "Pool":
@@ -139,14 +160,49 @@ class Pool:
         pool.tie_weights_ = np.array(stored["tie_weights"])
         pool.tie_offset_ = stored["tie_offset"]
         pool.temperature_ = stored["temperature"]
+        pool.fallbacks_ = {tuple(each["silent"]): cls.from_dict(each["pool"]) for each in stored.get("fallbacks", ())}
         return pool
 
     def predict_proba(self, probabilities: Floats) -> Floats:
-        """Pool (n, K, 3) probabilities of the same learners into (n, 3)."""
+        """Pool (n, K, 3) probabilities of the same learners into (n, 3); learners may be silent (NaN) on some rows."""
+        silent = silent_learners(probabilities)
+        if silent.any():
+            found = np.empty((len(silent), 3))
+            patterns, place = np.unique(silent, axis=0, return_inverse=True)
+            for number, pattern in enumerate(patterns):
+                rows = place.ravel() == number
+                pool, speaking = self.of_speaking(pattern)
+                found[rows] = pool.predict_proba(probabilities[rows][:, speaking])
+            return found
         margin, tie = margins_and_ties(probabilities.swapaxes(0, 1))
         pooled_margin = _weighted(margin, self.margin_weights_)
         pooled_tie = _weighted(tie, self.tie_weights_) + self.tie_offset_
         return probabilities_of(pooled_margin / self.temperature_, pooled_tie / self.temperature_)
+
+    def of_speaking(self, silent: Any) -> tuple["Pool", list[int]]:
+        """Return the pool for battles of which some learners say nothing, and the places of those that it is of.
+
+        Parameters
+        ----------
+        silent : (K,) bool
+            The learners that say nothing. Where no pool was fitted without just these, the one without fewest more.
+
+        Raises
+        ------
+        UserError
+            When none was fitted without them.
+        """
+        names = frozenset(np.flatnonzero(silent).tolist())
+        if not names:
+            return self, list(range(len(silent)))
+        fitting = sorted(
+            (each for each in self.fallbacks_ if names <= frozenset(each)), key=lambda each: (len(each), each)
+        )
+        if not fitting:
+            raise UserError(
+                "this judge: a learner says nothing of a battle, and it was made to need all; make it again."
+            )
+        return self.fallbacks_[fitting[0]], [place for place in range(len(silent)) if place not in fitting[0]]
 
 
 def _weighted(values: Floats, weights: Floats) -> Floats:

@@ -59,7 +59,9 @@ class Recalibration:
         stored = pool.to_dict()
         stored["temperature"] *= self.temperature
         stored["tie_offset"] += self.tie_offset * stored["temperature"]
-        return Pool.from_dict(stored)
+        changed = Pool.from_dict(stored)
+        changed.fallbacks_ = {silent: self.of_pool(each) for silent, each in pool.fallbacks_.items()}
+        return changed
 
 
 def fit_recalibration(probabilities: Floats, outcome: Ints, weight: Floats | None = None) -> Recalibration:

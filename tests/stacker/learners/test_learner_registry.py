@@ -7,7 +7,7 @@ import yaml
 
 from pipelines.errors import UserError
 from pipelines.settings import Section
-from stacker.learners.learner_registry import KINDS, LearnersParams
+from stacker.learners.learner_registry import KINDS, SWITCHED, LearnersParams
 
 ROOT = Path(__file__).parents[3]
 
@@ -23,8 +23,11 @@ def test_each_kind_names_a_learner_that_is_there(kind):
 
 def test_the_section_of_params_follows_from_the_kinds():
     written = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["learners"]
-    assert list(LearnersParams.model_fields) == list(written) == [name for name, kind in KINDS.items() if kind.settings]
-    assert all(isinstance(settings, Section) and settings.enabled for _, settings in LearnersParams())
+    assert list(LearnersParams.model_fields) == list(written) == [*SWITCHED, "outside"]
+    assert [name for name, kind in KINDS.items() if kind.settings] == list(SWITCHED)
+    settings = dict(LearnersParams())
+    assert all(isinstance(settings[name], Section) and settings[name].enabled for name in SWITCHED)
+    assert settings["outside"] == ()
 
 
 def test_a_missing_package_is_named(monkeypatch):

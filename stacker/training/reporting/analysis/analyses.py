@@ -55,14 +55,15 @@ def analyse(
     if params.stack.temperature:
         plain = params.stack.model_copy(update={"temperature": False})
         before = cross_fitted(plain, level.probabilities, fit, folds)
+    filled = level.filled(prior).probabilities
     found: dict[str, Any] = {
         "log_loss": {name: mean_interval(each, fit.group) for name, each in losses.items()},
         "calibration": calibration(before, stack, fit.outcome, fit.group, judge.pool.temperature_),
         "confusion": metrics.confusion(stack, fit.outcome).tolist(),
         "slices": slices(battles, stack, prior, fit.outcome, fit.group),
         "length_control": length_control(battles, stack, predictions["length only"], prior, fit.outcome, fit.group),
-        "importance": importance(judge, prepared.data, level.probabilities),
-        **worst_and_surprising(battles, stack, level.probabilities, fit.outcome, params.report.listed),
+        "importance": importance(judge, prepared.data, filled),
+        **worst_and_surprising(battles, stack, filled, fit.outcome, params.report.listed),
     }
     rows = sampled(fit.group, params.report.battles, params.run.seed)
     data = prepared.data.take(rows)

@@ -14,6 +14,7 @@ from stacker.evaluate import metrics
 from stacker.evaluate.intervals import difference_interval, mean_interval
 from stacker.learners.learner_interface import Fit, Learner, LearnerData
 from stacker.learners.learner_registry import KINDS
+from stacker.learners.stacking.pool import silent_learners
 from stacker.learners.stacking.stack import StackParams, cross_fitted
 from stacker.training.params import Params
 
@@ -104,8 +105,10 @@ def learner_ablation(
         rest = np.delete(probabilities, place, axis=1)
         # Without the learner that the stack leans on where data are few, it leans on none.
         left = plain.model_copy(update={"prior": None}) if name == plain.prior else plain
-        without = metrics.losses(cross_fitted(left, rest, fit, folds), fit.outcome)
-        found.append({"name": name, **difference_interval(without, whole, fit.group)})
+        speaks = ~silent_learners(rest).all(axis=1)  # of battles that only this learner speaks of there is no verdict
+        part, kept = (fit, folds) if speaks.all() else (fit.take(speaks), folds[speaks])
+        without = metrics.losses(cross_fitted(left, rest[speaks], part, kept), part.outcome)
+        found.append({"name": name, **difference_interval(without, whole[speaks], part.group)})
     return found
 
 

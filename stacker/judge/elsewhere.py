@@ -1,0 +1,101 @@
+"""What a judge needs from elsewhere to predict: files of its learners from outside, or leave to go without them."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pipelines.errors import UserError, shown
+from stacker.judge.members import Member
+
+if TYPE_CHECKING:
+    from stacker.learners.judges.outside import OutsideLearner
+    from stacker.learners.judges.outside_file import OutsideFile
+
+
+def add_elsewhere_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give a parser `--outside` and `--without`, lists of str."""
+    parser.add_argument(
+        "--outside",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="predictions of the judge's learner NAME from outside for these battles, by id; may be repeated",
+    )
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="go without the judge's learner NAME from outside; may be repeated",
+    )
+
+
+def named_files(texts: Sequence[str]) -> tuple[tuple[str, Path], ...]:
+    """Return names and files written NAME=FILE; a `UserError` for anything else."""
+    found = []
+    for text in texts:
+        name, _, path = text.partition("=")
+        if not name or not path:
+            raise UserError(f"--outside {shown(text)}: names no file; write NAME=FILE.")
+        found.append((name, Path(path)))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """The learners from outside of a judge, with their files for the battles to predict; None goes without."""
+
+    learners: Sequence[tuple["OutsideLearner", "OutsideFile | None"]] = ()
+
+    @classmethod
+    def of_run(cls, members: Sequence[Member], files: Mapping[str, "OutsideFile | None"]) -> "Elsewhere":
+        """Return it for learners by name, of which each is gone without where its file has nothing."""
+        found = [(_outside_learner(members, name), file) for name, file in files.items()]
+        for learner, file in found:
+            learner.goes_without = True
+            if file is not None:
+                learner.check_ties(file)
+        return cls(found)
+
+    @classmethod
+    def opened(
+        cls, members: Sequence[Member], files: Sequence[tuple[str, Path]], without: Sequence[str]
+    ) -> "Elsewhere":
+        """Read the files; a `UserError` where one cannot be read or the judge has no such learner."""
+        if not files and not without:
+            return cls()
+        from stacker.learners.judges.outside_file import read_outside
+
+        for name in (*(name for name, _ in files), *without):
+            _outside_learner(members, name)
+        named = {name: read_outside(path) for name, path in files}
+        return cls.of_run(members, {**dict.fromkeys(without), **named})
+
+    def look_up(self, battles: pd.DataFrame) -> list[str]:
+        """Have the learners know what their files say of battles with ids, and return a sentence on what is missing."""
+        sentences = []
+        for learner, file in self.learners:
+            if file is not None:
+                learner.attach(file, battles)
+            missing = len(battles) - learner.count_known(battles)
+            if missing:
+                sentences.append(
+                    f"{learner.name}: {missing:,} of {len(battles):,} battles to predict have no prediction from "
+                    "outside; their verdicts go by the other learners."
+                )
+        return sentences
+
+
+def _outside_learner(members: Sequence[Member], name: str) -> "OutsideLearner":
+    """Return the learner of predictions from outside that has a name; a `UserError` where there is none."""
+    from stacker.learners.judges.outside import OutsideLearner
+
+    found = {member.name: member.learner for member in members if isinstance(member.learner, OutsideLearner)}
+    if name not in found:
+        have = f"its learners from outside are {', '.join(found)}" if found else "it has none"
+        raise UserError(f"{shown(name)}: the judge has no learner from outside of this name; {have}.")
+    return found[name]
