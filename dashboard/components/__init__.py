@@ -122,6 +122,37 @@ class VoteBar(_Part):
     _stylesheets = [BARS]
 
 
+class Reasons(_Part):
+    """Words to press and a line of one's own on why one voted as one did.
+
+    Attributes
+    ----------
+    battle : str
+        The battle that was voted on; another one empties the line.
+    choices : list of (code, text)
+        The words; those pressed are `chosen`, and the line is `remark`, when the battle is shown.
+    most : int
+        Characters of the line.
+    line, warns : str, bool
+        What became of what was given, and whether that is a warning.
+    said : dict
+        `{"reasons": [code, …], "remark": …, "number": …}`: all that is given, after each change.
+    """
+
+    battle = param.String()
+    choices = param.List()
+    chosen = param.List()
+    remark = param.String()
+    most = param.Integer(default=500)
+    line = param.String()
+    warns = param.Boolean()
+    words = param.Dict(default={})
+    said = param.Dict(default={})
+
+    _esm = _SCRIPTS / "reasons.js"
+    _stylesheets = [BARS]
+
+
 class Table(_Part):
     """One page of a table.
 

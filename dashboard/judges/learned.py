@@ -34,7 +34,8 @@ class Learned:
     Attributes
     ----------
     about : dict
-        What `learned.json` holds: `votes`, `people`, `battles` (ids that were trained on), `old` (the judge so far:
+        What `learned.json` holds: `votes`, `people`, `about` (which reasons they had to have, "" for none; files of
+        earlier versions have no such key), `battles` (ids that were trained on), `old` (the judge so far:
         `name`, `starter`, `seen`, `why`), `against_old` and `against_starter` (see
         `dashboard.judges.learning_work`), and `decision`.
     """

@@ -67,11 +67,14 @@ class Overview:
         The newest judge that trained on votes.
     new : int
         Votes that `last` did not learn from.
+    again : bool
+        Whether there is a `last`, trained on votes with the same reasons.
     """
 
     usable: Usable
     last: Learned | None
     new: int
+    again: bool = False
 
     @property
     def offered(self) -> bool:
@@ -101,15 +104,27 @@ class LearningService:
         self._process: subprocess.Popen[str] | None = None
         self._lock = Lock()
 
-    def overview(self) -> Overview:
-        """Return what there is to learn from, or raise a `UserError`. Reads votes and judges: call it from a thread."""
-        usable = usable_votes(self.store.votes(), self.neutral)
-        last = last_learned(saved_runs(self.judges.folder))
-        known = set() if last is None else set(last.about["battles"])
-        return Overview(usable, last, int((~usable.votes["battle_id"].isin(known)).sum()))
+    def overview(self, about: str = "") -> Overview:
+        """Return what there is to learn from, or raise a `UserError`. Reads votes and judges: call it from a thread.
 
-    def start(self) -> None:
-        """Start to learn from all usable votes, in a process of its own. Call it from a thread.
+        Parameters
+        ----------
+        about : str
+            Which votes, as `usable_votes` takes it.
+        """
+        usable = usable_votes(self.store.votes(), self.neutral, about)
+        last = last_learned(saved_runs(self.judges.folder))
+        again = last is not None and last.about.get("about", "") == about
+        known = set(last.about["battles"]) if last is not None and again else set()
+        return Overview(usable, last, int((~usable.votes["battle_id"].isin(known)).sum()), again)
+
+    def start(self, about: str = "") -> None:
+        """Start to learn from the usable votes, in a process of its own. Call it from a thread.
+
+        Parameters
+        ----------
+        about : str
+            Which votes, as `usable_votes` takes it: reasons count only where this says so.
 
         Raises
         ------
@@ -121,7 +136,7 @@ class LearningService:
                 raise UserError("The judge is learning from the votes already; wait until it is done, or stop it.")
             self.status = Status("running")
             try:
-                folder = self._prepared()
+                folder = self._prepared(about)
                 self._process = self._started(folder)
             except BaseException as fault:
                 self.status = Status()
@@ -138,12 +153,12 @@ class LearningService:
                 self.status = Status("stopped")
                 _end(self._process)
 
-    def _prepared(self) -> Path:
+    def _prepared(self, about: str) -> Path:
         """Return a new folder with votes, parameters and job."""
         from dashboard.judges.votes_to_learn import run_params
 
         every = self.store.votes(VoteFilter(undone=True))
-        usable = usable_votes(every[every["undone_at"].isna()], self.neutral)
+        usable = usable_votes(every[every["undone_at"].isna()], self.neutral, about)
         if not usable.enough:
             raise UserError(f"There are {len(usable)} votes to learn from, {LEAST} are needed; vote on more.")
         place = self.judges.folder / PLACE
@@ -167,6 +182,7 @@ class LearningService:
             "old": {"name": old.name, "judge": str(old.judge), "starter": starter, "why": history.why},
             "seen": sorted(set(every["battle_id"][history.rows])),
             "people": usable.people,
+            "about": about,
         }
         write_json(folder / JOB, job)
         return folder

@@ -216,6 +216,7 @@ def _compared(folder: Path, params: Params, job: dict[str, Any]) -> dict[str, An
     found = {
         "votes": len(table),
         "people": job["people"],
+        "about": job["about"],
         "battles": table["id"].tolist(),
         "old": {**old, "seen": int((~fair).sum())},
         "against_starter": compared(new, starter, outcome, group),

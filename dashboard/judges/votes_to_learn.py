@@ -1,7 +1,7 @@
 """Which votes can teach a judge, which a judge had trained on, and the parameters of a run that learns from them."""
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dashboard.generators.generator import USABLE
 from dashboard.judges.saved_runs import SavedRun
 from dashboard.votes.agreement import OUTCOME_OF
+from dashboard.votes.vote_records import ASPECTS
 from features.build import FeatureParams
 from pipelines.battles.sources import DataParams, SourceParams
 from pipelines.battles.table import TEXT_COLUMNS
@@ -31,13 +32,19 @@ class Usable:
     ----------
     votes : DataFrame, n rows
         Rows of `VoteStore.votes`, the oldest first.
+    left_out : int
+        Votes that cannot teach, whatever they are about.
     people : int
         Sessions or accounts that the votes come from.
+    aspects : dict of int
+        How many votes could teach if only those about one of `vote_records.ASPECTS` counted, or, under "any", those
+        with any reason named; what no vote is about is left out.
     """
 
     votes: pd.DataFrame
     left_out: int
     people: int
+    aspects: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.votes)
@@ -48,7 +55,7 @@ class Usable:
         return len(self) >= LEAST
 
 
-def usable_votes(votes: pd.DataFrame, neutral: bool = True) -> Usable:
+def usable_votes(votes: pd.DataFrame, neutral: bool = True, about: str = "") -> Usable:
     """Return the votes that can teach: decided, tie or both bad (a tie, as on Kaggle), with both texts.
 
     A vote on an answer that ended in an error is left out. The store holds one vote a battle; where a person voted
@@ -60,6 +67,9 @@ def usable_votes(votes: pd.DataFrame, neutral: bool = True) -> Usable:
         As `VoteStore.votes` returns it, the oldest first.
     neutral : bool
         Whether votes are left out where an answer named its own model, as in exports (`dashboard.leave_out_named`).
+    about : str
+        "" takes votes whatever was named as their reason, "any" those with a reason, and one of
+        `vote_records.ASPECTS` those about it.
     """
     kept = np.array([_can_teach(row, neutral) for row in votes.to_dict("records")], dtype=bool)
     found = votes[kept]
@@ -69,7 +79,19 @@ def usable_votes(votes: pd.DataFrame, neutral: bool = True) -> Usable:
     ]
     last = ~pd.Series(battle, dtype=object).duplicated(keep="last").to_numpy(dtype=bool)
     found = found[last].reset_index(drop=True)
-    return Usable(found, len(votes) - len(found), int(found["session"].nunique()))
+    left_out = len(votes) - len(found)
+    known = {aspect: _about(found, aspect) for aspect in ("any", *ASPECTS)}
+    aspects = {aspect: int(rows.sum()) for aspect, rows in known.items() if rows.any()}
+    if about:
+        found = found[known[about]].reset_index(drop=True)
+    return Usable(found, left_out, int(found["session"].nunique()), aspects)
+
+
+def _about(votes: pd.DataFrame, aspect: str) -> NDArray[np.bool_]:
+    """Return (n,) bool: which votes have a reason that names an aspect, or any reason."""
+    named = set().union(*ASPECTS.values()) if aspect == "any" else set(ASPECTS[aspect])
+    given = votes["reasons"].tolist() if "reasons" in votes.columns else [""] * len(votes)
+    return np.array([not named.isdisjoint(each.split()) for each in given], dtype=bool)
 
 
 def _can_teach(row: Mapping[Hashable, Any], neutral: bool) -> bool:

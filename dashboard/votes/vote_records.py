@@ -54,6 +54,14 @@ REASONS: dict[Choice, tuple[str, ...]] = {
     "both_bad": ("wrong", "unclear", "too_long", "off_instruction"),
 }
 """What can be named as the reason of a vote, by what was voted; more than one may be."""
+ASPECTS: dict[str, tuple[str, ...]] = {
+    "correct": ("correct", "wrong"),
+    "clear": ("clear", "unclear"),
+    "complete": ("complete",),
+    "short": ("short", "too_long"),
+    "instruction": ("instruction", "off_instruction"),
+}
+"""What votes can be about, each with the reasons that name it."""
 LONGEST_REMARK = 500
 """Characters of a reason in a person's own words."""
 

@@ -8,6 +8,7 @@ import panel as pn
 from dashboard.components import Composer, VoteBar
 from dashboard.components.drawn_texts import draw, noted
 from dashboard.components.look import ASK, COMPARISON, PARTS, HtmlPane
+from dashboard.components.vote_reasons import VoteReasons
 from dashboard.generators import GENERATORS, found_sources
 from dashboard.generators.generator import Generator, Source
 from dashboard.pages.ask.answer_columns import BATTLE, AnswerColumns, comparison
@@ -54,6 +55,7 @@ class AskPage:
         )
         self.question = HtmlPane(sheet=PARTS)
         self.comparison = HtmlPane(sheet=COMPARISON, visible=False)
+        self.reasons = VoteReasons(say, self.tasks.start)
         self.columns = AnswerColumns(say, self.context.session, self._retry)
         self.bar = VoteBar(
             choices=[[choice, say(f"choice.{choice}")] for choice in CHOICES],
@@ -69,7 +71,9 @@ class AskPage:
         self.bar.param.watch(self._pressed, "press")
         start = _stack(self.hero, self.composer, css="start")
         answers = _stack(*self.columns.views.values(), css="answers")
-        battle = _stack(self.question, self.comparison, answers, _stack(self.bar, css="sticky"), css="battle")
+        battle = _stack(
+            self.question, self.reasons.view, self.comparison, answers, _stack(self.bar, css="sticky"), css="battle"
+        )
         self.start, self.battle = start, battle
         if self.round is not None:
             self._follow(self.round)
@@ -176,6 +180,7 @@ class AskPage:
         self.question.object = self._question(one)
         self.comparison.object = comparison(one, say) if one.stage == "voted" else ""
         self.comparison.visible = one.stage == "voted"
+        self.reasons.show(one)
         warns, undo = one.fault is not None, 0.0
         line = say(f"ask.{one.stage}") if one.stage not in ("voted", "unstored") else ""
         if one.stage == "judging" and self.context.judges.state == "loading":

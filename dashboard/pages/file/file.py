@@ -32,7 +32,7 @@ class FileVotesPage:
     def panel(self) -> pn.viewable.Viewable:
         """Return what is shown."""
         self.chooser = FileChooser(self.context, self.begin)
-        self.room = FileRoom(self.say, self._pressed, self._order_changed, self.skip, self.close)
+        self.room = FileRoom(self.say, self._pressed, self._order_changed, self.skip, self.close, self.tasks.start)
         self._open_room(False)
         return stacked(self.chooser.view, self.room.view)
 
@@ -133,6 +133,7 @@ class FileVotesPage:
             with pn.io.hold():
                 self._show_head()
                 self.room.show_outcome(one.battle, one.vote, row)
+                self.room.reasons.show(one)
 
     async def _undo(self, one: FileSession) -> None:
         """Withdraw the vote just cast."""

@@ -1,6 +1,6 @@
 """What the page of votes on a file shows of an open file: how far one is, the battle, the vote bar."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from dashboard.components.look import (
     stacked,
     sticky,
 )
+from dashboard.components.vote_reasons import VoteReasons
 from dashboard.pages.history.history_cards import verdict_line
 from dashboard.rendering.rendered import Rendered
 from dashboard.sessions.battle_files import BattleFile
@@ -44,6 +45,8 @@ class FileRoom:
         Called with the code of a press on the vote bar.
     ordered, skipped, left : function
         Called when another order is chosen, the battle is passed over, and the file is left.
+    begin : function
+        Begins what is awaited.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class FileRoom:
         ordered: Callable[[], None],
         skipped: Callable[[], None],
         left: Callable[[], None],
+        begin: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
         self.say = say
         self.battle: Battle | None = None
@@ -62,6 +66,7 @@ class FileRoom:
         self.skip_button = button(say("file.skip"), "skip", lambda _: skipped())
         other = button(say("file.other"), "other", lambda _: left())
         self.columns = {side: self._column(side) for side in ("a", "b")}
+        self.reasons = VoteReasons(say, begin)
         self.bar = VoteBar(
             choices=[[choice, say(f"choice.{choice}")] for choice in CHOICES],
             words={"label": say("file.votes"), "undo": say("file.undo"), "next": say("file.next"), "again": ""},
@@ -71,6 +76,7 @@ class FileRoom:
             card_sheet(self.head, in_line(self.order, self.skip_button, other)),
             card_sheet(self.question),
             self.outcome,
+            self.reasons.view,
             grid(*self.columns.values()),
             sticky(self.bar),
         )
@@ -97,6 +103,7 @@ class FileRoom:
     def clear(self, battle: Battle | None) -> None:
         """Take away what was said of the last battle, and make room for the next one or for none."""
         self.outcome.visible = False
+        self.reasons.show(None)
         self.skip_button.disabled = battle is None
         if battle is None:
             self.question.object = ""

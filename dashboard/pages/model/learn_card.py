@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from dashboard.components.look import boxed, button, card_pane, in_line, note
+from dashboard.components.look import boxed, button, card_pane, in_line, note, select
 from dashboard.judges.learned import Learned, decide
 from dashboard.judges.learning_service import LearningService, Overview
 from dashboard.judges.saved_runs import SavedRun
@@ -44,18 +44,28 @@ class LearnCard:
         self._following: asyncio.Task[None] | None = None
         say = self.say
         self.votes, self.going, self.note, self.outcome = (card_pane() for _ in range(4))
+        self.about = select(say("model.learn.about"), {}, lambda _: self.opened(), "about")
         self.begin = button(say("model.learn.begin"), "learn", self._begin)
         self.stop = button(say("model.learn.stop"), "stop", self._stop)
         self.take = button(say("model.learn.take"), "take", self._take)
         self.keep = button(say("model.learn.keep"), "keep", self._keep)
         self.actions = in_line(self.begin, self.stop)
         self.decision = in_line(self.take, self.keep)
-        for part in (self.begin, self.stop, self.actions, self.decision, self.going, self.note, self.outcome):
+        for part in (
+            self.about,
+            self.begin,
+            self.stop,
+            self.actions,
+            self.decision,
+            self.going,
+            self.note,
+            self.outcome,
+        ):
             part.visible = False
         self.votes.object = note(say("model.learn.counting"), role="status")
         self.view = boxed(
             say("model.learn.title"),
-            *(self.votes, self.going, self.note, self.actions, self.outcome, self.decision),
+            *(self.about, self.votes, self.going, self.note, self.actions, self.outcome, self.decision),
             hint=say("model.learn.hint"),
         )
         self.view.visible = False
@@ -77,7 +87,7 @@ class LearnCard:
 
     async def _count(self) -> None:
         try:
-            self._overview = await in_thread(self.learning.overview)
+            self._overview = await in_thread(self.learning.overview, self._about)
         except UserError as fault:
             self.votes.object = ""
             self._say(str(fault))
@@ -91,6 +101,10 @@ class LearnCard:
         if found is None:
             return
         runs = status.state == "running"
+        options = cards.about_options(found, say)
+        if self.about.options != options:
+            self.about.param.update(options=options, value=self._about if self._about in options.values() else "")
+        self.about.visible, self.about.disabled = self.admin and len(options) > 1, runs
         self.votes.object = cards.votes_line(found, say)
         self.begin.param.update(
             label=say("model.learn.again" if found.last else "model.learn.begin"),
@@ -136,7 +150,7 @@ class LearnCard:
             return
         self.begin.disabled = True
         self._say("")
-        fault = await _fault_of(self.learning.start)
+        fault = await _fault_of(lambda: self.learning.start(self._about))
         self._show()
         if fault:
             self._say(fault)
@@ -178,6 +192,11 @@ class LearnCard:
     def _say(self, sentence: str) -> None:
         self.note.visible = bool(sentence)
         self.note.object = note(sentence, role="status")
+
+    @property
+    def _about(self) -> str:
+        """Which votes are to be learned from."""
+        return str(self.about.value or "")
 
     def _follow(self) -> None:
         if self._following is None or self._following.done():

@@ -140,9 +140,9 @@ def votes_line(overview: Overview, say: Say) -> Markup:
     count = len(usable)
     if not usable.enough:
         line = say("model.learn.too_few", count=f"{count:,}", least=LEAST, missing=f"{LEAST - count:,}")
-    elif overview.last is not None and overview.new == 0:
+    elif overview.again and overview.new == 0:
         line = say("model.learn.nothing_new", count=f"{count:,}")
-    elif overview.last is not None:
+    elif overview.again:
         line = say("model.learn.some_new", count=f"{count:,}", new=f"{overview.new:,}")
     else:
         line = say("model.learn.ready", count=f"{count:,}")
@@ -155,6 +155,20 @@ def votes_line(overview: Overview, say: Say) -> Markup:
     return note(line) + bar + Markup().join(note(hint, "hint") for hint in hints)
 
 
+def about_name(about: str, say: Say) -> str:
+    """Return what votes are about: "" for all of them, "any", or one of `vote_records.ASPECTS`."""
+    return say(f"model.learn.about_{about or 'all'}") if about in ("", "any") else say(f"reasons.{about}")
+
+
+def about_options(overview: Overview, say: Say) -> dict[str, str]:
+    """Return the kinds of votes to choose from, each with how many there are; only "" where no reason was named."""
+    counted = [("", about_name("", say))]
+    for about, count in overview.usable.aspects.items():
+        told = say("model.learn.about_count", about=about_name(about, say), count=f"{count:,}")
+        counted.append((about, told))
+    return {told: about for about, told in counted}
+
+
 def progress_bar(status: Status, say: Say) -> Markup:
     """Return what is being done, and about how much of the whole is."""
     return _bar(status.share, say(f"model.learn.step.{status.step}"), f"{100 * status.share:.0f} %")
@@ -164,6 +178,8 @@ def outcome(about: Mapping[str, Any], say: Say) -> Markup:
     """Return before and after in words and numbers, from what `learned.json` holds."""
     old = about["old"]
     parts = [note(say("model.learn.learnt", count=f"{about['votes']:,}"), "hint")]
+    if named := about.get("about"):
+        parts.append(note(say("model.learn.learnt_about", about=about_name(named, say)), "hint"))
     if not old["starter"]:
         name = say("model.learn.so_far", name=old["name"])
         parts.append(_sentence(about["against_old"], name, say))

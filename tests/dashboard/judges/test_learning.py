@@ -99,6 +99,26 @@ def test_votes_that_can_teach(store: VoteStore) -> None:
     assert "named" in usable_votes(store.votes(), neutral=False).votes["battle_id"].tolist()
 
 
+def test_reasons_choose_votes_only_where_it_is_told(learning: LearningService, store: VoteStore) -> None:
+    give_votes(store, 6)
+    ids = store.votes()["battle_id"].tolist()
+    choices = dict(zip(ids, store.votes()["choice"], strict=True))
+    store.add_battle(Battle("bad", "s0", ["q"], Side(["a"]), Side(["b"]), None))
+    store.vote("bad", "both_bad", "s0")
+    store.give_reasons("bad", "s0", ["wrong"], "")
+    decided = [each for each in ids if choices[each] != "tie"]
+    store.give_reasons(decided[0], "s0", ["correct", "short"], "")
+    store.give_reasons(decided[1], "s0", ["short"], "much shorter")
+    found = learning.overview().usable
+    assert (len(found), found.left_out) == (7, 0)
+    assert found.aspects == {"any": 3, "correct": 2, "short": 2}
+    assert sorted(learning.overview("correct").usable.votes["battle_id"]) == sorted(["bad", decided[0]])
+    short = learning.overview("short").usable
+    assert (short.votes["battle_id"].tolist(), short.left_out, short.aspects) == (decided[:2], 0, found.aspects)
+    assert len(learning.overview("any").usable) == 3
+    assert len(learning.overview("clear").usable) == 0
+
+
 def test_no_votes_at_all(store: VoteStore) -> None:
     found = usable_votes(store.votes())
     assert (len(found), found.left_out, found.people, found.enough) == (0, 0, 0, False)

@@ -76,6 +76,23 @@ def test_a_person_asks_votes_reads_undoes_and_goes_on(
         votes = dashboard.rows(f"SELECT undone_at IS NULL FROM votes WHERE battle_id = '{battle['id']}' ORDER BY id")
         assert votes == [(0,), (1,)]
 
+        chips = person.page.locator(".decided .chips button")
+        names = chips.all_inner_texts()
+        chips.nth(0).focus()
+        person.page.keyboard.press("Enter")  # by keyboard alone, and words with digits are no votes
+        person.page.keyboard.press("Tab")
+        person.page.keyboard.press("Space")
+        person.page.locator(".decided input").fill("1 = right")
+        person.page.keyboard.press("Enter")
+        told = f"SELECT reasons, remark FROM votes WHERE battle_id = '{battle['id']}' ORDER BY id"
+        for _ in range(500):
+            if dashboard.rows(told) == [("", ""), ("correct clear", "1 = right")]:
+                break
+            person.page.wait_for_timeout(20)
+        assert dashboard.rows(told) == [("", ""), ("correct clear", "1 = right")]
+        expect(person.page.locator(".decided [role=status]")).not_to_be_empty()
+        assert len(names) == 5
+
         overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert person.page.evaluate(overflow) <= 0
         person.page.locator('[data-code="next"]').click()

@@ -62,10 +62,10 @@ class Learning:
         self.status, self.asked = Status(), list[str]()
         self._overview = Overview(usable_votes(store.votes()), last, 60)
 
-    def overview(self) -> Overview:
+    def overview(self, about: str = "") -> Overview:
         return self._overview
 
-    def start(self) -> None:
+    def start(self, about: str = "") -> None:
         self.asked.append("start")
 
     def stop(self) -> None:

@@ -130,6 +130,33 @@ def test_verdict_is_stored_before_the_vote_opens(talker: Talker, tmp_path: Path)
     play(steps())
 
 
+def test_reasons_are_stored_with_the_vote_and_the_last_that_comes_counts(talker: Talker, tmp_path: Path) -> None:
+    async def steps() -> None:
+        work = desk(tmp_path)
+        one = Round("Why is it so?", work)
+        one.start()
+        await until(one, "open")
+        await one.give_reasons(["correct"], "too early")  # there is no vote yet
+        await one.cast("b")
+        told: list[Any] = []
+        one.on_reasons = lambda: told.append(one.reasons_kept)
+        given = [(["correct"], ""), (["correct", "odd"], "I"), (["short", "correct"], " I  know ")]
+        await asyncio.gather(*(one.give_reasons(*each) for each in given))
+        row = work.store.votes().iloc[0]
+        assert (row["reasons"], row["remark"], told[-1]) == ("correct short", "I know", True)
+        assert (one.reasons, one.remark) == (("correct", "short"), "I know")
+        await one.undo()
+        await one.cast("tie")
+        assert (one.reasons, one.remark) == ((), "")
+        assert work.store.votes()["reasons"].tolist() == [""]
+        one.close()
+        work.store.close()
+        await one.give_reasons([], "closed")  # SQLite opens again by itself
+        assert one.reasons_kept
+
+    play(steps())
+
+
 def test_the_verdict_with_style_held_equal_is_there_where_the_judge_has_one(talker: Talker, tmp_path: Path) -> None:
     async def steps() -> None:
         for even in (None, VERDICT):
