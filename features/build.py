@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -17,13 +17,15 @@ from features.blocks.interface import (
     BATTLE,
     BOTH_ANSWERS,
     EMBEDDINGS,
+    LANGUAGE_MODEL,
     PROMPT_AND_ANSWER,
     TEXT,
     TURNS,
     Block,
+    BlockSettings,
     ComputesRows,
 )
-from features.blocks.registry import BLOCKS, switches
+from features.blocks.registry import BLOCKS, switch_field, switches
 from features.cache import BlockCache, key_of
 from features.pairs import Embeddings, PairMatrix, answer_pairs, join, shared
 from features.parallel import Chunk, Runner, Texts, chunks
@@ -32,13 +34,17 @@ from pipelines.battles.table import TEXT_COLUMNS, text_of
 from pipelines.settings import Section
 from pipelines.terminal.command_line import Progress, silent
 
-_ITEMS = (TEXT, ANSWER, PROMPT_AND_ANSWER, ANSWER_AND_OTHER, BATTLE, BOTH_ANSWERS)
+_ITEMS = (TEXT, ANSWER, PROMPT_AND_ANSWER, ANSWER_AND_OTHER, BATTLE, BOTH_ANSWERS, LANGUAGE_MODEL)
 """What blocks see that is computed once for each distinct text, or pair of texts."""
 ENCODER_CHUNK = 1024
 """Texts the encoder is given at once; what it has done is kept after each chunk."""
 
 
-_FIELDS: dict[str, Any] = {key: (bool, all(block.usual for block in blocks)) for key, blocks in switches().items()}
+READER_CHUNK = 64
+"""Answers a language model is given at once, as `ENCODER_CHUNK`."""
+
+
+_FIELDS: dict[str, Any] = {key: switch_field(blocks) for key, blocks in switches().items()}
 _Switches: Any = create_model("_Switches", __base__=Section, **_FIELDS)
 
 
@@ -47,9 +53,15 @@ class FeatureParams(_Switches):
 
     if TYPE_CHECKING:
 
-        def __init__(self, **switches: bool) -> None: ...
+        def __init__(self, **switches: Any) -> None: ...
 
         def __getattr__(self, switch: str) -> Any: ...
+
+    def pinned(self) -> Self:
+        """Return the same with the models that blocks read by pinned; a `UserError` where one is not there."""
+        found = {switch: getattr(self, switch) for switch in switches()}
+        pinned = {switch: each.pinned() for switch, each in found.items() if isinstance(each, BlockSettings)}
+        return self.model_copy(update=pinned) if pinned else self
 
 
 @dataclass(frozen=True)
@@ -129,13 +141,18 @@ def build_features(
     on = [block for block in BLOCKS.values() if getattr(params, block.switch)]
     seen = {block.sees for block in on} | {TEXT}
     items = {sees: _items(sees, found) for sees in seen.intersection(_ITEMS)}
-    works = [_work(block, items[block.sees], cache) for block in on if block.sees in items]
+    works = [
+        _work(block, items[block.sees], cache) for block in on if block.sees in items and block.sees != LANGUAGE_MODEL
+    ]
     with Runner(threads, sum(work.characters for work in works)) as runner:
         # One line of chunks over all blocks, so that no process waits at a block's end.
         line = chain.from_iterable(chunks(work.block, work.missing, work.items.texts) for work in works)
         with closing(runner.run(line)) as results:
             _store(works, results, cache, progress)
     parts = [shared("", (), np.zeros((len(battles), 0), dtype=np.float32))]  # where every block is off
+    for block in on:
+        if block.sees == LANGUAGE_MODEL:
+            works.append(_read(block, getattr(params, block.switch), items[block.sees], cache, threads, progress))
     for work in works:
         parts.extend(_of_items(work.block, work.rows[work.items.of]))
     for block in on:
@@ -175,6 +192,7 @@ def _items(sees: str, found: _Battles) -> _Items:
     columns = {
         ANSWER: (answer,),
         PROMPT_AND_ANSWER: (prompt, answer),
+        LANGUAGE_MODEL: (prompt, answer),
         ANSWER_AND_OTHER: (answer, other),
         BATTLE: (prompt, answer, other),
         BOTH_ANSWERS: tuple(places[None] for places in _ordered(found)),
@@ -265,17 +283,28 @@ def _of_embeddings(block: Block, embeddings: Embeddings) -> list[PairMatrix]:
     return found
 
 
+def _read(
+    block: Block, settings: Any, items: _Items, cache: BlockCache | None, threads: int, progress: Progress
+) -> _Work:
+    """Have a language model read what is not known; without items it is not even looked for."""
+    if not items.keys:
+        return _work(block, items, None)
+    work = _work(block.opened(settings, threads), items, cache)
+    _store([work], _in_chunks(work, READER_CHUNK), cache, progress)
+    return work
+
+
 def _embed(block: ComputesRows, items: _Items, cache: BlockCache | None, progress: Progress) -> Embeddings:
     """Embed the distinct texts; the encoder uses the cores by itself."""
     work = _work(block, items, cache)
-    _store([work], _encoded(work), cache, progress)
+    _store([work], _in_chunks(work, ENCODER_CHUNK), cache, progress)
     a, b, prompt = items.of
     return Embeddings(work.rows[prompt], work.rows[a], work.rows[b])
 
 
-def _encoded(work: _Work) -> Iterator[tuple[Chunk, Floats32]]:
-    """Yield the encoder's chunks with their rows."""
-    for start in range(0, len(work.missing), ENCODER_CHUNK):
-        places = work.missing[start : start + ENCODER_CHUNK]
-        texts = [work.items.texts[0][place] for place in places]
-        yield Chunk(work.block, places, (texts,)), work.block.compute(texts)
+def _in_chunks(work: _Work, size: int) -> Iterator[tuple[Chunk, Floats32]]:
+    """Yield chunks with their rows of what uses the cores by itself."""
+    for start in range(0, len(work.missing), size):
+        places = work.missing[start : start + size]
+        texts = tuple([column[place] for place in places] for column in work.items.texts)
+        yield Chunk(work.block, places, texts), work.block.compute(*texts)

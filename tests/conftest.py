@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis.internal.entropy import deterministic_PRNG
@@ -40,6 +41,22 @@ def _keep_what_is_imported(phase: str, info: dict[str, int], kept: list[int] = [
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files that take longest first."""
     items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
+
+@pytest.fixture(scope="session")
+def tiny_decoder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Give the folder of a tiny random decoder, as `make_decoder`; made once a session, so leave it as it is."""
+    from decoders import make_decoder
+
+    made: dict[str, Path] = {}
+
+    def of(family: str, **settings: Any) -> Path:
+        key = f"{family} {sorted(settings.items())}"
+        if key not in made:
+            made[key] = make_decoder(family, tmp_path_factory.mktemp("decoder") / family, **settings)
+        return made[key]
+
+    return of
 
 
 @pytest.fixture(scope="session")

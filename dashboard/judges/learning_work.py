@@ -96,7 +96,7 @@ class Steps:
         self.step: Step = "reading"
         self.share = 0.0
         told = {name for name, block in BLOCKS.items() if block.sees != TURNS}
-        self._blocks = told & {name for name, on in params.features.model_dump().items() if on is True}
+        self._blocks = told & {name for name, on in params.features.model_dump().items() if on}
         learners = sum(getattr(params.learners, name).enabled for name in SWITCHED)
         transformers = len(params.transformer.models) if params.transformer.enabled else 0
         self._learners = learners + transformers + 1  # the starter judge

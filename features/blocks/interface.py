@@ -7,13 +7,14 @@ words in both languages in `words/NAME.yaml`; a test fails while a column has no
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 from pipelines.battles.arrays import Floats32
+from pipelines.settings import Section
 
 COUNT, LOG_COUNT, SHARE, FLAG, SCORE = "count", "log count", "share", "flag", "score"
 """Kinds of numbers: a count, log(1 + count), a share of 1, 0 or 1, and a score on a scale of its own."""
-TEXT, ANSWER, PROMPT_AND_ANSWER, ANSWER_AND_OTHER, BATTLE, BOTH_ANSWERS, TURNS, EMBEDDINGS = (
+TEXT, ANSWER, PROMPT_AND_ANSWER, ANSWER_AND_OTHER, BATTLE, BOTH_ANSWERS, TURNS, EMBEDDINGS, LANGUAGE_MODEL = (
     "text",
     "answer",
     "prompt and answer",
@@ -22,6 +23,7 @@ TEXT, ANSWER, PROMPT_AND_ANSWER, ANSWER_AND_OTHER, BATTLE, BOTH_ANSWERS, TURNS, 
     "both answers",
     "turns",
     "embeddings",
+    "prompt and answer by a language model",
 )
 """What a block may see, and what its `compute` is then given.
 
@@ -29,7 +31,8 @@ TEXT: texts, each by itself, prompts too. ANSWER: answers, each by itself. PROMP
 answers. ANSWER_AND_OTHER: answers, and of each the other one of its battle. BATTLE: prompts, answers and
 others. BOTH_ANSWERS: the two answers of each
 battle, ordered by their content. TURNS: the tuples of turns of prompts, and those of as many answers. EMBEDDINGS: the
-encoder's rows of some texts, and those of as many others.
+encoder's rows of some texts, and those of as many others. LANGUAGE_MODEL: as PROMPT_AND_ANSWER, in one process: what
+`opened` gives uses the cores by itself.
 """
 
 
@@ -77,6 +80,14 @@ class ComputesRows(Protocol):
         """Return a (n, len(columns)) float32 array for n items; NaN where a number does not apply."""
 
 
+class BlockSettings(Section):
+    """What the switch of a block holds that has settings, in the place of true."""
+
+    def pinned(self) -> Self:
+        """Return the settings with a mark of the model that is there now, so that a judge refuses another one."""
+        return self
+
+
 class Block:
     """A block of features; the attributes are its declaration, `compute` gives its numbers (see `ComputesRows`).
 
@@ -98,6 +109,8 @@ class Block:
         Whether its switch is on where params.yaml says nothing of it.
     library : str or None
         The library that its numbers come from; the study may switch such blocks off.
+    settings : type of BlockSettings or None
+        What its switch holds in the place of true; such a block computes by what `opened` gives.
     """
 
     name: str
@@ -108,6 +121,7 @@ class Block:
     switch: str = ""
     usual: bool = True
     library: str | None = None
+    settings: type[BlockSettings] | None = None
     columns: tuple[str, ...]
 
     def __init_subclass__(cls) -> None:
@@ -117,3 +131,7 @@ class Block:
     def compute(self, *args: Any, **kwargs: Any) -> Floats32:
         """Return a (n, len(columns)) float32 array of what `sees` names; NaN where a number does not apply."""
         raise NotImplementedError
+
+    def opened(self, settings: Any, threads: int) -> ComputesRows:
+        """Return what computes with the settings of its switch, and `threads` threads: the block, without settings."""
+        return self

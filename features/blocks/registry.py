@@ -1,10 +1,14 @@
 """Every block there is, and what is asked about blocks and columns by name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
 
 from features.blocks.comparison import Agreement, Nearness, Overlap
 from features.blocks.interface import EMBEDDINGS, Block, Column
+from features.blocks.likelihood.likelihood import Likelihood
 from features.blocks.readability import Readability
 from features.blocks.reading.derivation import Derivation
 from features.blocks.reading.instructions import Instructions
@@ -30,6 +34,7 @@ BLOCKS: Mapping[str, Block] = {
         Integrity(),
         Derivation(),
         Relevance(),
+        Likelihood(),
     )
 }
 """In the order that their switches and features have; those of the encoder come last among the features."""
@@ -43,6 +48,14 @@ def switches() -> dict[str, list[Block]]:
     for block in BLOCKS.values():
         found.setdefault(block.switch, []).append(block)
     return found
+
+
+def switch_field(blocks: Sequence[Block]) -> tuple[Any, Any]:
+    """Return type and default of a switch: true or false, or its block's settings, where null and false are off."""
+    settings = next((block.settings for block in blocks if block.settings is not None), None)
+    if settings is None:
+        return bool, all(block.usual for block in blocks)
+    return Annotated[settings | None, BeforeValidator(lambda value: None if value is False else value)], None
 
 
 def switch_of(name: str) -> str:

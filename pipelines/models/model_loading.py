@@ -102,8 +102,11 @@ def no_encoder(name: str, kind: str) -> UserError:
     )
 
 
-def load_generator(folder: Path) -> tuple[Any, Any]:
-    """Load tokenizer and weights of a causal language model; a `UserError` where the folder holds none."""
+def load_generator(folder: Path, **settings: Any) -> tuple[Any, Any]:
+    """Load tokenizer and weights of a causal language model; a `UserError` where the folder holds none.
+
+    `settings` are passed on to `from_pretrained` (`dtype`, ...).
+    """
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
@@ -113,7 +116,7 @@ def load_generator(folder: Path) -> tuple[Any, Any]:
     with explained(f"model {folder}", "it is no causal language model that can be read"), quiet():
         tokenizer = AutoTokenizer.from_pretrained(folder, **OWN_FILES)
         # transformers' annotations know no loading info here
-        found: Any = AutoModelForCausalLM.from_pretrained(folder, **SAFE_WEIGHTS, output_loading_info=True)
+        found: Any = AutoModelForCausalLM.from_pretrained(folder, **SAFE_WEIGHTS, output_loading_info=True, **settings)
     model, info = found
     return tokenizer, _whole(model, info, f"model {folder}", folder)
 

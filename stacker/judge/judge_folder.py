@@ -53,7 +53,7 @@ class JudgeParts:
         threshold = {} if self.abstention is None else {"abstention": self.abstention.to_dict()}
         return {
             "format": FORMAT,
-            "features": self.features.model_dump(mode="json"),
+            "features": self.features.model_dump(mode="json", exclude_none=True),
             "encoder": None if self.encoder is None else self.encoder.described(),
             "learners": [
                 {"name": member.name, "kind": member.kind, "folder": _folder_of(place, member)}
@@ -108,7 +108,8 @@ def load_parts(folder: Path, device: str | None) -> JudgeParts:
     """
     with _said(folder):
         record = read_record(folder)
-        features = record.feature_params()
+        with checking(folder / FILE):
+            features = record.feature_params()
         encoder = None if record.encoder is None else _encoder(folder, record.encoder, device)
         if encoder is not None:
             encoder.block.open_ahead()  # compiled while the learners' libraries are imported

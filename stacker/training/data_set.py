@@ -105,6 +105,7 @@ def prepare(
         When no battle can be held out, or the encoder is not there or incomplete.
     """
     threads = params.run.threads or usable_cores()
+    features = params.features.pinned()
     encoder = open_encoder(params.encoder, threads) if params.features.embedding else None
     if encoder is not None:
         note(encoder.resolved.message or f"Encoder: {encoder.name}.")
@@ -125,12 +126,12 @@ def prepare(
     if encoder is not None:
         encoder.calibrate(battles)
     try:
-        data = learner_data(battles, params.features, encoder, cache, threads, progress)
+        data = learner_data(battles, features, encoder, cache, threads, progress)
     finally:
         cache.close()  # whoever asks it again opens it again
     if encoder is not None:
         encoder.rest()  # the learners want the memory
-    prints = fingerprint(battles, features_version(params.features, encoder))
+    prints = fingerprint(battles, features_version(features, encoder))
     store = FitStore(params.run.cache / "fits")
     return Prepared(battles, place, fit, folds, data, prints, encoder, cache, store)
 

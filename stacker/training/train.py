@@ -136,7 +136,7 @@ def train(
     fitted = members(learners, prepared, progress)
     made = {"battles": len(data), "prior": class_shares(fit.outcome, fit.weight).tolist(), **(about or {})}
     start = baseline(fitted, data, level.probabilities)
-    judge = Judge(params.features, prepared.encoder, fitted, pool, made, start)
+    judge = Judge(params.features.pinned(), prepared.encoder, fitted, pool, made, start)
     described = [
         {**chosen.described(), "fit": member.learner.about_}
         for chosen in transformers

@@ -13,7 +13,7 @@ from pipelines.battles.arrays import Floats32
 ANY_TEXT = st.text(st.characters(codec=None), max_size=60)
 TURNS = st.lists(ANY_TEXT, min_size=1, max_size=3).map(tuple)
 
-EVERY = FeatureParams(**dict.fromkeys(FeatureParams.model_fields, True))
+EVERY = FeatureParams(**{name: True for name, field in FeatureParams.model_fields.items() if field.annotation is bool})
 
 
 class Letters:

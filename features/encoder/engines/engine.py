@@ -1,6 +1,6 @@
 """What an engine is, and how engines on a CPU share texts among threads, or fill them up to few lengths."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, Protocol
 
@@ -38,13 +38,20 @@ def filled(texts: Sequence[Ids], length: int, padding: int) -> tuple[Any, Any]:
 def longest_first(
     ids: Sequence[Ids], threads: int, row: Callable[[Ids], Any], prepare: Callable[[], None] | None = None
 ) -> Floats32:
-    """Return the (n, d) float32 rows of n texts, each computed alone, `threads` at once.
+    """Return the (n, d) float32 rows of n texts, computed as `in_threads` says."""
+    return np.array(in_threads(ids, threads, row, prepare), dtype=np.float32)
 
-    The longest texts are begun first, so that the threads end together; `prepare` runs once in each thread.
+
+def in_threads(
+    items: Sequence[Sized], threads: int, row: Callable[[Any], Any], prepare: Callable[[], None] | None = None
+) -> list[Any]:
+    """Return what `row` gives of each item, each computed alone, `threads` at once.
+
+    The longest are begun first, so that the threads end together; `prepare` runs once in each thread.
     """
-    order = sorted(range(len(ids)), key=lambda place: len(ids[place]), reverse=True)
-    rows: list[Any] = [None] * len(ids)
-    with ThreadPoolExecutor(max(1, min(threads, len(ids))), "encoder", initializer=prepare) as pool:
-        for place, found in zip(order, pool.map(lambda place: row(ids[place]), order), strict=True):
+    order = sorted(range(len(items)), key=lambda place: len(items[place]), reverse=True)
+    rows: list[Any] = [None] * len(items)
+    with ThreadPoolExecutor(max(1, min(threads, len(items))), "encoder", initializer=prepare) as pool:
+        for place, found in zip(order, pool.map(lambda place: row(items[place]), order), strict=True):
             rows[place] = found
-    return np.array(rows, dtype=np.float32)
+    return rows

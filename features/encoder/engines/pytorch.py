@@ -29,7 +29,7 @@ class OneByOne:
 
     def embed(self, ids: Sequence[Ids]) -> Floats32:
         """Return an (n, d) float32 array."""
-        return longest_first(ids, self.threads, self._row, _one_thread)
+        return longest_first(ids, self.threads, self._row, one_thread)
 
     def _row(self, ids: Ids) -> Any:
         import torch
@@ -85,7 +85,8 @@ class SameShape:
             return found["sentence_embedding"].float().cpu().numpy()
 
 
-def _one_thread() -> None:
+def one_thread() -> None:
+    """Have the calling worker use one thread; what several texts at once need."""
     import torch
 
     torch.set_num_threads(1)  # of this worker only

@@ -111,14 +111,14 @@ class JudgeRecord(BaseModel):
     ----------
     files : dict of StoredFile, or None
         Every other file of the folder, by its path in it; None in judges of versions that did not write it.
-    features : dict of bool
-        Which blocks were on. A block that is not named is one that did not exist, and is off.
+    features : dict
+        Which blocks were on: true or false, or a block's settings. A block that is not named did not exist, and is off.
     abstention : AbstentionRecord or None
         None where the judge has no threshold; versions that know of none read the judge without it.
     """
 
     files: dict[str, StoredFile] | None = Field(None, max_length=MOST_FILES)
-    features: dict[str, StrictBool]
+    features: dict[str, StrictBool | dict[str, Any] | None]
     encoder: EncoderRecord | None
     learners: tuple[LearnerRecord, ...] = Field(min_length=1, max_length=MOST_LEARNERS)
     pool: PoolRecord

@@ -22,7 +22,7 @@ from stacker.learners.learner_registry import KINDS
 from stacker.learners.stacking.pool import Pool
 from stacker.learners.trees.boosting import LightGBMParams
 
-BLOCKS_OFF = {"sentiment", "readability", "embedding", "overlap", "turns"}
+BLOCKS_OFF = {"sentiment", "readability", "embedding", "overlap", "turns", "likelihood"}
 PARAMS = "data: {sample: {rows: 200, test_rows: 12}}\nfeatures: {embedding: false}\n"
 QUESTIONS = (("How do I boil an egg?", "en"), ("為什麼天空是藍色的？", "zh"), ("<img src=x onerror=alert(1)>", "en"))
 

@@ -10,7 +10,7 @@ from features.blocks import sentiment
 from features.blocks.comparison import Agreement, Overlap
 from features.blocks.interface import TEXT
 from features.blocks.registry import BLOCKS, WORDS
-from features.build import FeatureParams, build_features
+from features.build import FeatureParams, build_features, feature_columns
 from features.pairs import EmbeddingReducer, Embeddings, parsed
 from pipelines.battles.built_in import sample_battles
 from stacker.judge.explain import wording
@@ -38,7 +38,7 @@ MEASURES = re.compile(
 """What a Chinese text calls by its Latin name too."""
 
 
-EVERY = FeatureParams(**dict.fromkeys(FeatureParams.model_fields, True))
+EVERY = FeatureParams(**{name: True for name, field in FeatureParams.model_fields.items() if field.annotation is bool})
 
 
 class Encoder:
@@ -56,9 +56,14 @@ def every_feature():
     battles = sample_battles(6).battles
     built = build_features(battles, EVERY, encoder_block=Encoder())
     embeddings: Embeddings = built.embeddings
-    names = [*built.pairs.names, *EmbeddingReducer(2, 0).fit(embeddings).transform(embeddings).names]
+    read = FeatureParams(likelihood="a model that no battle needs")
+    names = [
+        *built.pairs.names,
+        *feature_columns(read).pairs.names,
+        *EmbeddingReducer(2, 0).fit(embeddings).transform(embeddings).names,
+    ]
     names += logit_pairs(np.zeros((6, 3))).names
-    values = dict.fromkeys(built.pairs.names, 0.0)
+    values = dict.fromkeys(names, 0.0)
     return {(name, *_joined(name, values)) for name in names}
 
 
