@@ -70,6 +70,7 @@ REFUSED = [
     ("pipelines.models", ["check", "owner/none", "--to", "none"]),
     ("dashboard", ["none.yaml"]),
     ("dashboard.export_votes", ["out.csv", "--params", "none.yaml"]),
+    ("dashboard.votes", ["backup", "out.sqlite", "--params", "none.yaml"]),
 ]
 
 
@@ -131,6 +132,9 @@ KEPT = [
     ("pipelines.dpo", ["model", "battles.csv", "--out", "model"], ("model/config.json", "model/dpo.json")),
     ("pipelines.models", ["fetch", "owner/name", "--to", "models"], ("models/owner--name/config.json",)),
     ("dashboard.export_votes", ["votes.csv", "--params", "params.yaml"], ("votes.csv",)),
+    ("dashboard.votes", ["backup", "votes.copy", "--params", "params.yaml"], ("votes.copy",)),
+    ("dashboard.votes", ["restore", "none.copy", "--params", "params.yaml"], ()),
+    ("dashboard.votes", ["erase", "somebody", "--yes", "--params", "params.yaml"], ()),
 ]
 
 

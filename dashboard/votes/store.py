@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any, Self
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, select, text, update
+from sqlalchemy import Connection, Engine, delete, func, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from dashboard.votes import database as migrations
@@ -22,6 +22,7 @@ from dashboard.votes.vote_records import (
     VOTES,
     Battle,
     Choice,
+    UtcTime,
     Voted,
     reasons_text,
     remark_text,
@@ -194,6 +195,35 @@ class VoteStore:
                 raise StoreFault("no_vote", f"There is no vote of yours on {battle_id}.", battle=battle_id)
             said = {"reasons": reasons_text(choice, reasons), "remark": remark_text(remark)}
             connection.execute(update(VOTES).where(holds).values(said))
+
+    def people(self) -> pd.DataFrame:
+        """Return who asked or voted, one row each: `session`, `battles`, `votes` that hold, `last` (UTC), by votes."""
+        last = func.max(VOTES.c.voted_at, type_=UtcTime()).label("last")
+        holds = (VOTES.c.battle_id == BATTLES.c.id) & VOTES.c.undone_at.is_(None)
+        counts = func.count(BATTLES.c.id).label("battles"), func.count(VOTES.c.id).label("votes")
+        query = select(BATTLES.c.session, *counts, last).outerjoin(VOTES, holds).group_by(BATTLES.c.session)
+        with self._reading() as connection:
+            result = connection.execute(query.order_by(func.count(VOTES.c.id).desc(), BATTLES.c.session))
+            frame = pd.DataFrame(result.all(), columns=list(result.keys()))
+        frame["last"] = pd.to_datetime(frame["last"], utc=True)
+        return frame
+
+    def erase(self, session: str) -> tuple[int, int]:
+        """Erase all that a session asked and voted, withdrawn votes too, and return how many battles and votes went.
+
+        SQLite overwrites it on the disk; PostgreSQL does so when it next vacuums. Copies made before still have it.
+        """
+        own = select(BATTLES.c.id).where(BATTLES.c.session == session)
+        with self._writing() as connection:
+            votes = connection.execute(delete(VOTES).where(VOTES.c.battle_id.in_(own))).rowcount
+            battles = connection.execute(delete(BATTLES).where(BATTLES.c.session == session)).rowcount
+        if self.backend == "sqlite":
+            with (
+                self._said(),
+                self._engine.connect() as connection,
+            ):  # no page of it stays in the log of what was written
+                connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+        return battles, votes
 
     def votes(self, chosen: VoteFilter | None = None) -> pd.DataFrame:
         """Return votes with their battles, the oldest first.
