@@ -78,8 +78,12 @@ def load_backbone(folder: Path, name: str, **settings: Any) -> Any:
     return _whole(model, info, f"encoder {name}", folder)
 
 
-def check_encoder(folder: Path, name: str) -> None:
-    """Raise a `UserError` where a model's configuration is no encoder's, whose every token sees all others."""
+DECODERS = ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "smollm3")
+"""Decoders that can be trained here, by model_type; SmolLM and SmolLM2 are llama."""
+
+
+def check_readable(folder: Path, name: str) -> None:
+    """Raise a `UserError` where a model's configuration is neither an encoder's nor that of one of `DECODERS`."""
     from transformers import AutoConfig
     from transformers.models.auto.modeling_auto import (
         MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
@@ -89,16 +93,18 @@ def check_encoder(folder: Path, name: str) -> None:
     with explained(f"encoder {name} ({folder})", _architecture(folder)), quiet():
         config = AutoConfig.from_pretrained(folder, **OWN_FILES)
     kind = config.model_type
+    if kind in DECODERS:
+        return
     writes = kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
     if writes or config.is_encoder_decoder or getattr(config, "is_decoder", False):
         raise no_encoder(name, kind)
 
 
 def no_encoder(name: str, kind: str) -> UserError:
-    """Return the error for a model that is no encoder."""
+    """Return the error for a model that is neither an encoder nor one of `DECODERS`."""
     return UserError(
         f"transformer {name}: is a {kind} model, a decoder, which cannot be trained here; name an encoder such as "
-        f"distilbert-base-uncased."
+        f"distilbert-base-uncased, or a decoder of the families {', '.join(DECODERS)}."
     )
 
 

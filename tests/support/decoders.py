@@ -25,7 +25,7 @@ def make_decoder(
 
     tokenizer = _tokenizer(template, padding)
     size: dict[str, Any] = {
-        "vocab_size": len(tokenizer),
+        "vocab_size": len(tokenizer) + 8,  # Qwen2 adds a token of its own
         "hidden_size": 32,
         "intermediate_size": 64,
         "num_hidden_layers": 2,

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from features.encoder.choice import EncoderParams, ResolvedEncoder, resolve
 from pipelines.models.model_files import BUILTIN_NAME, tokenizer_sha256
-from pipelines.models.model_loading import check_encoder
+from pipelines.models.model_loading import check_readable
 from pipelines.terminal.command_line import Progress, silent
 from stacker.learners.balance import BalanceParams
 from stacker.learners.learner_registry import KINDS, Configured
@@ -69,7 +69,7 @@ def choose_transformers(params: TransformersParams, encoder: EncoderParams) -> l
     Raises
     ------
     UserError
-        When a model is neither here nor has a fallback, its folder is incomplete, or it is a decoder.
+        When a model is neither here nor has a fallback, its folder is incomplete, or it is a decoder of another family.
     """
     if not params.enabled:
         return []
@@ -78,7 +78,7 @@ def choose_transformers(params: TransformersParams, encoder: EncoderParams) -> l
     for each in params.each():
         resolved = resolve(each.model, encoder.fallback, encoder.models_dir)
         if resolved.name != BUILTIN_NAME:
-            check_encoder(resolved.folder, resolved.name)
+            check_readable(resolved.folder, resolved.name)
         chosen = ChosenTransformer(_name(resolved, each, names), each, resolved)
         if chosen.identity not in found:
             found[chosen.identity] = chosen

@@ -22,9 +22,10 @@ from pipelines.terminal.command_line import Progress
 from stacker.learners.balance import UNSEEN, Correction, class_shares, class_weights
 from stacker.learners.learner_interface import Fit
 from stacker.learners.transformer.fine_tuning_work import BattleLoss, Votes, Work, distinct
+from stacker.learners.transformer.network.adapters import add_adapters, merge_adapters, taken_adapters
 from stacker.learners.transformer.network.batch_memory import TokenBudget
 from stacker.learners.transformer.network.inference import HiddenStateCache, Runner, choose_device, choose_half
-from stacker.learners.transformer.network.layers import layer_count, linear_names
+from stacker.learners.transformer.network.layers import layer_count
 from stacker.learners.transformer.network.network import Head, PreferenceNetwork
 from stacker.learners.transformer.network.structure import Structure
 from stacker.learners.transformer.params import TransformerParams
@@ -128,12 +129,16 @@ def _part(votes: Votes, rows: Ints) -> Votes:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained network, how its input is structured, what runs it, and what is worth knowing of the fit (JSON)."""
+    """A trained network, how its input is structured, what runs it, and what is worth knowing of the fit (JSON).
+
+    `adapters` are those that were merged into its weights, empty where there are none.
+    """
 
     network: PreferenceNetwork
     structure: Structure
     runner: Runner
     about: dict[str, Any]
+    adapters: dict[str, Tensor]
 
 
 def fit_network(
@@ -155,7 +160,7 @@ def fit_network(
     checkpoint = open_checkpoint(encoder.folder, encoder.name)
     device = choose_device(params.device)
     network = build_network(checkpoint, params, first_trained(params, layer_count(checkpoint.model))).to(device)
-    structure = Structure(checkpoint.tokenizer, params, checkpoint.positions)
+    structure = Structure(checkpoint.tokenizer, params, checkpoint.positions, causal=checkpoint.causal)
     battles = structure.battles(texts)
     train, held = held_out(fit, params.validation_fraction)
     votes = Votes(fit.outcome, fit.weight)
@@ -187,9 +192,12 @@ def fit_network(
         "strength": strength,
         "log_loss_of_first_head": first,
     }
+    adapters: dict[str, Tensor] = {}
     if learns:
         runner.untrained = None
-        handle = add_adapters(network, params) if params.tuning == "lora" else None
+        handle = None
+        if params.tuning == "lora":
+            handle = add_adapters(network.encoder.model, params, network.encoder.start)
         network.to(device)
         if params.gradient_checkpointing:
             network.encoder.model.activation_checkpointing_enable({"use_reentrant": False})
@@ -200,13 +208,14 @@ def fit_network(
         work = Work(name, params, network, battles, votes, train, held, loss, budget, runner, runner.kept, correction)
         fine_tune(work, folder, fit.seed, progress)
         if handle is not None:
-            handle.merge_and_unload()
+            adapters = taken_adapters(handle)
+            merge_adapters(network.encoder.model, adapters, params)
         about["evaluations"] = [
             {metric: value if np.isfinite(value) else None for metric, value in entry.items()} for entry in work.history
         ]
         about["halvings"] = budget.halvings
     network.eval()
-    return Fitted(network, structure, runner, about)
+    return Fitted(network, structure, runner, about, adapters)
 
 
 def held_out(fit: Fit, share: float) -> tuple[Ints, Ints]:
@@ -237,22 +246,3 @@ def make_runner(name: str, params: TransformerParams, network: PreferenceNetwork
         network.encoder.model.config, device, params.memory_share, 1, longest, training=False
     )
     return Runner(network, budget, name, half=choose_half(params.precision, device))
-
-
-def add_adapters(network: PreferenceNetwork, params: TransformerParams) -> Any:
-    """Put adapters into every linear map of the upper half, freeze the rest of the encoder, and return the handle.
-
-    They are low-rank (LoRA, Hu et al., 2021), by peft.
-    """
-    from peft import LoraConfig
-    from peft.tuners.lora import LoraModel
-
-    config = LoraConfig(
-        r=params.lora_rank,
-        lora_alpha=params.lora_alpha,
-        lora_dropout=params.lora_dropout,
-        target_modules=linear_names(network.encoder.model, network.encoder.start),
-        bias="none",
-    )
-    # The tuner itself: peft's wrapper around it asks transformers for a name that is deprecated.
-    return LoraModel(network.encoder.model, {"default": config}, "default")

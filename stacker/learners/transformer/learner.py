@@ -146,6 +146,7 @@ class TransformerLearner:
             self.encoder,
             self.correction_,
             self.about_,
+            self.adapters_,
         )
 
     @classmethod
@@ -157,8 +158,11 @@ class TransformerLearner:
         learner = cls(stored.name, stored.params, stored.base)
         learner.network_ = stored.network
         learner.correction_ = stored.correction
-        learner.about_ = stored.about
-        learner.structure_ = Structure(stored.checkpoint.tokenizer, stored.params, stored.checkpoint.positions)
+        learner.about_, learner.adapters_ = stored.about, stored.adapters
+        checkpoint = stored.checkpoint
+        learner.structure_ = Structure(
+            checkpoint.tokenizer, stored.params, checkpoint.positions, causal=checkpoint.causal
+        )
         learner.runner_ = learner._runner()
         return learner
 
@@ -172,11 +176,13 @@ class TransformerLearner:
             self.name, self.params, self.encoder, data.texts, fit, shelf, folder, self.progress, self.correction_
         )
         self.network_, self.structure_, self.runner_ = fitted.network, fitted.structure, fitted.runner
+        self.adapters_ = fitted.adapters
         self.about_ = {**fitted.about, "seconds": round(time.monotonic() - began, 1)}
 
     def _adopt(self, folder: Path) -> Self:
         found = type(self).load(folder)
         self.network_, self.structure_, self.about_ = found.network_, found.structure_, found.about_
+        self.adapters_ = found.adapters_
         self.runner_ = self._runner()
         return self
 

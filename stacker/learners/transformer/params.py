@@ -37,19 +37,21 @@ class LossParams(Section):
 class TransformerSettings(Section):
     """How a transformer reads, learns and is kept; whatever its weights are.
 
-    `tuning`: frozen fits the head alone; top_k trains the upper `top_layers` layers; lora puts adapters of `lora_rank`
-    into the upper `top_layers` layers (0 means every layer); all trains all. Budgets are in tokens of the model's own
-    tokenizer, markers not counted. `batch_size` is in battles. `C` are candidates for the inverse penalty of the
-    head's first, convex fit, chosen on inner folds. `watch` lists what early stopping looks at: the weights kept are
-    the best by the first, training goes on while any of them improves within `patience` evaluations. `store`: beside
-    keeps only what differs from the named base, whole keeps a full copy, auto keeps it beside where the base comes with
-    the install.
+    `form`: how a battle is written down; structured marks its texts with their lengths, chat is the model's own chat
+    template, auto takes that for decoders that have one. `tuning`: frozen fits the head alone; top_k trains the upper
+    `top_layers` layers; lora puts adapters of `lora_rank` into the upper `top_layers` layers (0 means every layer); all
+    trains all. Budgets are in tokens of the model's own tokenizer, markers not counted. `batch_size` is in battles. `C`
+    are candidates for the inverse penalty of the head's first, convex fit, chosen on inner folds. `watch` lists what
+    early stopping looks at: the weights kept are the best by the first, training goes on while any of them improves
+    within `patience` evaluations. `store`: beside keeps only what differs from the named base (of lora the adapters),
+    whole keeps a full copy, auto keeps it beside where the base comes with the install or is a decoder.
     """
 
     renamed = {"strengths": "C", "batch": "batch_size", "warmup": "warmup_ratio", "held_share": "validation_fraction"}
 
     head: Literal["joint", "pairwise"] = "pairwise"
     ties: Literal["davidson", "rao_kupper"] = "davidson"
+    form: Literal["auto", "structured", "chat"] = "auto"
     tuning: Literal["frozen", "top_k", "lora", "all"] = "frozen"
     top_layers: int = Field(1, ge=0)
     lora_rank: int = Field(8, ge=1, le=1024)

@@ -12,9 +12,10 @@ from features.encoder.choice import ResolvedEncoder, resolve
 from pipelines.errors import UserError, shown
 from pipelines.files.saved_files import DamagedError, check_names, checking, read_object
 from pipelines.models.model_files import BUILTIN_NAME, MODELS_DIR, check_folder
-from pipelines.models.model_loading import load_backbone, load_tokenizer, most_tokens
+from pipelines.models.model_loading import DECODERS, load_backbone, load_tokenizer, most_tokens
 from stacker.learners.balance import Correction
 from stacker.learners.learner_interface import FORMAT, SETTINGS
+from stacker.learners.transformer.network.adapters import merge_adapters
 from stacker.learners.transformer.network.layers import SplitEncoder, layer_count
 from stacker.learners.transformer.network.network import PreferenceNetwork, make_head
 from stacker.learners.transformer.params import TransformerParams
@@ -26,7 +27,7 @@ WEIGHTS, BASE = "learned.safetensors", "encoder"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """An encoder without a head, in float32 and evaluation mode, with its tokenizer.
+    """An encoder or decoder without a head, in float32 and evaluation mode, with its tokenizer.
 
     Attributes
     ----------
@@ -34,11 +35,14 @@ class Checkpoint:
         As transformers loads them.
     positions : int
         The longest sequence the encoder reads.
+    causal : bool
+        Whether it is a decoder.
     """
 
     model: Any
     tokenizer: Any
     positions: int
+    causal: bool
 
 
 def open_checkpoint(folder: Path, name: str) -> Checkpoint:
@@ -61,7 +65,8 @@ def open_checkpoint(folder: Path, name: str) -> Checkpoint:
             f"one checkpoint."
         )
     most, own = most_tokens(folder) or _NO_LIMIT, int(tokenizer.model_max_length)
-    return Checkpoint(model, tokenizer, min(most, own) if 0 < own < _NO_LIMIT else most)
+    causal = model.config.model_type in DECODERS
+    return Checkpoint(model, tokenizer, min(most, own) if 0 < own < _NO_LIMIT else most, causal)
 
 
 def build_network(checkpoint: Checkpoint, params: TransformerParams, start: int) -> PreferenceNetwork:
@@ -80,19 +85,24 @@ def save_network(
     base: ResolvedEncoder,
     correction: Correction,
     about: Any,
+    adapters: dict[str, Any],
 ) -> None:
     """Write a fitted network into an empty folder, without pickle.
 
-    Where the base is kept beside, only the encoder's tensors that differ from it are written, and its hash.
+    Where the base is kept beside, only its hash is written, and the adapters that were added to its weights, or else
+    the encoder's tensors that differ from it.
     """
     import torch
 
-    whole = params.store == "whole" or (params.store == "auto" and base.name != BUILTIN_NAME)
+    there = base.name == BUILTIN_NAME or network.encoder.causal
+    whole = params.store == "whole" or (params.store == "auto" and not there)
     learned = {f"head.{key}": value for key, value in network.head.state_dict().items()}
     model = network.encoder.model
     if whole:
         model.save_pretrained(folder / BASE)
         tokenizer.save_pretrained(folder / BASE)
+    elif adapters:
+        learned |= {f"adapter.{key}": value for key, value in adapters.items()}
     else:
         before = open_checkpoint(base.folder, base.name).model.state_dict()
         for key, value in model.state_dict().items():
@@ -127,6 +137,7 @@ class Stored:
     network: PreferenceNetwork
     correction: Correction
     about: Any
+    adapters: dict[str, Any]
 
 
 def load_network(folder: Path) -> Stored:
@@ -135,7 +146,7 @@ def load_network(folder: Path) -> Stored:
         meta = read_object(folder / SETTINGS)
         if not (folder / WEIGHTS).is_file():
             raise DamagedError(folder / WEIGHTS, "is missing")
-        check_names(folder / WEIGHTS, r"(head|encoder)\..+")
+        check_names(folder / WEIGHTS, r"(head|encoder|adapter)\..+")
         learned = load_file(folder / WEIGHTS)
     except (DamagedError, OSError, ValueError, SafetensorError) as fault:
         raise UserError(f"{folder}: the saved transformer cannot be read ({fault}); make the judge again.") from fault
@@ -160,11 +171,14 @@ def load_network(folder: Path) -> Stored:
         raise UserError(
             f"{folder}: {shown(found.unexpected_keys[0])} is no weight of {base.name}; make the judge again."
         )
+    adapters = _under(learned, "adapter.")
+    with checking(folder / WEIGHTS):
+        merge_adapters(checkpoint.model, adapters, params)
     network.eval()
     if meta["base"]["inside"]:
         _check_runs(network, folder)
     correction = Correction.from_dict(meta.get("correction"))
-    return Stored(meta["name"], params, base, checkpoint, network, correction, meta["about"])
+    return Stored(meta["name"], params, base, checkpoint, network, correction, meta["about"], adapters)
 
 
 def _check_runs(network: PreferenceNetwork, folder: Path) -> None:

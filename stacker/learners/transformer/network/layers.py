@@ -1,4 +1,4 @@
-"""An encoder in two halves: lower layers that stay as they are, upper ones that may learn.
+"""An encoder or decoder in two halves: lower layers that stay as they are, upper ones that may learn.
 
 What comes out of the lower half never changes during a fit, so it can be computed once and kept. Both halves share the
 weights of one transformers model.
@@ -6,13 +6,13 @@ weights of one transformers model.
 
 import copy
 import inspect
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from pipelines.errors import UserError
-from pipelines.models.model_loading import no_encoder
+from pipelines.models.model_loading import DECODERS, no_encoder
 
 SPLITTABLE = ("bert", "distilbert", "roberta", "deberta-v2", "modernbert")
 """Architectures whose layers can be trained apart, for errors; others are tried when they come."""
@@ -21,7 +21,9 @@ _PROBED = 6
 
 
 class SplitEncoder(nn.Module):
-    """A transformers encoder whose first `start` layers are frozen.
+    """A transformers encoder, or decoder without its head, whose first `start` layers are frozen.
+
+    `causal` tells a decoder, whose tokens do not see those behind them.
 
     Parameters
     ----------
@@ -31,7 +33,7 @@ class SplitEncoder(nn.Module):
     Raises
     ------
     UserError
-        When it is a decoder, whose tokens do not see those behind them; when its layers cannot be told apart (ALBERT
+        When it is a decoder of a family that is not known here; when its layers cannot be told apart (ALBERT
         shares one layer, some DeBERTa mix in a convolution), or both halves together are not the whole.
     """
 
@@ -41,7 +43,9 @@ class SplitEncoder(nn.Module):
         self.start = start
         self.width = int(model.config.hidden_size)
         self.takes_types = "token_type_ids" in inspect.signature(model.forward).parameters
-        self._check_sees_all()
+        self.causal = not self._sees_all()
+        if self.causal and model.config.model_type not in DECODERS:
+            raise no_encoder(model.config.name_or_path, model.config.model_type)
         path = layer_path(model)
         whole = start in (0, layer_count(model))
         # Kept out of nn.Module's registry: they are the same weights under a second name.
@@ -50,8 +54,13 @@ class SplitEncoder(nn.Module):
             layers = _get(model, path)
             lower, upper, given = _twin(model), _twin(model), _Given()
             _put(lower, path, nn.ModuleList(layers[:start]))
-            _put(upper, path, nn.ModuleList(layers[start:]))
-            upper._modules["embeddings"] = given
+            if self.causal:
+                # Each layer keeps its number, by which some choose their mask; embeddings may be scaled behind theirs.
+                first = [*(_Passed(layer) for layer in layers[: start - 1]), given.like(layers[start - 1])]
+                _put(upper, path, nn.ModuleList([*first, *layers[start:]]))
+            else:
+                _put(upper, path, nn.ModuleList(layers[start:]))
+                upper._modules["embeddings"] = given
             object.__setattr__(self, "_halves", (lower, upper, given))
         if not whole and not (path and self._halves_are_the_whole()):
             raise UserError(
@@ -109,8 +118,8 @@ class SplitEncoder(nn.Module):
                 _get(self._halves[1], layer_path(self._halves[1]) or "").train(mode)
         return self
 
-    def _check_sees_all(self) -> None:
-        """Raise where the first token's hidden state does not depend on the last token."""
+    def _sees_all(self) -> bool:
+        """Tell whether the first token's hidden state depends on the last token."""
         batch = self._probe()
         batch["mask"] = torch.ones_like(batch["mask"])
         batch["ids"][1] = batch["ids"][0]
@@ -124,8 +133,7 @@ class SplitEncoder(nn.Module):
             raise no_encoder(self.model.config.name_or_path, self.model.config.model_type) from fault
         finally:
             self.model.train(training)
-        if torch.equal(first[0], first[1]):
-            raise no_encoder(self.model.config.name_or_path, self.model.config.model_type)
+        return not torch.equal(first[0], first[1])
 
     def _probe(self) -> dict[str, Tensor]:
         """Return a batch of two short sequences, the second one half as long."""
@@ -151,13 +159,34 @@ class SplitEncoder(nn.Module):
             self.train(training)
 
     def _run(self, model: Any, batch: dict[str, Tensor]) -> Tensor:
-        inputs = {"input_ids": batch["ids"], "attention_mask": batch["mask"]}
+        inputs: dict[str, Any] = {"input_ids": batch["ids"], "attention_mask": batch["mask"]}
         if self.takes_types:
             inputs["token_type_ids"] = batch["types"]
+        if getattr(self, "causal", False):
+            # Positions are counted from a sequence's first token, on whichever side it was filled up.
+            inputs |= {"position_ids": (batch["mask"].cumsum(dim=1) - 1).clamp(min=0), "use_cache": False}
         return _tensor(model(**inputs).last_hidden_state)
 
 
-class _Given(nn.Module):
+class _Passed(nn.Module):
+    """Stands where a layer was and hands on what it gets."""
+
+    def __init__(self, layer: nn.Module | None = None) -> None:
+        super().__init__()
+        self.like(layer)
+
+    def like(self, layer: nn.Module | None) -> Self:
+        """Take what a model looks up at its layers from the one that was there; return itself."""
+        kind = getattr(layer, "attention_type", None)
+        if kind is not None:
+            self.attention_type = kind
+        return self
+
+    def forward(self, hidden: Tensor, *_: Any, **__: Any) -> Tensor:
+        return hidden
+
+
+class _Given(_Passed):
     """Stands where the embeddings were and hands on hidden states that were computed before."""
 
     hidden: Tensor | None = None

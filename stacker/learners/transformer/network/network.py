@@ -214,14 +214,17 @@ class PreferenceNetwork(nn.Module):
         """Where the weights are."""
         return next(self.parameters()).device
 
-    def collate(self, items: Sequence[Item]) -> Batch:
-        """Return m sequences as padded tensors: `ids`, `mask`, `types`, `parts`, each (m, l), and `lengths` (m, k)."""
+    def collate(self, items: Sequence[Item], left: bool = False) -> Batch:
+        """Return m sequences as padded tensors: `ids`, `mask`, `types`, `parts`, each (m, l), and `lengths` (m, k).
+
+        They are filled up behind their tokens, or before these where `left` is true.
+        """
         longest = max(len(item) for item in items)
         ids = np.full((len(items), longest), self.pad, dtype=np.int64)
         types, parts, mask = np.zeros_like(ids), np.zeros_like(ids), np.zeros_like(ids)
         for row, item in enumerate(items):
-            size = len(item)
-            ids[row, :size], types[row, :size], parts[row, :size], mask[row, :size] = (
+            own = slice(longest - len(item), longest) if left else slice(len(item))
+            ids[row, own], types[row, own], parts[row, own], mask[row, own] = (
                 item.ids,
                 item.types,
                 item.parts,
@@ -232,7 +235,7 @@ class PreferenceNetwork(nn.Module):
         return {name: torch.from_numpy(array).to(self.device) for name, array in arrays.items()}
 
     def pooled(self, batch: Batch, hidden: Tensor | None = None) -> Tensor:
-        """Return (m, parts, d): the mean hidden state of each part.
+        """Return (m, parts, d): the mean hidden state of each part, a decoder's last one.
 
         Parameters
         ----------
@@ -242,7 +245,8 @@ class PreferenceNetwork(nn.Module):
         if hidden is None:
             hidden = self.encoder.lower(batch)
         last = self.encoder.upper(batch, hidden)
-        return pool_parts(last, batch["parts"], self.head.parts)
+        pool = last_of_parts if self.encoder.causal else pool_parts
+        return pool(last, batch["parts"], self.head.parts)
 
     def forward(self, batch: Batch, hidden: Tensor | None = None) -> Tensor:
         """Return (m, k) numbers of m sequences."""
@@ -255,3 +259,15 @@ def pool_parts(last: Tensor, parts: Tensor, wanted: Sequence[int]) -> Tensor:
     """Return (m, len(wanted), d): the mean of (m, l, d) hidden states over the tokens of each wanted part, (m, l)."""
     chosen = torch.stack([parts == part for part in wanted], dim=1).to(last.dtype)
     return (chosen @ last) / chosen.sum(dim=2, keepdim=True).clamp(min=1)
+
+
+def last_of_parts(last: Tensor, parts: Tensor, wanted: Sequence[int]) -> Tensor:
+    """Return (m, len(wanted), d): the hidden state of the last token of each wanted part, which has seen all before it.
+
+    It is looked up by the parts, so that it makes no difference where a sequence was filled up; a part without a token
+    gives zeros.
+    """
+    chosen = torch.stack([parts == part for part in wanted], dim=1)
+    places = (chosen * torch.arange(1, parts.shape[1] + 1, device=parts.device)).amax(dim=2)
+    rows = torch.arange(len(parts), device=parts.device)[:, None]
+    return last[rows, (places - 1).clamp(min=0)] * (places > 0).unsqueeze(2).to(last.dtype)

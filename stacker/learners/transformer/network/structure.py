@@ -17,6 +17,7 @@ from features.encoder.tokens import OwnTokens, head_and_tail
 from features.text import words
 from pipelines.battles.table import text_of
 from pipelines.errors import UserError
+from pipelines.models.chat_frame import chat_frame
 from stacker.learners.transformer.params import TransformerParams
 
 PROMPT, FIRST, SECOND = 1, 2, 3
@@ -140,6 +141,8 @@ class Structure:
         Budgets, head and whether lengths are shown.
     most : int
         Positions the model has.
+    causal : bool
+        Whether it is a decoder: what stands behind a text then belongs to its part, whose last token is looked at.
 
     Raises
     ------
@@ -147,13 +150,19 @@ class Structure:
         When the budgets need more positions than the model has.
     """
 
-    def __init__(self, tokenizer: Any, params: TransformerParams, most: int) -> None:
+    def __init__(self, tokenizer: Any, params: TransformerParams, most: int, causal: bool = False) -> None:
         self.tokenizer = tokenizer
         self.tokens = OwnTokens(tokenizer).ids
         self.params = params
         self.cut = {name: dict.fromkeys(CUT, 0) for name in ("prompt", "answer")}
         self.joint = params.head == "joint"
-        self.prefix, self.middle, self.suffix, self.second_type = _template(tokenizer)
+        self.causal = causal
+        self.chat = params.form == "chat" or (params.form == "auto" and causal and bool(tokenizer.chat_template))
+        if self.chat or causal:
+            self.prefix, self.middle, self.suffix = _chat(tokenizer, params.model, self.chat, self.joint)
+            self.second_type = 0
+        else:
+            self.prefix, self.middle, self.suffix, self.second_type = _template(tokenizer)
         self.gap, self.between = self.tokens(["…", "|"])
         self._markers: dict[tuple[str, int], Ids] = {}
         self.longest = self._longest()
@@ -217,11 +226,11 @@ class Structure:
 
         add(PROMPT, [*self._marker("Prompt", prompt.words), *prompt.ids])
         for place, (name, answer) in enumerate(zip(names, answers, strict=True)):
-            add(0, self.middle)
+            add(PROMPT + place if self.causal else 0, self.middle)
             if not place:
                 first_types = len(ids)
             add(FIRST + place, [*self._marker(name, answer.words), *answer.ids])
-        add(0, self.suffix)
+        add(PROMPT + len(answers) if self.causal else 0, self.suffix)
         types = np.zeros(len(ids), dtype=np.int8)
         types[first_types:] = self.second_type
         lengths = [number for text in (prompt, *answers) for number in _scaled(text)] if self.params.lengths else []
@@ -230,6 +239,8 @@ class Structure:
         )
 
     def _marker(self, name: str, count: int) -> Ids:
+        if self.chat and not self.joint:
+            return []  # the template says what is what
         # Two digits are enough to tell lengths apart, and keep the markers few.
         rounded = int(float(f"{count:.1e}")) if self.params.lengths else -1
         if (name, rounded) not in self._markers:
@@ -271,6 +282,20 @@ def _template(tokenizer: Any) -> tuple[Ids, Ids, Ids, int]:
     end = second + len(plain[1])
     types = both.get("token_type_ids")
     return ids[:start], ids[middle:second], ids[end:], int(types[second]) if types else 0
+
+
+def _chat(tokenizer: Any, name: str, chat: bool, joint: bool) -> tuple[Ids, Ids, Ids]:
+    """Return what stands before the prompt, before each answer and behind the last one, for a decoder or a template.
+
+    A joint sequence is one question, so that its answers are parted by a line.
+    """
+    frame = chat_frame(tokenizer, f"transformer {name}")
+    if chat:
+        line = tokenizer("\n\n", add_special_tokens=False)["input_ids"]
+        return (frame.before, list(line), frame.between) if joint else (frame.before, frame.between, frame.after[:1])
+    line = tokenizer("\n", add_special_tokens=False)["input_ids"]
+    first = [tokenizer.bos_token_id] if tokenizer.bos_token_id is not None else []
+    return first, list(line), [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else list(line)
 
 
 def _find(ids: Ids, part: Ids, start: int) -> int:

@@ -83,9 +83,6 @@ def test_a_model_whose_halves_are_not_the_whole_is_refused_by_name():
 
 
 DECODERS = [
-    ("llama", {"num_key_value_heads": 2, "head_dim": 16}),
-    ("qwen2", {"num_key_value_heads": 2, "head_dim": 16}),
-    ("gemma", {"num_key_value_heads": 2, "head_dim": 16}),
     ("gpt2", {}),
     ("opt", {"ffn_dim": 64, "word_embed_proj_dim": 32}),
     ("bert", {"is_decoder": True}),
