@@ -163,8 +163,9 @@ def judge_of(judge: "Judge", found: Recalibrated, votes: int) -> "Judge":
     about = judge.about | {ABOUT: [*_list(judge.about.get(ABOUT)), told]}
     pool = fitted.of_pool(judge.pool)
     checks = None if judge.checks is None else judge.checks.recalibrated(fitted)
+    caution = None if judge.caution is None else judge.caution.recalibrated(fitted)
     made = (judge.features, judge.encoder, judge.members, pool, about, judge.baseline)
-    return Judge(*made, found.abstention, checks, judge.even_style)
+    return Judge(*made, found.abstention, checks, judge.even_style, caution)
 
 
 def _list(value: object) -> list[object]:

@@ -24,6 +24,7 @@ from stacker.judge.members import Member, check_said, learner_data
 from stacker.judge.verdict import DECIDED, Verdict
 from stacker.judge.verdict_control import Control, even_style_for
 from stacker.learners.checks.answer_checks import AnswerChecks
+from stacker.learners.checks.caution import Caution
 from stacker.learners.checks.even_style import EvenStyle
 from stacker.learners.learner_interface import LearnerData
 from stacker.learners.stacking.pool import Pool
@@ -58,6 +59,8 @@ class Judge:
         What has its say after the votes: whether each answer is one, and whether one is made of the other.
     even_style : EvenStyle or None
         What tells the second verdict, with style held equal; it needs `checks`.
+    caution : Caution or None
+        What draws verdicts of the votes back where the script of the texts is one that the learners hardly know.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Judge:
         abstention: Abstention | None = None,
         checks: AnswerChecks | None = None,
         even_style: EvenStyle | None = None,
+        caution: Caution | None = None,
     ) -> None:
         self.features = features
         self.encoder = encoder
@@ -81,6 +85,7 @@ class Judge:
         self.abstention = abstention
         self.checks = checks
         self.even_style = even_style
+        self.caution = caution
 
     def compare(self, prompt: Text, response_a: Text, response_b: Text, *, control: Control = None) -> Verdict:
         """Return the verdict on one battle.
@@ -253,10 +258,15 @@ class Judge:
 
     def verdicts(self, data: LearnerData, said: Floats, control: Control = None) -> Floats:
         """Return (n, 3) verdicts of what the learners said, (n, K, 3), of n battles."""
-        pooled, even = self.pool.predict_proba(said), even_style_for(self.even_style, control)
+        voted, even = self.voted(data, said), even_style_for(self.even_style, control)
         if even is not None and self.checks is not None:
-            return even.verdicts(pooled, data.pairs, self.checks)
-        return pooled if self.checks is None else self.checks.apply(pooled, data.pairs)
+            return even.verdicts(voted, data.pairs, self.checks)
+        return voted if self.checks is None else self.checks.apply(voted, data.pairs)
+
+    def voted(self, data: LearnerData, said: Floats) -> Floats:
+        """Return (n, 3) verdicts before checks: pooled, and drawn back where little is known of the texts."""
+        pooled = self.pool.predict_proba(said)
+        return pooled if self.caution is None else self.caution.apply(pooled, data.texts)
 
     def data(self, battles: pd.DataFrame, *, cache: BlockCache | None, threads: int, progress: Progress) -> LearnerData:
         """Return what the learners see of the battles."""
@@ -278,7 +288,7 @@ class Judge:
     def save(self, folder: Path) -> None:
         """Write the judge as one folder, whole or not at all."""
         made = (self.features, self.encoder, self.members, self.pool, self.about, self.baseline)
-        save_parts(folder, JudgeParts(*made, self.abstention, self.checks, self.even_style))
+        save_parts(folder, JudgeParts(*made, self.abstention, self.checks, self.even_style, self.caution))
 
     @classmethod
     def load(cls, folder: Path | str | None = None, *, device: Literal["cpu", "cuda"] | None = None) -> "Judge":
@@ -298,4 +308,4 @@ class Judge:
         """
         parts = load_parts(starter_folder() if folder is None else Path(folder), device)
         made = (parts.features, parts.encoder, parts.members, parts.pool, parts.about)
-        return cls(*made, parts.baseline, parts.abstention, parts.checks, parts.even_style)
+        return cls(*made, parts.baseline, parts.abstention, parts.checks, parts.even_style, parts.caution)

@@ -21,6 +21,8 @@ from stacker.judge.abstention import Abstention
 from stacker.judge.explain.explanation_baseline import Baseline, PairLearner
 from stacker.judge.members import Member
 from stacker.learners.checks.answer_checks import FEATURES, AnswerChecks
+from stacker.learners.checks.caution import FILE as CAUTION
+from stacker.learners.checks.caution import Caution
 from stacker.learners.checks.even_style import BLOCKS, EvenStyle
 from stacker.learners.checks.even_style import FILE as EVEN_STYLE
 from stacker.learners.learner_interface import LearnerData
@@ -47,6 +49,7 @@ class JudgeParts:
     abstention: Abstention | None = None
     checks: AnswerChecks | None = None
     even_style: EvenStyle | None = None
+    caution: Caution | None = None
 
     def described(self) -> dict[str, Any]:
         """Return what judge.json holds."""
@@ -85,6 +88,8 @@ def save_parts(folder: Path, parts: JudgeParts) -> None:
             parts.checks.save(part / CHECKS)
             if parts.even_style is not None:
                 parts.even_style.save(part / CHECKS)
+        if parts.caution is not None:
+            parts.caution.save(part)
         if parts.encoder is not None:
             parts.encoder.save(part / ENCODER)
         files = {name: file.model_dump() for name, file in hashes_of(part).items()}
@@ -123,7 +128,9 @@ def load_parts(folder: Path, device: str | None) -> JudgeParts:
             abstention = Abstention.from_dict(record.abstention.model_dump())
         checks = AnswerChecks.load(folder / CHECKS) if (folder / CHECKS).exists() else None
         even_style = EvenStyle.load(folder / CHECKS) if (folder / CHECKS / EVEN_STYLE).exists() else None
-        parts = JudgeParts(features, encoder, members, pool, record.about, baseline, abstention, checks, even_style)
+        caution = Caution.load(folder) if (folder / CAUTION).exists() else None
+        made = (features, encoder, members, pool, record.about, baseline)
+        parts = JudgeParts(*made, abstention, checks, even_style, caution)
         _check_features(folder, parts)
     return parts
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from features.cache import BlockCache
+from features.text import SCRIPTS
 from pipelines.battles.folds import normalised, prompt_groups
 from pipelines.battles.starter_sets import PRIOR, SETS, UNSEEN
 from pipelines.formats.reading import read_battles
@@ -18,6 +19,7 @@ from stacker.evaluate.intervals import mean_interval
 from stacker.evaluate.slices import slices
 from stacker.judge.judge import Judge
 from stacker.judge.provenance import versions
+from stacker.learners.checks.caution import Caution
 from stacker.starter.starter_fit import FittedStarter, StarterSettings
 
 PARTS = ("language, as the data name it", "script of the prompt", "characters of both answers", "turns")
@@ -104,6 +106,7 @@ def model_card(fitted: FittedStarter, settings: StarterSettings, unseen: Sequenc
         made_with=", ".join(f"{name} {used[name]}" for name in _MATTERS if name in used),
         settings=settings,
         even_style=fitted.judge.even_style,
+        caution=_drawn_back(fitted.judge.caution),
         factors=", ".join(f"{name} {factor:g}" for name, factor in settings.factors.items()),
         prior=PRIOR,
         bags=min(trees.bags, len(np.unique(fitted.rows.family))),
@@ -114,6 +117,25 @@ def model_card(fitted: FittedStarter, settings: StarterSettings, unseen: Sequenc
         families=_held_out(fitted),
         unseen=[_unseen(each) for each in unseen],
         parts={each.name: _by_parts(each) for each in unseen if each.parts},
+    )
+
+
+def _drawn_back(caution: Caution | None) -> str:
+    """Say how far verdicts are drawn back, and why."""
+    if caution is None:
+        return ""
+    factors = zip(SCRIPTS, caution.known, caution.kept, caution.factors().tolist(), strict=True)
+    told = ", ".join(
+        f"{script} {factor:.2f} ({known:.0%} known, else {kept:.2f})"
+        for script, known, kept, factor in factors
+        if factor < 1
+    )
+    return (
+        f"margins are multiplied by a factor where the script of the texts is hardly known: {told}. It is the lower "
+        "end of the 95 % interval of what votes in that script show of a judge made without their family of sets, "
+        "against votes in known scripts; where votes are too few to tell, the lowest of these. The log-odds of a tie "
+        f"rise by {caution.slope:.2f} for each unit that a margin loses, as votes in known scripts tie more where "
+        "margins are small."
     )
 
 

@@ -18,6 +18,7 @@ from pipelines.terminal.command_line import Progress, silent
 from stacker.judge.explain.explanation_baseline import baseline
 from stacker.judge.judge import Judge
 from stacker.judge.members import Member, learner_data
+from stacker.learners.checks.caution import fit_caution
 from stacker.learners.checks.even_style import BLOCKS
 from stacker.learners.learner_interface import Fit, Learner, LearnerData
 from stacker.learners.learner_registry import KINDS
@@ -248,8 +249,10 @@ def fit_starter(
             progress=progress,
         )
     start = baseline(members, data, held[first])
-    judge = Judge(FEATURES, None, members, pool, about, start, checks=fitted.checks, even_style=even)
-    return FittedStarter(judge, battles, rows, pool.predict_proba(held), int(np.sum(~kept)))
+    said = pool.predict_proba(held)
+    caution = fit_caution(battles, said, rows.outcome, rows.weight, rows.battle)
+    judge = Judge(FEATURES, None, members, pool, about, start, checks=fitted.checks, even_style=even, caution=caution)
+    return FittedStarter(judge, battles, rows, said, int(np.sum(~kept)))
 
 
 def families_held_out(

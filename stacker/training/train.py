@@ -16,6 +16,7 @@ from stacker.judge.explain.explanation_baseline import baseline
 from stacker.judge.judge import Judge
 from stacker.judge.members import Member
 from stacker.learners.balance import class_shares
+from stacker.learners.checks.caution import fit_caution
 from stacker.learners.judges.outside import OutsidePredictions, open_outside
 from stacker.learners.learner_registry import Configured, configured_learners, may_be_silent
 from stacker.learners.stacking.stack import fit_stack
@@ -136,7 +137,9 @@ def train(
     fitted = members(learners, prepared, progress)
     made = {"battles": len(data), "prior": class_shares(fit.outcome, fit.weight).tolist(), **(about or {})}
     start = baseline(fitted, data, level.probabilities)
-    judge = Judge(params.features.pinned(), prepared.encoder, fitted, pool, made, start)
+    seen = (data.texts, pool.predict_proba(level.probabilities), fit.outcome, fit.weight)
+    caution = fit_caution(*seen) if params.stack.caution else None
+    judge = Judge(params.features.pinned(), prepared.encoder, fitted, pool, made, start, caution=caution)
     described = [
         {**chosen.described(), "fit": member.learner.about_}
         for chosen in transformers

@@ -41,7 +41,8 @@ class Explanation:
     tree_margin, tree_tie, tree_base_tie : float
         The trees' part of the verdict, and of it what they say before they know anything.
     findings : tuple of (str, str)
-        What the checks of the answers found: a key of `answer_checks.FINDINGS`, and the answer, "A" or "B".
+        What the checks of the answers found: a key of `answer_checks.FINDINGS`, and the answer, "A" or "B"; and where
+        the verdict was drawn back, "caution" and the script of the texts, one of `features.text.SCRIPTS`.
     baseline : str
         What the groups are compared with.
     """

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from features.blocks.interface import SCORE
 from stacker.judge.explain import wording
-from stacker.judge.explain.group_effects import CHECKS, LENGTH, PROMPT, TRANSFORMER, WORDS
+from stacker.judge.explain.group_effects import CAUTION, CHECKS, LENGTH, PROMPT, TRANSFORMER, WORDS
 from stacker.judge.explain.wording import Language
 
 LONGER = "surface: words"
@@ -106,10 +106,12 @@ def reason(
     language : str
         One of `stacker.judge.explain.wording.LANGUAGES`.
     findings : sequence of (str, str)
-        What the checks found.
+        What the checks found, and of what script little is known.
     """
+    if group == CAUTION:
+        return "".join(wording.sentence(f"caution {script}", language) for key, script in findings if key == CAUTION)
     if group == CHECKS:
-        found = [wording.sentence(f"check {key}", language, side=side) for key, side in findings]
+        found = [wording.sentence(f"check {key}", language, side=side) for key, side in findings if key != CAUTION]
         return wording.sentence("between", language).join(found)
     if group == TRANSFORMER:
         return wording.sentence("transformer", language)

@@ -29,13 +29,15 @@ LENGTH = "length"
 PROMPT = "prompt"
 WORDS = "sparse words"
 TRANSFORMER = "transformer"
+CAUTION = "caution"
 CHECKS = "checks"
-GROUPS = (LENGTH, *groups(), PROMPT, WORDS, TRANSFORMER, CHECKS)
+GROUPS = (LENGTH, *groups(), PROMPT, WORDS, TRANSFORMER, CAUTION, CHECKS)
 """Groups in the order they are shown; others come after them.
 
 `length` is how much was written, by whatever block it is counted; `prompt` is what the question alone tells, by any
 block; `overlap` is what an answer shares with the prompt and with the other answer; the rest are the blocks
-themselves, and the learners that read the texts; `checks` is what the checks of answers add to all of them.
+themselves, and the learners that read the texts; `caution` is what draws their sum back where little is known of texts
+like these; `checks` is what the checks of answers add to all of them.
 """
 
 
@@ -83,11 +85,11 @@ class GroupEffects:
     tie: Floats
     base_tie: float
 
-    def with_checks(self, before: Floats, after: Floats) -> "GroupEffects":
-        """Return them with the group `checks`: what turns the verdicts before checks, (n, 3), into those after."""
+    def with_group(self, group: str, before: Floats, after: Floats) -> "GroupEffects":
+        """Return them with one more group, `caution` or `checks`: what turns (n, 3) verdicts into others."""
         (margin, tie), (margin_then, tie_then) = margins_and_ties(before), margins_and_ties(after)
         return GroupEffects(
-            (*self.groups, CHECKS),
+            (*self.groups, group),
             np.column_stack([self.margin, margin_then - margin]),
             np.column_stack([self.tie, tie_then - tie]),
             self.base_tie,

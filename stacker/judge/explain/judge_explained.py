@@ -8,7 +8,7 @@ from features.pairs import PairMatrix
 from pipelines.battles.arrays import Floats
 from pipelines.errors import UserError
 from stacker.judge.explain.explanation import Explanation, explanation
-from stacker.judge.explain.group_effects import GroupEffects, group_effects
+from stacker.judge.explain.group_effects import CAUTION, CHECKS, GroupEffects, group_effects
 from stacker.judge.explain.learner_contributions import TreeEffects, token_contributions, tree_contributions
 from stacker.judge.verdict import Verdict
 from stacker.learners.checks.answer_checks import AnswerChecks
@@ -44,19 +44,23 @@ def explained_as_voted(judge: "Judge", data: LearnerData) -> Explanation:
     pool, places = judge.pool.of_speaking(silent_learners(said[0]))
     members = [judge.members[place] for place in places]
     groups = group_effects(members, pool, judge.baseline, data, said[:, places])
+    voted, known = judge.voted(data, said), None if judge.caution is None else judge.caution.finding(data.texts)
+    if known is not None:
+        groups = groups.with_group(CAUTION, judge.pool.predict_proba(said), voted)
     if judge.checks is not None:
-        groups = groups.with_checks(judge.pool.predict_proba(said), found)
+        groups = groups.with_group(CHECKS, voted, found)
     learners = [member.learner for member in members]
     trees = tree_contributions(learners, pool, data)
     terms = token_contributions(learners, pool, data, 0, TERMS)
     findings = [] if judge.checks is None else judge.checks.findings(data.pairs)
+    findings += [] if known is None else [(CAUTION, known)]
     return explanation(judge.verdict(found[0]), groups, trees, terms, data.pairs, 0, findings)
 
 
 def explained_with_even_style(judge: "Judge", even: EvenStyle, data: LearnerData) -> Explanation:
     """Explain the verdict with style held equal on the one battle of `data`; it is a sum, and needs no baseline."""
     assert judge.checks is not None
-    voted = judge.pool.predict_proba(judge.member_probabilities(data))
+    voted = judge.voted(data, judge.member_probabilities(data))
     strict = even.strict(judge.checks)
     groups, features = even_style_effects(even, strict, voted, data.pairs)
     verdict = Verdict.of(even.verdicts(voted, data.pairs, judge.checks)[0])
@@ -87,4 +91,4 @@ def even_style_effects(
     tie = float(margins_and_ties(before)[1][0])
     groups = GroupEffects(GROUPS, margin, np.zeros_like(margin), tie)
     features = TreeEffects(even.names, terms, np.zeros_like(terms), 0.0)
-    return groups.with_checks(before, strict.apply(before, pairs)), features
+    return groups.with_group(CHECKS, before, strict.apply(before, pairs)), features

@@ -148,10 +148,7 @@ class AnswerChecks:
 
     def recalibrated(self, by: Recalibration) -> "AnswerChecks":
         """Return the checks of a judge whose verdicts are recalibrated, the word of the checks included."""
-        scale = Recalibration(
-            self.scale.temperature * by.temperature, self.scale.tie_offset / by.temperature + by.tie_offset
-        )
-        return replace(self, scale=scale)
+        return replace(self, scale=self.scale.then(by))
 
     def check(self, pairs: PairMatrix) -> None:
         """Look up every feature that the checks need.

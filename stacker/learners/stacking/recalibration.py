@@ -54,6 +54,10 @@ class Recalibration:
         margin, tie = margins_and_ties(probabilities)
         return probabilities_of(margin * self.temperature, (tie - self.tie_offset) * self.temperature)
 
+    def then(self, by: "Recalibration") -> "Recalibration":
+        """Return this recalibration and another one after it, as one."""
+        return Recalibration(self.temperature * by.temperature, self.tie_offset / by.temperature + by.tie_offset)
+
     def of_pool(self, pool: Pool) -> Pool:
         """Return a level-1 model that gives the recalibrated verdicts of another."""
         stored = pool.to_dict()

@@ -67,13 +67,15 @@ class StackParams(Section):
     ones. `temperature` scales the verdict by one number fitted to held-out verdicts, near 1 where these are few.
     `prior` starter takes the verdicts of the judge inside the package as one more learner, the last, and leans on it
     where votes are few; there is no temperature then, as that judge is calibrated and the pull towards it says how sure
-    a verdict may be.
+    a verdict may be. With `caution` the judge draws verdicts on texts in a script that these votes hardly have towards
+    the shares of votes (`stacker.learners.checks.caution`).
     """
 
     form: Literal["pool", "logistic"] = "pool"
     shrink: float = Field(5.0, ge=0, le=1e12)
     temperature: bool = True
     prior: Literal["starter"] | None = None
+    caution: bool = True
 
 
 MOST_PATTERNS = 48
