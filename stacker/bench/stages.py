@@ -22,6 +22,9 @@ from stacker.learners.learner_registry import KINDS
 from stacker.learners.stacking.stack import cross_fitted, fit_stack
 from stacker.training.params import Params
 
+_FEATURES = FeatureParams(embedding=False, instructions=False, integrity=False)
+"""The blocks whose numbers the plain way computes too."""
+
 
 @dataclass
 class Bench:
@@ -43,7 +46,7 @@ class Bench:
 
     def text_features(self, rows: int) -> LearnerData:
         """Compute the text features of the first battles, with an empty cache."""
-        built = build_features(self.first(rows), FeatureParams(embedding=False), threads=self.threads)
+        built = build_features(self.first(rows), _FEATURES, threads=self.threads)
         texts = self.first(rows)[list(TEXT_COLUMNS)].reset_index(drop=True)
         return LearnerData(texts, built.pairs, built.embeddings)
 

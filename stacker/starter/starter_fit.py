@@ -30,8 +30,9 @@ from stacker.training.data_set import canonical_order
 from stacker.training.made.check_fitting import CheckSettings, fit_checks
 from stacker.training.made.even_style_fitting import EvenStyleSettings, VoteRows, even_style_of_votes
 
-FEATURES = FeatureParams(embedding=False)
-"""No encoder: the judge loads in a fraction of a second, works on any machine, and frozen embeddings bring little."""
+FEATURES = FeatureParams(embedding=False, instructions=False, integrity=False)
+"""No encoder: the judge loads in a fraction of a second, works on any machine, and frozen embeddings bring little. What
+instructions and integrity see, its checks have."""
 TIE = 2
 LEAST_OF_LANGUAGE = 50.0
 """Pairs of a language in a set from which on its ties are weighed by themselves."""

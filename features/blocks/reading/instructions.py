@@ -52,7 +52,6 @@ class Instructions(Block):
 
     name = "instructions"
     version = data_version("instructions.yaml")
-    usual = False
     group = "overlap"
     sees = PROMPT_AND_ANSWER
     declared = (

@@ -49,7 +49,6 @@ class Integrity(Block):
 
     name = "integrity"
     version = data_version("integrity.yaml", "word_order.npy")
-    usual = False
     sees = ANSWER
     declared = (
         Column("repeated sentences", SHARE),
