@@ -80,6 +80,11 @@ class Services:
     whole : Params or None
         All sections, by which a judge learns from the votes; None has their defaults.
 
+    Attributes
+    ----------
+    made_up_votes : bool
+        Whether the store was filled for a demonstration, which every page then says.
+
     Raises
     ------
     UserError
@@ -88,6 +93,7 @@ class Services:
 
     def __init__(self, params: DashboardParams, whole: Params | None = None) -> None:
         self.params = params
+        self.made_up_votes = False
         for key in ("judges", "files"):
             _check_folder(f"dashboard.{key}", getattr(params, key), needed=key == "files")
         self.judges = JudgeService(Path(params.judges), starter_folder() if params.starter else None, params.judge)

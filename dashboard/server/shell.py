@@ -203,6 +203,8 @@ class Shell:
 
     def _say_judge(self) -> None:
         line, warns = judge_line(self.services.judges, self.say)
+        if self.services.made_up_votes:
+            line, warns = self.say("shell.made_up_votes", judge=line), True
         self.bar.param.update(judge=line, judge_warns=warns)
 
     def _word(self) -> None:
