@@ -10,10 +10,12 @@ from features.blocks.comparison import Agreement, Nearness, Overlap
 from features.blocks.interface import EMBEDDINGS, Block, Column
 from features.blocks.likelihood.likelihood import Likelihood
 from features.blocks.readability import Readability
+from features.blocks.reading.coherence import Coherence
 from features.blocks.reading.derivation import Derivation
 from features.blocks.reading.instructions import Instructions
 from features.blocks.reading.integrity import Integrity
 from features.blocks.reading.relevance import Relevance
+from features.blocks.reading.substance import Substance
 from features.blocks.sentiment import Sentiment
 from features.blocks.style import Style
 from features.blocks.surface import Surface
@@ -34,6 +36,8 @@ BLOCKS: Mapping[str, Block] = {
         Integrity(),
         Derivation(),
         Relevance(),
+        Substance(),
+        Coherence(),
         Likelihood(),
     )
 }

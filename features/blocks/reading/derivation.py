@@ -9,8 +9,10 @@ import numpy as np
 
 from features.blocks.interface import ANSWER_AND_OTHER, FLAG, LOG_COUNT, SHARE, Block, Column
 from features.blocks.reading.data_version import data_version
-from features.blocks.reading.integrity import GRAM, HEAD, is_filler, is_heading, pleas_among
-from features.text import sentence_list, words
+from features.blocks.reading.integrity import GRAM, is_heading
+from features.blocks.reading.sentence_kinds import is_filler, pleas_among
+from features.blocks.reading.text_parts import HEAD, plain, small_words, spoken
+from features.text import words
 from pipelines.battles.arrays import Floats32
 
 Item = TypeVar("Item", str, tuple[str, ...])
@@ -23,12 +25,12 @@ class _Contents:
 
     def __init__(self, text: str) -> None:
         head = text[:HEAD]
-        found = words(head.lower())
+        found = small_words(head)
         self.words = Counter(found)
         self.plain = " ".join(found)
         self.phrases = Counter(zip(*(found[start:] for start in range(GRAM)), strict=False))
-        self.spoken = [sentence.lower() for sentence in sentence_list(head)]
-        self.sentences = [" ".join(words(sentence)) for sentence in self.spoken]
+        self.spoken = spoken(head)
+        self.sentences = [plain(sentence) for sentence in self.spoken]
 
 
 class Derivation(Block):
@@ -84,15 +86,15 @@ def _beyond(own: _Contents, against: _Contents) -> Iterable[float]:
     extra: list[str] = []
     again = twice = 0
     first = False
-    for number, (plain, spoken) in enumerate(zip(own.sentences, own.spoken, strict=True)):
-        if left[plain] > 0:
-            left[plain] -= 1
+    for number, (sentence, said) in enumerate(zip(own.sentences, own.spoken, strict=True)):
+        if left[sentence] > 0:
+            left[sentence] -= 1
         else:
             first |= number == 0
-            extra.append(spoken)
-            again += plain in had
-            twice += plain in seen
-        seen.add(plain)
+            extra.append(said)
+            again += sentence in had
+            twice += sentence in seen
+        seen.add(sentence)
     if not extra:
         return (0.0,) * 8
     total = max(sum(map(len, extra)), 1)

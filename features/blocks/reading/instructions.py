@@ -19,11 +19,10 @@ from features.blocks.reading.prompt_requests import (
     requests_of,
     tasks,
 )
-from features.text import count_sentences, words
+from features.blocks.reading.text_parts import HEAD, small_words
+from features.text import count_sentences
 from pipelines.battles.arrays import Floats32
 
-HEAD = 30_000
-"""Characters of a text that are looked at."""
 _PROMPT_HEAD = 6000
 """Characters of a prompt whose numbers and names are looked for in the answer."""
 _FARTHEST = 3.0
@@ -107,7 +106,7 @@ class _Answer:
     def __init__(self, text: str) -> None:
         self.text = text
         self.small = text.lower()
-        self.words = words(self.small)
+        self.words = small_words(text)
         self.lines = [line for line in text.splitlines() if line.strip()]
         self.items = len(_ITEM.findall(text))
 
@@ -197,7 +196,7 @@ def _content(asked: Requests, prompt: str, said: _Answer) -> dict[str, float]:
         found["initial letter as asked"] = float(np.mean([start == asked.letter for start in starts]))
     if asked.options:
         found["names an option"] = _OPTION.match(said.text) is not None
-    source = words(prompt[:HEAD].lower())
+    source = small_words(prompt[:HEAD])
     ratio = float(np.log((len(said.words) + 1) / (len(source) + 1)))
     theirs = frozenset(source)
     overlap = len(mine & theirs) / max(len(mine), 1)

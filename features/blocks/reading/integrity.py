@@ -8,20 +8,17 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 
 import numpy as np
-import yaml
 
 from features.blocks.interface import ANSWER, COUNT, FLAG, LOG_COUNT, SCORE, SHARE, Block, Column
 from features.blocks.reading.data_version import data_version
+from features.blocks.reading.sentence_kinds import filler_phrases, pattern, pleas_among
+from features.blocks.reading.text_parts import HEAD, plain, small_words, spoken
 from features.blocks.reading.word_order import word_order
-from features.text import sentence_list, words
+from features.text import words
 from pipelines.battles.arrays import Floats32
 
-HEAD = 30_000
-"""Characters of a text that are looked at: of real answers one in ten thousand is longer."""
 GRAM = 5
 """Words of a phrase whose repetition counts."""
 _SHORTEST = 12
@@ -84,7 +81,7 @@ class Integrity(Block):
         rows = np.zeros((len(texts), len(self.columns)), dtype=np.float32)
         for row, text in enumerate(texts):
             head = text[:HEAD]
-            found = words(head.lower())
+            found = small_words(head)
             if found:
                 rows[row] = (
                     *_repetition(head, found),
@@ -98,16 +95,15 @@ class Integrity(Block):
         return rows
 
 
-def _repetition(text: str, found: list[str]) -> tuple[float, ...]:
+def _repetition(text: str, found: Sequence[str]) -> tuple[float, ...]:
     """Return the shares of repeated sentences and phrases and of the longest repetition, and the compressed size."""
     seen: set[str] = set()
     again = total = 0
-    for sentence in sentence_list(text):
-        plain = " ".join(words(sentence.lower()))
-        if len(plain) >= _SHORTEST:
-            total += len(plain)
-            again += len(plain) if plain in seen else 0
-            seen.add(plain)
+    for sentence in map(plain, spoken(text)):
+        if len(sentence) >= _SHORTEST:
+            total += len(sentence)
+            again += len(sentence) if sentence in seen else 0
+            seen.add(sentence)
     phrases = list(zip(*(found[start:] for start in range(GRAM)), strict=False))
     counts = Counter(phrases)
     run = longest = 0
@@ -125,7 +121,7 @@ def _order(text: str) -> tuple[float, ...]:
     return (order, misses, np.log1p(seen)) if seen else (0.0, 0.0, 0.0)
 
 
-def _end(text: str, found: list[str]) -> tuple[float, ...]:
+def _end(text: str, found: Sequence[str]) -> tuple[float, ...]:
     """Return whether the text ends unfinished or broken off, and what it leaves open."""
     whole = text.strip()
     last = whole[-_LONGEST_LINE:].rpartition("\n")[2]
@@ -140,12 +136,12 @@ def _end(text: str, found: list[str]) -> tuple[float, ...]:
 
 def _speech(text: str) -> tuple[float, ...]:
     """Return how much is filler, how much speaks to a judge, and how many placeholders there are."""
-    found = [sentence.lower() for sentence in sentence_list(text)]
+    found = spoken(text)
     total, count = max(sum(map(len, found)), 1), max(len(found), 1)
-    phrases = [(sentence, len(_pattern("filler").findall(sentence))) for sentence in found]
+    phrases = [(sentence, filler_phrases(sentence)) for sentence in found]
     filled = sum(len(sentence) for sentence, times in phrases if times)
     pleas = pleas_among(found)
-    placeholders = min(len(_pattern("placeholders").findall(text.lower())), _MOST)
+    placeholders = min(len(pattern("placeholders").findall(text.lower())), _MOST)
     return (
         filled / total,
         sum(times for _, times in phrases) / count,
@@ -155,27 +151,12 @@ def _speech(text: str) -> tuple[float, ...]:
     )
 
 
-def pleas_among(found: Sequence[str]) -> list[str]:
-    """Return those of some sentences, in small letters, that speak to whoever judges the text."""
-    triggers = _patterns()["judge triggers"]
-    return [
-        sentence
-        for sentence in found
-        if any(trigger in sentence for trigger in triggers) and _pattern("judge").search(sentence)
-    ]
-
-
-def is_filler(sentence: str) -> bool:
-    """Tell whether a sentence, in small letters, holds a phrase that fits any prompt."""
-    return _pattern("filler").search(sentence) is not None
-
-
 def is_heading(line: str) -> bool:
     """Tell whether a line is a heading, or a title that ends in a colon."""
     return _HEADING.match(line[:_LONGEST_LINE]) is not None
 
 
-def _lines(text: str, found: list[str]) -> tuple[float, ...]:
+def _lines(text: str, found: Sequence[str]) -> tuple[float, ...]:
     """Return how the lines are filled: headings with nothing under them, few words, numbering; and odd characters."""
     lines = [line for line in text.splitlines() if line.strip()]
     headings = [is_heading(line) for line in lines]
@@ -199,14 +180,3 @@ def _lines(text: str, found: list[str]) -> tuple[float, ...]:
         sum(map(str.islower, starts)) / len(starts) if len(starts) > 2 else 0.0,
         sum(text.count(character) for character in "\ufffd\u200b\x00") / len(text),
     )
-
-
-@cache
-def _patterns() -> dict[str, list[str]]:
-    found: dict[str, list[str]] = yaml.safe_load(Path(__file__).with_name("integrity.yaml").read_text(encoding="utf-8"))
-    return found
-
-
-@cache
-def _pattern(kind: str) -> re.Pattern[str]:
-    return re.compile("|".join(_patterns()[kind]))

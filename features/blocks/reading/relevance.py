@@ -54,11 +54,11 @@ class Relevance(Block):
 
 def _to_prompt(prompt: SentenceVectors, answer: SentenceVectors) -> tuple[float, ...]:
     """Return the columns of an answer and its prompt."""
-    bank = _bank()
+    known = bank()
     cosine = float(prompt.whole @ answer.whole)
     near = answer.rows @ prompt.whole
     covered = (prompt.rows @ answer.rows.T).max(axis=1)
-    asked = bank["prompts"] @ answer.whole
+    asked = known["prompts"] @ answer.whole
     return (
         cosine,
         float(near.max()),
@@ -71,7 +71,7 @@ def _to_prompt(prompt: SentenceVectors, answer: SentenceVectors) -> tuple[float,
         (cosine - float(asked.mean())) / (float(asked.std()) + 1e-3),
         float((asked > cosine).mean()),
         cosine - float(np.sort(asked)[-NEAREST:].mean()),
-        float(bank["centre"] @ answer.whole),
+        float(known["centre"] @ answer.whole),
     )
 
 
@@ -87,6 +87,7 @@ def make_bank(prompts: Sequence[str], answers: Sequence[str]) -> dict[str, Float
 
 
 @cache
-def _bank() -> dict[str, Floats32]:
+def bank() -> dict[str, Floats32]:
+    """Return the vectors of other prompts, and of the mean answer, that `relevance_bank.npz` holds."""
     with np.load(Path(__file__).with_name("relevance_bank.npz"), allow_pickle=False) as stored:
         return {name: stored[name].astype(np.float32) for name in stored.files}

@@ -21,7 +21,7 @@ from stacker.learners.stacking.pool import margins_and_ties, probabilities_of
 from stacker.learners.stacking.recalibration import Recalibration
 from stacker.learners.trees.lightgbm_trees import LightGBMLearner
 
-FEATURES = ("integrity", "instructions", "derivation", "relevance", "overlap")
+FEATURES = ("integrity", "instructions", "derivation", "relevance", "overlap", "substance", "coherence")
 """Switches of the blocks that checks see."""
 FILE, DERIVED = "checks.json", "derived"
 SAME = (0.035, 0.035, 0.93)
@@ -53,12 +53,31 @@ class Thresholds(Saved):
         The largest penalty, in log-odds of the verdict.
     derived : float
         How much the word on derived answers weighs, in log-odds of the verdict.
+    doubt : float
+        Log-odds up to which the word on derived answers is not heard: both then count as alike.
+    surely_bad, surely_off_topic : float or None
+        Log-odds from which the penalty grows once more: beyond what even one real answer in a thousand shows. None for
+        never.
+    sure_cap : float
+        By how much it grows at most.
     """
 
     bad: Number
     off_topic: Number
     cap: float = Field(1.5, ge=0, le=20)
     derived: float = Field(1.5, ge=0, le=20)
+    doubt: float = Field(0.0, ge=0, le=20)
+    surely_bad: Number | None = None
+    surely_off_topic: Number | None = None
+    sure_cap: float = Field(0.0, ge=0, le=20)
+
+    def penalties(self, excess: Floats) -> Floats:
+        """Return (...,) penalties of answers, from (..., 2) how bad and how far off the topic each of them is."""
+        found = np.clip(SLOPE * (excess - (self.bad, self.off_topic)), 0.0, self.cap)
+        if self.surely_bad is not None and self.surely_off_topic is not None:
+            surely = (self.surely_bad, self.surely_off_topic)
+            found = found + np.clip(SLOPE * (excess - surely), 0.0, self.sure_cap)
+        return np.asarray(found.max(axis=-1))
 
 
 class ChecksFile(Saved):
@@ -114,7 +133,7 @@ class AnswerChecks:
 
     def penalties(self, pairs: PairMatrix) -> Floats:
         """Return (2, n): what answer A and answer B of n battles lose, in log-odds of the verdict."""
-        return np.clip(SLOPE * self._beyond(pairs), 0.0, self.thresholds.cap).max(axis=-1)
+        return self.thresholds.penalties(self._excess(pairs))
 
     def findings(self, pairs: PairMatrix) -> list[tuple[str, str]]:
         """Return what the checks find in the first battle: keys of `FINDINGS`, and the answer, "A" or "B"."""
@@ -133,8 +152,10 @@ class AnswerChecks:
 
     def _beyond(self, pairs: PairMatrix) -> Floats:
         """Return (2, n, 2): how far answers A and B are beyond the thresholds of a bad text and of another topic."""
-        excess = np.stack([self.kinds.excess(rows) for rows in self.kinds.sides(pairs)])
-        return excess - (self.thresholds.bad, self.thresholds.off_topic)
+        return self._excess(pairs) - (self.thresholds.bad, self.thresholds.off_topic)
+
+    def _excess(self, pairs: PairMatrix) -> Floats:
+        return np.stack([self.kinds.excess(rows) for rows in self.kinds.sides(pairs)])
 
     def _derived(self, pairs: PairMatrix, near: Floats) -> Floats:
         """Return (n,) between -1 and 1: whether A, or B, is the answer that the other one was made of."""
@@ -143,7 +164,8 @@ class AnswerChecks:
         if len(rows):
             close = pairs.take(rows)
             margin = margins_and_ties(self.derived.predict_pairs(close))[0]
-            found[rows] = np.tanh(np.clip(margin, -FARTHEST, FARTHEST))
+            heard = np.sign(margin) * np.maximum(np.abs(margin) - self.thresholds.doubt, 0.0)
+            found[rows] = np.tanh(np.minimum(np.maximum(heard, -FARTHEST), FARTHEST))
         return found
 
     def recalibrated(self, by: Recalibration) -> "AnswerChecks":

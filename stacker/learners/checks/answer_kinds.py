@@ -1,4 +1,8 @@
-"""A model of single answers, which tells real ones from bad texts and from answers to other prompts."""
+"""A model of answers, which tells real ones from bad texts and from answers to other prompts.
+
+It sees an answer next to the other one of its battle: two answers to one prompt are hardly ever as unlike each other,
+in meaning and in how they take up the prompt, as one that answers it and one that does not.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +19,9 @@ from stacker.learners.trees.lightgbm_trees import FEW_ROWS
 REAL, BAD, OFF_TOPIC = 0, 1, 2
 """What an answer may be."""
 FILE = "kinds.txt"
-_BLOCKS = ("integrity", "instructions", "overlap", "relevance")
-_OF_THE_OTHER = ("nearness to the other answer", "sentences near the other answer")
-"""Columns of these blocks that say something of the other answer, which must not matter here."""
+_BLOCKS = ("integrity", "instructions", "overlap", "relevance", "substance", "coherence", "derivation")
+_SEEN = ("A", "A - B", "prompt")
+"""Kinds of features that it sees of answer A."""
 _SETTINGS = {
     "objective": "multiclass",
     "num_class": 3,
@@ -35,7 +39,7 @@ _SETTINGS = {
 
 
 class AnswerKinds:
-    """LightGBM over the numbers of one answer and its prompt; the other answer of its battle plays no part.
+    """LightGBM over the numbers of one answer and its prompt, and over how they differ from those of the other answer.
 
     Parameters
     ----------
@@ -49,11 +53,7 @@ class AnswerKinds:
     @classmethod
     def names_among(cls, pairs: PairMatrix) -> tuple[str, ...]:
         """Return the features of answer A that such a model sees, of those that there are."""
-        return tuple(
-            name
-            for name in pairs.names
-            if (part := parsed(name)).kind == "A" and part.block in _BLOCKS and part.column not in _OF_THE_OTHER
-        )
+        return tuple(name for name in pairs.names if (part := parsed(name)).kind in _SEEN and part.block in _BLOCKS)
 
     def fit(self, rows: Floats32, kinds: Ints, weights: Floats32, *, rounds: int, seed: int, threads: int = 1) -> Self:
         """Learn from answers.
@@ -80,8 +80,9 @@ class AnswerKinds:
     def sides(self, pairs: PairMatrix) -> Floats32:
         """Return (2, n, p): the numbers of the answers A, and of the answers B, of n battles."""
         position = {name: column for column, name in enumerate(pairs.names)}
-        a = np.array([position[name] for name in self.names], dtype=np.int64)
-        return np.stack([pairs.values[:, a], pairs.values[:, pairs.partner[a]]])
+        own = np.array([position[name] for name in self.names], dtype=np.int64)
+        others = pairs.values[:, pairs.partner[own]] * pairs.sign[own]
+        return np.stack([pairs.values[:, own], others.astype(np.float32)])
 
     def excess(self, rows: Floats32) -> Floats:
         """Return (n, 2): the log-odds of a bad text, and of one that answers another prompt, against a real answer."""

@@ -22,7 +22,7 @@ from stacker.training.made.made_answers import FAMILIES
 from stacker.training.made.made_answers import OFF_TOPIC as OFF_TOPIC_FAMILIES
 from stacker.training.made.made_battles import made_battles, weights_of
 
-_DERIVED_BLOCKS = ("integrity", "derivation", "relevance")
+_DERIVED_BLOCKS = ("integrity", "derivation", "relevance", "substance", "coherence")
 _CLOSE = 0.2
 """How far one answer must be made of the other to teach which of them was first."""
 _TREES = LightGBMParams(
@@ -55,6 +55,12 @@ class CheckSettings:
         Real battles that the thresholds are taken from, and close ones of which are learnt from by their votes.
     bad, off_topic : float
         Quantiles of real answers beyond which a text counts as bad, or as an answer to another prompt.
+    sure : float
+        Quantile of real answers beyond which a penalty grows once more.
+    sure_cap : float
+        By how much it does at most, in log-odds.
+    doubt : float
+        Log-odds up to which the word on an answer that is made of the other is not heard.
     rounds : int
         Trees for each kind of answer.
     """
@@ -64,6 +70,9 @@ class CheckSettings:
     real: int = 4000
     bad: float = 0.99
     off_topic: float = 0.99
+    sure: float = 0.999
+    sure_cap: float = 2.0
+    doubt: float = 0.5
     rounds: int = 150
 
 
@@ -77,6 +86,8 @@ class FittedChecks:
         The checks of the verdict as voted.
     excess : (2, n, 2) float
         `AnswerKinds.excess` of both answers of n real battles, by models that saw no answer to their prompts.
+    settings : CheckSettings
+        How they were fitted.
     made : DataFrame, m rows
         The made battles, as `made_battles` gives them.
     pairs : PairMatrix, m rows
@@ -85,12 +96,13 @@ class FittedChecks:
 
     checks: AnswerChecks
     excess: Floats
+    settings: CheckSettings
     made: pd.DataFrame
     pairs: PairMatrix
 
     def thresholds(self, bad: float, off_topic: float, cap: float) -> Thresholds:
         """Return thresholds at these quantiles of real answers."""
-        return _thresholds(self.excess, bad, off_topic, cap)
+        return _thresholds(self.excess, self.settings, bad, off_topic, cap)
 
 
 @dataclass(frozen=True)
@@ -183,15 +195,23 @@ def checks_of(data: CheckData, settings: CheckSettings, seed: int, threads: int 
     made, of_made, of_real = data.made, data.of_made, data.of_real
     names = AnswerKinds.names_among(of_made)
     excess = _held_out_excess(names, made, of_made, of_real, data.group, settings, seed)
-    kinds = _kinds_of(names, made, of_made, np.arange(len(made)), settings, seed)
+    kinds = _kinds_of(names, made, of_made, of_real, settings, seed)
     derived = _fit_derived(made, of_made, of_real, data.outcome, data.group, seed, threads)
-    thresholds = _thresholds(excess, settings.bad, settings.off_topic, 1.5)
-    return FittedChecks(AnswerChecks(kinds, derived, thresholds), excess, made, of_made)
+    thresholds = _thresholds(excess, settings, settings.bad, settings.off_topic, 1.5)
+    return FittedChecks(AnswerChecks(kinds, derived, thresholds), excess, settings, made, of_made)
 
 
-def _thresholds(excess: Floats, bad: float, off_topic: float, cap: float) -> Thresholds:
-    found = np.quantile(excess[..., 0], bad), np.quantile(excess[..., 1], off_topic)
-    return Thresholds(bad=float(found[0]), off_topic=float(found[1]), cap=cap)
+def _thresholds(excess: Floats, settings: CheckSettings, bad: float, off_topic: float, cap: float) -> Thresholds:
+    sure = [float(np.quantile(excess[..., column], settings.sure)) for column in (0, 1)]
+    return Thresholds(
+        bad=float(np.quantile(excess[..., 0], bad)),
+        off_topic=float(np.quantile(excess[..., 1], off_topic)),
+        cap=cap,
+        doubt=settings.doubt,
+        surely_bad=sure[0],
+        surely_off_topic=sure[1],
+        sure_cap=settings.sure_cap,
+    )
 
 
 def _held_out_excess(
@@ -204,29 +224,35 @@ def _held_out_excess(
     seed: int,
 ) -> Floats:
     """Return (2, n, 2): excess of real answers, by models of single answers that saw none to their prompts."""
-    halves = np.array([number % 2 for number in group])
     excess = np.empty((2, len(of_real), 2))
     for half in (0, 1):
-        rows = np.flatnonzero(halves == half)
-        model = _kinds_of(names, made, of_made, np.flatnonzero(made["group"].to_numpy() % 2 != half), settings, seed)
-        for side, numbers in enumerate(model.sides(of_real.take(rows))):
-            excess[side, rows] = model.excess(numbers)
+        asked, others = np.flatnonzero(group % 2 == half), np.flatnonzero(group % 2 != half)
+        taught = np.flatnonzero(made["group"].to_numpy() % 2 != half)
+        model = _kinds_of(names, made.iloc[taught], of_made.take(taught), of_real.take(others), settings, seed)
+        for side, numbers in enumerate(model.sides(of_real.take(asked))):
+            excess[side, asked] = model.excess(numbers)
     return excess
 
 
 def _kinds_of(
-    names: tuple[str, ...], made: pd.DataFrame, pairs: PairMatrix, rows: Ints, settings: CheckSettings, seed: int
+    names: tuple[str, ...],
+    made: pd.DataFrame,
+    of_made: PairMatrix,
+    of_real: PairMatrix,
+    settings: CheckSettings,
+    seed: int,
 ) -> AnswerKinds:
     model = AnswerKinds(names)
-    own, worse = model.sides(pairs.take(rows))
-    family = made["family"].iloc[rows]
-    kinds = np.where(family.isin(OFF_TOPIC_FAMILIES), OFF_TOPIC, BAD)
-    # Each real answer stands there once for every answer that was made of it, and as much as all kinds of made ones.
-    weights = weights_of(made["kind"].iloc[rows])
+    own, worse = model.sides(of_made)
+    real = np.concatenate(model.sides(of_real))
+    kinds = np.where(made["family"].isin(OFF_TOPIC_FAMILIES), OFF_TOPIC, BAD)
+    # Real answers next to made ones, and real ones next to each other, weigh as much as all kinds of made ones do.
+    weights = weights_of(made["kind"])
+    each = np.full(len(real), weights.sum() / max(len(real), 1), dtype=np.float32)
     return model.fit(
-        np.concatenate([own, worse]),
-        np.concatenate([np.full(len(own), REAL), kinds]),
-        np.concatenate([np.ones_like(weights), weights]),
+        np.concatenate([own, worse, real]),
+        np.concatenate([np.full(len(own), REAL), kinds, np.full(len(real), REAL)]),
+        np.concatenate([np.ones_like(weights), weights, each]),
         rounds=settings.rounds,
         seed=seed,
     )

@@ -12,7 +12,7 @@ from features.cache import key_of
 from pipelines.battles.arrays import Floats32, Ints
 from pipelines.battles.folds import prompt_groups
 from pipelines.battles.table import text_of
-from stacker.training.made.made_answers import FAMILIES, MOST, Source, is_chinese
+from stacker.training.made.made_answers import FAMILIES, MOST, WHOLLY_BAD, Source, is_chinese
 
 SHORTEST = 15
 """Characters of an answer that others are made of."""
@@ -20,6 +20,8 @@ EVERY = frozenset(("other",))
 """Families of which each kind is made of every answer: whether a prompt is answered is the hardest to tell."""
 _MATCHED = 20
 """Answers to other prompts that are nearest in length, of which one is drawn."""
+_RIVAL = 0.4
+"""Share of wholly bad answers that stand against another real answer to the prompt, not the one they are made of."""
 _LONGER, _LONGEST = 1.3, 4.0
 """How many times as long the longer answer to another prompt is."""
 
@@ -43,24 +45,32 @@ def made_battles(
     Returns
     -------
     DataFrame, m rows
-        `prompt`, `response_a` (the real answer) and `response_b` (the made one) as tuples of one turn; `family`,
+        `prompt`, `response_a` (the real answer: the one that it is made of, or, of some families, another one that the
+        prompt got) and `response_b` (the made one) as tuples of one turn; `family`,
         `kind`, and `group`, the number of the prompt's group among the battles.
     """
     pool = _real_answers(battles)
-    random = Random(f"made {seed}")
     others = _Others(pool)
-    chosen = _chosen(others.chinese, count, random)
+    chosen = _chosen(others.chinese, pool["source"], count, Random(f"made {seed}"))
+    keys = pool["key"].tolist()
     rows = [
         row
         for place in chosen
-        for row in _made_of(others.source(place, random), pool["group"].iloc[place], families, random)
+        for row in _made_of(
+            others.source(place, Random(f"source {seed} {keys[place]}")),
+            others.rivals(place),
+            pool["group"].iloc[place],
+            families,
+            f"{seed} {keys[place]}",
+        )
     ]
     return pd.DataFrame(rows, columns=["prompt", "response_a", "response_b", "family", "kind", "group"])
 
 
-def _chosen(chinese: NDArray[np.bool_], count: int, random: Random) -> list[int]:
-    """Choose answers: of either language by the root of how many there are, so that the rarer one is learnt too."""
-    places = [np.flatnonzero(chinese == kind).tolist() for kind in (False, True)]
+def _chosen(chinese: NDArray[np.bool_], source: pd.Series, count: int, random: Random) -> list[int]:
+    """Choose answers: of either language and of each set by the root of how many there are, so that all are learnt."""
+    keys = pd.Series(np.where(chinese, "zh", "en")) + source
+    places = [np.flatnonzero(keys == key).tolist() for key in np.unique(keys)]
     roots = [math.sqrt(len(each)) for each in places]
     wanted = [round(count * root / max(sum(roots), 1)) for root in roots]
     return sorted(
@@ -74,7 +84,12 @@ def _real_answers(battles: pd.DataFrame) -> pd.DataFrame:
     found = pd.concat(
         [
             pd.DataFrame(
-                {"prompt": battles["prompt"].map(text_of), "answer": battles[side].map(text_of), "group": group}
+                {
+                    "prompt": battles["prompt"].map(text_of),
+                    "answer": battles[side].map(text_of),
+                    "group": group,
+                    "source": battles["source"].astype(str) if "source" in battles else "",
+                }
             )
             for side in ("response_a", "response_b")
         ]
@@ -93,6 +108,7 @@ class _Others:
         self.pool = pool
         self.group = pool["group"].to_numpy()
         self.length = pool["answer"].str.len().to_numpy()
+        self._same = pool.groupby("prompt", sort=False).indices
         self.chinese = np.array([is_chinese(prompt) for prompt in pool["prompt"]], dtype=bool)
         self._words = pool["prompt"].map(lambda prompt: frozenset(prompt.lower().split()[:40]))
 
@@ -115,6 +131,11 @@ class _Others:
             self._drawn(foreign, random),
         )
 
+    def rivals(self, place: int) -> list[str]:
+        """Return the other real answers to the prompt at a place of the pool."""
+        places = self._same[self.pool["prompt"].iloc[place]]
+        return [str(self.pool["answer"].iloc[other]) for other in places.tolist() if other != place]
+
     def _alike(self, place: int, own: Ints, random: Random) -> Ints:
         """Return the three of 300 answers whose prompts share the most words with this one's."""
         asked = self._words.iloc[place]
@@ -126,13 +147,19 @@ class _Others:
         return str(self.pool["answer"].iloc[random.choice(places.tolist())]) if len(places) else None
 
 
-def _made_of(source: Source, group: int, families: Iterable[str], random: Random) -> Iterator[tuple[object, ...]]:
+def _made_of(
+    source: Source, rivals: list[str], group: int, families: Iterable[str], seed: str
+) -> Iterator[tuple[object, ...]]:
+    """Yield made battles; what one family gives does not depend on which others are asked for."""
     for family in families:
-        kinds = FAMILIES[family]
+        kinds, random = FAMILIES[family], Random(f"{family} {seed}")
         for make in kinds if family in EVERY else (random.choice(kinds),):
             made = make(source, random)
             if made is not None and made.strip() != source.answer.strip():
-                yield (source.prompt,), (source.answer,), (made,), family, make.__name__, group
+                against = source.answer
+                if rivals and family in WHOLLY_BAD and random.random() < _RIVAL:
+                    against = random.choice(rivals)
+                yield (source.prompt,), (against,), (made,), family, make.__name__, group
 
 
 def weights_of(kinds: pd.Series) -> Floats32:

@@ -5,7 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from features.blocks.reading.integrity import Integrity, is_filler, is_heading, pleas_among
+from features.blocks.reading.integrity import Integrity, is_heading
+from features.blocks.reading.sentence_kinds import is_filler, pleas_among
 from features.blocks.reading.word_order import CLASSES, classes, count_order, word_order
 
 BLOCK = Integrity()

@@ -33,7 +33,7 @@ def test_every_kind_makes_another_text_in_the_language_of_its_source(source):
         for make in kinds:
             made = make(source, Random(1))
             assert made is not None and made.strip() != source.answer.strip(), make.__name__
-            if family in ("padded", "plea", "essay", "repeated", "shuffled"):
+            if family in ("padded", "plea", "essay", "repeated", "sentence order"):
                 assert is_chinese(made) == is_chinese(source.answer), make.__name__
 
 
@@ -42,8 +42,8 @@ def test_kinds_do_what_they_say():
     assert made["twice"].count("four chambers") == 2
     assert sorted(made["shuffled_words"].split()) == sorted(ENGLISH.answer.split())
     assert made["reversed_words"].split() == ENGLISH.answer.split()[::-1]
-    assert ENGLISH.answer.startswith(made["cut_off"]) and len(made["cut_off"]) < 0.6 * len(ENGLISH.answer)
-    assert made["own_start_only"].startswith("The heart pumps blood.") and "Bicycles" in made["own_start_only"]
+    assert ENGLISH.answer.startswith(made["cut_off"]) and len(made["cut_off"]) < 0.9 * len(ENGLISH.answer)
+    assert made["own_start_only"].startswith("The heart pumps blood.")
     assert made["echo"] == ENGLISH.prompt and made["first_sentence"] == "The heart pumps blood."
 
 

@@ -1,0 +1,62 @@
+"""Sentences that say nothing of the matter: filler that fits any prompt, pleas to a judge, praise and claims of worth.
+
+All take a sentence in small letters, of which several blocks ask in a row; what was said of the last ones is kept. A
+pattern is entered only behind one of its triggers, which are found much faster.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import cache, lru_cache
+from pathlib import Path
+
+import yaml
+
+_REMEMBERED = 2048
+_FILES = ("integrity.yaml", "substance.yaml")
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def filler_phrases(sentence: str) -> int:
+    """Count the phrases in a sentence that fit any prompt."""
+    return len(pattern("filler").findall(sentence)) if _triggered("filler", sentence) else 0
+
+
+def is_filler(sentence: str) -> bool:
+    """Tell whether a sentence holds a phrase that fits any prompt."""
+    return filler_phrases(sentence) > 0
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def is_plea(sentence: str) -> bool:
+    """Tell whether a sentence speaks to whoever judges the text."""
+    return _triggered("judge", sentence) and pattern("judge").search(sentence) is not None
+
+
+def pleas_among(found: Iterable[str]) -> list[str]:
+    """Return those of some sentences that speak to whoever judges the text."""
+    return [sentence for sentence in found if is_plea(sentence)]
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def is_claim(sentence: str) -> bool:
+    """Tell whether a sentence praises who asks, or the answer itself."""
+    return _triggered("claims", sentence) and pattern("claims").search(sentence) is not None
+
+
+def _triggered(kind: str, sentence: str) -> bool:
+    return any(trigger in sentence for trigger in _patterns()[f"{kind} triggers"])
+
+
+@cache
+def pattern(kind: str) -> re.Pattern[str]:
+    """Return the pattern of a kind, of integrity.yaml or substance.yaml."""
+    found = _patterns()[kind]
+    return re.compile("|".join(found) if isinstance(found, list) else found)
+
+
+@cache
+def _patterns() -> dict[str, list[str] | str]:
+    found: dict[str, list[str] | str] = {}
+    for name in _FILES:
+        found |= yaml.safe_load(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+    return found

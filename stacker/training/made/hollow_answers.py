@@ -1,0 +1,265 @@
+"""Bad answers that look like answers and hold nothing: headings, tables, praise, signs, the prompt said again."""
+
+from random import Random
+
+from features.text import sentence_list
+from stacker.training.made.answer_source import Source, is_chinese, listed, pieces, some, space
+
+_EMPTY = ("", " ", "...", ".", "N/A", "-", "…", "Okay.", "\n", "Yes.", "OK", "?", "null", "好的。", "無", "TODO")
+_PICTURES = "😀🎉🔥✨🚀💯👍🌟❤️😂🙌💡✅⭐🥳🎯📌🏆👏🤩"
+_SIGNS = ("*", "-", "=", "#", "!", "★", "~", ".", "_", "█", "→", "?")
+
+
+def emptied(source: Source, random: Random) -> str | None:
+    """Give nothing, or next to nothing."""
+    return random.choice(_EMPTY) if len(source.answer) > 30 else None
+
+
+def skeleton(source: Source, random: Random) -> str | None:
+    """Give the beginnings of the sentences as headings with nothing under them."""
+    found = sentence_list(source.answer)[:8]
+    heads = [_start(sentence, random.randint(2, 5)) for sentence in found]
+    return _headed(heads, random) if len(heads) > 2 else None
+
+
+def fixed_skeleton(source: Source, random: Random) -> str | None:
+    """Give headings that fit any prompt."""
+    known = list(listed("headings", source.prompt))
+    return _headed(random.sample(known, random.randint(3, min(10, len(known)))), random)
+
+
+def _start(sentence: str, count: int) -> str:
+    return sentence[: 2 * count] if is_chinese(sentence) else " ".join(sentence.split()[:count]).strip(".,:;")
+
+
+def _headed(heads: list[str], random: Random) -> str:
+    """Write headings in one of many forms, with nothing under them."""
+    empty = random.choice(
+        ("", "\n\n- ", "\n- \n- ", "\n\n...", "\n\n1. \n2. \n3. ", "\n\n* **{}**", "\n\n- {}", "\n\n[...]")
+    )
+    form = random.choice(
+        (
+            "## {}",
+            "### {}",
+            "# {}",
+            "**{}**",
+            "**{}:**",
+            "{}:",
+            "- **{}**:",
+            "* {}",
+            "{number}. **{}**",
+            "{number}. {}:",
+        )
+    )
+    between = random.choice(("\n", "\n\n", "\n\n---\n\n"))
+    return between.join(
+        form.format(head, number=number) + empty.format(head) for number, head in enumerate(heads, start=1)
+    )
+
+
+def empty_table(source: Source, random: Random) -> str | None:
+    """Give a table with headings and next to nothing in its cells."""
+    columns = random.sample(list(listed("headings", source.prompt)), random.randint(2, 5))
+    cell = random.choice(("", " ", "-", "...", "N/A", "—", "TBD"))
+    rows = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    rows += [
+        "| " + " | ".join([str(number) if random.random() < 0.3 else cell] + [cell] * (len(columns) - 1)) + " |"
+        for number in range(1, random.randint(3, 9))
+    ]
+    return "\n".join(rows)
+
+
+def empty_record(source: Source, random: Random) -> str | None:
+    """Give JSON or a code block with keys and no values."""
+    keys = random.sample(
+        [
+            "answer",
+            "response",
+            "summary",
+            "steps",
+            "details",
+            "status",
+            "result",
+            "explanation",
+            "notes",
+            "sources",
+            "confidence",
+            "title",
+            "content",
+            "data",
+            "items",
+        ],
+        random.randint(2, 7),
+    )
+    values = ['""', "null", "[]", "{}", '"..."', '"N/A"', "true", '"complete"', "1.0"]
+    inside = ",\n".join(f'  "{key}": {random.choice(values)}' for key in keys)
+    text = "{\n" + inside + "\n}"
+    form = random.choice(
+        (
+            "{}",
+            "```json\n{}\n```",
+            "```\n\n```",
+            "```python\n# TODO\npass\n```",
+            "<div>\n  <p></p>\n</div>",
+            "<answer></answer>",
+        )
+    )
+    return form.replace("{}", text)
+
+
+def placeholders(source: Source, random: Random) -> str | None:
+    """Give sentences whose content is still to be filled in."""
+    if is_chinese(source.prompt):
+        parts = ["[在此填入內容]", "（待補）", "此處說明第一個重點。", "[姓名]", "內容待補……", "[請輸入答案]", "（略）"]
+    else:
+        parts = [
+            "[Insert answer here]",
+            "[Your content]",
+            "TODO: write this part.",
+            "The answer is [answer].",
+            "...",
+            "[Details to be added]",
+            "Lorem ipsum dolor sit amet, consectetur adipiscing elit.",
+            "[Name], [Date]",
+        ]
+    return "\n\n".join(random.sample(parts, random.randint(1, 5)))
+
+
+def praise_alone(source: Source, random: Random) -> str | None:
+    """Praise whoever asks, and say no more."""
+    return some("praise", source.prompt, random, 1, 5)
+
+
+def claims_alone(source: Source, random: Random) -> str | None:
+    """Say how good the answer is, and give none."""
+    return some("claims", source.prompt, random, 2, 6)
+
+
+def announcement(source: Source, random: Random) -> str | None:
+    """Announce an answer that does not come."""
+    return some("announcements", source.prompt, random, 1, 2)
+
+
+def citations_alone(source: Source, random: Random) -> str | None:
+    """Cite, and say nothing."""
+    return citations_of(random)
+
+
+def citations_of(random: Random) -> str:
+    """Return references to works that nobody wrote."""
+    names = ("Smith", "Johnson", "Lee", "Garcia", "Müller", "Chen", "Brown", "Kumar", "Davis", "王", "Tanaka", "Rossi")
+    titles = (
+        "A comprehensive review",
+        "Principles and practice",
+        "An introduction",
+        "Recent advances",
+        "Handbook",
+        "Theory and applications",
+        "A systematic analysis",
+        "Perspectives",
+    )
+    places = ("Journal of General Studies", "Nature", "Oxford University Press", "Annual Review", "Science", "Springer")
+    lines = []
+    for number in range(1, random.randint(2, 9)):
+        year, page = random.randint(1975, 2024), random.randint(1, 400)
+        who = f"{random.choice(names)}, {random.choice('ABCDEFGH')}. ({year})"
+        cited = f"{who}. {random.choice(titles)}. {random.choice(places)}, {page}-{page + 9}."
+        lines.append(random.choice(("[{}] {}", "{}. {}", "- {1}", "({}) {}")).format(number, cited))
+    return random.choice(("References:\n", "**Sources**\n\n", "", "## References\n")) + "\n".join(lines)
+
+
+def signs_alone(source: Source, random: Random) -> str | None:
+    """Give pictures, or one sign over and over."""
+    return signs_of(random)
+
+
+def signs_of(random: Random) -> str:
+    """Return pictures, or lines of one sign."""
+    if random.random() < 0.5:
+        signs = random.sample(_PICTURES, random.randint(1, 8))
+        return random.choice(("", " ", "\n")).join(random.choice(signs) for _ in range(random.randint(5, 300)))
+    sign, length = random.choice(_SIGNS), random.randint(5, 60)
+    return "\n".join([sign * length] * random.randint(1, 20))
+
+
+def letters(source: Source, random: Random) -> str | None:
+    """Give letters in no order."""
+    if is_chinese(source.prompt):
+        return "".join(chr(random.randint(0x4E00, 0x9FA5)) for _ in range(random.randint(10, 400)))
+    words = (
+        "".join(random.choices("etaoinshrdlucmfwypvbgkjqxz", k=random.randint(2, 10)))
+        for _ in range(random.randint(8, 200))
+    )
+    return " ".join(words)
+
+
+def essay(source: Source, random: Random) -> str | None:
+    """Give an essay that fits any prompt: one that is written out, or one put together from such sentences."""
+    if random.random() < 0.4:
+        return random.choice(list(listed("essays", source.prompt)))
+    known = [*listed("summaries", source.prompt), *listed("praise", source.prompt), *listed("claims", source.prompt)]
+    known += [sentence for text in listed("essays", source.prompt) for sentence in sentence_list(text)]
+    chosen = random.sample(known, random.randint(4, 14))
+    between = random.choice((space(source.prompt), space(source.prompt), "\n\n", "\n- "))
+    return between.join(chosen)
+
+
+def echo(source: Source, random: Random) -> str | None:
+    """Say the prompt and no more."""
+    return source.prompt[:3000] if len(source.prompt) > 20 else None
+
+
+def echo_again(source: Source, random: Random) -> str | None:
+    """Say the prompt several times, or with a word around it."""
+    asked = source.prompt[:1500]
+    if len(asked) < 12:
+        return None
+    if random.random() < 0.5:
+        return random.choice(("\n\n", " ", "\n")).join([asked] * random.randint(2, 5))
+    forms = (
+        ("您的問題是：{0}", "{0}\n\n這個問題問的是：{0}", "關於「{0}」，答案就是「{0}」。")
+        if is_chinese(asked)
+        else (
+            "You asked: {0}",
+            "The question is: {0}\n\nSo the question is about this: {0}",
+            'Regarding "{0}", the answer is "{0}".',
+            'To answer the question "{0}", one has to ask: {0}',
+        )
+    )
+    return random.choice(forms).format(asked)
+
+
+def echo_of_words(source: Source, random: Random) -> str | None:
+    """Write sentences that fit any prompt about words of this one."""
+    found = pieces(source.prompt)[:80]
+    if len(found) < 4:
+        return None
+    size = random.randint(2, 8) * (2 if is_chinese(source.prompt) else 1)
+    starts = [random.randrange(max(len(found) - size, 1)) for _ in range(random.randint(2, 6))]
+    parts = [space(source.prompt).join(found[start : start + size]).strip("?.!,？。！，") for start in starts]
+    return space(source.prompt).join(random.choice(list(listed("about", source.prompt))).format(part) for part in parts)
+
+
+def word_salad(source: Source, random: Random) -> str | None:
+    """Mix words of the prompt and of another answer."""
+    found = pieces(source.other or "") + pieces(source.prompt)[:60]
+    if len(found) <= 20:
+        return None
+    return space(source.prompt).join(random.sample(found, min(random.randint(20, 250), len(found))))
+
+
+def sentence_salad(source: Source, random: Random) -> str | None:
+    """Mix sentences of answers to several other prompts."""
+    found = [
+        sentence for text in (source.other, source.longer, source.near) for sentence in sentence_list(text or "")[:20]
+    ]
+    return (
+        space(source.prompt).join(random.sample(found, min(random.randint(4, 12), len(found))))
+        if len(found) > 5
+        else None
+    )
+
+
+def plea_alone(source: Source, random: Random) -> str | None:
+    """Ask for the vote and say no more."""
+    return some("pleas", source.prompt, random, 1, 3)
