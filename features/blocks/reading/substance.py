@@ -29,8 +29,11 @@ _KEY = re.compile(
     r"\"[^\"\n]{1,60}\"\s{0,3}:\s{0,3}(\"\s{0,3}(?:n/a|\.\.\.|…|string|value)?\s{0,3}\"|null|\[\s{0,3}\]|\{\s{0,3}\}|.)"
 )
 _SPOKEN = re.compile(r"[a-z]{4,}")
-_UNSPOKEN = re.compile(r"[bcdfghjklmnpqrstvwxz]{6}|^[^aeiouy]+$")
+_CONSONANT = "[b-df-hj-np-tv-xz]"
+_UNSPOKEN = re.compile(rf"{_CONSONANT}{{6,}}+|(?<![a-z]){_CONSONANT}{{4,}}+(?![a-z])")
 _TAIL = 200
+_SOME = 4000
+"""Characters by which odd words are told."""
 
 
 class Substance(Block):
@@ -143,8 +146,8 @@ def _hollow(text: str, sentences: Sequence[str]) -> tuple[float, ...]:
     cited = sum(len(line) for line in lines[:400] if pattern("references").match(line[:400]))
     claims = [is_claim(sentence) for sentence in sentences]
     claimed = sum(len(sentence) for sentence, claim in zip(sentences, claims, strict=True) if claim)
-    latin = _SPOKEN.findall(text.lower()[:4000])
-    odd = sum(_UNSPOKEN.search(word) is not None for word in latin)
+    head = text[:_SOME].lower()
+    latin, odd = len(_SPOKEN.findall(head)), len(_UNSPOKEN.findall(head))
     end = text[-_TAIL:].rstrip(" \n*_")
     return (
         empty / max(len(cells) + len(values), 1),
@@ -152,7 +155,7 @@ def _hollow(text: str, sentences: Sequence[str]) -> tuple[float, ...]:
         claimed / max(sum(map(len, sentences)), 1),
         float(bool(claims) and claims[0]),
         float(end.endswith((":", "："))),
-        odd / max(len(latin), 1),
+        min(odd / max(latin, 1), 1.0),
     )
 
 

@@ -1,0 +1,98 @@
+"""What an answer holds: each column sees what it is named after, and sees nothing of it in an ordinary answer."""
+
+import re
+
+import numpy as np
+import pytest
+import yaml
+
+from features.blocks.reading import sentence_kinds
+from features.blocks.reading.substance import Substance
+from stacker.training.made.answer_source import TEXTS
+
+BLOCK = Substance()
+PROMPT = "How does the human heart pump blood through the body when somebody runs?"
+ANSWER = (
+    "Each chamber contracts in turn. First, oxygen-poor blood flows into the right atrium, and a valve keeps it from "
+    "going back. Then the right ventricle sends it to the lungs. Finally, the left ventricle pushes it into the aorta. "
+    "During exercise the sinus node fires faster, because muscles need more oxygen. I hope this helps!"
+)
+CHINESE_PROMPT = "人跑步的時候，心臟如何把血液送到全身？"
+CHINESE = (
+    "首先，血液流入右心房。接著，右心室把它送往肺部。最後，左心室將它推入主動脈。運動時肌肉需要更多氧氣，因此跳得更快。"
+)
+
+
+def column(name, answer, prompt=PROMPT):
+    return float(BLOCK.compute([prompt], [answer])[0, BLOCK.columns.index(name)])
+
+
+@pytest.mark.parametrize(
+    ("name", "high", "low"),
+    [
+        ("phrases of the prompt", PROMPT, ANSWER),
+        ("sentences of the prompt's words", f"The human heart pumps blood. {PROMPT}", ANSWER),
+        ("content words that the prompt has not", ANSWER, PROMPT),
+        ("log content words that the prompt has not", ANSWER, f"{PROMPT} That is a great question."),
+        ("most frequent word", "heart heart heart heart", ANSWER),
+        ("markup", "| a | b |\n|---|---|\n|  |  |", ANSWER),
+        ("pictures and signs", "🎉🚀🔥" * 10, ANSWER),
+        ("longest run of one sign", "=" * 50, ANSWER),
+        ("empty cells and values", "| a | b |\n|---|---|\n|  | - |\n| N/A |  |", "| a | b |\n| one | two |"),
+        ("empty cells and values", '{"answer": "", "notes": null}', '{"answer": "blood", "notes": "flows"}'),
+        ("references", "[1] Doe, J. (2019). On things. Press.\n[2] https://example.org", ANSWER),
+        ("praise and claims", "What a brilliant question! You are truly a genius.", ANSWER),
+        ("praise and claims", "This is the most complete answer, verified by experts.", ANSWER),
+        ("praise and claims", "您的問題真是非常好的問題！以下是最完整的回答。", CHINESE),
+        ("begins with praise or a claim", f"Great question! {ANSWER}", ANSWER),
+        ("announces what does not follow", "Sure, here is the answer:", ANSWER),
+        ("words nobody can speak", "xkcdqrz bcdfgh qwrtpsd zzxxcv", ANSWER),
+        ("letters of another script", CHINESE, ANSWER),
+        ("begins as texts do", f"Sure! {ANSWER}", ANSWER),
+        ("ends as texts do", ANSWER, "It pumps. It rests."),
+        ("begins in the middle", f"However, it beats. {ANSWER}", ANSWER),
+        ("lead-ins followed", "It has two parts:\n- one\n- two", "- one\n- two\nIt has two parts:"),
+        ("items within lines", "It beats. - one part. - another part.", "It beats.\n- one part.\n- another part."),
+        ("ordinals out of order", "Third, rest. Second, beat. First, fill.", ANSWER),
+    ],
+)
+def test_a_column_is_high_where_its_name_says(name, high, low):
+    assert column(name, high) > column(name, low)
+
+
+def test_sentences_that_share_words_with_their_neighbours_are_in_order():
+    parts = ["The atrium fills with blood. Blood leaves the atrium.", "Running needs oxygen. Oxygen feeds muscles."]
+    in_order = " ".join(parts)
+    mixed = "The atrium fills with blood. Running needs oxygen. Blood leaves the atrium. Oxygen feeds muscles."
+    name = "words shared by neighbouring sentences"
+    assert column(name, in_order) > column(name, mixed)
+
+
+@pytest.mark.parametrize("text", ["", " ", "...", "!!!", "\ud800", "|||", "```", ":", "。", "1. 2. 3."])
+def test_odd_texts_give_numbers(text):
+    assert np.isfinite(BLOCK.compute([PROMPT, text], [text, ANSWER])).all()
+
+
+@pytest.mark.parametrize("answer", [ANSWER, CHINESE])
+def test_an_ordinary_answer_shows_nothing_of_what_is_no_content(answer):
+    prompt = PROMPT if answer is ANSWER else CHINESE_PROMPT
+    for name in ("empty cells and values", "references", "praise and claims", "pictures and signs"):
+        assert column(name, answer, prompt) == 0, name
+
+
+def test_no_phrase_is_missed_because_none_of_its_triggers_is_known():
+    """A trigger that is missing from its list would switch a pattern off without a word."""
+    sentences = [text.lower() for kind in TEXTS.values() for texts in kind.values() for text in texts]
+    for kind in ("filler", "judge", "claims"):
+        triggers = sentence_kinds._patterns()[f"{kind} triggers"]
+        for sentence in sentences:
+            for match in sentence_kinds.pattern(kind).finditer(sentence):
+                assert any(trigger in match[0] or trigger in sentence for trigger in triggers), match[0]
+
+
+def test_the_data_repeat_no_part_that_can_itself_repeat():
+    """Such a pattern takes time that grows faster than the text."""
+    patterns = yaml.safe_load((sentence_kinds.Path(sentence_kinds.__file__).with_name("substance.yaml")).read_text())
+    for value in patterns.values():
+        for each in value if isinstance(value, list) else [value]:
+            assert not re.search(r"[*+]\)[*+]", each)
