@@ -164,8 +164,7 @@ class AnswerChecks:
         if len(rows):
             close = pairs.take(rows)
             margin = margins_and_ties(self.derived.predict_pairs(close))[0]
-            heard = np.sign(margin) * np.maximum(np.abs(margin) - self.thresholds.doubt, 0.0)
-            found[rows] = np.tanh(np.minimum(np.maximum(heard, -FARTHEST), FARTHEST))
+            found[rows] = heard(margin, self.thresholds.doubt)
         return found
 
     def recalibrated(self, by: Recalibration) -> "AnswerChecks":
@@ -207,6 +206,12 @@ class AnswerChecks:
         kinds = AnswerKinds.load(folder, stored.names)
         scale = Recalibration(stored.temperature, stored.tie_offset)
         return cls(kinds, LightGBMLearner.load(folder / DERIVED), stored.thresholds, scale)
+
+
+def heard(margin: Floats, doubt: float) -> Floats:
+    """Return (n,) between -1 and 1: log-odds as they count beyond a doubt; what is within it counts for nothing."""
+    beyond = np.clip(np.abs(margin) - doubt, 0.0, FARTHEST)
+    return np.asarray(np.sign(margin) * np.tanh(beyond))
 
 
 def made_of_each_other(pairs: PairMatrix) -> Floats:

@@ -10,7 +10,17 @@ from pipelines.battles.arrays import FLIP
 from pipelines.battles.built_in import sample_battles
 from pipelines.files.saved_files import DamagedError
 from stacker import Judge
-from stacker.learners.checks.answer_checks import FEATURES, FILE, SAME, AnswerChecks, made_of_each_other, same_words
+from stacker.learners.checks.answer_checks import (
+    FEATURES,
+    FILE,
+    SAME,
+    SLOPE,
+    AnswerChecks,
+    Thresholds,
+    heard,
+    made_of_each_other,
+    same_words,
+)
 from stacker.learners.checks.answer_kinds import FILE as KINDS_FILE
 from stacker.learners.stacking.recalibration import Recalibration
 from stacker.training.made.check_fitting import CheckSettings, fit_checks, price
@@ -72,7 +82,24 @@ def test_the_same_words_are_a_tie(checks, pairs):
 
 
 def test_a_penalty_is_never_more_than_its_cap(checks, pairs):
-    assert checks.penalties(pairs).min() >= 0 and checks.penalties(pairs).max() <= checks.thresholds.cap
+    most = checks.thresholds.cap + checks.thresholds.sure_cap
+    assert checks.penalties(pairs).min() >= 0 and checks.penalties(pairs).max() <= most
+
+
+def test_a_penalty_grows_once_more_beyond_what_hardly_any_real_answer_shows():
+    limits = Thresholds(bad=1.0, off_topic=2.0, cap=1.5, surely_bad=3.0, surely_off_topic=9.0, sure_cap=2.0)
+    excess = np.array([[0.0, 0.0], [1.2, 0.0], [2.5, 0.0], [4.0, 0.0], [9.0, 0.0], [0.0, 8.0], [0.0, 99.0]])
+    expected = [0.0, 0.2 * SLOPE, 1.5, 1.5 + SLOPE, 3.5, 1.5, 3.5]
+    np.testing.assert_allclose(limits.penalties(excess), expected)
+    once = limits.model_copy(update={"surely_bad": None, "surely_off_topic": None})
+    assert once.penalties(excess).max() == 1.5
+
+
+def test_the_word_on_a_derived_answer_is_not_heard_while_it_is_doubtful():
+    """Else every answer whose sentences stand in another order would win or lose by a coin."""
+    margin = np.array([-9.0, -1.0, -0.5, -0.1, 0.0, 0.4, 0.6, 2.0])
+    np.testing.assert_allclose(heard(margin, 0.5), np.tanh([-4, -0.5, 0, 0, 0, 0, 0.1, 1.5]), atol=1e-12)
+    np.testing.assert_allclose(heard(margin, 0.0)[1:], np.tanh(margin[1:]), atol=1e-12)
 
 
 def test_saved_checks_say_the_same_and_a_changed_file_is_refused(checks, pairs, tmp_path):
