@@ -133,7 +133,7 @@ class _Others:
 
     def rivals(self, place: int) -> list[str]:
         """Return the other real answers to the prompt at a place of the pool."""
-        places = self._same[self.pool["prompt"].iloc[place]]
+        places = np.asarray(self._same[self.pool["prompt"].iloc[place]])
         return [str(self.pool["answer"].iloc[other]) for other in places.tolist() if other != place]
 
     def _alike(self, place: int, own: Ints, random: Random) -> Ints:
