@@ -10,8 +10,8 @@ import numpy as np
 from features.blocks.interface import ANSWER_AND_OTHER, FLAG, LOG_COUNT, SHARE, Block, Column
 from features.blocks.reading.data_version import data_version
 from features.blocks.reading.integrity import GRAM, is_heading
-from features.blocks.reading.sentence_kinds import is_filler, pleas_among
-from features.blocks.reading.text_parts import HEAD, plain, small_words, spoken
+from features.blocks.reading.parts.sentence_kinds import is_filler, pleas_among
+from features.blocks.reading.parts.text_parts import HEAD, plain, small_words, spoken
 from features.text import words
 from pipelines.battles.arrays import Floats32
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from features.blocks.interface import COUNT, FLAG, LOG_COUNT, PROMPT_AND_ANSWER, SCORE, SHARE, Block, Column
 from features.blocks.reading.data_version import data_version
+from features.blocks.reading.parts.text_parts import HEAD, small_words
 from features.blocks.reading.prompt_requests import (
     AT_LEAST,
     AT_MOST,
@@ -19,7 +20,6 @@ from features.blocks.reading.prompt_requests import (
     requests_of,
     tasks,
 )
-from features.blocks.reading.text_parts import HEAD, small_words
 from features.text import count_sentences
 from pipelines.battles.arrays import Floats32
 

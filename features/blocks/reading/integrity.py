@@ -13,9 +13,9 @@ import numpy as np
 
 from features.blocks.interface import ANSWER, COUNT, FLAG, LOG_COUNT, SCORE, SHARE, Block, Column
 from features.blocks.reading.data_version import data_version
-from features.blocks.reading.sentence_kinds import filler_phrases, pattern, pleas_among
-from features.blocks.reading.text_parts import HEAD, plain, small_words, spoken
-from features.blocks.reading.word_order import word_order
+from features.blocks.reading.parts.sentence_kinds import filler_phrases, pattern, pleas_among
+from features.blocks.reading.parts.text_parts import HEAD, plain, small_words, spoken
+from features.blocks.reading.parts.word_order import word_order
 from features.text import words
 from pipelines.battles.arrays import Floats32
 
@@ -45,7 +45,7 @@ class Integrity(Block):
     """Tells whether a text is whole, in order and meant for its reader; English and Chinese."""
 
     name = "integrity"
-    version = data_version("integrity.yaml", "word_order.npy")
+    version = data_version("integrity.yaml", "parts/word_order.npy")
     sees = ANSWER
     declared = (
         Column("repeated sentences", SHARE),

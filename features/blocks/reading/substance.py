@@ -12,9 +12,9 @@ import numpy as np
 from features.blocks.interface import FLAG, LOG_COUNT, PROMPT_AND_ANSWER, SCORE, SHARE, Block, Column
 from features.blocks.reading.data_version import data_version
 from features.blocks.reading.integrity import is_heading
-from features.blocks.reading.sentence_kinds import is_claim, is_filler, is_plea, pattern
-from features.blocks.reading.sentence_order import order_of
-from features.blocks.reading.text_parts import HEAD, plain_words, small_words, spoken
+from features.blocks.reading.parts.sentence_kinds import is_claim, is_filler, is_plea, pattern
+from features.blocks.reading.parts.sentence_order import order_of
+from features.blocks.reading.parts.text_parts import HEAD, plain_words, small_words, spoken
 from features.text import FUNCTION_WORDS, SCRIPTS, code_points, dominant_script, script_counts
 from pipelines.battles.arrays import Floats32, Ints
 

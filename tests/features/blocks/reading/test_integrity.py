@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from features.blocks.reading.integrity import Integrity, is_heading
-from features.blocks.reading.sentence_kinds import is_filler, pleas_among
-from features.blocks.reading.word_order import CLASSES, classes, count_order, word_order
+from features.blocks.reading.parts.sentence_kinds import is_filler, pleas_among
+from features.blocks.reading.parts.word_order import CLASSES, classes, count_order, word_order
 
 BLOCK = Integrity()
 ENGLISH = (

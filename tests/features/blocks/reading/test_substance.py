@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from features.blocks.reading import sentence_kinds
+from features.blocks.reading.parts import sentence_kinds
 from features.blocks.reading.substance import Substance
 from stacker.training.made.answer_source import TEXTS
 
@@ -92,7 +92,7 @@ def test_no_phrase_is_missed_because_none_of_its_triggers_is_known():
 
 def test_the_data_repeat_no_part_that_can_itself_repeat():
     """Such a pattern takes time that grows faster than the text."""
-    patterns = yaml.safe_load((sentence_kinds.Path(sentence_kinds.__file__).with_name("substance.yaml")).read_text())
+    patterns = yaml.safe_load(sentence_kinds.FILES[1].read_text(encoding="utf-8"))
     for value in patterns.values():
         for each in value if isinstance(value, list) else [value]:
             assert not re.search(r"[*+]\)[*+]", each)

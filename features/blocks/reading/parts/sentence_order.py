@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from features.blocks.reading.sentence_kinds import pattern
-from features.blocks.reading.text_parts import plain_words
+from features.blocks.reading.parts.sentence_kinds import pattern
+from features.blocks.reading.parts.text_parts import plain_words
 from features.text import FUNCTION_WORDS
 
 MOST = 60

@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 _REMEMBERED = 2048
-_FILES = ("integrity.yaml", "substance.yaml")
+FILES = tuple(Path(__file__).parents[1] / f"{name}.yaml" for name in ("integrity", "substance"))
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -57,6 +57,6 @@ def pattern(kind: str) -> re.Pattern[str]:
 @cache
 def _patterns() -> dict[str, list[str] | str]:
     found: dict[str, list[str] | str] = {}
-    for name in _FILES:
-        found |= yaml.safe_load(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+    for path in FILES:
+        found |= yaml.safe_load(path.read_text(encoding="utf-8"))
     return found
