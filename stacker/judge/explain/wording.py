@@ -184,7 +184,7 @@ def _entry(block: str, column: str) -> Mapping[str, Any] | None:
 @cache
 def _block(block: str) -> Mapping[str, Mapping[str, Any]]:
     """Return the words of a block's columns; none for a block that has no file."""
-    names = {path.stem: path for folder in (FOLDER, WORDS) for path in folder.glob("*.yaml")}
+    names = {path.stem: path for folder in (FOLDER, WORDS) for path in folder.rglob("*.yaml")}
     return yaml.safe_load(names[block].read_text(encoding="utf-8")) if block in names else {}
 
 
