@@ -43,7 +43,7 @@ BLOCKS: Mapping[str, Block] = {
 }
 """In the order that their switches and features have; those of the encoder come last among the features."""
 WORDS = Path(__file__).parent / "words"
-"""One YAML file a block, there or in a folder inside: what each of its columns is called in words, in every language."""
+"""One YAML file a block, there or in a folder inside: what each of its columns is called in words, in all languages."""
 
 
 def switches() -> dict[str, list[Block]]:
