@@ -14,7 +14,7 @@ from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import prompt_groups
 from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.terminal.command_line import Progress, silent
-from stacker.learners.checks.answer_checks import FEATURES, Thresholds
+from stacker.learners.checks.answer_checks import Thresholds
 from stacker.learners.checks.even_style import BLOCKS, EvenStyle, Weights, content_names, relevance_names, scaled
 from stacker.training.made.check_fitting import FittedChecks
 from stacker.training.made.made_battles import weights_of
@@ -22,6 +22,8 @@ from stacker.training.made.made_battles import weights_of
 OTHER = "other"
 """The family of made battles, answers to other prompts, that relevance is learnt from."""
 _LENGTH = "surface: log words (A - B)"
+_READS = ("overlap", "instructions", "integrity", "relevance")
+"""Blocks that its sums are over, of those that the checks see."""
 SEEN = (*BLOCKS, _LENGTH.partition(":")[0])
 """Blocks that its fit sees besides those that the checks see."""
 _FORM = tuple(f"style: {name} (A - B)" for name in ("headers", "unordered items", "ordered items", "bold spans"))
@@ -126,7 +128,7 @@ def even_style_of_votes(
     """
     decided = np.flatnonzero(rows.outcome < 2)
     used, back = np.unique(rows.battle[decided], return_inverse=True)
-    on = (*FEATURES, *SEEN)
+    on = (*_READS, *SEEN)
     features = FeatureParams(**{name: name in on for name in FeatureParams.model_fields})
     texts = battles[list(TEXT_COLUMNS)].iloc[used].reset_index(drop=True)
     pairs = build_features(texts, features, cache=cache, threads=threads, progress=progress).pairs
