@@ -45,7 +45,7 @@ _TREES = LightGBMParams(
 class CheckSettings:
     """How checks are fitted.
 
-    Where penalties begin and end was chosen on Kaggle's rows and on made answers whose wordings are in no test: penalties
+    Where penalties begin and end was chosen on Kaggle's rows and on tricks of other wordings than those made here: ones
     that begin earlier, or are larger, cost more on real votes than the tricks that they find are worth.
 
     Attributes
