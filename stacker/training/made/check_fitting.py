@@ -74,7 +74,7 @@ class CheckSettings:
     families: tuple[str, ...] = tuple(FAMILIES)
     real: int = 2500
     bad: float = 0.996
-    off_topic: float = 0.97
+    off_topic: float = 0.985
     cap: float = 1.25
     sure: float = 0.998
     sure_cap: float = 2.0
