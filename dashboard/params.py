@@ -5,10 +5,10 @@ from os import environ
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from dashboard.generators import GENERATORS, checked_style
 from dashboard.generators.generator import StyleParams as StyleParams
+from dashboard.generators.styles import StylesParams as StylesParams
 from dashboard.server.addresses import host_of, network_of, origin_of
 from pipelines.errors import UserError
 from pipelines.settings import OneOrMore, OptionalPathText, PathText, Section, Variable, fault_sentence
@@ -71,38 +71,6 @@ class AccountsParams(Section):
     """
 
     admins: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], OneOrMore] = ()
-
-
-Style = Annotated[StyleParams, BeforeValidator(checked_style)]
-
-
-class StylesParams(Section):
-    """The two styles that are compared.
-
-    Attributes
-    ----------
-    a, b : StyleParams
-        Style A and style B; which of them stands left is drawn anew for every question.
-    """
-
-    a: Style = StyleParams(
-        name="brief", system_prompt="Answer as briefly as you can without leaving out what matters. No lists."
-    )
-    b: Style = StyleParams(
-        name="thorough",
-        system_prompt="Answer thoroughly: give reasons and examples, and use headings and lists where they help.",
-    )
-
-    @model_validator(mode="after")
-    def _answer_the_same_question(self) -> "StylesParams":
-        if GENERATORS[self.a.generator].recorded != GENERATORS[self.b.generator].recorded:
-            raise ValueError(
-                "one style is recorded and the other is not: a recorded answer is to another question than the one "
-                "asked, so set generator for both styles or for neither"
-            )
-        if self.a.name == self.b.name:
-            raise ValueError(f"both styles are named {self.a.name!r}: give each its own name")
-        return self
 
 
 class StoreParams(Section):
@@ -190,6 +158,9 @@ class DashboardParams(Section):
     random_share : float
         How many of the battles of a file that are shown are drawn at random, whatever the order: rates and ranking are
         weighed by the chance with which each was shown, and rest on these.
+    share_leaderboard : bool
+        Whether `/leaderboard`, the ranking as a page of its own, is shown to everybody who can reach the server, also
+        where people need an account; where nobody does it is shown in any case.
     """
 
     language: Literal["auto", "en", "zh-Hant"] = "auto"
@@ -200,6 +171,7 @@ class DashboardParams(Section):
     find_ollama: bool = True
     leave_out_named: bool = True
     random_share: float = Field(default=RANDOM_SHARE, ge=0.05, le=1)
+    share_leaderboard: bool = False
     styles: StylesParams = StylesParams()
     store: StoreParams = StoreParams()
     limits: LimitParams = LimitParams()

@@ -114,7 +114,7 @@ class Services:
         """Load the judge and what drawing texts and the generators need, without waiting for them."""
         drawings().start()
         self.judges.start()
-        for kind in {style.generator for style in (self.params.styles.a, self.params.styles.b)}:
+        for kind in {style.generator for style in self.params.styles.every}:
             for load in GENERATORS[kind].warmups():
                 self._warming.submit(load)
 
@@ -130,8 +130,9 @@ class Services:
         the process.
         """
         self._warming.shutdown(wait=False, cancel_futures=True)
-        generator_for(self.params.styles.a, "a").close()
-        generator_for(self.params.styles.b, "b").close()
+        for style in self.params.styles.every:
+            generator_for(style, "a").close()
+            generator_for(style, "b").close()
         self.learning.stop()
         self.judges.close()
         self.store.close()

@@ -2,21 +2,25 @@
 
 import asyncio
 import logging
+import random
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
 
 from dashboard.generators import generator_for
 from dashboard.generators.generator import Notice
-from dashboard.params import StylesParams
+from dashboard.params import StyleParams, StylesParams
 from dashboard.sessions.answering import Answer
-from dashboard.sessions.concurrency import Tasks, in_store_thread
+from dashboard.sessions.concurrency import Tasks, in_store_thread, in_thread
 from dashboard.sessions.limits import AnswerSlots, SessionLimits
 from dashboard.sessions.vote_session import VoteSession
 from dashboard.texts.languages import language_of
 from dashboard.votes.store import StoreFault, VoteStore
-from dashboard.votes.vote_records import Battle, new_battle_id
+from dashboard.votes.style_pairs import pair_chances, votes_between
+from dashboard.votes.vote_records import Battle, Pairing, new_battle_id
 from pipelines.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,12 +28,22 @@ if TYPE_CHECKING:
     from stacker.judge.explain.explanation import Explanation
     from stacker.judge.verdict import Verdict
 
+PATIENCE_S = 1.0
+"""How long the votes are waited for by which two styles are drawn."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class RoundDependencies:
-    """What a round works with; the same for all rounds of a person."""
+    """What a round works with; the same for all rounds of a person.
+
+    Attributes
+    ----------
+    styles : StylesParams
+        Those that compete; each round draws two.
+    neutral : bool
+        Whether the draw passes over votes where an answer named its own model.
+    """
 
     styles: StylesParams
     store: VoteStore
@@ -37,6 +51,7 @@ class RoundDependencies:
     limits: SessionLimits
     slots: AnswerSlots
     session: str
+    neutral: bool = True
 
 
 class Round(VoteSession):
@@ -49,7 +64,7 @@ class Round(VoteSession):
     desk : RoundDependencies
         Store, judge, limits.
     swapped : bool or None
-        Whether style B stands left; None draws it.
+        Whether the second of the two styles stands left; None draws it.
 
     Attributes
     ----------
@@ -60,6 +75,8 @@ class Round(VoteSession):
         The left and the right column.
     prompt : str
         What the answers answer: the question, or the recorded question nearest to it.
+    paired : Pairing or None
+        With what chance the two styles met; None where there are no others.
     notice : Notice or None
         What must be said about the answers.
     verdict, judge, judge_fault : Verdict or None, LoadedJudge or None, str
@@ -76,11 +93,12 @@ class Round(VoteSession):
         self.desk = desk
         swapped = bool(secrets.randbits(1)) if swapped is None else swapped
         left, right = ("b", "a") if swapped else ("a", "b")
-        styles: dict[str, Any] = {"a": desk.styles.a, "b": desk.styles.b}
+        styles: dict[str, StyleParams] = {"a": desk.styles.a, "b": desk.styles.b}  # those of more are drawn in `_begin`
         self.answers = (
             Answer("a", left, styles[left], self._answer_changed),  # type: ignore[arg-type]
             Answer("b", right, styles[right], self._answer_changed),  # type: ignore[arg-type]
         )
+        self.paired: Pairing | None = None
         self.notice: Notice | None = None
         self.verdict: Verdict | None = None
         self.judge: LoadedJudge | None = None
@@ -121,7 +139,26 @@ class Round(VoteSession):
         self.on_answer, self.on_stage = (lambda answer: None), (lambda: None)
         self._tasks.end()
 
+    async def _draw_styles(self) -> None:
+        """Draw the two styles that answer, by the votes so far; all pairs alike where the store is slow or away."""
+        styles = self.desk.styles
+        if not styles.more:
+            return
+        names, chances = [style.name for style in styles.every], None
+        try:
+            counting = in_store_thread(votes_between, self.desk.store, names, self.desk.neutral)
+            chances = await in_thread(pair_chances, await asyncio.wait_for(counting, PATIENCE_S))
+        except (StoreFault, TimeoutError):
+            _log.warning("the votes could not be read in time: the two styles are drawn from all pairs alike")
+        if chances is None:
+            chances = await in_thread(pair_chances, np.zeros((len(names), len(names), 3), dtype=np.int64))
+        first, second, self.paired = chances.draw(random.SystemRandom())
+        drawn = {"a": styles.every[first], "b": styles.every[second]}
+        for answer in self.answers:
+            answer.style = drawn[answer.key]
+
     async def _begin(self) -> None:
+        await self._draw_styles()
         generator = generator_for(self.answers[0].style, self.answers[0].key)
         self.notice = await asyncio.to_thread(generator.notice, self.question)
         if self.notice is not None and self.notice.question:
@@ -197,6 +234,7 @@ class Round(VoteSession):
             "" if self.judge is None else self.judge.version,
             self._lang,
             asked=self.question if self.prompt != self.question else "",
+            paired=self.paired,
         )
 
     def _answer_changed(self, answer: Answer) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.votes.vote_records import Choice
-from dashboard.votes.vote_weights import vote_weights, weights_of
+from dashboard.votes.vote_weights import pair_weights, vote_weights, weights_of
 from pipelines.battles.arrays import Ints
 from pipelines.battles.folds import prompt_groups
 from pipelines.battles.table import UNLABELLED
@@ -41,7 +41,7 @@ def with_outcomes(votes: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         The same rows with `outcome` (0, 1, 2), `called` (as `stacker.evaluate.metrics.most_probable` says, -1 without a
         verdict), `agrees` (True, False, or missing without a verdict), `question` (its number; votes on one question
-        are not independent) and `weight` (`dashboard.votes.vote_weights`).
+        are not independent), `weight` and, for the ranking, `pair_weight` (`dashboard.votes.vote_weights`).
     """
     probabilities = votes[VERDICT].to_numpy(dtype=np.float64).reshape(-1, 3)
     judged = np.isfinite(probabilities).all(axis=1)
@@ -51,7 +51,7 @@ def with_outcomes(votes: pd.DataFrame) -> pd.DataFrame:
     agrees = pd.array(call == outcome, dtype="boolean")
     agrees[~judged] = pd.NA
     found = votes.assign(outcome=outcome, called=call, agrees=agrees, question=prompt_groups(votes["prompt"]))
-    return found.assign(weight=vote_weights(votes))
+    return found.assign(weight=vote_weights(votes), pair_weight=pair_weights(votes))
 
 
 def neutral_only(votes: pd.DataFrame) -> pd.DataFrame:

@@ -7,15 +7,17 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from dashboard.votes.vote_weights import weights_of
+from dashboard.votes.vote_weights import pair_weights_of, weights_of
 from features.style_control import CONTROLS, relative_differences, scaled, style_counts
 from pipelines.battles.arrays import Floats
 from pipelines.battles.table import text_of
-from stacker.evaluate.strengths import fit_strengths, strength_intervals
+from stacker.evaluate.intervals import LEVEL, Groups
+from stacker.evaluate.pair_design import PairDesign
+from stacker.evaluate.strengths import UNKNOWN
 from stacker.evaluate.votes.weighted_votes import counted
+from stacker.leaderboard.estimates.rank_ranges import rank_ranges
+from stacker.leaderboard.estimates.strength_estimates import Evidence, estimate, profiled_ends, strength_ends
 
 SCORE_OF_A = np.array([1.0, 0.0, 0.5])
 MOST_CACHED = 20_000
@@ -28,9 +30,9 @@ class Ranking:
     Attributes
     ----------
     rows : DataFrame
-        `name`, `votes`, `wins`, `ties`, `losses`, `strength` (log-odds, mean 0), `low`, `high`, `rank` (1 and the
-        number of names that are better beyond doubt), `group` (names of different groups never met, directly or
-        by others, and cannot be compared); the strongest first.
+        `name`, `votes`, `wins`, `ties`, `losses`, `strength` (log-odds, mean 0 in its group), `low`, `high`,
+        `rank_low`, `rank_high` (all ranks lie between these at once, see `rank_ranges`), `group` (names of different
+        groups never met, directly or by others, and cannot be compared); the strongest first.
     effects : DataFrame
         `control`, `effect` (log-odds for one standard deviation more of it), `low`, `high`; empty without control.
     votes : int
@@ -46,8 +48,7 @@ def rank(
     votes: pd.DataFrame,
     of: Literal["style", "model"],
     controls: Floats | None = None,
-    level: float = 0.95,
-    ridge: float = 0.1,
+    level: float = LEVEL,
 ) -> Ranking:
     """Rank what was voted on.
 
@@ -60,9 +61,8 @@ def rank(
     controls : (n, k) float, optional
         `style_differences` of the same rows, to rank with length and style held equal.
     level : float
-        Coverage of the intervals, those of `strength_intervals`; votes on one question move together.
-    ridge : float
-        Pull of strengths and effects towards 0, as `fit_strengths` takes it.
+        Coverage of the intervals, and probability that all ranges of ranks hold together. Both are those of
+        `stacker.leaderboard`: votes on one question move together, and an end that nothing is known of is `UNKNOWN`.
     """
     a, b = (votes[f"{of}_{side}"].fillna("").astype(str).to_numpy(dtype=object) for side in ("a", "b"))
     kept = (a != "") & (b != "") & (a != b)
@@ -72,18 +72,22 @@ def rank(
     names, places = np.unique(np.concatenate([a[kept], b[kept]]).astype(str), return_inverse=True)
     first, second = np.split(places.astype(np.int64), 2)
     count, n = len(names), int(kept.sum())
-    held = None if controls is None else scaled(controls[kept])
-    score, question = SCORE_OF_A[outcome], votes["question"].to_numpy()[kept]
-    weights = weights_of(votes)[kept]
-    weight = None if np.ptp(weights) < 1e-12 else counted(weights, question)
-    fitted = fit_strengths(first, second, score, count, held, ridge, weight=weight)
-    extra = np.zeros((n, 0)) if held is None else held
-    ends = strength_intervals(fitted, first, second, score, extra, question, level, weight)
-    low, high = (end[:count] for end in ends)
+    held = np.zeros((n, 0)) if controls is None else scaled(controls[kept])
+    weights = (weights_of(votes) * pair_weights_of(votes))[kept]
+    score, groups = SCORE_OF_A[outcome], Groups.of(votes["question"].to_numpy()[kept])
+    # The name that comes first in the order stands first, so that no number depends on the sides.
+    turned = first > second
+    score, held = np.where(turned, 1 - score, score), np.where(turned[:, None], -held, held)
+    design = PairDesign(np.minimum(first, second), np.maximum(first, second), held, count)
+    evidence = Evidence(score, np.full(n, np.nan), weights)
+    fitted = estimate(design, evidence, groups, "votes")
+    low, high = strength_ends(fitted, level)
+    weight = counted(evidence.weights("votes"), groups.place)
+    low, high = profiled_ends(fitted, design, score, low, high, level, weight)
+    ranges = rank_ranges(fitted, level)
     won = np.bincount(first[outcome == 0], minlength=count) + np.bincount(second[outcome == 1], minlength=count)
     lost = np.bincount(second[outcome == 0], minlength=count) + np.bincount(first[outcome == 1], minlength=count)
     voted = np.bincount(first, minlength=count) + np.bincount(second, minlength=count)
-    met = coo_array((np.ones(n), (first, second)), shape=(count, count))
     rows = pd.DataFrame(
         {
             "name": names.astype(object),
@@ -91,17 +95,20 @@ def rank(
             "wins": won,
             "ties": voted - won - lost,
             "losses": lost,
-            "strength": fitted.values,
-            "low": low,
-            "high": high,
-            "rank": 1 + (low[None, :] > high[:, None]).sum(axis=1),
-            "group": connected_components(met, directed=False)[1],
+            "strength": fitted.theta[:count],
+            "low": np.maximum(low[:count], -UNKNOWN),
+            "high": np.minimum(high[:count], UNKNOWN),
+            "rank_low": ranges.low,
+            "rank_high": ranges.high,
+            "group": fitted.component,
         }
     ).sort_values(["strength", "name"], ascending=[False, True], ignore_index=True)
     effects = _empty_effects()
     if controls is not None:
-        least, most = (end[count:] for end in ends)
-        effects = pd.DataFrame({"control": list(CONTROLS), "effect": fitted.coefficients, "low": least, "high": most})
+        ends = [np.clip(end[count:], -UNKNOWN, UNKNOWN) for end in (low, high)]
+        effects = pd.DataFrame(
+            {"control": list(CONTROLS), "effect": fitted.theta[count:], "low": ends[0], "high": ends[1]}
+        )
     return Ranking(rows, effects, n)
 
 
@@ -120,7 +127,7 @@ def _counts(text: str) -> tuple[float, ...]:
 
 
 def _empty_rows() -> pd.DataFrame:
-    names = ("name", "votes", "wins", "ties", "losses", "strength", "low", "high", "rank", "group")
+    names = ("name", "votes", "wins", "ties", "losses", "strength", "low", "high", "rank_low", "rank_high", "group")
     return pd.DataFrame({name: [] for name in names})
 
 

@@ -1,14 +1,14 @@
 """The vote store: battles with the verdict given before the vote, and the votes. A vote that returns is on disk."""
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from typing import Any, Self
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, delete, func, select, text, update
+from sqlalchemy import Connection, Engine, Row, Select, delete, func, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from dashboard.votes import database as migrations
@@ -239,6 +239,11 @@ class VoteStore:
             result = connection.execute((chosen or VoteFilter()).query())
             frame = pd.DataFrame(result.all()[::-1], columns=list(result.keys()))
         return _typed(frame)
+
+    def read(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        """Return the rows of a query on `vote_records.BATTLES` and `VOTES`, or raise a `StoreFault`."""
+        with self._reading() as connection:
+            return connection.execute(query).all()
 
     def voted(self, origin: str, session: str) -> dict[str, Choice]:
         """Return the votes of a session on the battles of one file, by the battle's `origin_id`: where it left off."""

@@ -15,7 +15,7 @@ as so many votes as they are. Votes whose chance is not known, on questions aske
 import numpy as np
 import pandas as pd
 
-from dashboard.votes.vote_records import DRAWN
+from dashboard.votes.vote_records import DRAWN, PAIRED
 from pipelines.battles.arrays import Floats
 
 
@@ -38,6 +38,35 @@ def vote_weights(votes: pd.DataFrame) -> Floats:
     return weight
 
 
+def pair_weights(votes: pd.DataFrame) -> Floats:
+    """Return (n,) weights of votes by which a ranking is that of pairs drawn alike; their mean is 1 where any differ.
+
+    Some pairs of styles are drawn more often than others (`dashboard.votes.style_pairs`). A vote on a pair that was one
+    of P, and drawn with the chance q, stands for 1 / (P q). When it was drawn says nothing about the vote, so that all
+    votes on one pair weigh what they do on average: the pair weighs as much, and the votes on it vary least. Votes
+    whose chance is not known weigh 1.
+    """
+    if not {*PAIRED, "style_a", "style_b"} <= set(votes.columns):
+        return np.ones(len(votes))
+    of, chance = (votes[name].to_numpy(dtype=np.float64) for name in PAIRED)
+    known = np.isfinite(of) & np.isfinite(chance) & (of >= 1) & (chance > 0)
+    weight = np.ones(len(votes))
+    if not known.any():
+        return weight
+    names = votes.loc[known, ["style_a", "style_b"]].astype(str).to_numpy()
+    pair = pd.factorize(pd.Series(list(map(tuple, np.sort(names, axis=1)))))[0]
+    stands_for = 1 / (of[known] * chance[known])
+    weight[known] = (np.bincount(pair, stands_for) / np.bincount(pair))[pair]
+    weight[known] /= weight[known].mean()
+    return weight
+
+
 def weights_of(votes: pd.DataFrame) -> Floats:
     """Return the (n,) column `weight` of votes; 1 each where there is none."""
     return votes["weight"].to_numpy(dtype=np.float64) if "weight" in votes.columns else np.ones(len(votes))
+
+
+def pair_weights_of(votes: pd.DataFrame) -> Floats:
+    """Return the (n,) column `pair_weight` of votes; 1 each where there is none."""
+    found = "pair_weight" in votes.columns
+    return votes["pair_weight"].to_numpy(dtype=np.float64) if found else np.ones(len(votes))

@@ -105,7 +105,13 @@ class AskPage:
             self.round.close()
         context = self.context
         desk = RoundDependencies(
-            self._styles(), context.store, context.judges, context.limits, context.slots, context.session
+            self._styles(),
+            context.store,
+            context.judges,
+            context.limits,
+            context.slots,
+            context.session,
+            context.params.leave_out_named,
         )
         begun = Round(text, desk)
         self.memory["round"] = begun
@@ -218,7 +224,7 @@ class AskPage:
     def _styles(self) -> StylesParams:
         styles = self.context.params.styles
         chosen = next((each for each in self._sources if each.name == self.memory.get("source")), None)
-        return styles if chosen is None else StylesParams(a=chosen.styled(styles.a), b=chosen.styled(styles.b))
+        return styles if chosen is None else styles.changed(chosen.styled)
 
 
 def _stack(*parts: Any, css: str) -> pn.Column:

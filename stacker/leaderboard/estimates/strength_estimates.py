@@ -77,7 +77,7 @@ class Estimate:
         What each group of battles moved them by; the sum of the outer products is their covariance, each group being
         judged by a fit that it did not pull towards itself, and by a power that was tuned without it.
     model_based : (d, d) float
-        Covariance that as many votes without ties would give.
+        Covariance that as many votes without ties would give, on the same pairs with the same weights.
     floor : (count,) float
         Share of `model_based` below which variances of a model do not go.
     freedom : (count,) float
@@ -140,15 +140,15 @@ def estimate(design: PairDesign, evidence: Evidence, groups: Groups, basis: Basi
     pulls = _pulls(own)
     theta, hessian = fit_pairs(own, weight, weight * score, pulls)
     expected = logistic(own.gaps(theta))
-    off = weight * (score - expected)
-    residual = without_own_pull(own, weight * expected * (1 - expected), off[:, None], place, hessian)
+    off, spread = weight * (score - expected), weight * expected * (1 - expected)
+    residual = without_own_pull(own, spread, off[:, None], place, hessian)
     component = components_of(own)
     bread = _from_mean(component, own.size) @ np.linalg.inv(hessian)
     influence = own.totals(residual[:, 0], place, many) @ bread.T
     return Estimate(
         theta=theta,
         influence=influence,
-        model_based=bread @ hessian @ bread.T,
+        model_based=bread @ (own.gram(weight * spread) + np.diag(pulls)) @ bread.T,
         floor=_floor(own, score, weight),
         freedom=_freedom(own, place, many, weight),
         component=component,

@@ -200,3 +200,47 @@ def test_true_is_no_number_and_a_secret_is_not_repeated() -> None:
     with pytest.raises(UserError) as fault:
         parse_dashboard({"server": {"oauth_secret_env": "hunter2 hunter2"}})
     assert "hunter2" not in str(fault.value)
+
+
+CHAT = {"generator": "openai", "base_url": "http://x/v1"}
+THREE = [{"name": name, "model": f"m-{name}", **CHAT} for name in ("one", "two", "three")]
+
+
+@pytest.mark.parametrize(
+    "styles",
+    [
+        THREE,
+        {style["name"]: {key: value for key, value in style.items() if key != "name"} for style in THREE},
+        {"a": THREE[0], "b": THREE[1], "more": THREE[2:]},
+        {"a": THREE[0], "b": THREE[1], "c": THREE[2]},
+    ],
+    ids=["list", "names", "more", "letters"],
+)
+def test_styles_are_read_in_any_form(styles: Any) -> None:
+    found = parse_dashboard({"styles": styles}).styles
+    assert [(style.name, style.model) for style in found.every] == [(each["name"], each["model"]) for each in THREE]
+    again = parse_dashboard({"styles": found.model_dump(mode="json")}).styles
+    assert again == found
+    assert [style.name for style in found.pair(0, 2).every] == ["one", "three"]
+    hotter = found.changed(lambda style: style.model_copy(update={"temperature": 1.5}))
+    assert {style.temperature for style in hotter.every} == {1.5}
+
+
+@pytest.mark.parametrize(
+    ("styles", "sentence"),
+    [
+        (THREE[:1], "there is 1 style, and it takes two"),
+        ([THREE[0], THREE[1], THREE[0]], "2 styles are named 'one'"),
+        ([THREE[0], {"name": "x", "generator": "openai", "model": "m"}], "of style 2, generator openai needs base_url"),
+        ([THREE[0], THREE[1], {**THREE[2], "modle": "m"}], "of style 3, modle: is an unknown key"),
+        ([THREE[0], THREE[1], {**THREE[2], "api_key_env": "sk-1 sk-1"}], "of style 3, api_key_env"),
+        ([THREE[0], THREE[1], "three"], "of style 3"),
+        ([THREE[0], THREE[1], {"name": "old"}], "one style is recorded and the other is not"),
+        ([{"name": "x"}, {"name": "y"}, {"name": "z"}], "answers are recorded in two styles"),
+    ],
+)
+def test_a_style_that_is_wrong_is_named(styles: Any, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence) as fault:
+        parse_dashboard({"styles": styles})
+    assert "dashboard.styles" in str(fault.value)
+    assert "sk-1" not in str(fault.value)

@@ -10,7 +10,7 @@ from dashboard.sessions import answering
 from dashboard.sessions import round as rounds
 from dashboard.sessions.limits import AnswerSlots, LimitReached, SessionLimits
 from dashboard.sessions.round import Round, RoundDependencies
-from dashboard.votes.store import VoteStore
+from dashboard.votes.store import StoreFault, VoteStore
 from pipelines.errors import UserError
 from stacker.judge.verdict import Verdict
 
@@ -153,6 +153,48 @@ def test_reasons_are_stored_with_the_vote_and_the_last_that_comes_counts(talker:
         work.store.close()
         await one.give_reasons([], "closed")  # SQLite opens again by itself
         assert one.reasons_kept
+
+    play(steps())
+
+
+def test_of_several_styles_two_are_drawn_with_a_chance_that_is_stored(talker: Talker, tmp_path: Path) -> None:
+    async def steps() -> None:
+        common = {"generator": "openai", "base_url": "http://x/v1", "model": "fine"}
+        chosen = StylesParams.model_validate([common | {"name": name} for name in ("one", "two", "three", "four")])
+        work = desk(tmp_path, chosen=chosen)
+        for choice in ("a", "b", "a", "tie", "both_bad", "b"):
+            one = Round("Why is it so?", work)
+            one.start()
+            await until(one, "open")
+            await one.cast(choice)
+            one.close()
+        votes = work.store.votes()
+        assert set(votes["pair_of"]) == {6.0}
+        assert votes["pair_chance"].between(0.2 / 6, 1, inclusive="left").all()
+        assert votes["pair_chance"].iloc[0] == pytest.approx(1 / 6)
+        assert votes["pair_chance"].nunique() > 1
+        assert (votes["style_a"] != votes["style_b"]).all()
+        work.store.close()
+
+    play(steps())
+
+
+def test_a_store_that_cannot_be_read_draws_all_pairs_alike(
+    talker: Talker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def steps() -> None:
+        def away(*given: Any) -> None:
+            raise StoreFault("unavailable", "It is away.", reason="away")
+
+        monkeypatch.setattr(rounds, "votes_between", away)
+        common = {"generator": "openai", "base_url": "http://x/v1", "model": "fine"}
+        work = desk(tmp_path, chosen=StylesParams.model_validate([common | {"name": name} for name in "xyz"]))
+        one = Round("Why is it so?", work)
+        one.start()
+        await until(one, "open")
+        assert one.paired is not None and one.paired.chance == pytest.approx(1 / 3)
+        one.close()
+        work.store.close()
 
     play(steps())
 

@@ -21,22 +21,22 @@ def frame(rows: list[tuple[str, str, int]]) -> pd.DataFrame:
 
 
 def test_two_styles_by_hand() -> None:
-    # 30 wins to 10 without a ridge: the strengths are half of log 3 apart from 0, its variance 1/30 + 1/10
+    # 30 wins to 10: but for a ridge of .1, the strengths are half of log 3 apart from 0, its variance 1/30 + 1/10
     rows = [("x", "y", 0)] * 20 + [("y", "x", 1)] * 10 + [("x", "y", 1)] * 10
-    found = rank(frame(rows), "style", ridge=1e-9).rows
+    found = rank(frame(rows), "style").rows
     assert found["name"].tolist() == ["x", "y"]
-    assert found["strength"].tolist() == pytest.approx([np.log(3) / 2, -np.log(3) / 2], abs=1e-4)
-    half = 1.959964 * np.sqrt(1 / 30 + 1 / 10) / 2  # ten wins and more: as Laplace has it
-    assert (found["high"] - found["strength"]).tolist() == pytest.approx([half, half], abs=1e-4)
+    assert found["strength"].tolist() == pytest.approx([np.log(3) / 2, -np.log(3) / 2], abs=5e-3)
+    half = 1.959964 * np.sqrt(1 / 30 + 1 / 10) / 2  # by the spread of forty questions it is a little more
+    assert (found["high"] - found["strength"]).tolist() == pytest.approx([half, half], rel=0.06)
     assert found[["votes", "wins", "ties", "losses"]].to_numpy().tolist() == [[40, 30, 0, 10], [40, 10, 0, 30]]
-    assert found["rank"].tolist() == [1, 2]
+    assert found[["rank_low", "rank_high"]].to_numpy().tolist() == [[1, 1], [2, 2]]
 
 
 def test_a_name_that_always_won_is_finite_and_uncertain() -> None:
     found = rank(frame([("x", "y", 0)] * 3), "style").rows
     assert np.isfinite(found[["strength", "low", "high"]].to_numpy()).all()
     assert found["low"].iloc[0] < 0 < found["high"].iloc[0]
-    assert found["rank"].tolist() == [1, 1]
+    assert found[["rank_low", "rank_high"]].to_numpy().tolist() == [[1, 2], [1, 2]]
 
 
 def test_names_that_never_met_are_told_apart() -> None:
