@@ -73,7 +73,9 @@ class Options:
     outside : tuple of (str, Path)
         Files with the predictions that learners from outside have for these battles, by learner.
     without : tuple of str
-        Learners from outside that the judge goes without.
+        Learners from elsewhere that the judge goes without.
+    ask_servers : tuple of str
+        Hosts, besides this machine, that its language models may send battles to.
     """
 
     columns: str = KAGGLE
@@ -86,6 +88,7 @@ class Options:
     control: Control = None
     outside: tuple[tuple[str, Path], ...] = ()
     without: tuple[str, ...] = ()
+    ask_servers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add_reading_arguments(parser)
     chosen = parser.parse_args(arguments)
     options = Options(chosen.columns, chosen.rows_at_once, chosen.device, chosen.threads, chosen.cache, chosen.rescue)
-    options = replace(options, control=chosen.control, without=tuple(chosen.without))
+    options = replace(
+        options, control=chosen.control, without=tuple(chosen.without), ask_servers=tuple(chosen.ask_server)
+    )
 
     def command() -> None:
         full = replace(options, reading=reading_options(chosen), outside=named_files(chosen.outside))
@@ -195,6 +200,7 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
     total = sum(_rows_of(path, options.reading) for path in inputs)
     stamp = _stamp(folder, inputs, options)
     elsewhere = Elsewhere.opened(judge.members, options.outside, options.without)
+    elsewhere.asking(options.cache, screen, options.ask_servers)
     work = _Work(judge, options, suffix, total, options.threads or usable_cores(), elsewhere)
     with kept_parts(out, suffix, stamp) as (parts, found), screen.working():
         if found:

@@ -21,6 +21,7 @@ from stacker.evaluate.intervals import in_words
 from stacker.judge.elsewhere import Elsewhere
 from stacker.judge.judge import Judge
 from stacker.judge.provenance import KEY, trained_on, versions
+from stacker.learners.judges.outside import OutsidePredictions
 from stacker.learners.stacking.stack import cross_fitted
 from stacker.learners.starter_prior import KIND as STARTER
 from stacker.learners.transformer.network.structure import share_read
@@ -162,7 +163,8 @@ def _write_tables(folder: RunFolder, params: Params, prepared: Prepared, predict
 def _predict(folder: RunFolder, loaded: Loaded, test: pd.DataFrame, trained: Trained, screen: Screen) -> None:
     """Predict the test battles with the judge as it was saved."""
     judge, prepared = Judge.load(folder.judge), trained.prepared
-    elsewhere = Elsewhere.of_run(judge.members, {each.params.name: each.test for each in trained.outside})
+    files = {each.params.name: each.test for each in trained.outside if isinstance(each, OutsidePredictions)}
+    elsewhere = Elsewhere.of_run(judge.members, files).asking(prepared.store.folder.parent, screen)
     for sentence in elsewhere.look_up(test):
         screen.note(sentence)
     probabilities = judge.predict_proba(

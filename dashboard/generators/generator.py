@@ -18,11 +18,10 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
-from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, field_validator
 
-from dashboard.server.addresses import host_of
+from pipelines.chat.server_address import base_address
 from pipelines.settings import Section, Variable
 
 DAY_S = 24 * 3600.0
@@ -114,17 +113,7 @@ class StyleParams(Section):
     @field_validator("base_url")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        if not value:
-            return value
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("must begin with http:// or https:// and name a server, e.g. http://127.0.0.1:11434/v1")
-        if parts.username or parts.password:
-            raise ValueError("must not contain a user name or password; put the key into a variable (api_key_env)")
-        host_of(parts.hostname)
-        if parts.port == 0:
-            raise ValueError("must have a port from 1 to 65535, or none")
-        return value.rstrip("/")
+        return base_address(value)
 
     def settings(self) -> dict[str, Any]:
         """Return what is stored with each answer: the generator and its settings, no name of a key."""

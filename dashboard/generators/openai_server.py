@@ -3,25 +3,21 @@
 import asyncio
 import json
 import os
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from importlib import import_module
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import model_validator
 
 from dashboard.generators.generator import GenerationFault, Generator, Source, StyleParams
+from pipelines.chat.chat_client import CONNECT_SECONDS, FAULTS, ServerFault, adapt, certificates, refusal
 
 if TYPE_CHECKING:
     from openai import APIError, AsyncOpenAI, AsyncStream
     from openai.types.chat import ChatCompletionChunk
 
-CONNECT_SECONDS = 5.0
-LONGEST_MESSAGE = 200
-"""Characters of a server's own error message that are passed on."""
 OLLAMA = "http://127.0.0.1:11434"
 MOST_LISTED = 5_000_000
 """Bytes of its list of models."""
@@ -42,17 +38,7 @@ class OpenAIServer(Generator):
 
     kind = "openai"
     Style = OpenAIStyle
-    faults = {
-        "refused": "The server at {url} does not answer: start it, or correct base_url in params.yaml.",
-        "dropped": "The connection broke in the middle of the answer; try again.",
-        "key_refused": "The server at {url} refuses the key (status {status}): check the variable {variable}.",
-        "busy": "The server at {url} has no room now (status {status}); wait a little and try again.",
-        "no_model": "The server at {url} has no model {model} (status {status}): correct model in params.yaml.",
-        "status": "The server at {url} answered with status {status}: {message}",
-        "bad_reply": "The server at {url} sent something that is not OpenAI's streaming protocol; check base_url.",
-        "no_key": "The environment variable {variable} is not set: set it to the server's key and start again.",
-        "no_package": "The package {package} is not installed: pip install {package}.",
-    }
+    faults = FAULTS
 
     async def stream(self, question: str, style: StyleParams) -> AsyncIterator[str]:
         """Yield the answer as the server sends it; what a model only thinks comes as ""."""
@@ -78,14 +64,17 @@ class OpenAIServer(Generator):
 def warm() -> None:
     """Load the client, which takes a second or more; for a thread, so that the first question need not wait."""
     try:
-        _library()
-    except GenerationFault:
+        certificates()
+    except ServerFault:
         return  # whoever asks will be told
 
 
 @asynccontextmanager
 async def _client(style: StyleParams) -> AsyncIterator["AsyncOpenAI"]:
-    certificates = await asyncio.to_thread(_library)
+    try:
+        context = await asyncio.to_thread(certificates)
+    except ServerFault as fault:
+        raise _generation_fault(fault) from None
     from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 
     if style.api_key_env and not os.environ.get(style.api_key_env):
@@ -94,26 +83,10 @@ async def _client(style: StyleParams) -> AsyncIterator["AsyncOpenAI"]:
     timeout = Timeout(style.total_seconds, connect=min(CONNECT_SECONDS, style.stall_seconds))
     key = os.environ[style.api_key_env] if style.api_key_env else "none"
     async with (
-        DefaultAsyncHttpxClient(verify=certificates, timeout=timeout) as http,
+        DefaultAsyncHttpxClient(verify=context, timeout=timeout) as http,
         AsyncOpenAI(base_url=style.base_url, api_key=key, max_retries=0, timeout=timeout, http_client=http) as client,
     ):
         yield client
-
-
-@lru_cache(maxsize=1)
-def _library() -> ssl.SSLContext:
-    """Import the client, and read the certificates that it else reads anew for every answer.
-
-    Reading them takes 20 to 40 ms: a third of the loop's time with 20 people asking.
-    """
-    try:
-        from openai import DefaultAsyncHttpxClient
-        from openai.resources.chat import completions as completions  # loaded by the first request otherwise
-    except ImportError:
-        raise GenerationFault("no_package", package="openai") from None
-    library = DefaultAsyncHttpxClient.__mro__[1].__module__.partition(".")[0]  # httpx, or httpx2 since openai 3
-    found: ssl.SSLContext = import_module(library).create_ssl_context()
-    return found
 
 
 async def _begin(
@@ -126,12 +99,7 @@ async def _begin(
             stream: AsyncStream[ChatCompletionChunk] = await client.chat.completions.create(**options)
             return stream
         except BadRequestError as error:
-            # OpenAI's reasoning models want another name for the limit and no temperature; other servers know neither
-            if "max_completion_tokens" in error.message and "max_tokens" in options:
-                options["max_completion_tokens"] = options.pop("max_tokens")
-            elif "temperature" in error.message and "temperature" in options:
-                del options["temperature"]
-            else:
+            if not adapt(options, error.message):
                 raise _refusal(error, style) from None
         except APIError as error:
             raise _refusal(error, style) from None
@@ -165,22 +133,11 @@ async def _pieces(stream: "AsyncStream[ChatCompletionChunk]", style: StyleParams
 
 
 def _refusal(error: "APIError", style: StyleParams) -> GenerationFault:
-    """Turn an error of the client into a fault; the server's own words are shortened and kept to one line."""
-    url, status = style.base_url, getattr(error, "status_code", None)
-    message = " ".join(str(error.message).split())[:LONGEST_MESSAGE]
-    if status in (401, 403):
-        return GenerationFault("key_refused", url=url, status=status, variable=style.api_key_env or "api_key_env")
-    if status == 404:
-        return GenerationFault("no_model", url=url, status=status, model=style.model)
-    if status in (429, 503):
-        return GenerationFault("busy", url=url, status=status)
-    if status is not None:
-        return GenerationFault("status", url=url, status=status, message=message)
-    from openai import APIConnectionError
+    return _generation_fault(refusal(error, style.base_url, style.model, style.api_key_env))
 
-    if isinstance(error, APIConnectionError):
-        return GenerationFault("refused", url=url)
-    return GenerationFault("status", url=url, status=200, message=message)
+
+def _generation_fault(fault: ServerFault) -> GenerationFault:
+    return GenerationFault(fault.code, **fault.details)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Sequence
 
-import idna
+from pipelines.chat.server_address import host_of
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 UNKNOWN = "unknown"
@@ -60,32 +60,12 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 LOCAL = ("localhost", "127.0.0.1")
 EVERYWHERE = {"0.0.0.0", "::"}
-_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 """A last label of this form makes browsers read a name as an IPv4 address."""
 _SCHEME = re.compile(r"(https?|wss?)://", re.IGNORECASE)
 _LEFT_OUT = {"80", "443"}
 """Ports that browsers leave out, each where it is the scheme's own."""
 _RIGHT = "write a host, and a port where the address has one, such as judge.example.org or 192.168.1.5:5006"
-
-
-def host_of(text: str) -> str:
-    """Return a host's name or IP address in its plain form, IPv6 without brackets; a `ValueError` for neither."""
-    bare = text.strip()
-    bare = bare[1:-1] if bare.startswith("[") and bare.endswith("]") else bare
-    try:
-        return str(ipaddress.ip_address(bare))
-    except ValueError:
-        pass
-    try:
-        # As browsers do; Python's own codec follows an older standard, by which straße.de would be strasse.de.
-        name = bare.lower() if bare.isascii() else idna.encode(bare, uts46=True).decode("ascii")
-    except UnicodeError:
-        name = ""
-    labels = name.removesuffix(".").split(".")
-    if not name or len(name) > 253 or not all(map(_LABEL.fullmatch, labels)):
-        raise ValueError("must be a host's name or IP address, such as 127.0.0.1, without http:// and without a port")
-    return name
 
 
 def origin_of(text: str) -> str:

@@ -1,7 +1,7 @@
-"""What a judge needs from elsewhere to predict: files of its learners from outside, or leave to go without them."""
+"""What a judge needs from elsewhere to predict: files of predictions, language models to ask, or neither."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pipelines.errors import UserError, shown
+from pipelines.terminal.command_line import Screen
 from stacker.judge.members import Member
 
 if TYPE_CHECKING:
+    from stacker.learners.judges.language_judge import LanguageJudge
     from stacker.learners.judges.outside import OutsideLearner
     from stacker.learners.judges.outside_file import OutsideFile
 
@@ -30,7 +32,14 @@ def add_elsewhere_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="go without the judge's learner NAME from outside; may be repeated",
+        help="go without the judge's learner NAME from elsewhere; may be repeated",
+    )
+    parser.add_argument(
+        "--ask-server",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="a host that the judge's language models may send the battles to; may be repeated",
     )
 
 
@@ -47,31 +56,58 @@ def named_files(texts: Sequence[str]) -> tuple[tuple[str, Path], ...]:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """The learners from outside of a judge, with their files for the battles to predict; None goes without."""
+    """The learners from outside of a judge, with their files for the battles to predict, and those that are asked.
+
+    A file that is None goes without.
+    """
 
     learners: Sequence[tuple["OutsideLearner", "OutsideFile | None"]] = ()
+    asked: Sequence["LanguageJudge"] = ()
 
     @classmethod
     def of_run(cls, members: Sequence[Member], files: Mapping[str, "OutsideFile | None"]) -> "Elsewhere":
         """Return it for learners by name, of which each is gone without where its file has nothing."""
-        found = [(_outside_learner(members, name), file) for name, file in files.items()]
+        asked = _language_judges(members)
+        for name in [name for name, file in files.items() if file is None and name in asked]:
+            asked[name].goes_without, asked[name].asks = True, False
+        from_files = {name: file for name, file in files.items() if name not in asked}
+        found = [(_outside_learner(members, name), file) for name, file in from_files.items()]
         for learner, file in found:
             learner.goes_without = True
             if file is not None:
                 learner.check_ties(file)
-        return cls(found)
+        return cls(found, list(asked.values()))
+
+    def asking(
+        self, cache: Path | None, screen: Screen | None = None, hosts: Collection[str] | None = None
+    ) -> "Elsewhere":
+        """Have language models keep their replies below a folder, tell a screen, and be allowed to be asked.
+
+        Parameters
+        ----------
+        cache : Path or None
+            None is the folder that runs keep theirs in by default.
+        hosts : collection of str or None
+            To which battles may be sent, besides this machine; None is all, where the settings are one's own.
+        """
+        for each in self.asked:
+            each.trusted = hosts is None or each.host in hosts
+            if cache is not None:
+                each.folder = cache / "judges" / each.name
+            if screen is not None:
+                each.progress, each.note = screen.progress, screen.note
+        return self
 
     @classmethod
     def opened(
         cls, members: Sequence[Member], files: Sequence[tuple[str, Path]], without: Sequence[str]
     ) -> "Elsewhere":
         """Read the files; a `UserError` where one cannot be read or the judge has no such learner."""
-        if not files and not without:
-            return cls()
         from stacker.learners.judges.outside_file import read_outside
 
         for name in (*(name for name, _ in files), *without):
-            _outside_learner(members, name)
+            if name not in _language_judges(members) or name in dict(files):
+                _outside_learner(members, name)
         named = {name: read_outside(path) for name, path in files}
         return cls.of_run(members, {**dict.fromkeys(without), **named})
 
@@ -88,6 +124,14 @@ class Elsewhere:
                     "outside; their verdicts go by the other learners."
                 )
         return sentences
+
+
+def _language_judges(members: Sequence[Member]) -> dict[str, "LanguageJudge"]:
+    if all(member.kind != "language_judge" for member in members):
+        return {}
+    from stacker.learners.judges.language_judge import LanguageJudge
+
+    return {member.name: member.learner for member in members if isinstance(member.learner, LanguageJudge)}
 
 
 def _outside_learner(members: Sequence[Member], name: str) -> "OutsideLearner":

@@ -160,6 +160,14 @@ class OnPairs(ABC):
 
 
 @runtime_checkable
+class AskedLearner(Protocol):
+    """A learner whose margin is a sum over questions that were asked of a model."""
+
+    def judged_effects(self, data: LearnerData, scale: float) -> list[tuple[str, dict[str, str], float]]:
+        """Return of one battle each question's name, its wording by language and what it adds, times `scale`."""
+
+
+@runtime_checkable
 class TermLearner(Protocol):
     """A learner whose margin is a sum over terms of the texts."""
 

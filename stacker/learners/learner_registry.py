@@ -22,7 +22,7 @@ from pipelines.files.hashes import code_version
 from pipelines.files.saved_files import checking
 from pipelines.settings import Section
 from stacker.learners.balance import BalanceParams
-from stacker.learners.judges.params import OutsideParams
+from stacker.learners.judges.params import JudgeParams, OutsideParams
 from stacker.learners.learner_interface import Learner
 
 Seen = Literal["pairs", "embeddings", "texts"]
@@ -137,6 +137,13 @@ KINDS = {
             group="outside predictions",
             optional=True,
         ),
+        LearnerKind(
+            "language_judge",
+            "stacker.learners.judges.language_judge:LanguageJudge",
+            ("texts",),
+            group="language models",
+            optional=True,
+        ),
         LearnerKind("starter", "stacker.learners.starter_prior:StarterLearner", ("pairs",)),
     )
 }
@@ -171,6 +178,7 @@ else:
             if kind.settings is not None
         },
         outside=(tuple[OutsideParams, ...], ()),
+        judges=(tuple[JudgeParams, ...], ()),
     )
 
 

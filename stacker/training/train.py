@@ -17,6 +17,7 @@ from stacker.judge.judge import Judge
 from stacker.judge.members import Member
 from stacker.learners.balance import class_shares
 from stacker.learners.checks.caution import fit_caution
+from stacker.learners.judges.asked_judge import AskedJudge, ask_judge
 from stacker.learners.judges.outside import OutsidePredictions, open_outside
 from stacker.learners.learner_registry import Configured, configured_learners, may_be_silent
 from stacker.learners.stacking.stack import fit_stack
@@ -26,6 +27,8 @@ from stacker.learners.transformer.learner import TransformerLearner
 from stacker.training.cross_fitting import fitted_on_all, out_of_fold
 from stacker.training.data_set import Prepared, prepare
 from stacker.training.params import Params
+
+FromElsewhere = OutsidePredictions | AskedJudge
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,8 @@ class Trained:
         By transformer: which model was asked for, which was found, and how its fit went (JSON values).
     seconds : float by name
         Wall-clock time of the features and of each learner's folds.
-    outside : sequence of OutsidePredictions
-        Files of predictions from outside, what they have and have not, and signs of a leak.
+    outside : sequence of OutsidePredictions or AskedJudge
+        Learners from elsewhere: what they have and have not, and signs of a leak.
     """
 
     judge: Judge
@@ -86,7 +89,7 @@ class Trained:
     level: Level0
     transformers: list[dict[str, Any]]
     seconds: dict[str, float]
-    outside: Sequence[OutsidePredictions] = ()
+    outside: Sequence[FromElsewhere] = ()
 
 
 def train(
@@ -121,7 +124,7 @@ def train(
     """
     begun = time.perf_counter()
     transformers = choose_transformers(params.transformer, params.encoder)
-    outside = outside_of(params, battles)
+    outside = outside_of(params, battles, progress, note)
     learners = stack_learners(params, transformers, progress, outside)
     for file in outside:
         note(file.sentence())
@@ -149,13 +152,23 @@ def train(
     return Trained(judge, prepared, level, described, seconds | level.seconds, outside)
 
 
-def outside_of(params: Params, battles: pd.DataFrame) -> list[OutsidePredictions]:
-    """Read the predictions from outside that the parameters name, for battles with ids."""
-    return [open_outside(each, battles) for each in params.learners.outside if each.enabled]
+def outside_of(
+    params: Params,
+    battles: pd.DataFrame,
+    progress: Progress = silent,
+    note: Callable[[str], None] = lambda _: None,
+) -> list[FromElsewhere]:
+    """Read the predictions from outside that the parameters name, by the battles' ids, and ask the language models."""
+    files = [open_outside(each, battles) for each in params.learners.outside if each.enabled]
+    folder = params.run.cache / "judges"
+    asked = [
+        ask_judge(each, battles, folder / each.name, progress, note) for each in params.learners.judges if each.enabled
+    ]
+    return [*files, *asked]
 
 
 def _look_for_leaks(
-    outside: Sequence[OutsidePredictions], level: Level0, prepared: Prepared, note: Callable[[str], None]
+    outside: Sequence[FromElsewhere], level: Level0, prepared: Prepared, note: Callable[[str], None]
 ) -> None:
     for each in outside:
         said = level.probabilities[:, level.names.index(each.params.name)]
@@ -168,7 +181,7 @@ def stack_learners(
     params: Params,
     transformers: Sequence[ChosenTransformer],
     progress: Progress = silent,
-    outside: Sequence[OutsidePredictions] = (),
+    outside: Sequence[FromElsewhere] = (),
 ) -> list[Configured]:
     """Return every learner that the parameters ask for, in the order of the stack.
 
@@ -188,7 +201,7 @@ def stack_learners(
     names = Counter(learner.name.casefold() for learner in found)
     twice = [each.params.name for each in outside if names[each.params.name.casefold()] > 1]
     if twice:
-        raise UserError(f"learners.outside: {twice[0]} is the name of two learners; give it another.")
+        raise UserError(f"learners: {twice[0]} is the name of two learners; give it another.")
     if not found:
         raise UserError(
             "learners: every learner is off, and so are the transformers; set learners.linear.enabled, or another, "

@@ -9,7 +9,7 @@ from typing import Any
 from features.pairs import PairMatrix, parsed
 from stacker.judge.explain import wording
 from stacker.judge.explain.explanation_baseline import STATED
-from stacker.judge.explain.explanation_parts import FeaturePart, GroupPart, TermPart, reason, said_of
+from stacker.judge.explain.explanation_parts import FeaturePart, GroupPart, QuestionPart, TermPart, reason, said_of
 from stacker.judge.explain.group_effects import (
     GroupEffects,
     group_of_feature,
@@ -45,6 +45,8 @@ class Explanation:
         the verdict was drawn back, "caution" and the script of the texts, one of `features.text.SCRIPTS`.
     baseline : str
         What the groups are compared with.
+    questions : tuple of QuestionPart
+        What language models were asked, and what each answer adds.
     """
 
     verdict: Verdict
@@ -57,19 +59,20 @@ class Explanation:
     tree_base_tie: float
     findings: tuple[tuple[str, str], ...] = ()
     baseline: str = STATED
+    questions: tuple[QuestionPart, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON values."""
         log_odds = {"margin": self.verdict.margin, "tie_log_odds": self.verdict.tie_log_odds}
         found = asdict(self)
-        for name in ("groups", "features", "terms"):
+        for name in ("groups", "features", "terms", "questions"):
             found[name] = list(found[name])
         return found | {"verdict": self.verdict.to_dict() | log_odds}
 
     def reason(self, group: str, language: Language = "en") -> str:
         """Return what a person would name first of a group, "" where there is nothing to name."""
         part = next(part for part in self.groups if part.group == group)
-        return reason(group, part.margin, part.tie, self.features, self.terms, language, self.findings)
+        return reason(group, part.margin, part.tie, self.features, self.terms, language, self.findings, self.questions)
 
     def lines(self, features: int = _SHOWN) -> list[str]:
         """Return the explanation in sentences: the verdict, every group, and the strongest features of the trees."""
@@ -85,6 +88,9 @@ class Explanation:
             inside = "Inside the trees" if self.baseline == STATED else "Feature by feature"
             found.append(f"{inside} ({self.tree_margin:+.2f} of the log-odds of A against B):")
             found += [f"- {part.margin:+.3f}: {part.text}" for part in self.features[:features]]
+        if self.questions:
+            found.append("What language models were asked:")
+            found += [f"- {part.margin:+.3f}: {part.said()} ({part.judge})" for part in self.questions]
         return found
 
     def __str__(self) -> str:
@@ -102,6 +108,7 @@ def explanation(
     *,
     group_of: Callable[[str], str] = group_of_feature,
     baseline: str = STATED,
+    questions: Sequence[QuestionPart] = (),
 ) -> Explanation:
     """Put the numbers of one battle together and into words.
 
@@ -121,6 +128,8 @@ def explanation(
         The group of a feature of `trees`.
     baseline : str
         What the groups are compared with.
+    questions : sequence of QuestionPart
+        What language models were asked of this battle.
     """
     values = dict(zip(pairs.names, pairs.values[row].tolist(), strict=True))
     features = _features(trees, row, values, group_of)
@@ -129,12 +138,22 @@ def explanation(
     for place, group in enumerate(groups.groups):
         margin, tie = float(groups.margin[row, place]), float(groups.tie[row, place])
         said = f"{group} {wording.favours(margin)} and {wording.about_ties(tie)}"
-        why = reason(group, margin, tie, features, named, findings=findings)
+        why = reason(group, margin, tie, features, named, findings=findings, questions=questions)
         parts.append(GroupPart(group, margin, tie, f"{said}: {why}" if why else said))
     margin = float(trees.margin[row].sum())
     tie = float(trees.tie[row].sum()) + trees.base_tie
     return Explanation(
-        verdict, groups.base_tie, tuple(parts), features, named, margin, tie, trees.base_tie, tuple(findings), baseline
+        verdict,
+        groups.base_tie,
+        tuple(parts),
+        features,
+        named,
+        margin,
+        tie,
+        trees.base_tie,
+        tuple(findings),
+        baseline,
+        tuple(questions),
     )
 
 

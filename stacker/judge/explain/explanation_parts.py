@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from features.blocks.interface import SCORE
 from stacker.judge.explain import wording
-from stacker.judge.explain.group_effects import CAUTION, CHECKS, LENGTH, PROMPT, TRANSFORMER, WORDS
+from stacker.judge.explain.group_effects import CAUTION, CHECKS, LENGTH, MODELS, PROMPT, TRANSFORMER, WORDS
 from stacker.judge.explain.wording import Language
 
 LONGER = "surface: words"
@@ -81,6 +81,28 @@ class TermPart:
     margin: float
 
 
+@dataclass(frozen=True)
+class QuestionPart:
+    """What the answer of a language model to one question adds to the log-odds of A against B.
+
+    Attributes
+    ----------
+    judge, question : str
+        The learner, and the question's name.
+    wording : dict of str to str
+        What the question is called, by language.
+    """
+
+    judge: str
+    question: str
+    wording: dict[str, str]
+    margin: float
+
+    def said(self, language: str = "en") -> str:
+        """Return what the question is called."""
+        return self.wording.get(language) or self.wording.get("en") or self.question
+
+
 def reason(
     group: str,
     margin: float,
@@ -89,6 +111,7 @@ def reason(
     terms: Sequence[TermPart],
     language: Language = "en",
     findings: Sequence[tuple[str, str]] = (),
+    questions: Sequence[QuestionPart] = (),
 ) -> str:
     """Return how the answers differ in a group, "" where there is nothing to name.
 
@@ -107,9 +130,17 @@ def reason(
         One of `stacker.judge.explain.wording.LANGUAGES`.
     findings : sequence of (str, str)
         What the checks found, and of what script little is known.
+    questions : sequence of QuestionPart
+        What language models were asked.
     """
     if group == CAUTION:
         return "".join(wording.sentence(f"caution {script}", language) for key, script in findings if key == CAUTION)
+    if group == MODELS:
+        speaking = [part for part in questions if part.margin * margin > 0]
+        if not speaking:
+            return wording.sentence("asked", language)
+        strongest = max(speaking, key=lambda part: abs(part.margin))
+        return wording.sentence("asked above all", language, question=strongest.said(language))
     if group == CHECKS:
         found = [wording.sentence(f"check {key}", language, side=side) for key, side in findings if key != CAUTION]
         return wording.sentence("between", language).join(found)

@@ -29,9 +29,11 @@ LENGTH = "length"
 PROMPT = "prompt"
 WORDS = "sparse words"
 TRANSFORMER = "transformer"
+OUTSIDE = "outside predictions"
+MODELS = "language models"
 CAUTION = "caution"
 CHECKS = "checks"
-GROUPS = (LENGTH, *groups(), PROMPT, WORDS, TRANSFORMER, CAUTION, CHECKS)
+GROUPS = (LENGTH, *groups(), PROMPT, WORDS, TRANSFORMER, OUTSIDE, MODELS, CAUTION, CHECKS)
 """Groups in the order they are shown; others come after them.
 
 `length` is how much was written, by whatever block it is counted; `prompt` is what the question alone tells, by any

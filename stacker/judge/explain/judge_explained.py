@@ -8,12 +8,13 @@ from features.pairs import PairMatrix
 from pipelines.battles.arrays import Floats
 from pipelines.errors import UserError
 from stacker.judge.explain.explanation import Explanation, explanation
+from stacker.judge.explain.explanation_parts import QuestionPart
 from stacker.judge.explain.group_effects import CAUTION, CHECKS, GroupEffects, group_effects
 from stacker.judge.explain.learner_contributions import TreeEffects, token_contributions, tree_contributions
 from stacker.judge.verdict import Verdict
 from stacker.learners.checks.answer_checks import AnswerChecks
 from stacker.learners.checks.even_style import GROUPS, EvenStyle, group_of
-from stacker.learners.learner_interface import LearnerData
+from stacker.learners.learner_interface import AskedLearner, LearnerData
 from stacker.learners.stacking.pool import margins_and_ties, silent_learners
 
 if TYPE_CHECKING:
@@ -54,7 +55,15 @@ def explained_as_voted(judge: "Judge", data: LearnerData) -> Explanation:
     terms = token_contributions(learners, pool, data, 0, TERMS)
     findings = [] if judge.checks is None else judge.checks.findings(data.pairs)
     findings += [] if known is None else [(CAUTION, known)]
-    return explanation(judge.verdict(found[0]), groups, trees, terms, data.pairs, 0, findings)
+    questions = [
+        QuestionPart(member.name, question, wording, margin)
+        for place, member in enumerate(members)
+        if isinstance(member.learner, AskedLearner)
+        for question, wording, margin in member.learner.judged_effects(
+            data, float(pool.margin_weights_[place] / pool.temperature_)
+        )
+    ]
+    return explanation(judge.verdict(found[0]), groups, trees, terms, data.pairs, 0, findings, questions=questions)
 
 
 def explained_with_even_style(judge: "Judge", even: EvenStyle, data: LearnerData) -> Explanation:

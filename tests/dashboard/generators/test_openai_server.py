@@ -9,6 +9,7 @@ from talking_server import ANSWER, TalkingServer
 from dashboard.generators.generator import FAULTS, GenerationFault, guarded
 from dashboard.generators.openai_server import OpenAIServer, warm
 from dashboard.params import StyleParams
+from pipelines.chat.chat_client import certificates
 
 QUESTION = "Why is it so?"
 
@@ -123,7 +124,6 @@ def test_a_person_who_leaves_ends_the_stream(talking_server: TalkingServer) -> N
 
 
 def test_the_client_is_loaded_ahead_and_its_certificates_read_once() -> None:
-    from dashboard.generators import openai_server
 
     warm()
-    assert openai_server._library() is openai_server._library()
+    assert certificates() is certificates()
