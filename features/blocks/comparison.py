@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from features.blocks.chinese.variants import data_hash, simplified
 from features.blocks.interface import (
     BOTH_ANSWERS,
     COUNT,
@@ -24,12 +25,17 @@ _HEAD = 100_000
 
 
 class _Contents:
-    """The words of one text, prepared for comparing."""
+    """The words of one text, prepared for comparing; each Chinese character is one, Traditional as Simplified.
+
+    Words as jieba finds them did not do better: on questions and answers in Chinese, the share of a question's words in
+    an answer, rare ones more, tells its own answer from another question's in 92 % by characters, in 84 % by jieba (143
+    pairs of llmeval_squared), and in 98 % by either on 1,200 pairs of llmeval2_zh_derived.
+    """
 
     __slots__ = ("pairs", "script", "opening", "length", "content", "all")
 
     def __init__(self, text: str, opening: bool = False) -> None:
-        head = text[:_HEAD]
+        head = simplified(text[:_HEAD])
         found = words(head.lower())
         self.length = len(found)
         self.all = frozenset(found)
@@ -44,6 +50,7 @@ class Overlap(Block):
     """Compares an answer with its prompt; a share of nothing is 0."""
 
     name = "overlap"
+    version = data_hash()
     sees = PROMPT_AND_ANSWER
     declared = (
         Column("shared content words", COUNT),
@@ -76,7 +83,7 @@ class Overlap(Block):
                 _share(len(asked.content & said.opening), len(said.opening)),
                 asked.script == said.script,
                 np.log1p(said.length) - np.log1p(asked.length),
-                len(prompt) > 20 and prompt.strip() in answer,
+                len(prompt) > 20 and simplified(prompt.strip()) in simplified(answer),
             )
         return rows
 
@@ -86,6 +93,7 @@ class Agreement(Block):
 
     name = "agreement"
     group = switch = "overlap"
+    version = data_hash()
     sees = BOTH_ANSWERS
     declared = (
         Column("identical", FLAG),

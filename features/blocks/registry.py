@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+from features.blocks.chinese.chinese import Chinese
 from features.blocks.comparison import Agreement, Nearness, Overlap
 from features.blocks.interface import EMBEDDINGS, Block, Column
 from features.blocks.likelihood.likelihood import Likelihood
@@ -39,6 +40,7 @@ BLOCKS: Mapping[str, Block] = {
         Substance(),
         Coherence(),
         Likelihood(),
+        Chinese(),
     )
 }
 """In the order that their switches and features have; those of the encoder come last among the features."""
