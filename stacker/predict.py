@@ -76,6 +76,8 @@ class Options:
         Learners from elsewhere that the judge goes without.
     ask_servers : tuple of str
         Hosts, besides this machine, that its language models may send battles to.
+    cascade : bool
+        Whether these are asked only where its other learners are unsure.
     """
 
     columns: str = KAGGLE
@@ -89,6 +91,7 @@ class Options:
     outside: tuple[tuple[str, Path], ...] = ()
     without: tuple[str, ...] = ()
     ask_servers: tuple[str, ...] = ()
+    cascade: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,9 +137,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add_reading_arguments(parser)
     chosen = parser.parse_args(arguments)
     options = Options(chosen.columns, chosen.rows_at_once, chosen.device, chosen.threads, chosen.cache, chosen.rescue)
-    options = replace(
-        options, control=chosen.control, without=tuple(chosen.without), ask_servers=tuple(chosen.ask_server)
-    )
+    options = replace(options, control=chosen.control, without=tuple(chosen.without), cascade=chosen.cascade)
+    options = replace(options, ask_servers=tuple(chosen.ask_server))
 
     def command() -> None:
         full = replace(options, reading=reading_options(chosen), outside=named_files(chosen.outside))
@@ -201,6 +203,7 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
     stamp = _stamp(folder, inputs, options)
     elsewhere = Elsewhere.opened(judge.members, options.outside, options.without)
     elsewhere.asking(options.cache, screen, options.ask_servers)
+    judge.cascades = options.cascade
     work = _Work(judge, options, suffix, total, options.threads or usable_cores(), elsewhere)
     with kept_parts(out, suffix, stamp) as (parts, found), screen.working():
         if found:
@@ -303,6 +306,7 @@ def _stamp(folder: Path, inputs: Sequence[Path], options: Options) -> dict[str, 
         "control": options.control,
         "outside": [[name, sha256_of(path)] for name, path in options.outside],
         "without": list(options.without),
+        "cascade": options.cascade,
     }
 
 

@@ -22,6 +22,7 @@ from stacker.judge.elsewhere import Elsewhere
 from stacker.judge.judge import Judge
 from stacker.judge.provenance import KEY, trained_on, versions
 from stacker.learners.judges.outside import OutsidePredictions
+from stacker.learners.stacking.cascade import told_cascade
 from stacker.learners.stacking.stack import cross_fitted
 from stacker.learners.starter_prior import KIND as STARTER
 from stacker.learners.transformer.network.structure import share_read
@@ -145,6 +146,7 @@ def _results(params: Params, loaded: Loaded, trained: Trained, predictions: dict
         "versions": versions(),
         "transformers": trained.transformers,
         "outside": [each.told for each in trained.outside],
+        "cascade": list(trained.cascade),
         "stack": trained.judge.pool.to_dict(),
         "swap_error": {**trained.level.swap_errors, results.STACK: swap_error(trained.judge, prepared)},
     }
@@ -187,6 +189,9 @@ def _show(screen: Screen, found: dict[str, Any], folder: RunFolder, predicted: b
             f"Best possible log loss on these built-in battles: {found['bayes_log_loss']:.4f}; the stack is "
             f"{away:.4f} away. They teach nothing about real answers: name your own by --set data.dir=FOLDER."
         )
+    chosen = found["stack"].get("cascade")
+    if chosen is not None:
+        screen.note(told_cascade(chosen["share"], chosen["keep"]))
     for each in found["transformers"]:
         cut = each["fit"]["cut"]
         screen.note(

@@ -35,6 +35,11 @@ def add_elsewhere_arguments(parser: argparse.ArgumentParser) -> None:
         help="go without the judge's learner NAME from elsewhere; may be repeated",
     )
     parser.add_argument(
+        "--cascade",
+        action="store_true",
+        help="ask the judge's language models only where its other learners are unsure, by the threshold of its run",
+    )
+    parser.add_argument(
         "--ask-server",
         action="append",
         default=[],

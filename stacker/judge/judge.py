@@ -20,7 +20,7 @@ from stacker.judge.answer_ranking import RankedAnswer, every_pair, ranking
 from stacker.judge.explain.explanation_baseline import Baseline
 from stacker.judge.input_texts import Text, battles_of, one_battle, turns_of
 from stacker.judge.judge_folder import JudgeParts, load_parts, save_parts, seen_features
-from stacker.judge.members import Member, check_said, learner_data
+from stacker.judge.members import Member, cascaded, check_said, learner_data
 from stacker.judge.verdict import DECIDED, Verdict
 from stacker.judge.verdict_control import Control, even_style_for
 from stacker.learners.checks.answer_checks import AnswerChecks
@@ -85,6 +85,7 @@ class Judge:
         self.abstention = abstention
         self.checks = checks
         self.even_style = even_style
+        self.cascades = False  # whether language models are asked only where the other learners are unsure
         self.caution = caution
 
     def compare(self, prompt: Text, response_a: Text, response_b: Text, *, control: Control = None) -> Verdict:
@@ -281,7 +282,10 @@ class Judge:
         UserError
             As `stacker.judge.members.check_said` does.
         """
-        said = np.stack([member.learner.predict_proba(data) for member in self.members], axis=1)
+        if self.cascades:
+            said = cascaded(self.members, self.pool, data)
+        else:
+            said = np.stack([member.learner.predict_proba(data) for member in self.members], axis=1)
         check_said(self.members, said)
         return said
 

@@ -17,7 +17,7 @@ from pipelines.files.hashes import code_version
 from pipelines.terminal.command_line import Progress
 from stacker.learners.learner_interface import Learner, LearnerData
 from stacker.learners.learner_registry import may_be_silent
-from stacker.learners.stacking.pool import silent_learners
+from stacker.learners.stacking.pool import Pool, silent_learners
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,29 @@ def check_said(members: Sequence[Member], said: Floats) -> None:
         refusal = getattr(member.learner, "refusal", "")
         if refusal and silent[:, place].all():
             raise UserError(refusal)
+
+
+def cascaded(members: Sequence[Member], pool: Pool, data: LearnerData) -> Floats:
+    """Return (n, K, 3) of what learners say, language models only of battles on which the others are not sure enough.
+
+    Raises
+    ------
+    UserError
+        When the judge has no language model, or no threshold.
+    """
+    asked = [place for place, member in enumerate(members) if hasattr(member.learner, "judged_effects")]
+    if not asked or pool.cascade_ is None:
+        raise UserError("this judge: has no language model that is asked, and so no cascade; leave out --cascade.")
+    said = np.full((len(data), len(members), 3), np.nan)
+    for place, member in enumerate(members):
+        if place not in asked:
+            said[:, place] = member.learner.predict_proba(data)
+    rows = np.flatnonzero(pool.cascade_.asks(pool.predict_proba(said)))
+    if len(rows):
+        unsure = data.take(rows)
+        for place in asked:
+            said[rows, place] = members[place].learner.predict_proba(unsure)
+    return said
 
 
 def learner_data(

@@ -17,10 +17,13 @@ from stacker.judge.judge import Judge
 from stacker.judge.members import Member
 from stacker.learners.balance import class_shares
 from stacker.learners.checks.caution import fit_caution
+from stacker.learners.judges.asked_judge import KIND as LANGUAGE_JUDGE
 from stacker.learners.judges.asked_judge import AskedJudge, ask_judge
 from stacker.learners.judges.outside import OutsidePredictions, open_outside
 from stacker.learners.learner_registry import Configured, configured_learners, may_be_silent
-from stacker.learners.stacking.stack import fit_stack
+from stacker.learners.stacking.cascade import cascade_curve, chosen_cascade
+from stacker.learners.stacking.pool import silent_learners
+from stacker.learners.stacking.stack import cross_fitted, fit_stack
 from stacker.learners.starter_prior import configured_prior
 from stacker.learners.transformer.chosen import ChosenTransformer, choose_transformers, configured_transformers
 from stacker.learners.transformer.learner import TransformerLearner
@@ -82,6 +85,8 @@ class Trained:
         Wall-clock time of the features and of each learner's folds.
     outside : sequence of OutsidePredictions or AskedJudge
         Learners from elsewhere: what they have and have not, and signs of a leak.
+    cascade : sequence of dict
+        What asking language models about a part of the battles gives (`stacker.learners.stacking.cascade`).
     """
 
     judge: Judge
@@ -90,6 +95,7 @@ class Trained:
     transformers: list[dict[str, Any]]
     seconds: dict[str, float]
     outside: Sequence[FromElsewhere] = ()
+    cascade: Sequence[dict[str, Any]] = ()
 
 
 def train(
@@ -137,6 +143,9 @@ def train(
     level = level0(learners, prepared, progress)
     pool = fit_stack(params.stack, level.probabilities, fit, prepared.folds, level.optional(learners))
     _look_for_leaks(outside, level, prepared, note)
+    curve = cascade_of(params, learners, level, prepared)
+    if curve:
+        pool.cascade_ = chosen_cascade(curve, params.stack.cascade)
     fitted = members(learners, prepared, progress)
     made = {"battles": len(data), "prior": class_shares(fit.outcome, fit.weight).tolist(), **(about or {})}
     start = baseline(fitted, data, level.probabilities)
@@ -149,7 +158,7 @@ def train(
         for member in fitted
         if member.name == chosen.name and isinstance(member.learner, TransformerLearner)
     ]
-    return Trained(judge, prepared, level, described, seconds | level.seconds, outside)
+    return Trained(judge, prepared, level, described, seconds | level.seconds, outside, curve)
 
 
 def outside_of(
@@ -165,6 +174,21 @@ def outside_of(
         ask_judge(each, battles, folder / each.name, progress, note) for each in params.learners.judges if each.enabled
     ]
     return [*files, *asked]
+
+
+def cascade_of(
+    params: Params, learners: Sequence[Configured], level: Level0, prepared: Prepared
+) -> list[dict[str, Any]]:
+    """Return the curve of a cascade, from cross-fitted verdicts; empty where no language model is asked."""
+    asked = [place for place, learner in enumerate(learners) if learner.kind == LANGUAGE_JUDGE]
+    if not asked or len(asked) == len(learners):
+        return []
+    without = np.delete(level.probabilities, asked, axis=1)
+    spoken = ~silent_learners(level.probabilities[:, asked]).all(axis=1) & ~silent_learners(without).all(axis=1)
+    part, folds = prepared.fit.take(spoken), prepared.folds[spoken]
+    free = cross_fitted(params.stack, without[spoken], part, folds)
+    full = cross_fitted(params.stack, level.probabilities[spoken], part, folds)
+    return cascade_curve(free, full, part.outcome, part.group)
 
 
 def _look_for_leaks(

@@ -82,7 +82,7 @@ def ask_judge(
     asker = BattleQuestions(params, prompt, questions, folder)
     try:
         note(asker.planned(battles))
-        asked = asker.ask(battles, progress, note)
+        asked, cost = asker.ask(battles, progress, note), asker.cost_of(battles)
     finally:
         asker.close()
     known = KnownBattles.of(battles[list(TEXT_COLUMNS)].reset_index(drop=True), asked.margin, asked.tie)
@@ -105,6 +105,7 @@ def ask_judge(
         "tokens_in": asker.spent.tokens_in,
         "tokens_out": asker.spent.tokens_out,
         "cost": asker.spent.cost(params),
+        "cost_each": cost,
     }
 
     def learner() -> LanguageJudge:

@@ -123,6 +123,24 @@ class BattleQuestions:
         finally:
             store.close()
 
+    def cost_of(self, texts: pd.DataFrame) -> float:
+        """Return what asking about a battle costs at the prices given, on average, paid now or before."""
+        if not (self.params.price_in or self.params.price_out) or not len(texts):
+            return 0.0
+        store, total = ReplyStore(self.folder), 0.0
+        try:
+            for part in _parts(texts):
+                asked = [each for battle in _battles(part) for pair in self.of_battle(*battle) for each in pair]
+                replies = store.get(each.key for each in asked)
+                for each in asked:
+                    if each.key in replies:
+                        reply = replies[each.key]
+                        total += (reply.tokens_in or each.tokens) * self.params.price_in / 1e6
+                        total += (reply.tokens_out or 1) * self.params.price_out / 1e6
+        finally:
+            store.close()
+        return total / len(texts)
+
     def ask(self, texts: pd.DataFrame, progress: Progress = silent, note: Callable[[str], None] | None = None) -> Asked:
         """Return what the model says of n battles; those that a limit leaves out are unknown.
 

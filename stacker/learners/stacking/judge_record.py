@@ -49,6 +49,14 @@ class LearnerRecord(Saved):
     folder: Annotated[str, AfterValidator(_folder)]
 
 
+class CascadeRecord(Saved):
+    """When language models are asked."""
+
+    threshold: float = Field(ge=0, le=2, strict=True)
+    share: float = Field(ge=0, le=1, strict=True)
+    keep: float = Field(gt=0, le=1, strict=True)
+
+
 class FallbackRecord(Saved):
     """The level-1 model of battles of which the learners at these places say nothing."""
 
@@ -66,6 +74,7 @@ class PoolRecord(Saved):
     tie_offset: Number
     temperature: float = Field(ge=1e-3, le=1e3, strict=True)
     fallbacks: tuple[FallbackRecord, ...] = Field((), max_length=MOST_FALLBACKS)
+    cascade: CascadeRecord | None = None
 
     @model_validator(mode="after")
     def _fallbacks_fit(self) -> Self:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.errors import UserError
+from stacker.learners.stacking.cascade import Cascade
 
 FLOOR = 1e-6
 ALIKE = 100.0
@@ -77,6 +78,7 @@ class Pool:
         self.form = form
         self.shrink = shrink
         self.prior = prior
+        self.cascade_: Cascade | None = None
         self.fallbacks_: Mapping[tuple[int, ...], Pool] = {}
 
     def fit(self, probabilities: Floats, outcome: Ints, weight: Floats) -> "Pool":
@@ -150,7 +152,8 @@ class Pool:
             "temperature": self.temperature_,
         }
         rest = [{"silent": list(silent), "pool": pool.to_dict()} for silent, pool in self.fallbacks_.items()]
-        return found | ({"fallbacks": rest} if rest else {})
+        asks = {} if self.cascade_ is None else {"cascade": self.cascade_.to_dict()}
+        return found | ({"fallbacks": rest} if rest else {}) | asks
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> "Pool":
@@ -160,6 +163,7 @@ class Pool:
         pool.tie_weights_ = np.array(stored["tie_weights"])
         pool.tie_offset_ = stored["tie_offset"]
         pool.temperature_ = stored["temperature"]
+        pool.cascade_ = Cascade(**stored["cascade"]) if stored.get("cascade") else None
         pool.fallbacks_ = {tuple(each["silent"]): cls.from_dict(each["pool"]) for each in stored.get("fallbacks", ())}
         return pool
 

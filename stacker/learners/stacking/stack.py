@@ -69,11 +69,14 @@ class StackParams(Section):
     where votes are few; there is no temperature then, as that judge is calibrated and the pull towards it says how sure
     a verdict may be. With `caution` the judge draws verdicts on texts in a script that these votes hardly have towards
     the shares of votes (`stacker.learners.checks.caution`).
+    `cascade` is which part of what language models bring in log loss a cascade is to keep (`stacker.predict --cascade`,
+    `stacker.learners.stacking.cascade`).
     """
 
     form: Literal["pool", "logistic"] = "pool"
     shrink: float = Field(5.0, ge=0, le=1e12)
     temperature: bool = True
+    cascade: float = Field(0.9, gt=0, le=1)
     prior: Literal["starter"] | None = None
     caution: bool = True
 

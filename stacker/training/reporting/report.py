@@ -21,6 +21,7 @@ PARTS = {
     "parts": "Loss by kind of battle",
     "length": "How much of it is length",
     "learning-curve": "Learning curve",
+    "cascade": "What asking language models brings",
     "ablation": "What each learner and each block is worth",
     "importances": "What the judge goes by",
     "battles": "Battles to look at",
@@ -50,6 +51,7 @@ def report(found: dict[str, Any], battles: pd.DataFrame, params: Params) -> str:
     of = found["report"]
     present = {
         "learning-curve": "learning_curve" in of,
+        "cascade": bool(found.get("cascade")),
         "ablation": "ablation" in of,
         "battles": of["worst"] or of["surprising"],
     }
@@ -59,6 +61,7 @@ def report(found: dict[str, Any], battles: pd.DataFrame, params: Params) -> str:
         of=of,
         parts={anchor: heading for anchor, heading in PARTS.items() if present.get(anchor, True)},
         charts=drawn(found),
+        asking=_asking(found),
         columns=COLUMNS,
         battles=_listed(of, battles),
         characters=params.report.characters,
@@ -70,6 +73,15 @@ def report(found: dict[str, Any], battles: pd.DataFrame, params: Params) -> str:
         refit_name=refit_name,
         share_read=share_read,
     )
+
+
+def _asking(found: dict[str, Any]) -> dict[str, float]:
+    """Return how many calls language models take a battle, and what these cost at the prices given."""
+    asked = [each for each in found.get("outside", ()) if "questions" in each]
+    return {
+        "calls": float(sum(2 * len(each["questions"]) for each in asked)),
+        "cost": float(sum(each["cost_each"] for each in asked)),
+    }
 
 
 def _listed(of: dict[str, Any], battles: pd.DataFrame) -> dict[str, dict[str, Any]]:

@@ -31,6 +31,8 @@ def drawn(found: dict[str, Any]) -> dict[str, Any]:
     }
     if "learning_curve" in of:
         charts["learning_curve"] = _learning_curve(**of["learning_curve"])
+    if found.get("cascade"):
+        charts["cascade"] = _cascade(found["cascade"])
     if "ablation" in of:
         charts["without_learners"] = _differences(of["ablation"]["learners"], "learner")
         charts["without_blocks"] = _differences(of["ablation"]["blocks"], "block")
@@ -76,6 +78,17 @@ def _slice(part: dict[str, Any]) -> Row:
     prior = part["prior_log_loss"]
     note = f"{written(part['log_loss'], '.3f')} · {written(part['accuracy'], '.0%')} · {part['battles']:,}"
     return Row(part["label"], part["log_loss"], part["low"], part["high"], note, second=(prior, prior, prior))
+
+
+def _cascade(points: list[dict[str, Any]]) -> str:
+    dots = []
+    for point in points:
+        ends = point["agreement_interval"]
+        told = f"asked about {point['asked']:.0%}: {point['agreement']:.1%} of the votes called"
+        dots.append(Dot(point["asked"], point["agreement"], ends["low"], ends["high"], told))
+    series = [Series("votes that are called", "first", [(dot.x, dot.y) for dot in dots], dots=dots)]
+    y = fitting([bound for dot in dots for bound in (dot.low, dot.high, dot.y)])
+    return plane(series, shares(), y, "Agreement by share asked", "share of battles asked about", "agreement")
 
 
 def _learning_curve(

@@ -1,6 +1,7 @@
 """A run with a language model as judge from its settings to verdicts, explanations and a cascade."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,8 @@ def judged(tmp_path_factory):
     folder = tmp_path_factory.mktemp("judged")
     with JudgingServer() as server:
         entry = {"name": "llm", "base_url": server.url, "model": "judges", "principles": ["correct"]}
-        params = small_params(folder, learners={**ALONE, "judges": [entry]}, features=FEW)
+        report = {"enabled": True, "learning_curve": False, "ablation": False}
+        params = small_params(folder, learners={**ALONE, "judges": [entry]}, features=FEW, report=report)
         found, shown = small_run(params)
         yield folder / "run", found, shown, server
 
@@ -39,6 +41,9 @@ def test_a_run_asks_and_tells_and_its_test_battles_too(judged):
     assert "llm: 480 questions to judges, 0 of them answered before" in shown
     assert "llm: 60 questions to judges" in shown  # of 15 battles to predict
     assert "favours the answer that it sees first by +1.5" in shown
+    assert len(found["cascade"]) == 21 and "Cascade: " in shown and found["stack"]["cascade"]["keep"] == 0.9
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "What asking language models brings" in page and "4,000" in page  # calls for 1,000 battles
     assert len(server.asked) == 540 and found["swap_error"]["stack"] < 1e-9
 
 
@@ -66,3 +71,22 @@ def test_a_saved_judge_asks_once_and_goes_without_where_it_is_told_to(judged, tm
     predict([*call, "--without", "llm"])
     alone = pd.read_csv(tmp_path / "out.csv")
     assert len(server.asked) == before + 24 and not np.allclose(alone["winner_model_a"], asked["winner_model_a"])
+
+
+def test_a_cascade_asks_only_about_battles_that_the_others_are_unsure_of(judged, tmp_path, capsys):
+    folder, _, _, server = judged
+    record = json.loads((folder / "judge" / "judge.json").read_text())
+    record["pool"]["cascade"] = {"threshold": 0.45, "share": 0.5, "keep": 0.9}
+    shutil.copytree(folder / "judge", tmp_path / "judge")
+    (tmp_path / "judge" / "judge.json").write_text(json.dumps(record))
+    new = sample_battles(12, seed=7).battles
+    path = write_battles(tmp_path / "new.csv", new)
+    call = [str(tmp_path / "judge"), str(path), "--out", str(tmp_path / "out.csv"), "--cache", str(tmp_path / "cache")]
+    predict([*call, "--without", "llm"])
+    free = pd.read_csv(tmp_path / "out.csv")
+    before = len(server.asked)
+    predict([*call, "--cascade"])
+    found = pd.read_csv(tmp_path / "out.csv")
+    unsure = (free.drop(columns="id").max(axis=1) < 0.45).to_numpy()
+    assert 0 < unsure.sum() < 12 and len(server.asked) == before + 4 * unsure.sum()
+    assert (found[~unsure] == free[~unsure]).all(axis=None) and (found[unsure] != free[unsure]).any(axis=None)
