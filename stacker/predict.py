@@ -23,7 +23,7 @@ from pipelines.formats.row_stream import open_form
 from pipelines.terminal.command_line import Screen, check_output, output_suffix, run_command
 from stacker.judge.elsewhere import Elsewhere, add_elsewhere_arguments, named_files
 from stacker.judge.provenance import read_provenance
-from stacker.judge.verdict_control import HELD_EQUAL, Control, add_control_argument, even_style_for
+from stacker.judge.verdict_control import HELD_EQUAL, Control, add_control_argument, even_style_for, with_checks
 from stacker.judge.verdict_files import (
     ARENA,
     KAGGLE,
@@ -78,6 +78,8 @@ class Options:
         Hosts, besides this machine, that its language models may send battles to.
     cascade : bool
         Whether these are asked only where its other learners are unsure.
+    votes_only : bool
+        Whether the judge's checks of answers have no say, as in a competition whose answers are all real ones.
     """
 
     columns: str = KAGGLE
@@ -92,6 +94,7 @@ class Options:
     without: tuple[str, ...] = ()
     ask_servers: tuple[str, ...] = ()
     cascade: bool = False
+    votes_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,12 +136,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--rescue", action="store_true", help="predict rows that cannot be parsed from the text as it stands"
     )
     add_elsewhere_arguments(parser)
-    add_control_argument(parser)
+    add_control_argument(parser, votes_only=True)
     add_reading_arguments(parser)
     chosen = parser.parse_args(arguments)
     options = Options(chosen.columns, chosen.rows_at_once, chosen.device, chosen.threads, chosen.cache, chosen.rescue)
     options = replace(options, control=chosen.control, without=tuple(chosen.without), cascade=chosen.cascade)
-    options = replace(options, ask_servers=tuple(chosen.ask_server))
+    options = replace(options, ask_servers=tuple(chosen.ask_server), votes_only=chosen.votes_only)
 
     def command() -> None:
         full = replace(options, reading=reading_options(chosen), outside=named_files(chosen.outside))
@@ -197,6 +200,7 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # for learners that choose by themselves; torch is not loaded yet
     judge = Judge.load(folder, device=options.device)
     even_style_for(judge.even_style, options.control)
+    judge = with_checks(judge, None) if options.votes_only else judge
     held = "" if options.control is None else f"; {HELD_EQUAL}"
     screen.note(f"{folder}: {read_provenance(folder)}{held}.")
     total = sum(_rows_of(path, options.reading) for path in inputs)
@@ -307,6 +311,7 @@ def _stamp(folder: Path, inputs: Sequence[Path], options: Options) -> dict[str, 
         "outside": [[name, sha256_of(path)] for name, path in options.outside],
         "without": list(options.without),
         "cascade": options.cascade,
+        "votes_only": options.votes_only,
     }
 
 

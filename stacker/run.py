@@ -15,21 +15,24 @@ from pipelines.battles.folds import fold_hash
 from pipelines.battles.sources import Loaded
 from pipelines.files.atomic_files import STALE_S, atomic_write, remove_stale_temp_files, write_json, write_text
 from pipelines.kaggle.submission import write_submission
-from pipelines.terminal.command_line import Screen, add_params_arguments, run_command
+from pipelines.terminal.command_line import Screen, add_params_arguments, run_command, silent
 from stacker.evaluate import metrics, results
 from stacker.evaluate.intervals import in_words
 from stacker.judge.elsewhere import Elsewhere
 from stacker.judge.judge import Judge
 from stacker.judge.provenance import KEY, trained_on, versions
+from stacker.judge.verdict_control import with_checks
 from stacker.learners.judges.outside import OutsidePredictions
 from stacker.learners.stacking.cascade import told_cascade
 from stacker.learners.stacking.stack import cross_fitted
 from stacker.learners.starter_prior import KIND as STARTER
 from stacker.learners.transformer.network.structure import share_read
+from stacker.training.counterfactuals import checked_out_of_fold, price
 from stacker.training.cross_fitting import BASELINES, out_of_fold_baselines
 from stacker.training.data_set import Prepared, read_data
 from stacker.training.params import Params, described_keys, dump_params, read_params
 from stacker.training.reporting.analysis.analyses import analyse
+from stacker.training.reporting.analysis.tricks import tricks
 from stacker.training.reporting.report import write_report
 from stacker.training.run_folder import RunFolder
 from stacker.training.train import Trained, train
@@ -71,19 +74,23 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
         with screen.working():
             trained = train(loaded.train, params, _about(params, loaded), screen.progress, screen.note)
             predictions = out_of_fold_of_all(trained, params)
-        found = _results(params, loaded, trained, predictions)
+            checked = _checks(trained, predictions[results.STACK], screen)
+        found = {**_results(params, loaded, trained, predictions), **checked}
+        trained.judge.about.update(checked)
         trained.judge.about["scores"] = {results.STACK: found["scores"][results.STACK]}
         trained.judge.save(new.judge)
         _write_tables(new, params, trained.prepared, predictions)
         if loaded.test is not None:
             with screen.working():
-                _predict(new, loaded, loaded.test, trained, screen)
+                _predict(new, params, loaded, loaded.test, trained, screen)
         if params.report.enabled:
             since = time.perf_counter()
             with screen.working():
                 found["report"] = analyse(
                     params, trained.prepared, trained.level, predictions, trained.judge, screen.progress
                 )
+                if trained.counterfactuals is not None:
+                    found["tricks"] = tricks(trained.judge, trained.counterfactuals, screen.progress)
             trained.seconds["report"] = time.perf_counter() - since
         found["seconds"] = {**trained.seconds, "whole run": time.perf_counter() - begun}
         if params.report.enabled:
@@ -93,11 +100,36 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
     return found
 
 
+def _checks(trained: Trained, stack: Floats, screen: Screen) -> dict[str, Any]:
+    """Return what checks cost on real votes that nothing fitted saw, with how they were fitted, or nothing."""
+    fitted = trained.counterfactuals
+    if fitted is None:
+        return {}
+    begun = time.perf_counter()
+    fit = trained.prepared.fit
+    after = checked_out_of_fold(fitted, stack, screen.progress)
+    trained.seconds["checks"] += time.perf_counter() - begun
+    about = {
+        "made": int((~fitted.data.made["family"].isin(fitted.params.held_out)).sum()),
+        "families": list(fitted.params.trained_on),
+        "held_out": list(fitted.params.held_out),
+        "style_held_equal": fitted.parts.even_style is not None,
+    }
+    cost = price(stack[fitted.rows], after, fit.outcome[fitted.rows], fit.group[fitted.rows])
+    return {"checks": {**about, "price": cost}}
+
+
 def swap_error(judge: Judge, prepared: Prepared) -> float:
     """Return the largest change of the judge's probabilities on some battles when their sides are swapped."""
     rows = np.arange(0, len(prepared.data), max(len(prepared.data) // SWAP_ROWS, 1))
     data = prepared.data.take(rows)
-    straight, swapped = (judge.verdicts(each, judge.member_probabilities(each)) for each in (data, data.flip()))
+    seen = data
+    if judge.checks is not None:  # they see features that the learners may not
+        battles = prepared.battles.iloc[rows].reset_index(drop=True)
+        seen = judge.data(battles, cache=prepared.cache, threads=prepared.fit.threads, progress=silent)
+        prepared.cache.close()
+    both = ((data, seen), (data.flip(), seen.flip()))
+    straight, swapped = (judge.verdicts(each, judge.member_probabilities(said)) for said, each in both)
     return float(np.abs(straight - swapped[:, FLIP]).max())
 
 
@@ -162,9 +194,13 @@ def _write_tables(folder: RunFolder, params: Params, prepared: Prepared, predict
     results.write_out_of_fold(folder.out_of_fold, battles, prepared.folds[order], ordered)
 
 
-def _predict(folder: RunFolder, loaded: Loaded, test: pd.DataFrame, trained: Trained, screen: Screen) -> None:
-    """Predict the test battles with the judge as it was saved."""
+def _predict(
+    folder: RunFolder, params: Params, loaded: Loaded, test: pd.DataFrame, trained: Trained, screen: Screen
+) -> None:
+    """Predict the test battles with the judge as it was saved, without its checks where the parameters say so."""
     judge, prepared = Judge.load(folder.judge), trained.prepared
+    if not params.training.counterfactuals.submission:
+        judge = with_checks(judge, None)
     files = {each.params.name: each.test for each in trained.outside if isinstance(each, OutsidePredictions)}
     elsewhere = Elsewhere.of_run(judge.members, files).asking(prepared.store.folder.parent, screen)
     for sentence in elsewhere.look_up(test):
@@ -183,6 +219,14 @@ def _show(screen: Screen, found: dict[str, Any], folder: RunFolder, predicted: b
     )
     for gap in found["intervals"].values():
         screen.note(f"Stack against {gap['against']}: log loss {in_words(gap)}.")
+    if "checks" in found:
+        screen.note(f"Checks of answers: log loss {in_words(found['checks']['price'])}, with them less without.")
+    if found.get("tricks"):
+        shares = [np.mean([row[key]["share"] for row in found["tricks"]]) for key in ("before", "checked")]
+        screen.note(
+            f"Answers made worse that win against those they were made of: {shares[0]:.0%} before the checks, "
+            f"{shares[1]:.0%} with them (mean over {len(found['tricks'])} kinds)."
+        )
     if found["bayes_log_loss"] is not None:
         away = found["scores"][results.STACK]["log_loss"] - found["bayes_log_loss"]
         screen.note(

@@ -123,7 +123,9 @@ def bundle(run: Path, out: Path, options: Options) -> None:
         reads = params.get("features", {}).get("relevance", False) or (dataset / "judge" / "checks").is_dir()
         packages = [*_packages(kinds, bases, options), *(READING if reads else ())]
         requirements = _wheels(packages, dataset / "wheels", options)
+        checks = params.get("training", {}).get("counterfactuals", {}).get("submission", True)
         about = {"format": 1, "prior": prior, "requirements": requirements, "python": platform.python_version()}
+        about["checks"] = checks  # whether they have a say in what is submitted, as in the run's own submission
         write_json(dataset / ABOUT, about)
         title = options.slug.replace("-", " ").title()
         write_json(

@@ -1,11 +1,14 @@
 """Which of a judge's two verdicts is asked for: as voted, or with style held equal."""
 
 from argparse import ArgumentParser
+from copy import copy
 from typing import TYPE_CHECKING, Literal, get_args
 
 from pipelines.errors import UserError, shown
 
 if TYPE_CHECKING:
+    from stacker.judge.judge import Judge
+    from stacker.learners.checks.answer_checks import AnswerChecks
     from stacker.learners.checks.even_style import EvenStyle
 
 Control = Literal["style"] | None
@@ -32,6 +35,17 @@ def even_style_for(even_style: "EvenStyle | None", control: Control) -> "EvenSty
     return even_style
 
 
-def add_control_argument(parser: ArgumentParser) -> None:
-    """Add `--control`."""
-    parser.add_argument("--control", choices=CONTROLS, help=f"verdicts {HELD_EQUAL}, where the judge has them")
+def with_checks(judge: "Judge", checks: "AnswerChecks | None", even_style: "EvenStyle | None" = None) -> "Judge":
+    """Return a judge with other checks and another second verdict; without checks, votes alone count."""
+    found = copy(judge)
+    found.checks, found.even_style = checks, even_style
+    return found
+
+
+def add_control_argument(parser: ArgumentParser, *, votes_only: bool = False) -> None:
+    """Add `--control`, and `--votes-only` where asked."""
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--control", choices=CONTROLS, help=f"verdicts {HELD_EQUAL}, where the judge has them")
+    if votes_only:
+        said = "leave out the judge's checks of answers, which votes did not teach"
+        either.add_argument("--votes-only", action="store_true", help=said)

@@ -2,10 +2,10 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -23,6 +23,8 @@ from stacker.learners.balance import class_shares
 from stacker.learners.learner_interface import Fit, Learner, LearnerData
 from stacker.learners.learner_registry import Configured, load_learner
 from stacker.learners.linear.antisymmetric import AntisymmetricLogistic
+
+T = TypeVar("T")
 
 
 class FitStore:
@@ -57,18 +59,39 @@ class FitStore:
 
     def learner(self, kind: str, key: str) -> tuple[Learner, Path] | None:
         """Return the learner kept under a key, and its folder; None where there is none that can be read."""
+        found = self._read(key, lambda folder: load_learner(kind, folder))
+        return None if found is None else (found, self.folder / key)
+
+    def keep_learner(self, key: str, learner: Learner) -> Path:
+        """Save a learner under a key, whole or not at all, and return its folder."""
+        return self._keep(key, learner.save)
+
+    def kept(self, key: str, write: Callable[[Path], None], read: Callable[[Path], T]) -> T:
+        """Return what is kept under a key; where there is none, `write` fits it and writes it into a new folder.
+
+        It is read back even when just written, so that a second run cannot differ.
+        """
+        found = self._read(key, read)
+        if found is None:
+            with self.fitting(key):
+                found = self._read(key, read)  # another process may have made it meanwhile
+                if found is None:
+                    found = read(self._keep(key, write))
+            release_memory()
+        return found
+
+    def _read(self, key: str, read: Callable[[Path], T]) -> T | None:
         folder = self.folder / key
         try:
-            return (load_learner(kind, folder), folder) if folder.is_dir() else None
+            return read(folder) if folder.is_dir() else None
         except Exception:  # damaged by the disk, which every library says in its own way: fit again
             shutil.rmtree(folder, ignore_errors=True)
             return None
 
-    def keep_learner(self, key: str, learner: Learner) -> Path:
-        """Save a learner under a key, whole or not at all, and return its folder."""
+    def _keep(self, key: str, write: Callable[[Path], None]) -> Path:
         path = self.folder / key
         with atomic_folder(path, keep=True) as part:
-            learner.save(part)
+            write(part)
         return path
 
     @contextmanager

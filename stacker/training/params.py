@@ -19,6 +19,7 @@ from stacker.learners.balance import BalanceParams
 from stacker.learners.learner_registry import KINDS, SWITCHED, LearnersParams
 from stacker.learners.stacking.stack import StackParams
 from stacker.learners.transformer.params import TransformersParams
+from stacker.training.made.params import TrainingParams
 
 LARGEST_SEED = 2**31 - 1 - MOST_FOLDS
 """Learners add the number of a fold to the seed, and their libraries take 32 bits."""
@@ -144,6 +145,7 @@ class Params(Section):
     balance: BalanceParams = BalanceParams()
     transformer: TransformersParams = TransformersParams()
     stack: StackParams = StackParams()
+    training: TrainingParams = TrainingParams()
     report: ReportParams = ReportParams()
     run: RunParams = RunParams()
     study: StudyParams = StudyParams()

@@ -15,6 +15,7 @@ from pipelines.terminal.command_line import Progress, silent
 from stacker.judge.explain.explanation_baseline import baseline
 from stacker.judge.judge import Judge
 from stacker.judge.members import Member
+from stacker.judge.verdict_control import with_checks
 from stacker.learners.balance import class_shares
 from stacker.learners.checks.caution import fit_caution
 from stacker.learners.judges.asked_judge import KIND as LANGUAGE_JUDGE
@@ -27,6 +28,7 @@ from stacker.learners.stacking.stack import cross_fitted, fit_stack
 from stacker.learners.starter_prior import configured_prior
 from stacker.learners.transformer.chosen import ChosenTransformer, choose_transformers, configured_transformers
 from stacker.learners.transformer.learner import TransformerLearner
+from stacker.training.counterfactuals import CheckParts, Counterfactuals, fit_counterfactuals
 from stacker.training.cross_fitting import fitted_on_all, out_of_fold
 from stacker.training.data_set import Prepared, prepare
 from stacker.training.params import Params
@@ -82,11 +84,13 @@ class Trained:
     transformers : list of dict
         By transformer: which model was asked for, which was found, and how its fit went (JSON values).
     seconds : float by name
-        Wall-clock time of the features and of each learner's folds.
+        Wall-clock time of the features, of each learner's folds and of the checks.
     outside : sequence of OutsidePredictions or AskedJudge
         Learners from elsewhere: what they have and have not, and signs of a leak.
     cascade : sequence of dict
         What asking language models about a part of the battles gives (`stacker.learners.stacking.cascade`).
+    counterfactuals : Counterfactuals or None
+        Made battles that the judge's checks were fitted to, where they were.
     """
 
     judge: Judge
@@ -96,6 +100,7 @@ class Trained:
     seconds: dict[str, float]
     outside: Sequence[FromElsewhere] = ()
     cascade: Sequence[dict[str, Any]] = ()
+    counterfactuals: Counterfactuals | None = None
 
 
 def train(
@@ -108,8 +113,8 @@ def train(
     """Train a judge on battles.
 
     Every learner is fitted once per fold and predicts the battles held out; the level-1 model is fitted to these
-    probabilities; each learner is then fitted to all battles. Features and fits that are in `run.cache` are not
-    computed again. The order of the rows makes no difference.
+    probabilities; each learner is then fitted to all battles, and checks of answers to battles made of their texts.
+    Features and fits that are in `run.cache` are not computed again. The order of the rows makes no difference.
 
     Parameters
     ----------
@@ -117,11 +122,11 @@ def train(
         Columns `prompt`, `response_a`, `response_b` (tuples of turns), `outcome` (0 A, 1 B, 2 tie), `weight`, and `id`
         where there is one.
     params : Params
-        The sections folds, features, encoder, learners, balance, transformer, stack and run are used.
+        The sections folds, features, encoder, learners, balance, transformer, stack, training and run are used.
     about : mapping or None
         What else the judge keeps of its making (JSON values).
     note : callable
-        Told which encoder and transformers are used.
+        Told which encoder and transformers are used, and why there are no checks.
 
     Raises
     ------
@@ -151,14 +156,21 @@ def train(
     start = baseline(fitted, data, level.probabilities)
     seen = (data.texts, pool.predict_proba(level.probabilities), fit.outcome, fit.weight)
     caution = fit_caution(*seen) if params.stack.caution else None
+    begun = time.perf_counter()
+    checked = fit_counterfactuals(params, prepared, progress, note)
+    seconds["checks"] = time.perf_counter() - begun
+    own = checked if isinstance(checked, Counterfactuals) else None
+    parts = own.parts if own is not None else checked
     judge = Judge(params.features.pinned(), prepared.encoder, fitted, pool, made, start, caution=caution)
+    if isinstance(parts, CheckParts):
+        judge = with_checks(judge, parts.checks, parts.even_style)
     described = [
         {**chosen.described(), "fit": member.learner.about_}
         for chosen in transformers
         for member in fitted
         if member.name == chosen.name and isinstance(member.learner, TransformerLearner)
     ]
-    return Trained(judge, prepared, level, described, seconds | level.seconds, outside, curve)
+    return Trained(judge, prepared, level, described, seconds | level.seconds, outside, curve, own)
 
 
 def outside_of(

@@ -21,6 +21,7 @@ SMALL: dict[str, Any] = {
         "sparse": {"words": 500, "characters": 500, "C": [1.0]},
     },
     "transformer": {"enabled": False},
+    "training": {"counterfactuals": {"enabled": False}},
     "report": {"enabled": False},
     "run": {"threads": 1},
 }

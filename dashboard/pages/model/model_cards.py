@@ -57,10 +57,22 @@ def facts(about: Mapping[str, Any], trained: str, written: str, say: Texts) -> M
         (say("model.encoder"), "" if encoder is None else str(encoder.get("name", ""))),
         (say("model.features"), blocks),
         (say("model.learners"), learners),
+        (say("model.checks"), _checks(inner.get("checks", {}).get("price"), say)),
         (say("model.seed"), str(inner.get("seed", ""))),
         (say("model.versions"), listed(f"{name} {value}" for name, value in inner.get("versions", {}).items())),
     ]
     return _CARDS.facts([row for row in rows if row[1]])
+
+
+def _checks(price: Mapping[str, Any] | None, say: Say) -> str:
+    """Return what checks of answers cost on real votes, where the judge has some that a run measured."""
+    if price is None:
+        return ""
+    ends = [price["low"], price["high"]]
+    interval = say("model.untold") if None in ends else " – ".join(f"{end:+.4f}" for end in ends)
+    return say(
+        "model.checks_price", gap=f"{price['difference']:+.4f}", interval=interval, count=f"{price['battles']:,}"
+    )
 
 
 def _marked(name: str, marks: str, say: Say) -> str:

@@ -288,9 +288,3 @@ def _fit_derived(
 
 def _stacked(first: PairMatrix, second: PairMatrix) -> PairMatrix:
     return PairMatrix(np.concatenate([first.values, second.values]), first.names, first.partner, first.sign)
-
-
-def price(before: Floats, after: Floats, outcome: Ints) -> Floats:
-    """Return (n,): by how much the log loss of each vote grows when the checks have their say."""
-    rows = np.arange(len(outcome))
-    return np.log(before[rows, outcome]) - np.log(after[rows, outcome])

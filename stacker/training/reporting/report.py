@@ -22,6 +22,7 @@ PARTS = {
     "length": "How much of it is length",
     "learning-curve": "Learning curve",
     "cascade": "What asking language models brings",
+    "tricks": "Tricks, and what checks of answers cost",
     "ablation": "What each learner and each block is worth",
     "importances": "What the judge goes by",
     "battles": "Battles to look at",
@@ -52,6 +53,7 @@ def report(found: dict[str, Any], battles: pd.DataFrame, params: Params) -> str:
     present = {
         "learning-curve": "learning_curve" in of,
         "cascade": bool(found.get("cascade")),
+        "tricks": "checks" in found,
         "ablation": "ablation" in of,
         "battles": of["worst"] or of["surprising"],
     }

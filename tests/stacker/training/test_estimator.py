@@ -20,7 +20,7 @@ QUICK = {
     "learners": ["linear"],
     "embedding": False,
     "folds": 2,
-    "settings": {"learners.linear.C": [0.01], **FEW_FEATURES},
+    "settings": {"learners.linear.C": [0.01], "training.counterfactuals.enabled": False, **FEW_FEATURES},
 }
 
 
@@ -152,6 +152,7 @@ SMALL = {
     "learners.sparse.C": [1.0],
     "learners.sparse.words": 200,
     "learners.sparse.characters": 0,
+    "training.counterfactuals.enabled": False,
 }
 
 

@@ -23,7 +23,7 @@ from stacker.learners.checks.answer_checks import (
 )
 from stacker.learners.checks.answer_kinds import FILE as KINDS_FILE
 from stacker.learners.stacking.recalibration import Recalibration
-from stacker.training.made.check_fitting import CheckSettings, fit_checks, price
+from stacker.training.made.check_fitting import CheckSettings, fit_checks
 
 PARAMS = FeatureParams(**{name: name in FEATURES for name in FeatureParams.model_fields})
 SETTINGS = CheckSettings(count=12, families=("repeated", "plea", "other", "emptied"), real=40, rounds=20)
@@ -135,11 +135,6 @@ def test_a_recalibrated_judge_has_its_checks_on_the_scale_of_before(checks, pair
     both = Recalibration(0.5, -0.1).apply(by.apply(before))
     expected = Recalibration(0.5, -0.1).apply(by.apply(checks.apply(before, pairs)))
     np.testing.assert_allclose(twice.apply(both, pairs), expected, atol=1e-12)
-
-
-def test_the_price_of_checks_is_the_growth_of_the_loss():
-    before, after = np.array([[0.5, 0.3, 0.2]]), np.array([[0.25, 0.5, 0.25]])
-    assert price(before, after, np.array([0]))[0] == pytest.approx(np.log(2))
 
 
 @pytest.fixture(scope="module")
