@@ -162,6 +162,7 @@ def join(parts: Sequence[PairMatrix]) -> PairMatrix:
 def answer_pairs(block: str, columns: Sequence[str], a: Floats32, b: Floats32) -> PairMatrix:
     """Turn numbers of answer A and of answer B, each (n, k), into A, B, A - B and |A - B|: (n, 4k)."""
     k = len(columns)
+    a, b = a + 0, b + 0  # a block may say -0, which a flip turns into 0
     difference = a - b
     values = np.concatenate([a, b, difference, np.abs(difference)], axis=1)
     names = tuple(f"{block}: {column} ({kind})" for kind in ("A", "B", "A - B", "|A - B|") for column in columns)
