@@ -127,6 +127,38 @@ def load_generator(folder: Path, **settings: Any) -> tuple[Any, Any]:
     return tokenizer, _whole(model, info, f"model {folder}", folder)
 
 
+def load_reward_model(folder: Path, named: str, half: bool = False) -> tuple[Any, Any]:
+    """Load tokenizer and weights of a sequence classification with one output; a `UserError` where it is none."""
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
+
+    _check_size(folder, named, MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING)
+    dtype = torch.bfloat16 if half else torch.float32
+    with explained(f"{named} ({folder})", "it is no reward model that can be read"), quiet():
+        tokenizer = AutoTokenizer.from_pretrained(folder, **OWN_FILES)
+        found: Any = AutoModelForSequenceClassification.from_pretrained(
+            folder, **SAFE_WEIGHTS, output_loading_info=True, dtype=dtype
+        )
+    model, info = found
+    if model.config.num_labels != 1:
+        raise UserError(
+            f"{named}: the model in {folder} has {model.config.num_labels} outputs, and a reward model has one; name "
+            "another."
+        )
+    return tokenizer, _whole(model, info, named, folder)
+
+
+def torch_device(wish: str, named: str) -> str:
+    """Return `cpu` or `cuda` for `auto`, `cpu` or `cuda`; a `UserError` where there is no such GPU."""
+    import torch
+
+    there = wish != "cpu" and torch.cuda.is_available()
+    if wish == "cuda" and not there:
+        raise UserError(f"{named}: device is cuda, and torch sees no GPU here; set device to auto or cpu.")
+    return "cuda" if there else "cpu"
+
+
 def _check_size(folder: Path, named: str, classes: Any) -> None:
     """Refuse a configuration of a far larger network than the weights are: what they lack would be allocated first."""
     import torch

@@ -24,6 +24,7 @@ from pipelines.settings import Section
 from stacker.learners.balance import BalanceParams
 from stacker.learners.judges.params import JudgeParams, OutsideParams
 from stacker.learners.learner_interface import Learner
+from stacker.learners.rewards.reward_params import RewardParams
 
 Seen = Literal["pairs", "embeddings", "texts"]
 
@@ -144,6 +145,13 @@ KINDS = {
             group="language models",
             optional=True,
         ),
+        LearnerKind(
+            "reward",
+            "stacker.learners.rewards.reward:RewardLearner",
+            ("texts",),
+            group="reward model",
+            packages=("torch", "transformers"),
+        ),
         LearnerKind("starter", "stacker.learners.starter_prior:StarterLearner", ("pairs",)),
     )
 }
@@ -179,6 +187,7 @@ else:
         },
         outside=(tuple[OutsideParams, ...], ()),
         judges=(tuple[JudgeParams, ...], ()),
+        rewards=(tuple[RewardParams, ...], ()),
     )
 
 

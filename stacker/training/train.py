@@ -12,6 +12,7 @@ import pandas as pd
 from pipelines.battles.arrays import Floats
 from pipelines.errors import UserError
 from pipelines.terminal.command_line import Progress, silent
+from pipelines.terminal.processes import usable_cores
 from stacker.judge.explain.explanation_baseline import baseline
 from stacker.judge.judge import Judge
 from stacker.judge.members import Member
@@ -22,6 +23,7 @@ from stacker.learners.judges.asked_judge import KIND as LANGUAGE_JUDGE
 from stacker.learners.judges.asked_judge import AskedJudge, ask_judge
 from stacker.learners.judges.outside import OutsidePredictions, open_outside
 from stacker.learners.learner_registry import Configured, configured_learners, may_be_silent
+from stacker.learners.rewards.reward import configured_rewards
 from stacker.learners.stacking.cascade import cascade_curve, chosen_cascade
 from stacker.learners.stacking.pool import silent_learners
 from stacker.learners.stacking.stack import cross_fitted, fit_stack
@@ -232,10 +234,13 @@ def stack_learners(
             transformers, progress, params.transformer.trees, params.learners.lightgbm, params.balance
         ),
         *(each.configured() for each in outside),
+        *configured_rewards(
+            params.learners.rewards, params.run.cache / "blocks", params.run.threads or usable_cores(), progress
+        ),
         *configured_prior(params.stack.prior, params.features),
     ]
     names = Counter(learner.name.casefold() for learner in found)
-    twice = [each.params.name for each in outside if names[each.params.name.casefold()] > 1]
+    twice = [learner.name for learner in found if names[learner.name.casefold()] > 1]
     if twice:
         raise UserError(f"learners: {twice[0]} is the name of two learners; give it another.")
     if not found:

@@ -5,7 +5,7 @@ and several threads share them; on a GPU every batch of a length class has one s
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,22 +15,16 @@ import numpy as np
 from features.blocks.interface import LANGUAGE_MODEL
 from features.blocks.likelihood.likelihood_params import LikelihoodParams
 from features.blocks.likelihood.likelihood_profile import COLUMNS, TokenScores, profile
-from features.encoder.engines.engine import Ids, filled, in_threads, rounded_up
+from features.encoder.chat_texts import ChatTexts
+from features.encoder.engines.engine import Ids, filled, in_classes, in_threads
 from features.encoder.engines.pytorch import one_thread
-from features.encoder.tokens import OwnTokens, head_and_tail
 from pipelines.battles.arrays import Floats32, Ints
 from pipelines.errors import UserError
-from pipelines.models.chat_frame import ChatFrame, chat_frame
 from pipelines.models.model_files import tokenizer_sha256
-from pipelines.models.model_loading import load_generator, most_tokens
+from pipelines.models.model_loading import load_generator, most_tokens, torch_device
 
-_CHARACTERS_A_TOKEN = 16
-"""Characters of a text's head and tail that are cut into tokens for each token that is read of it."""
-_LENGTH_CLASS = 64
 _AFTER_GAP = 4
 """Tokens behind the gap of a cut answer that are read and not counted: nothing leads to them."""
-_HEAD_SHARE = 0.6
-"""Of a cut text, the share of tokens that is its head."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +61,15 @@ class LikelihoodReader:
                 f"features.likelihood: prompt_tokens and answer_tokens are {read_at_most} together, and "
                 f"{settings.model} has positions for {most}; lower them."
             )
-        self.device = _device(settings.device)
+        self.device = torch_device(settings.device, "features.likelihood")
         read = settings.model_dump(include={"prompt_tokens", "answer_tokens", "alone_tokens", "precision"})
         kind = f"{self.device} {settings.batch_tokens}" if self.device != "cpu" else self.device
         self.version = f"{settings.pinned().sha256} {tokenizer_sha256(self.folder)} {read} {kind}"
 
     def compute(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats32:
         """Return a (len(answers), len(columns)) float32 array; NaN where an answer has no token."""
-        asked = self._cut(prompts, self.settings.prompt_tokens)
-        said = self._cut(answers, self.settings.answer_tokens)
+        asked = self._texts.cut(prompts, self.settings.prompt_tokens)
+        said = self._texts.cut(answers, self.settings.answer_tokens)
         readings = []
         for (prompt, _), (answer, gap) in zip(asked, said, strict=True):
             readings += [self._after(prompt, answer, gap), self._alone(answer, gap)]
@@ -89,34 +83,22 @@ class LikelihoodReader:
             rows[row] = profile(TokenScores(log_p, entropy, first > 0, float(given[0, -1])), alone[0])
         return rows
 
-    def _cut(self, texts: Sequence[str], budget: int) -> list[tuple[Ids, int]]:
-        """Return each text's tokens, and how many there are before the gap that was cut into them; -1 without one."""
-        most = _CHARACTERS_A_TOKEN * budget
-        short = [text if len(text) <= 2 * most else f"{text[:most]}…{text[-most:]}" for text in texts]
-        room = budget - len(self._gap)
-        head = min(max(round(room * _HEAD_SHARE), 1), room - 1)
-        found = []
-        for ids in self._tokens.ids(short) if short else []:
-            kept, lost = head_and_tail(ids, budget, _HEAD_SHARE, self._gap)
-            found.append((kept, head if lost else -1))
-        return found
-
     def _after(self, prompt: Ids, answer: Ids, gap: int) -> _Reading:
         """Return an answer behind its question, asked for its tokens and for its end."""
-        start = [*self._frame.before, *prompt, *self._frame.between]
+        start = [*self._texts.frame.before, *prompt, *self._texts.frame.between]
         places = np.append(self._places(len(answer), gap), len(answer))
-        return _Reading([*start, *answer, self._frame.after[0]], places + len(start))
+        return _Reading([*start, *answer, self._texts.frame.after[0]], places + len(start))
 
     def _alone(self, answer: Ids, gap: int) -> _Reading:
         """Return the beginning of an answer behind what opens one."""
-        start = self._frame.between or self._frame.before or self._frame.after
+        start = self._texts.frame.between or self._texts.frame.before or self._texts.frame.after
         some = answer[: self.settings.alone_tokens]
         places = self._places(len(answer), gap)
         return _Reading([*start, *some], places[places < len(some)] + len(start))
 
     def _places(self, count: int, gap: int) -> Ints:
         places = np.arange(count)
-        return places if gap < 0 else places[(places < gap) | (places >= gap + len(self._gap) + _AFTER_GAP)]
+        return places if gap < 0 else places[(places < gap) | (places >= gap + len(self._texts.gap) + _AFTER_GAP)]
 
     def _one(self, reading: _Reading) -> Any:
         """Return (3, k) of a reading: log probability, entropy, and 1 where a token is the first choice."""
@@ -139,7 +121,7 @@ class LikelihoodReader:
         rows = [readings[row % len(readings)].ids for row in range(count)]
         with torch.inference_mode():
             # No token sees what fills a row up behind it.
-            ids, mask = (torch.from_numpy(array).to(self.device) for array in filled(rows, length, self._pad))
+            ids, mask = (torch.from_numpy(array).to(self.device) for array in filled(rows, length, self._texts.pad))
             logits = self._model(input_ids=ids, attention_mask=mask, use_cache=False).logits
             found = []
             for row, reading in enumerate(readings):
@@ -169,38 +151,8 @@ class LikelihoodReader:
         return "logits_to_keep" in inspect.signature(self._model.forward).parameters
 
     @cached_property
-    def _tokens(self) -> OwnTokens:
-        return OwnTokens(self._loaded[0])
-
-    @cached_property
-    def _gap(self) -> Ids:
-        return self._tokens.ids(["…"])[0]
-
-    @cached_property
-    def _pad(self) -> int:
-        tokenizer = self._loaded[0]
-        return int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self._frame.after[0])
-
-    @cached_property
-    def _frame(self) -> ChatFrame:
-        return chat_frame(self._loaded[0], f"features.likelihood {self.settings.model}")
-
-
-def in_classes(
-    readings: Sequence[Any], batch_tokens: int, run: Callable[[Sequence[Any], int, int], list[Any]]
-) -> list[Any]:
-    """Run sequences in batches whose shape follows from each one's own length class; results in the order given."""
-    classes: dict[int, list[int]] = {}
-    for place, reading in enumerate(readings):
-        classes.setdefault(rounded_up(len(reading), _LENGTH_CLASS), []).append(place)
-    found: list[Any] = [None] * len(readings)
-    for length, places in sorted(classes.items(), reverse=True):
-        count = max(1, batch_tokens // length)
-        for start in range(0, len(places), count):
-            part = places[start : start + count]
-            for place, result in zip(part, run([readings[place] for place in part], count, length), strict=True):
-                found[place] = result
-    return found
+    def _texts(self) -> ChatTexts:
+        return ChatTexts(self._loaded[0], f"features.likelihood {self.settings.model}")
 
 
 def _token_scores(logits: Any, ids: Any) -> Any:
@@ -211,12 +163,3 @@ def _token_scores(logits: Any, ids: Any) -> Any:
     own = logs.gather(1, ids[:, None])[:, 0]
     entropy = -(logs.exp() * logs).sum(dim=-1)
     return torch.stack([own, entropy, (logs.argmax(dim=-1) == ids).float()]).double().cpu().numpy()
-
-
-def _device(wish: str) -> str:
-    import torch
-
-    there = wish != "cpu" and torch.cuda.is_available()
-    if wish == "cuda" and not there:
-        raise UserError("features.likelihood.device cuda: torch sees no GPU here; set it to auto or cpu.")
-    return "cuda" if there else "cpu"

@@ -12,6 +12,9 @@ Ids = list[int]
 EngineName = Literal["torch", "onnx", "openvino"]
 """Engines that there are; those besides torch run converted copies, see `copies.KINDS`."""
 
+_LENGTH_CLASS = 64
+"""Tokens to a multiple of which lengths are rounded up by `in_classes`."""
+
 
 class Engine(Protocol):
     """Turns the token ids of texts into rows, each text by itself."""
@@ -55,3 +58,23 @@ def in_threads(
         for place, found in zip(order, pool.map(lambda place: row(items[place]), order), strict=True):
             rows[place] = found
     return rows
+
+
+def in_classes(
+    items: Sequence[Sized], batch_tokens: int, run: Callable[[Sequence[Any], int, int], list[Any]]
+) -> list[Any]:
+    """Return what `run(items, count, length)` gives of each, in batches whose shape follows from its own length class.
+
+    On a GPU a row thus does not depend on those beside it; `run` fills up to `count` rows of `length` tokens.
+    """
+    classes: dict[int, list[int]] = {}
+    for place, item in enumerate(items):
+        classes.setdefault(rounded_up(len(item), _LENGTH_CLASS), []).append(place)
+    found: list[Any] = [None] * len(items)
+    for length, places in sorted(classes.items(), reverse=True):
+        count = max(1, batch_tokens // length)
+        for start in range(0, len(places), count):
+            part = places[start : start + count]
+            for place, result in zip(part, run([items[place] for place in part], count, length), strict=True):
+                found[place] = result
+    return found

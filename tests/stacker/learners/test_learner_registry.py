@@ -23,11 +23,11 @@ def test_each_kind_names_a_learner_that_is_there(kind):
 
 def test_the_section_of_params_follows_from_the_kinds():
     written = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["learners"]
-    assert list(LearnersParams.model_fields) == list(written) == [*SWITCHED, "outside", "judges"]
+    assert list(LearnersParams.model_fields) == list(written) == [*SWITCHED, "outside", "judges", "rewards"]
     assert [name for name, kind in KINDS.items() if kind.settings] == list(SWITCHED)
     settings = dict(LearnersParams())
     assert all(isinstance(settings[name], Section) and settings[name].enabled for name in SWITCHED)
-    assert settings["outside"] == settings["judges"] == ()
+    assert settings["outside"] == settings["judges"] == settings["rewards"] == ()
 
 
 def test_a_missing_package_is_named(monkeypatch):

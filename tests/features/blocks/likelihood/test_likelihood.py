@@ -9,9 +9,10 @@ import pytest
 from features.blocks.likelihood.likelihood import Likelihood
 from features.blocks.likelihood.likelihood_params import LikelihoodParams
 from features.blocks.likelihood.likelihood_profile import COLUMNS, TokenScores, profile, worst_stretch
-from features.blocks.likelihood.likelihood_reader import LikelihoodReader, in_classes
+from features.blocks.likelihood.likelihood_reader import LikelihoodReader
 from features.build import FeatureParams, build_features
 from features.cache import BlockCache
+from features.encoder.engines.engine import in_classes
 from pipelines.errors import UserError
 from pipelines.models.chat_frame import chat_frame
 from pipelines.models.model_loading import load_generator
@@ -79,7 +80,7 @@ def test_a_row_is_bitwise_the_same_whatever_it_comes_with(tiny_decoder):
 
 def test_batches_of_one_shape_give_what_one_by_one_does(tiny_decoder):
     block = reader(tiny_decoder("llama"))
-    cut = [block._cut(texts, budget) for texts, budget in ((ASKED, 24), (SAID, 40))]
+    cut = [block._texts.cut(texts, budget) for texts, budget in ((ASKED, 24), (SAID, 40))]
     readings = [block._after(prompt, answer, gap) for (prompt, _), (answer, gap) in zip(*cut, strict=True)]
     found = in_classes(readings, 200, block._batch)
     again = in_classes(readings[:1], 200, block._batch)
@@ -92,7 +93,7 @@ def test_a_long_answer_is_bounded_and_its_end_is_seen(tiny_decoder):
     block = reader(tiny_decoder("llama"))
     long = "tea " * 200_000
     rows = block.compute(["Why?"] * 3, [long, long + "again", long[:-4] + "sea"])
-    assert len(block._after([], *block._cut([long], 40)[0])) <= 40 + len(block._frame) + 1
+    assert len(block._after([], *block._texts.cut([long], 40)[0])) <= 40 + len(block._texts.frame) + 1
     assert len({row.tobytes() for row in rows}) == 3
 
 
