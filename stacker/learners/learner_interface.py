@@ -1,5 +1,6 @@
 """The interface of a level-0 learner and the data it is given."""
 
+import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -7,12 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
+import numpy as np
 import pandas as pd
 
 from features.pairs import EmbeddingReducer, Embeddings, PairMatrix, with_reduced
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.files.saved_files import Saved
+from stacker.learners.soft_votes import SoftVotes
 
 SETTINGS = "learner.json"
 """What `save` writes a learner's settings into."""
@@ -82,6 +85,8 @@ class Fit:
         Seed for everything random inside the fit.
     workdir : Path or None
         A folder of this fit's own for checkpoints, so that a killed fit resumes; None keeps nothing.
+    soft : SoftVotes or None
+        The votes as distributions, for learners that can follow them; None where each is one outcome.
     """
 
     outcome: Ints
@@ -90,12 +95,26 @@ class Fit:
     seed: int
     threads: int = 1
     workdir: Path | None = None
+    soft: SoftVotes | None = None
 
     def take(self, rows: Any, workdir: Path | None = None) -> "Fit":
         """Return what is told of the chosen rows, places or (n,) bool; a fit of them has a folder of its own."""
         return replace(
-            self, outcome=self.outcome[rows], weight=self.weight[rows], group=self.group[rows], workdir=workdir
+            self,
+            outcome=self.outcome[rows],
+            weight=self.weight[rows],
+            group=self.group[rows],
+            workdir=workdir,
+            soft=None if self.soft is None else self.soft.take(rows),
         )
+
+    def digest(self) -> bytes:
+        """Return bytes that are equal for equal votes alone."""
+        found = hashlib.sha256()
+        for values in (self.outcome, self.weight, self.group):
+            found.update(np.ascontiguousarray(values).tobytes())
+        found.update(b"" if self.soft is None else self.soft.digest())
+        return found.digest()
 
 
 class Learner(Protocol):

@@ -218,10 +218,8 @@ def fitted_on_all(
 
 def _fit_parts(learner: Configured, fit: Fit, rows: Ints, prints: Sequence[str]) -> tuple[str, ...]:
     """Return everything that a learner fitted to some rows depends on."""
-    votes = hashlib.sha256()
-    for values in (fit.outcome, fit.weight, fit.group):
-        votes.update(np.ascontiguousarray(values[rows]).tobytes())
-    return (learner.kind, learner.code, learner.identity, str(fit.seed), _digest(prints, rows), votes.hexdigest())
+    votes = fit.take(rows).digest().hex()
+    return (learner.kind, learner.code, learner.identity, str(fit.seed), _digest(prints, rows), votes)
 
 
 def _digest(prints: Sequence[str], rows: Ints) -> str:

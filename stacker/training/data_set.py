@@ -19,6 +19,7 @@ from stacker.judge.members import features_version, learner_data
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.training.cross_fitting import FitStore, fingerprint
 from stacker.training.params import Params
+from stacker.training.soft_labels import soft_votes
 
 LEAST_BATTLES = 20
 """Fewer than this cannot teach or score anything."""
@@ -116,7 +117,8 @@ def prepare(
     group = prompt_groups(battles["prompt"])
     mean = weight.mean()
     weight = weight if abs(mean - 1) < 1e-12 else weight / mean  # dividing again would change last digits
-    fit = Fit(outcome, weight, group, params.run.seed, threads)
+    soft = soft_votes(params.transformer.soft_labels, battles, weight) if params.transformer.enabled else None
+    fit = Fit(outcome, weight, group, params.run.seed, threads, soft=soft)
     folds = grouped_folds(group, outcome, params.folds.count, params.run.seed)
     if len(np.unique(folds)) < 2:
         raise UserError(

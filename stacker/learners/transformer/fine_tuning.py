@@ -72,14 +72,14 @@ def fit_head(
     if len(numbers) > 1 and len(ordered) > 1:
         for number in numbers:
             train, held = rows[folds[rows] != number], rows[folds[rows] == number]
-            _start(head, _part(votes, train))
+            _start(head, votes.take(train))
             for place, strength in enumerate(ordered):
                 # The weaker penalty goes on from where the stronger one ended.
-                _minimise(head, inputs, places[train], _part(votes, train), loss, strength, _STEPS_TO_CHOOSE)
-                total[place] += _log_loss(head, inputs, places[held], _part(votes, held))
+                _minimise(head, inputs, places[train], votes.take(train), loss, strength, _STEPS_TO_CHOOSE)
+                total[place] += _log_loss(head, inputs, places[held], votes.take(held))
     best = int(total.argmin())
-    _start(head, _part(votes, rows))
-    _minimise(head, inputs, places[rows], _part(votes, rows), loss, ordered[best], _STEPS)
+    _start(head, votes.take(rows))
+    _minimise(head, inputs, places[rows], votes.take(rows), loss, ordered[best], _STEPS)
     head.to(torch.float32)
     return ordered[best], float(total[best] / votes.weight[rows].sum())
 
@@ -113,7 +113,7 @@ def _minimise(
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        fitted = (weight * loss(head.logits(head(inputs)[places]), outcome)).sum()
+        fitted = (weight * loss(head.logits(head(inputs)[places]), outcome, votes.soft)).sum()
         apart = (weight_unseen * loss(head.logits(head(nothing)[None]).expand(3, 3), unseen)).sum() / total_weight
         total = fitted + apart + head.penalty() / (2 * strength * len(outcome))
         total.backward()
@@ -121,10 +121,6 @@ def _minimise(
 
     optimiser.step(closure)
     optimiser.zero_grad()
-
-
-def _part(votes: Votes, rows: Ints) -> Votes:
-    return Votes(votes.outcome[rows], votes.weight[rows])
 
 
 @dataclass(frozen=True)
@@ -163,7 +159,7 @@ def fit_network(
     structure = Structure(checkpoint.tokenizer, params, checkpoint.positions, causal=checkpoint.causal)
     battles = structure.battles(texts)
     train, held = held_out(fit, params.validation_fraction)
-    votes = Votes(fit.outcome, fit.weight)
+    votes = Votes(fit.outcome, fit.weight if fit.soft is None else fit.soft.weight, fit.soft)
     loss = BattleLoss(params.losses, torch.from_numpy(class_weights(fit.outcome[train], fit.weight[train])))
 
     runner = make_runner(name, params, network, structure.longest)

@@ -12,6 +12,7 @@ from torch.nn import functional
 from pipelines.battles.arrays import Floats, Ints
 from stacker.evaluate import metrics
 from stacker.learners.balance import Correction
+from stacker.learners.soft_votes import SoftVotes
 from stacker.learners.transformer.network.batch_memory import TokenBudget
 from stacker.learners.transformer.network.inference import Kept, Runner
 from stacker.learners.transformer.network.network import PreferenceNetwork, battle_logits
@@ -51,6 +52,16 @@ def smoothed_votes(outcome: Tensor, smoothing: float, dtype: torch.dtype) -> Ten
     return functional.one_hot(outcome, 3).to(dtype) * (1 - smoothing) + smoothing / 3
 
 
+def distance(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """Return the squared temperature times KL(teacher || student) at that temperature, (n,) (Hinton et al., 2015).
+
+    The square keeps the gradient's size whatever the temperature.
+    """
+    student = functional.log_softmax(logits / temperature, dim=1)
+    wanted = functional.log_softmax(teacher.clamp(min=1e-6).log() / temperature, dim=1)
+    return temperature**2 * (wanted.exp() * (wanted - student)).sum(dim=1)
+
+
 class BattleLoss:
     """The configured sum of losses; `classes` are the (3,) `balance.class_weights` of the training rows."""
 
@@ -58,8 +69,10 @@ class BattleLoss:
         self.params = params
         self.classes = classes
 
-    def __call__(self, logits: Tensor, outcome: Tensor) -> Tensor:
-        """Return the loss of each battle, (n,); logits (n, 3), outcome (n,) int64."""
+    def __call__(self, logits: Tensor, outcome: Tensor, soft: SoftVotes | None = None) -> Tensor:
+        """Return the loss of each battle, (n,); logits (n, 3), outcome (n,) int64, `soft` in its place where it is."""
+        if soft is not None:
+            return self._of_soft(logits, soft)
         p = self.params
         total = torch.zeros(len(logits), dtype=logits.dtype, device=logits.device)
         plain = functional.cross_entropy(logits, outcome, reduction="none", label_smoothing=p.label_smoothing)
@@ -72,6 +85,17 @@ class BattleLoss:
         if p.ranking:
             total = total + p.ranking * ranking(logits, outcome)
         return total
+
+    def _of_soft(self, logits: Tensor, soft: SoftVotes) -> Tensor:
+        """Return each loss as its mean over the outcomes by their shares, and in part the distance from the teacher."""
+        shares, teacher = (torch.as_tensor(rows).to(logits) for rows in (soft.shares, soft.teacher))
+        each = [self(logits, torch.full((len(logits),), place, device=logits.device)) for place in range(3)]
+        voted = (torch.stack(each, dim=1) * shares).sum(dim=1)
+        known = ~teacher.isnan().any(dim=1)
+        if not known.any():
+            return voted
+        away = distance(logits, torch.where(known[:, None], teacher, 1 / 3), soft.temperature)
+        return torch.where(known, (1 - soft.share) * voted + soft.share * away, voted)
 
 
 class EpochBatches:
@@ -140,10 +164,15 @@ def should_stop(history: Sequence[Mapping[str, float]], watch: Sequence[str], pa
 
 @dataclass(frozen=True)
 class Votes:
-    """Outcome and weight of n battles, (n,) each."""
+    """Outcome and weight of n battles, (n,) each, and the votes as distributions where they are."""
 
     outcome: Ints
     weight: Floats
+    soft: SoftVotes | None = None
+
+    def take(self, rows: Ints) -> "Votes":
+        """Return the chosen battles."""
+        return Votes(self.outcome[rows], self.weight[rows], None if self.soft is None else self.soft.take(rows))
 
 
 @dataclass

@@ -204,8 +204,7 @@ class TransformerLearner:
         digest = hashlib.sha256(code_version(__name__).encode())
         digest.update(self.params.model_dump_json().encode())
         digest.update(f"{self.encoder.sha256} {fit.seed} {self.correction_.to_dict()}".encode())
-        for values in (fit.outcome, fit.weight, fit.group):
-            digest.update(np.ascontiguousarray(values).tobytes())
+        digest.update(fit.digest())
         for row in zip(*(data.texts[name] for name in TEXT_COLUMNS), strict=True):
             digest.update(repr(row).encode("utf-8", "surrogatepass"))
         return digest.hexdigest()

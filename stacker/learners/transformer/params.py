@@ -4,7 +4,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from pipelines.settings import PathText, Section, Strengths
+from pipelines.settings import LocalPath, PathText, Section, Strengths
 from stacker.learners.balance import BalanceParams
 
 Watched = Literal["log_loss", "accuracy", "balanced_accuracy", "bradley_terry_loss"]
@@ -32,6 +32,22 @@ class LossParams(Section):
         if self.cross_entropy + self.class_weighted + self.focal == 0:
             raise ValueError("give cross_entropy, class_weighted or focal a weight above 0: ranking alone has no tie")
         return self
+
+
+class SoftLabelParams(Section):
+    """Votes as distributions, for transformers.
+
+    `voters`: a vote on a pair that several people voted on is the shares of their votes. `graded`: a vote of less
+    weight than others of its source is in part a tie. `teacher`: a file of another judge's verdicts by the battles'
+    ids, as `learners.outside` reads them; the loss is `share` parts the distance from it at `temperature`
+    (Kullback-Leibler), the rest that from the vote. A teacher that was trained on these votes must be out of fold.
+    """
+
+    voters: bool = False
+    graded: bool = False
+    teacher: LocalPath | None = None
+    share: float = Field(0.5, ge=0, le=1)
+    temperature: float = Field(2.0, ge=0.1, le=100)
 
 
 class TransformerSettings(Section):
@@ -128,6 +144,7 @@ class TransformersParams(TransformerSettings):
 
     enabled: bool = True
     trees: Literal["none", "logits", "embeddings"] = "none"
+    soft_labels: SoftLabelParams = SoftLabelParams()
     models: tuple[str | dict[str, Any], ...] = Field((DISTILBERT,), min_length=1)
 
     @model_validator(mode="after")
@@ -137,7 +154,7 @@ class TransformersParams(TransformerSettings):
 
     def each(self) -> list[TransformerParams]:
         """Return the settings of each model."""
-        shared = self.model_dump(exclude={"enabled", "models", "trees"})
+        shared = self.model_dump(exclude={"enabled", "models", "trees", "soft_labels"})
         found = []
         for place, model in enumerate(self.models):
             own: dict[str, Any] = {"model": model} if isinstance(model, str) else self.todays(model)

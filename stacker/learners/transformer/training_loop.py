@@ -139,7 +139,8 @@ class BattleTrainer(Trainer):
             for row, (_, swapped) in zip(rows, shown, strict=True)
         ]
         outcome = torch.tensor(votes, device=logits.device)
-        each = work.loss(logits, outcome)
+        soft = None if work.votes.soft is None else work.votes.soft.take(rows).flip([swapped for _, swapped in shown])
+        each = work.loss(logits, outcome, soft)
         return (each * torch.tensor([share[row] for row in rows], device=each.device)).sum()
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:

@@ -5,7 +5,7 @@ import yaml
 
 from pipelines.errors import UserError
 from pipelines.settings import todays_name
-from stacker.learners.learner_registry import LearnersParams
+from stacker.learners.learner_registry import SWITCHED
 from stacker.learners.trees.boosting import LightGBMParams
 from stacker.training.params import Params, described_keys, dump_params, key_names, parse_params, read_params
 from stacker.training.train import stack_learners
@@ -137,7 +137,7 @@ def test_a_value_that_no_library_could_take_is_one_sentence_for_every_key(tmp_pa
 
 
 def test_without_any_learner_there_is_no_run():
-    off = {name: {"enabled": False} for name in LearnersParams.model_fields}
+    off = {name: {"enabled": False} for name in SWITCHED}
     with pytest.raises(UserError, match="every learner is off"):
         stack_learners(parse_params({"learners": off, "transformer": {"enabled": False}}), [])
 
