@@ -10,6 +10,7 @@ from features.blocks.registry import BLOCKS
 from features.build import FeatureParams, build_features
 from features.cache import BlockCache, code_of
 from features.encoder.embedding import Encoder
+from features.pairs import shared
 from pipelines.battles.arrays import Floats
 from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.errors import UserError
@@ -71,6 +72,12 @@ def cascaded(members: Sequence[Member], pool: Pool, data: LearnerData) -> Floats
         for place in asked:
             said[rows, place] = members[place].learner.predict_proba(unsure)
     return said
+
+
+def texts_alone(battles: pd.DataFrame) -> LearnerData:
+    """Return what learners see that read texts and nothing else."""
+    pairs = shared("", (), np.zeros((len(battles), 0), dtype=np.float32))
+    return LearnerData(battles[list(TEXT_COLUMNS)].reset_index(drop=True), pairs, None)
 
 
 def learner_data(

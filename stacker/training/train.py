@@ -33,6 +33,7 @@ from stacker.learners.transformer.learner import TransformerLearner
 from stacker.training.counterfactuals import CheckParts, Counterfactuals, fit_counterfactuals
 from stacker.training.cross_fitting import fitted_on_all, out_of_fold
 from stacker.training.data_set import Prepared, prepare
+from stacker.training.first_stage import after_first_stage
 from stacker.training.params import Params
 
 FromElsewhere = OutsidePredictions | AskedJudge
@@ -137,6 +138,7 @@ def train(
     """
     begun = time.perf_counter()
     transformers = choose_transformers(params.transformer, params.encoder)
+    transformers = after_first_stage(transformers, params, battles, progress, note)
     outside = outside_of(params, battles, progress, note)
     learners = stack_learners(params, transformers, progress, outside)
     for file in outside:

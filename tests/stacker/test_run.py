@@ -16,11 +16,11 @@ from pipelines.errors import UserError
 from stacker import run as run_module
 from stacker.judge.judge import Judge
 from stacker.judge.provenance import read_provenance
-from stacker.learners.learner_registry import LearnersParams
+from stacker.learners.learner_registry import SWITCHED
 from stacker.training.params import dump_params, read_params
 from stacker.training.run_folder import RunFolder
 
-NAMES = list(LearnersParams.model_fields)
+NAMES = list(SWITCHED)
 OUTCOMES = ["winner_model_a", "winner_model_b", "winner_tie"]
 
 

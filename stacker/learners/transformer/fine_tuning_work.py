@@ -88,6 +88,8 @@ class BattleLoss:
 
     def _of_soft(self, logits: Tensor, soft: SoftVotes) -> Tensor:
         """Return each loss as its mean over the outcomes by their shares, and in part the distance from the teacher."""
+        if soft.tie_offset is not None:
+            logits = torch.cat([logits[:, :2], logits[:, 2:] + torch.as_tensor(soft.tie_offset).to(logits)[:, None]], 1)
         shares, teacher = (torch.as_tensor(rows).to(logits) for rows in (soft.shares, soft.teacher))
         each = [self(logits, torch.full((len(logits),), place, device=logits.device)) for place in range(3)]
         voted = (torch.stack(each, dim=1) * shares).sum(dim=1)

@@ -4,6 +4,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from pipelines.battles.sources import SourceParams
 from pipelines.settings import LocalPath, PathText, Section, Strengths
 from stacker.learners.balance import BalanceParams
 
@@ -48,6 +49,19 @@ class SoftLabelParams(Section):
     teacher: LocalPath | None = None
     share: float = Field(0.5, ge=0, le=1)
     temperature: float = Field(2.0, ge=0.1, le=100)
+
+
+class FirstStageParams(Section):
+    """Votes of other people that transformers are trained on before the run's own.
+
+    `sources` as those of the section `data`; battles on the run's prompts are left out. `tuning`, `top_layers` and
+    `epochs` are those of this stage, which must train something; what it gives is where every fold begins.
+    """
+
+    sources: tuple[SourceParams, ...] = ()
+    tuning: Literal["top_k", "lora", "all"] = "top_k"
+    top_layers: int = Field(2, ge=1)
+    epochs: float = Field(1.0, ge=0.001, le=1000)
 
 
 class TransformerSettings(Section):
@@ -145,6 +159,7 @@ class TransformersParams(TransformerSettings):
     enabled: bool = True
     trees: Literal["none", "logits", "embeddings"] = "none"
     soft_labels: SoftLabelParams = SoftLabelParams()
+    first: FirstStageParams = FirstStageParams()
     models: tuple[str | dict[str, Any], ...] = Field((DISTILBERT,), min_length=1)
 
     @model_validator(mode="after")
@@ -154,7 +169,7 @@ class TransformersParams(TransformerSettings):
 
     def each(self) -> list[TransformerParams]:
         """Return the settings of each model."""
-        shared = self.model_dump(exclude={"enabled", "models", "trees", "soft_labels"})
+        shared = self.model_dump(exclude={"enabled", "models", "trees", "soft_labels", "first"})
         found = []
         for place, model in enumerate(self.models):
             own: dict[str, Any] = {"model": model} if isinstance(model, str) else self.todays(model)

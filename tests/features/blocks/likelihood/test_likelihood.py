@@ -158,6 +158,7 @@ def test_what_is_no_model_is_one_sentence(tiny_decoder, tiny_checkpoint, tmp_pat
         pinned.model_copy(update={"model": str(tiny_decoder("llama", seed=1))}).pinned()
 
 
+@pytest.mark.slow
 def test_a_judge_knows_its_model_and_refuses_another(tiny_decoder, tmp_path):
     from pipelines.battles.built_in import sample_battles
     from stacker import Judge

@@ -67,7 +67,7 @@ def test_scores_are_the_models_own(tiny_decoder):
 def test_temperature_and_ties_are_found_and_the_swap_is_exact(tiny_decoder, tmp_path):
     """Votes drawn by the scores: with few numbers to fit, the probabilities come near those that were drawn from."""
     folder = tiny_decoder("llama", kind="reward")
-    data = battles(400)
+    data = battles(200)
     scores = Scores(params(folder))
     learner = RewardLearner(params(folder), lambda: scores)
     gap = learner._gap(data)
@@ -78,7 +78,7 @@ def test_temperature_and_ties_are_found_and_the_swap_is_exact(tiny_decoder, tmp_
     drawn = draw.random(len(gap))
     outcome = np.where(drawn < a, 0, np.where(drawn < 1 - tie, 1, 2)).astype(np.int64)
     found = learner.fit(data, fit_of(outcome)).predict_proba(data)
-    assert np.abs(found - np.stack([a, 1 - tie - a, tie], axis=1)).mean() < 0.04
+    assert np.abs(found - np.stack([a, 1 - tie - a, tie], axis=1)).mean() < 0.05
     assert np.abs(learner.predict_proba(data.flip())[:, [1, 0, 2]] - found).max() <= 1e-9
     learner.save(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["learner.json"]
@@ -115,6 +115,7 @@ def test_what_is_no_reward_model_is_one_sentence(tiny_decoder, tiny_checkpoint, 
         RewardReader(RewardParams(name="rm", model=str(tiny_decoder("llama", kind="reward"))))
 
 
+@pytest.mark.slow
 def test_a_run_takes_a_reward_model(tiny_decoder, tmp_path):
     from pipelines.battles.built_in import sample_battles
     from stacker import Judge

@@ -19,7 +19,7 @@ from stacker.learners.transformer.network.structure import FIRST, PROMPT, Struct
 from stacker.learners.transformer.params import TransformerParams, TransformersParams
 from stacker.learners.transformer.stored import build_network, open_checkpoint
 
-MORE = (*FAMILIES, "mistral", "qwen3", "gemma2", "gemma3_text")
+MORE = ("mistral", "qwen3", "gemma2", "gemma3_text")
 SMALL = {"prompt_tokens": 24, "answer_tokens": 32, "C": (0.01,), "validation_fraction": 0.2, "device": "cpu"}
 
 
@@ -39,8 +39,14 @@ def learner(folder, **settings):
     return TransformerLearner("tiny", TransformerParams(model=str(folder), **SMALL, **settings), resolved(folder))
 
 
-@pytest.mark.parametrize("head", ["pairwise", "joint"])
-@pytest.mark.parametrize("family", MORE)
+@pytest.mark.parametrize(
+    ("family", "head"),
+    [
+        *((family, "pairwise") for family in FAMILIES),
+        *(pytest.param(family, "pairwise", marks=pytest.mark.slow) for family in MORE),
+        *(pytest.param(family, "joint", marks=pytest.mark.slow) for family in FAMILIES),
+    ],
+)
 def test_halves_are_the_whole_with_either_padding(tiny_decoder, family, head):
     network, items = network_of(tiny_decoder(family, kind="base"), 1, head=head)
     assert network.encoder.causal

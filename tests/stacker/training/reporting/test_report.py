@@ -13,7 +13,7 @@ from small_runs import small_params, small_run
 
 from pipelines.battles.built_in import sample_battles
 from stacker.evaluate.html_templates import at, written
-from stacker.learners.learner_registry import LearnersParams
+from stacker.learners.learner_registry import SWITCHED
 from stacker.training.params import Params
 from stacker.training.reporting.report import report, write_report
 from stacker.training.run_folder import RunFolder
@@ -164,7 +164,7 @@ def test_a_report_can_be_small_or_absent(done, tmp_path: Path):
     assert "report" not in results and not where.report.exists()
 
 
-ONE = {name: {"enabled": False} for name in LearnersParams.model_fields if name != "linear"}
+ONE = {name: {"enabled": False} for name in SWITCHED if name != "linear"}
 
 
 def test_one_learner_and_no_trees_make_a_report(tmp_path: Path):
