@@ -138,5 +138,5 @@ def test_a_run_takes_a_reward_model(tiny_decoder, tmp_path):
     assert judge.compare(*battle) == trained.judge.compare(*battle)
     assert any(part.group == "reward model" for part in judge.explain(*battle).groups)
     small["learners"]["rewards"] *= 2
-    with pytest.raises(UserError, match="learners.rewards: rm is the name of two learners"):
+    with pytest.raises(UserError, match="learners: rm is the name of two learners"):
         train(sample_battles(24).battles, parse_params(small))
