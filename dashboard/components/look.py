@@ -96,7 +96,7 @@ def card_pane(html: str = "", visible: bool = True) -> HtmlPane:
 
 def boxed(title: str, *parts: Any, hint: str = "") -> pn.Column:
     """Return a titled card around some parts."""
-    return card_sheet(card_pane(Markup("<h3>{}</h3>{}").format(title, note(hint, "hint"))), *parts)
+    return card_sheet(card_pane(Markup("<h2>{}</h2>{}").format(title, note(hint, "hint"))), *parts)
 
 
 def card_sheet(*parts: Any) -> pn.Column:

@@ -17,12 +17,13 @@ from markdown_it import MarkdownIt
 
 from dashboard.rendering.maths import maths
 from dashboard.rendering.rendered import AsWritten, source_html, with_soft_breaks
-from dashboard.rendering.sanitiser import LINK_SCHEMES, clean, shows_all, visible
+from dashboard.rendering.sanitiser import HEADING_CLASSES, LINK_SCHEMES, clean, shows_all, visible
 from dashboard.rendering.shown_whole import LOSES, show_whole
 from pipelines.terminal.unseen_signs import percent_encoded, show_controls
 
 if TYPE_CHECKING:
     from markdown_it.renderer import RendererHTML
+    from markdown_it.rules_core import StateCore
     from markdown_it.token import Token
 
 MOST_NESTED = 32
@@ -111,12 +112,27 @@ def _parser(marks: bool) -> MarkdownIt:
     parser.enable(["table", "strikethrough"]).disable("reference")
     maths(parser, drawn=marks)
     show_whole(parser)
+    parser.core.ruler.push("outline", _outline)
     parser.add_render_rule("fence", _fence)
     parser.options["highlight"] = highlighted if marks else lambda code, _: html.escape(code)
     parser.validateLink = _is_link  # type: ignore[method-assign]
     parser.normalizeLink = percent_encoded  # type: ignore[method-assign, assignment]
     parser.normalizeLinkText = str  # type: ignore[method-assign, assignment]
     return parser
+
+
+def _outline(state: "StateCore") -> None:
+    """Fit a text into the outline of a page that is heard: its headings below that of the answer, whatever their level.
+
+    Levels 1 and 2 keep their size by a class. Cells of a table's head that say nothing become ordinary cells.
+    """
+    for place, token in enumerate(state.tokens):
+        if token.type in ("heading_open", "heading_close"):
+            if token.nesting == 1 and token.tag in HEADING_CLASSES:
+                token.attrSet("class", HEADING_CLASSES[token.tag])
+            token.tag = "h3"
+        if token.type == "th_open" and not state.tokens[place + 1].content.strip():
+            token.tag = state.tokens[place + 2].tag = "td"
 
 
 def _fence(_: "RendererHTML", tokens: Sequence["Token"], at: int, options: Any, __: Any) -> str:

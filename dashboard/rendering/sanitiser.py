@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 CODE_CLASSES = ("hl-k", "hl-s", "hl-c", "hl-m", "hl-f", "hl-i")
 """Keyword, text, comment, number, name of a function or class, and what a fence says; for `sheets/text.css`."""
+HEADING_CLASSES = {"h1": "level-1", "h2": "level-2"}
+"""By the tag that Markdown has for it: what a heading looks like, where all are `h3`."""
 PHANTOM = "mphantom"
 TOKENS = frozenset("mi mn mo ms mtext mspace".split())
 """What holds a text or nothing: of other elements inside, browsers and the sanitiser drop all."""
@@ -34,10 +36,8 @@ MATHML_ATTRIBUTES = MATHML_LENGTHS | frozenset(
     "accentunder columnalign rowalign columnlines rowlines symmetric notation".split()
 )
 LINK_SCHEMES = frozenset({"http", "https", "mailto"})
-_TAGS = frozenset(
-    "p br hr h1 h2 h3 h4 h5 h6 strong em s code pre blockquote ul ol li table thead tbody tr th td a span".split()
-)
-_READ_BY_DIRECTION = ("p", "h1", "h2", "h3", "h4", "h5", "h6", "li", "th", "td", "blockquote")
+_TAGS = frozenset("p br hr h3 strong em s code pre blockquote ul ol li table thead tbody tr th td a span".split())
+_READ_BY_DIRECTION = ("p", "h3", "li", "th", "td", "blockquote")
 
 
 def clean(found: str) -> str:
@@ -52,10 +52,13 @@ def _cleaner() -> "Cleaner":
     attributes: dict[str, set[str]] = {tag: set(MATHML_ATTRIBUTES) for tag in MATHML_TAGS}
     attributes |= {"a": {"href"}, "ol": {"start"}, "li": {"value"}, "span": set()}
     attributes["math"] = {*MATHML_ATTRIBUTES, "alttext"}
-    fixed = {tag: {"dir": "auto"} for tag in _READ_BY_DIRECTION} | {"pre": {"dir": "ltr"}, "a": {"target": "_blank"}}
+    fixed = {tag: {"dir": "auto"} for tag in _READ_BY_DIRECTION} | {
+        "pre": {"dir": "ltr", "tabindex": "0"},
+        "a": {"target": "_blank"},
+    }
     return nh3.Cleaner(
         tags=set(_TAGS | MATHML_TAGS),
-        allowed_classes={"span": set(CODE_CLASSES)},
+        allowed_classes={"span": set(CODE_CLASSES), "h3": set(HEADING_CLASSES.values())},
         clean_content_tags=set(),
         attributes=attributes,
         set_tag_attribute_values=fixed,

@@ -8,7 +8,8 @@ export function render({ model, el }) {
   const foot = document.createElement("footer"), note = document.createElement("p");
   const again = document.createElement("button");
   head.append(name, who, status);
-  body.className = "text"; dots.className = "dots"; status.className = "status";
+  body.className = "text"; body.tabIndex = 0;  // where it is wider than the page it is scrolled by keys too
+  dots.className = "dots"; status.className = "status";
   dots.innerHTML = "<i></i><i></i><i></i>";
   again.type = "button"; again.className = "again";
   note.setAttribute("role", "alert");

@@ -8,6 +8,8 @@ export function render({ model, el }) {
   lost.append(sentence);
   const judge = document.createElement("p");
   judge.setAttribute("role", "status");
+  const heading = document.createElement("h1");  // to be heard: the bar shows it to those who see
+  heading.className = "unseen";
   el.append(bar, lost, judge);
 
   const remembered = () => { try { return localStorage.getItem("theme"); } catch { return null; } };
@@ -83,11 +85,12 @@ export function render({ model, el }) {
       leave.title = model.user;
       tools.append(leave);
     }
-    bar.append(brand, nav, tools);
+    bar.append(brand, heading, nav, tools);
     mark();
     if (had) bar.querySelector(`button.${had}`)?.focus();  // the language: its button was made anew
   }
   function mark() {
+    heading.textContent = Object.fromEntries(model.pages)[model.active] ?? model.brand;
     for (const link of bar.querySelectorAll("nav a")) {
       if (link.hash.slice(1) !== model.active) { link.removeAttribute("aria-current"); continue; }
       link.setAttribute("aria-current", "page");

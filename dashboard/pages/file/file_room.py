@@ -163,7 +163,9 @@ class FileRoom:
         if battle is not self.battle:
             return
         asked, *answers = drawn
-        self.question.object = Markup('<div class="text question" dir="auto">{}</div>').format(noted(asked, self.say))
+        self.question.object = Markup('<div class="text question" dir="auto" tabindex="0">{}</div>').format(
+            noted(asked, self.say)
+        )
         for side, shown in zip(("a", "b"), answers, strict=True):
             self.columns[side].param.update(html=shown.html, note=not_shown(shown, self.say))
         if self.bar.stage == "judging":

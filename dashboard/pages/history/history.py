@@ -79,7 +79,7 @@ class HistoryFilters:
     def __init__(self, say: Texts, session: str, changed: Callable[[], None]) -> None:
         self.say, self.session = say, session
         self._any = {say("history.any"): ""}
-        self.mine = pn.widgets.Checkbox(label=say("history.only_mine"), value=False, align="end", css_classes=["mine"])
+        self.mine = self._select("whose", {say("history.only_mine"): session})
         self.choice = self._select("vote", {say(f"choice.{choice}"): choice for choice in CHOICES})
         self.agrees = self._select("judge", {say("history.agrees"): "yes", say("history.disagrees"): "no"})
         self.source = self._select("source", {say("history.source_ask"): "ask", say("history.source_file"): "file"})
@@ -102,7 +102,7 @@ class HistoryFilters:
     def wishes(self) -> Wishes:
         """Return what is wished now."""
         return Wishes(
-            session=self.session if self.mine.value else "",
+            session=self.mine.value,
             choice=self.choice.value,
             source=self.source.value,
             lang=self.lang.value,

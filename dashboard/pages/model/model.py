@@ -144,7 +144,7 @@ class ModelPage:
 
         def put_card(drawn: Sequence[Rendered]) -> None:
             if self.choice.value is not None and self.choice.value.judge == run.judge:
-                self.written_card.object = f'<div class="text">{noted(drawn[0], self.say)}</div>'
+                self.written_card.object = f'<div class="text" tabindex="0">{noted(drawn[0], self.say)}</div>'
 
         await draw([[html["written_card"]]], self.context.session, put_card)
 

@@ -33,10 +33,10 @@ def test_the_history_page_filters_and_exports_what_it_shows(
         assert page.say("history.votes") in page._cards["figures"].object
         assert "<img" not in page._cards["figures"].object
         filters = page.filters
-        filters.mine.value = True
+        filters.mine.value = filters.session
         await settled(page)
         assert set(page.shown["session"]) == {"s1"}
-        filters.mine.value = False
+        filters.mine.value = ""
         filters.lang.value = "zh"
         await settled(page)
         assert set(page.shown["lang"]) == {"zh"}

@@ -114,7 +114,7 @@ def test_a_battle_of_a_file_its_vote_in_the_history_and_a_model_card_are_read_an
             page.locator("tbody tr").first.click()
             said(page.locator(".details .text .hint").first, "could not be formatted")
             page.evaluate("location.hash = 'model'")
-            said(page.locator(".text h1:visible"), "The card")
+            said(page.locator(".text h3.level-1:visible"), "The card")
             assert person.faults == []
     finally:
         card.unlink()

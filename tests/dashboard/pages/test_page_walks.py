@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from accessible import findings
 from playwright.sync_api import Browser, Page
 from small_run import fill_store, make_run
 
@@ -94,13 +95,16 @@ def page(request: pytest.FixtureRequest, site: Site, browser: Browser) -> Iterat
     tab.on("request", lambda asked: strays.append(asked.url) if not _own(asked.url, site.url) else None)
     tab.on("pageerror", lambda fault: faults.append(str(fault)))
     tab.on("dialog", lambda dialog: faults.append(f"a dialog: {dialog.message}"))
+    tab.found = []
     tab.say = Texts("zh-Hant" if locale.startswith("zh") else "en")
     yield tab
+    tab.found += findings(tab)
     wide = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     if folder := os.environ.get("SCREENSHOTS"):
         tab.screenshot(path=f"{folder}/{request.node.name}.png".replace("[", "-").replace("]", ""), full_page=True)
     context.close()
     assert (strays, faults, wide) == ([], [], 0)
+    assert not tab.found, "\n".join(tab.found)
 
 
 def _own(url: str, site: str) -> bool:
@@ -130,6 +134,7 @@ def test_history(page: Page, site: Site) -> None:
     rows.nth(3).locator('[data-column="time"]').click()
     details = page.locator(".details .question")
     details.wait_for()
+    page.found += findings(page)
     assert details.inner_text().strip() == question.inner_text().strip()
     # by keyboard: turn the page, and open its first row
     page.get_by_role("button", name=say("history.pager.next"), exact=True).press("Enter")
@@ -175,6 +180,7 @@ def test_voting_on_a_file(page: Page, site: Site) -> None:
     page.locator(".drop input").set_input_files(str(site.battles))
     opened = page.locator('button[data-code="a"]:not([disabled]):visible')
     opened.wait_for()
+    page.found += findings(page)
     first = page.locator(".text.question:visible").inner_text()
     page.keyboard.press("2")
     page.locator('button[data-code="next"]:visible').wait_for()
@@ -182,6 +188,7 @@ def test_voting_on_a_file(page: Page, site: Site) -> None:
     assert len(votes) == before + 1
     stored = votes.iloc[-1]
     assert (stored["choice"], stored["source"], stored["prompt"]) == ("tie", "file", (first,))
+    page.found += findings(page)
     assert stored["judge"].startswith("small@") and stored["p_a"] > 0
     assert say("history.agrees") in page.locator(".verdict:visible").inner_text() or (
         say("history.disagrees") in page.locator(".verdict:visible").inner_text()

@@ -88,7 +88,7 @@ def test_what_can_be_nested_is_drawn_and_what_cannot_is_shown_as_it_was_written(
 def test_only_the_block_that_would_lose_something_is_shown_as_it_was_written() -> None:
     html, as_written = drawn("# Head\n\n| a |\n|---|\n| b | lost |\n\n- *x*")
     assert as_written == "parts"
-    assert "<h1" in html and "<em>x</em>" in html and "<table" not in html
+    assert "<h3" in html and "<em>x</em>" in html and "<table" not in html
     assert "| b | lost |" in html
 
 
@@ -102,7 +102,7 @@ def test_ordinary_markdown_is_drawn() -> None:
     assert as_written == ""
     reader = Reader()
     reader.feed(html)
-    wanted = "h1 strong em code a pre ol ul li blockquote table math mfrac hr".split()
+    wanted = "h3 strong em code a pre ol ul li blockquote table math mfrac hr".split()
     assert [tag for tag in wanted if not reader.tags[tag]] == []
     assert 'class="hl-m"' in html
 
@@ -213,3 +213,13 @@ def test_a_link_that_looks_like_another_address_says_where_it_leads(text: str, h
 )  # fmt: skip
 def test_a_link_that_leads_where_it_says_needs_no_more(text: str) -> None:
     assert drawn(text)[0].endswith("</a></p>\n")
+
+
+def test_a_text_fits_into_the_outline_of_a_page_that_is_heard() -> None:
+    html, _ = drawn("# One\n\n#### Four\n\nTwo\n---\n\n| | b |\n|-|-|\n| c | d |")
+    assert re.findall(r'<(h\d)(?: class="(level-\d)")? dir="auto">', html) == [
+        ("h3", "level-1"),
+        ("h3", ""),
+        ("h3", "level-2"),
+    ]
+    assert re.findall(r"<(t[hd])\b[^>]*>([^<]*)", html) == [("td", ""), ("th", "b"), ("td", "c"), ("td", "d")]
