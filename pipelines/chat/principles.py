@@ -43,6 +43,11 @@ class Principle(BaseModel):
         return self.wording.get(language) or self.wording.get("en") or self.question
 
 
+def built_in_names() -> list[str]:
+    """Return the names of the principles of this project."""
+    return list(_read(BUILT_IN))
+
+
 def read_principles(names: Sequence[str], path: Path | None = None) -> tuple[Principle, ...]:
     """Return principles by name, or all of a file where none is named.
 

@@ -5,7 +5,8 @@ The longer answer is the better one; on top of that every model favours what it 
 `streams` sends events without being asked to; `nonsense` writes no verdict; `page` sends HTML; `stalls` sends half a
 reply and then nothing; `drops` breaks off; `busy-N` refuses the first N requests with 429, `broken-N` with 500;
 `dies-N` answers N requests and then closes its door; `refuses` says 400 to texts with "forbidden" in them;
-`status-N` always refuses with N; `endless` never stops sending.
+`status-N` always refuses with N; `endless` never stops sending. `revises` criticises what is not called perfect and
+makes it "Better: ..."; `cuts` does so too and says that it ran into the limit.
 """
 
 import json
@@ -98,6 +99,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             while True:
                 self.wfile.write(b" " * 65536)
+        if kind in ("revises", "cuts"):
+            return self._revise(text, asked["max_tokens"] if kind == "cuts" else 5)
         margin = self._margin(text)
         logs = dict(zip("ABC", (margin / 2, -margin / 2, 0.3 - abs(margin) / 4), strict=True))
         total = math.log(sum(map(math.exp, logs.values())))
@@ -118,6 +121,14 @@ class _Handler(BaseHTTPRequestHandler):
         choice = {"message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
         choice["logprobs"] = None if content is None else {"content": content}
         return self._json(200, {"choices": [choice], "usage": usage})
+
+    def _revise(self, text, tokens):
+        response = re.search(r"\[Response\]\n(.*?)\n\n", text, re.DOTALL).group(1)
+        said = f"Better: {response}" if "[Critique]" in text else "NOTHING." if "perfect" in response else "Too short."
+        with self.judging.lock:
+            self.judging.asked.append(text)
+        usage = {"prompt_tokens": 10, "completion_tokens": tokens}
+        self._json(200, {"choices": [{"message": {"content": said}, "finish_reason": "stop"}], "usage": usage})
 
     @staticmethod
     def _margin(text):
