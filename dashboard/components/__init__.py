@@ -11,7 +11,7 @@ from typing import Any
 import param
 from panel.custom import JSComponent
 
-from dashboard.components.look import ANSWER, BARS, COMPOSER, TABLE, TEXT, UPLOAD
+from dashboard.components.look import ANSWER, BARS, COMPOSER, OFFERS, TABLE, TEXT, UPLOAD
 
 _SCRIPTS = Path(__file__).parent / "scripts"
 
@@ -86,6 +86,40 @@ class Composer(_Part):
 
     _esm = _SCRIPTS / "composer.js"
     _stylesheets = [COMPOSER]
+
+
+class ModelOffers(_Part):
+    """What a person can do where nobody here can answer her question.
+
+    Attributes
+    ----------
+    examples : list of str
+        Recorded questions to try.
+    fetch : dict
+        The small model: `state` (`none` to say nothing of it, `offered`, `running`, `failed`), `share` from 0 to 1, and
+        `text`, what is said.
+    models : list of (code, label)
+        Those that were found; the one that is being tried is `trying`.
+    may_choose : bool
+        Whether this person may choose for the install.
+    told : str
+        What came of the last choice.
+    press : dict
+        `{"ask": text}`, `{"fetch": true}`, `{"stop": true}`, `{"use": code}` or `{"server": address}` after each press,
+        with a `number` of its own.
+    """
+
+    examples = param.List()
+    fetch = param.Dict(default={"state": "none"})
+    models = param.List()
+    trying = param.String()
+    may_choose = param.Boolean(default=True)
+    told = param.String()
+    words = param.Dict(default={})
+    press = param.Dict(default={})
+
+    _esm = _SCRIPTS / "offers.js"
+    _stylesheets = [OFFERS]
 
 
 class AnswerColumn(_Part):

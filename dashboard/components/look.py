@@ -26,6 +26,8 @@ BARS = _sheet("base", "bars")
 """The bar above every page, and the bar of votes."""
 COMPOSER = _sheet("base", "composer")
 """The field for a question."""
+OFFERS = _sheet("base", "offers")
+"""What is offered where nobody can answer a question."""
 ANSWER = _sheet("base", "answer")
 """One column."""
 PARTS = _sheet("text", "base", "parts")

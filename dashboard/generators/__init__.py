@@ -10,8 +10,9 @@ from dashboard.generators.generator import Generator, Source, StyleParams
 from dashboard.generators.local_model import LocalModel
 from dashboard.generators.openai_server import OpenAIServer
 from dashboard.generators.recorded import Recorded
+from dashboard.generators.small_model import SmallModel
 
-GENERATORS: dict[str, type[Generator]] = {each.kind: each for each in (Recorded, OpenAIServer, LocalModel)}
+GENERATORS: dict[str, type[Generator]] = {each.kind: each for each in (Recorded, OpenAIServer, LocalModel, SmallModel)}
 """By the name that a style has for it."""
 _AnyStyle = create_model("StyleParams", __base__=StyleParams, generator=(Literal[*GENERATORS], ...))  # type: ignore
 
@@ -41,6 +42,13 @@ def checked_style(value: Any) -> StyleParams:
 async def found_sources() -> list[Source]:
     """Return the models that can answer without being named in params.yaml; an empty list where none runs."""
     return [source for kind in GENERATORS.values() for source in await kind.find()]
+
+
+def close_generators() -> None:
+    """End what is being written, and the processes that write, as the server is to end."""
+    for kind in GENERATORS:
+        _generator(kind, "a").close()
+        _generator(kind, "b").close()
 
 
 @cache

@@ -71,13 +71,14 @@ class StyleParams(Section):
     name : str
         What the page calls the style once the vote is cast, e.g. `brief`.
     generator : str
-        `recorded` (built in), `openai` (any server that speaks OpenAI's protocol) or `local` (a model folder).
+        `recorded` (built in), `openai` (any server that speaks OpenAI's protocol), `local` (a model folder) or `small`
+        (the small model that `python -m pipelines.models fetch smollm2` gets).
     base_url : str
         For `openai`: the server's address up to and with `/v1`.
     api_key_env : str
         For `openai`: the name of the environment variable that holds the key; the key itself is stored nowhere.
     model : str
-        For `openai`: the model's name on the server; for `local`: a folder with a causal language model.
+        For `openai`: the model's name on the server; for `local` and `small`: a folder with a causal language model.
     system_prompt : str
         What the model is told before the question: this is what makes the style.
     temperature : float
@@ -132,12 +133,16 @@ class Notice:
         Its fields.
     question, lang : str
         What the answers answer in place of the question that was asked, and its language; "" where they answer that.
+    answered : bool
+        Whether there will be answers at all: a generator that cannot answer this question says so before, and nothing
+        is written or stored.
     """
 
     code: str
     details: dict[str, Any] = field(default_factory=dict)
     question: str = ""
     lang: str = ""
+    answered: bool = True
 
 
 @dataclass(frozen=True)
@@ -158,11 +163,14 @@ class Source:
         What it is called, also to people.
     styled : function
         Returns a style answered by it; name, prompt and lengths stay.
+    record : dict
+        What is remembered of it beside its name, so that it can be made again.
     """
 
     name: str
     label: str
     styled: Callable[[StyleParams], StyleParams]
+    record: dict[str, str] = field(default_factory=dict)
 
 
 class Generator(ABC):
@@ -184,6 +192,8 @@ class Generator(ABC):
         are found are offered in its place.
     source : str
         The key of the page's text that says where its answers come from; "" says the model's name.
+    at_once : int
+        How many answers it writes well at a time, over all people; 0 for as many as `limits.answers_at_once` says.
     faults : dict
         Further sentences for `FAULTS`.
     """
@@ -192,6 +202,7 @@ class Generator(ABC):
     Style: ClassVar[type[StyleParams]] = StyleParams
     recorded: ClassVar[bool] = False
     source: ClassVar[str] = ""
+    at_once: ClassVar[int] = 0
     faults: ClassVar[dict[str, str]] = {}
 
     def __init_subclass__(cls) -> None:

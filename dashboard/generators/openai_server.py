@@ -58,7 +58,11 @@ class OpenAIServer(Generator):
     @classmethod
     async def find(cls) -> list[Source]:
         """Return the chat models of a local Ollama, the smallest first."""
-        return [Source(each.name, f"Ollama · {each.name}", partial(styled, model=each)) for each in await find_models()]
+        record = {"base_url": f"{OLLAMA}/v1"}
+        return [
+            Source(each.name, f"Ollama · {each.name}", partial(styled, model=each), record | {"model": each.name})
+            for each in await find_models()
+        ]
 
 
 def warm() -> None:
@@ -176,6 +180,23 @@ async def find_models(address: str = OLLAMA, seconds: float = 0.5) -> list[Ollam
     finally:
         client.close()
     return sorted(found, key=lambda model: (model.size, model.name))
+
+
+async def listed_models(base_url: str, seconds: float = 5.0) -> list[str]:
+    """Ask a server that speaks OpenAI's protocol for its models (GET /models); an empty list where it has none."""
+    from tornado.httpclient import HTTPError
+    from tornado.simple_httpclient import SimpleAsyncHTTPClient
+
+    client = SimpleAsyncHTTPClient(force_instance=True, max_body_size=MOST_LISTED)
+    try:
+        address = f"{base_url.rstrip('/')}/models"
+        reply = await client.fetch(address, connect_timeout=seconds, request_timeout=seconds, follow_redirects=False)
+        listed = json.loads(reply.body)["data"]
+        return sorted({str(one["id"])[:200] for one in listed})[:200]
+    except (HTTPError, OSError, ValueError, LookupError, TypeError, AttributeError):
+        return []
+    finally:
+        client.close()
 
 
 def styled(style: StyleParams, model: OllamaModel, address: str = OLLAMA) -> StyleParams:

@@ -49,9 +49,11 @@ from dashboard.votes.exports import Offers
 if TYPE_CHECKING:
     import panel as pn
 
+    from dashboard.generators.answer_sources import AnswerSources
     from dashboard.judges.judge_service import JudgeService
     from dashboard.judges.learning_service import LearningService
-    from dashboard.sessions.limits import AnswerSlots, SessionLimits
+    from dashboard.sessions.answer_slots import AnswerSlots
+    from dashboard.sessions.limits import SessionLimits
     from dashboard.votes.store import VoteStore
 
 
@@ -84,6 +86,8 @@ class Context:
         Makes a judge from the votes; shared by all people.
     tasks : Tasks
         Begins what takes a while; ended after `closed`.
+    sources : AnswerSources or None
+        The models that can answer in place of what is recorded, and the one in use; shared by all people.
     offers : Offers
         Offers files to the browser, under addresses that nobody can guess; `closed` withdraws them.
     """
@@ -100,6 +104,7 @@ class Context:
     learning: "LearningService | None" = None
     tasks: Tasks = field(default_factory=Tasks)
     offers: Offers = field(default_factory=Offers)
+    sources: "AnswerSources | None" = None
     admin: bool = True
 
 

@@ -9,12 +9,14 @@ from os import environ
 from pathlib import Path
 from threading import Lock
 
-from dashboard.generators import GENERATORS, generator_for
+from dashboard.generators import GENERATORS, close_generators
+from dashboard.generators.answer_sources import REMEMBERED, AnswerSources
 from dashboard.judges.judge_service import JudgeService
 from dashboard.judges.learning_service import LearningService
 from dashboard.params import DashboardParams, ServerParams, parse_dashboard
 from dashboard.rendering.drawings import drawings
-from dashboard.sessions.limits import AnswerSlots, Limits
+from dashboard.sessions.answer_slots import AnswerSlots
+from dashboard.sessions.limits import Limits
 from dashboard.votes.database import KEY
 from dashboard.votes.exports import Offers
 from dashboard.votes.store import VoteStore
@@ -104,6 +106,7 @@ class Services:
             said = str(fault)
             raise UserError(said if KEY in said else f"{KEY}: {said[:1].lower()}{said[1:]}") from fault
         self.learning = LearningService(whole or Params(), self.store, self.judges, params.leave_out_named)
+        self.sources = AnswerSources((whole or Params()).encoder.models_dir, Path(params.judges) / REMEMBERED)
         self.slots = AnswerSlots(params.limits.answers_at_once)
         self.offers = Offers()
         self._secret = b""
@@ -117,6 +120,8 @@ class Services:
         for kind in {style.generator for style in self.params.styles.every}:
             for load in GENERATORS[kind].warmups():
                 self._warming.submit(load)
+        if GENERATORS[self.params.styles.a.generator].recorded:
+            self._warming.submit(self.sources.load)
 
     def secret(self) -> bytes:
         """Return what signs the cookies of people with accounts and makes their pseudonyms; its file is read once."""
@@ -130,9 +135,8 @@ class Services:
         the process.
         """
         self._warming.shutdown(wait=False, cancel_futures=True)
-        for style in self.params.styles.every:
-            generator_for(style, "a").close()
-            generator_for(style, "b").close()
+        self.sources.fetch.stop()
+        close_generators()
         self.learning.stop()
         self.judges.close()
         self.store.close()

@@ -175,6 +175,7 @@ class Shell:
             memory=self.memory,
             tasks=tasks,
             offers=self.services.offers,
+            sources=self.services.sources,
         )
 
     def _language_chosen(self, event: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 from dashboard.generators import generator_for
 from dashboard.generators.generator import GenerationFault, guarded
 from dashboard.params import StyleParams
-from dashboard.sessions.limits import AnswerSlots
+from dashboard.sessions.answer_slots import AnswerSlots
 from dashboard.votes.vote_records import Side
 
 AnswerState = Literal["waiting", "writing", "done", "failed"]
@@ -33,6 +33,8 @@ class Answer:
         What has come so far.
     state : str
         `waiting` (no word yet), `writing`, `done`, or `failed` with a `fault`.
+    place : int
+        While others are written first: how many people's turn comes until this one's, itself included; 0 else.
     fault : GenerationFault or None
         What the answer ended in; one that is `usable` leaves an answer worth a vote.
     """
@@ -42,6 +44,7 @@ class Answer:
     ) -> None:
         self.side, self.key, self.style = side, key, style
         self.text = ""
+        self.place = 0
         self.state: AnswerState = "waiting"
         self.fault: GenerationFault | None = None
         self._changed = changed
@@ -61,7 +64,7 @@ class Answer:
         """The key of the page's text that says where it comes from; "" says the model's name."""
         return generator_for(self.style, self.key).source
 
-    async def write(self, question: str, slots: AnswerSlots, longest: int) -> None:
+    async def write(self, question: str, slots: AnswerSlots, longest: int, person: object = None) -> None:
         """Stream the answer from its beginning; faults end in `fault`, none is raised.
 
         Parameters
@@ -72,12 +75,15 @@ class Answer:
             Waits here for its turn.
         longest : int
             Characters after which it is ended.
+        person : object
+            Whoever waits; None has a place in the queue of its own.
         """
         self.text, self.fault = "", None
         self._to("waiting")
         try:
-            async with slots:
-                pieces = generator_for(self.style, self.key).stream(question, self.style)
+            writer = generator_for(self.style, self.key)
+            async with slots.turn(person or self, writer.kind, writer.at_once, self._queued):
+                pieces = writer.stream(question, self.style)
                 async for piece in guarded(pieces, self.style, longest):
                     self.text += piece
                     self._to("writing")
@@ -86,6 +92,7 @@ class Answer:
             self.fault = fault
             self._to("failed")
         except asyncio.CancelledError:
+            self.place = 0
             self._to("failed")
             raise
 
@@ -94,6 +101,10 @@ class Answer:
         told = generator_for(self.style, self.key).describe(self.style)
         fault = "" if self.fault is None else self.fault.code
         return Side([self.text], self.style.name, told.model, told.settings, fault)
+
+    def _queued(self, place: int) -> None:
+        self.place = place
+        self._to("waiting")
 
     def _to(self, state: AnswerState) -> None:
         self.state = state

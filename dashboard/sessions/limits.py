@@ -1,6 +1,5 @@
 """How much one person, everybody at one address, and the server as a whole may ask for."""
 
-import asyncio
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -174,22 +173,3 @@ def _count(counts: list[RecentCount]) -> None:
         count.check()
     for count in counts:
         count.add()
-
-
-class AnswerSlots:
-    """Lets a fixed number of answers be written at a time; the others wait their turn.
-
-    Parameters
-    ----------
-    most : int
-        Answers at a time, over all sessions of the process.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._room = asyncio.Semaphore(most)
-
-    async def __aenter__(self) -> None:
-        await self._room.acquire()
-
-    async def __aexit__(self, *_: object) -> None:
-        self._room.release()

@@ -13,9 +13,10 @@ import numpy as np
 from dashboard.generators import generator_for
 from dashboard.generators.generator import Notice
 from dashboard.params import StyleParams, StylesParams
+from dashboard.sessions.answer_slots import AnswerSlots
 from dashboard.sessions.answering import Answer
 from dashboard.sessions.concurrency import Tasks, in_store_thread, in_thread
-from dashboard.sessions.limits import AnswerSlots, SessionLimits
+from dashboard.sessions.limits import SessionLimits
 from dashboard.sessions.vote_session import VoteSession
 from dashboard.texts.languages import language_of
 from dashboard.votes.store import StoreFault, VoteStore
@@ -69,8 +70,8 @@ class Round(VoteSession):
     Attributes
     ----------
     stage : str
-        `answering`; `broken` when an answer failed and none is being written; `judging`; `unstored` when the store
-        did not take the battle; `open` to votes; `voting`; `voted`.
+        `answering`; `unanswered` where nobody here can answer the question; `broken` when an answer failed and none is
+        being written; `judging`; `unstored` when the store did not take the battle; `open` to votes; `voting`; `voted`.
     answers : tuple of two Answer
         The left and the right column.
     prompt : str
@@ -165,12 +166,15 @@ class Round(VoteSession):
             self.prompt, self._lang = self.notice.question, self.notice.lang
         else:
             self._lang = language_of(self.question)
+        if self.notice is not None and not self.notice.answered:
+            self._to("unanswered")
+            return
         self.on_stage()
         for answer in self.answers:
             self._tasks.start(self._write(answer))
 
     async def _write(self, answer: Answer) -> None:
-        await answer.write(self.question, self.desk.slots, self.desk.limits.params.answer_characters)
+        await answer.write(self.question, self.desk.slots, self.desk.limits.params.answer_characters, self)
         if self.stage != "answering" or not all(each.ended for each in self.answers):
             return
         if all(each.usable for each in self.answers):

@@ -8,7 +8,7 @@ from dashboard.sessions.limits import SessionLimits
 from dashboard.votes.store import AlreadyVoted, StoreFault, VoteStore
 from dashboard.votes.vote_records import Choice, Voted, reasons_text, remark_text
 
-Stage = Literal["answering", "broken", "judging", "unstored", "open", "voting", "voted"]
+Stage = Literal["answering", "unanswered", "broken", "judging", "unstored", "open", "voting", "voted"]
 
 
 class VoteSession:

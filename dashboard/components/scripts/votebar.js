@@ -60,6 +60,8 @@ export function render({ model, el }) {
         tick();
         timer = setInterval(tick, 200);
       }
+    } else if (stage === "unanswered") {
+      row.replaceChildren(button("next", words.other, "N"));
     } else if (stage === "unstored") {
       row.replaceChildren(button("store", words.again, ""));
     } else {

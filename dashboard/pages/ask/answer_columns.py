@@ -130,6 +130,8 @@ class AnswerColumns:
             notes.insert(0, self.say(f"ask.fault.{answer.fault.code}", **answer.fault.details))
         elif answer.state == "failed":
             notes.insert(0, self.say("ask.stopped"))
+        elif answer.place:
+            notes.insert(0, self.say("ask.queued", place=answer.place))
         self.views[answer.side].param.update(
             html=shown.html,
             state="done" if answer.usable else answer.state,

@@ -9,9 +9,11 @@ from dashboard.components import Composer, VoteBar
 from dashboard.components.drawn_texts import draw, noted
 from dashboard.components.look import ASK, COMPARISON, PARTS, HtmlPane
 from dashboard.components.vote_reasons import VoteReasons
-from dashboard.generators import GENERATORS, found_sources
+from dashboard.generators import GENERATORS
 from dashboard.generators.generator import Generator, Source
+from dashboard.generators.small_model import answers
 from dashboard.pages.ask.answer_columns import BATTLE, AnswerColumns, comparison
+from dashboard.pages.ask.connecting import Connecting
 from dashboard.pages.page import Context
 from dashboard.params import StylesParams
 from dashboard.rendering.rendered import Rendered
@@ -19,6 +21,7 @@ from dashboard.sessions.concurrency import Tasks
 from dashboard.sessions.limits import LimitReached
 from dashboard.sessions.round import Round, RoundDependencies
 from dashboard.votes.vote_records import CHOICES, Choice
+from pipelines.models.packaged_models import SMOLLM2
 
 
 class AskPage:
@@ -63,16 +66,19 @@ class AskPage:
                 "label": say("ask.votes"),
                 "undo": say("ask.undo"),
                 "next": say("ask.next"),
+                "other": say("ask.other"),
                 "again": say("ask.store_again"),
             },
         )
+        self.connecting = Connecting(self.context, self.tasks, self._ask, self._source_chosen)
         self.composer.param.watch(self._asked, "sent")
         self.composer.param.watch(lambda event: self.memory.update(source=event.new), "source")
         self.bar.param.watch(self._pressed, "press")
         start = _stack(self.hero, self.composer, css="start")
-        answers = _stack(*self.columns.views.values(), css="answers")
+        answers = self.answers = _stack(*self.columns.views.values(), css="answers")
+        self.sticky = _stack(self.bar, css="sticky")
         battle = _stack(
-            self.question, self.reasons.view, self.comparison, answers, _stack(self.bar, css="sticky"), css="battle"
+            self.question, self.reasons.view, self.comparison, answers, self.connecting.view, self.sticky, css="battle"
         )
         self.start, self.battle = start, battle
         if self.round is not None:
@@ -82,7 +88,7 @@ class AskPage:
 
     def opened(self) -> None:
         """Look for models that could answer in place of what is recorded."""
-        if self.context.params.find_ollama and self._configured.recorded:
+        if self._configured.recorded:
             self.tasks.start(self._look_for_sources())
 
     def closed(self) -> None:
@@ -92,20 +98,26 @@ class AskPage:
             self.round.on_answer, self.round.on_stage = (lambda answer: None), (lambda: None)
 
     def _asked(self, event: Any) -> None:
-        text = str(event.new.get("text", "")).strip()
+        self._ask(str(event.new.get("text", "")).strip())
+
+    def _ask(self, text: str) -> None:
         if not text:
             return
         try:
             self.context.limits.question(text)
         except LimitReached as reached:
-            self.composer.notice = self.say(f"limit.{reached.code}", **reached.details)
+            told = self.say(f"limit.{reached.code}", **reached.details)
+            self.composer.notice = self.connecting.view.told = told
             return
         self.composer.notice = ""
+        self._begin(text)
+
+    def _begin(self, text: str) -> None:
         if self.round is not None:
             self.round.close()
         context = self.context
         desk = RoundDependencies(
-            self._styles(),
+            self._styles(text),
             context.store,
             context.judges,
             context.limits,
@@ -200,6 +212,10 @@ class AskPage:
             line = say("ask.unstored", reason=str(one.fault))
         if one.fault is not None and one.stage != "unstored":
             line = say(f"store.{one.fault.code}", **one.fault.details)
+        unanswered = one.stage == "unanswered"
+        self.answers.visible = not unanswered
+        if unanswered != self.connecting.view.visible:
+            self.connecting.show(one.question if unanswered else "")
         self.bar.param.update(stage=one.stage, line=line, warns=warns, undo_seconds=undo, turn=self.bar.turn + 1)
 
     def _question(self, one: Round) -> str:
@@ -207,6 +223,9 @@ class AskPage:
         if one.notice is None:
             return str(BATTLE.question(asked, "", "", say))
         told = say(f"ask.{one.notice.code}", **one.notice.details)
+        if one.notice.code == "small_errs":
+            if self.memory.setdefault("small_errs", one) is not one:
+                told = ""  # once is enough
         return str(BATTLE.question(asked, told, "" if one.prompt == one.question else one.prompt, say))
 
     @property
@@ -214,16 +233,38 @@ class AskPage:
         return GENERATORS[self.context.params.styles.a.generator]
 
     async def _look_for_sources(self) -> None:
-        self._sources = await found_sources()
+        self._sources = await self.connecting.look()
+        self._offer_sources()
+
+    def _offer_sources(self) -> None:
         if not self._sources:
             return
-        own = self._configured
+        own, current = self._configured, None if self.context.sources is None else self.context.sources.current
         offers = [[own.kind, self.say(f"ask.{own.source}")], *([each.name, each.label] for each in self._sources)]
-        self.composer.param.update(sources=offers, source=self.memory.get("source", own.kind))
+        default = own.kind if current is None else current.name
+        self.composer.param.update(sources=offers, source=self.memory.get("source", default))
 
-    def _styles(self) -> StylesParams:
-        styles = self.context.params.styles
-        chosen = next((each for each in self._sources if each.name == self.memory.get("source")), None)
+    def _source_chosen(self, source: Source) -> None:
+        """Answer by a source from now on, and first of all the question that waits for one."""
+        self._sources = self.connecting.found
+        self.memory.pop("source", None)
+        self._offer_sources()
+        one = self.round
+        if one is not None and one.stage == "unanswered" and self._source(one.question) is not None:
+            self._begin(one.question)
+
+    def _source(self, question: str) -> Source | None:
+        """Return who answers a question in place of what is recorded; the small model only in its own language."""
+        if not self._configured.recorded:
+            return None
+        current = None if self.context.sources is None else self.context.sources.current
+        wish = self.memory.get("source", "" if current is None else current.name)
+        every = self._sources if current is None else [*self._sources, current]
+        chosen = next((each for each in every if each.name == wish), None)
+        return None if chosen is None or (chosen.name == SMOLLM2.name and not answers(question)) else chosen
+
+    def _styles(self, question: str) -> StylesParams:
+        styles, chosen = self.context.params.styles, self._source(question)
         return styles if chosen is None else styles.changed(chosen.styled)
 
 

@@ -154,6 +154,7 @@ def test_typing_a_digit_is_no_vote_and_keys_wait_for_both_answers(
         person.field.press_sequentially("1 or 2?")
         assert person.field.input_value() == "1 or 2?"
         votes = len(dashboard.rows("SELECT id FROM votes"))
+        person.field.fill(QUESTION["en-GB"])
         person.field.press("Enter")
         person.stage("answering")
         person.page.keyboard.press("1")

@@ -1,4 +1,3 @@
-import asyncio
 import re
 
 import pytest
@@ -6,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.params import LimitParams
-from dashboard.sessions.limits import HOUR, MINUTE, AnswerSlots, Counts, LimitReached, Limits, SessionLimits
+from dashboard.sessions.limits import HOUR, MINUTE, Counts, LimitReached, Limits, SessionLimits
 from dashboard.texts import LANGUAGES, Language, Texts
 
 
@@ -58,24 +57,6 @@ def test_never_more_votes_than_allowed_in_any_minute(most: int, steps: list[floa
             assert sum(clock.now - each < 60 for each in taken) == most
     for moment in taken:
         assert sum(moment <= each < moment + 60 for each in taken) <= most
-
-
-def test_answers_wait_for_a_free_slot() -> None:
-    async def steps() -> None:
-        slots, at_once, most = AnswerSlots(2), 0, 0
-
-        async def writes() -> None:
-            nonlocal at_once, most
-            async with slots:
-                at_once += 1
-                most = max(most, at_once)
-                await asyncio.sleep(0)
-                at_once -= 1
-
-        await asyncio.gather(*(writes() for _ in range(9)))
-        assert (most, at_once) == (2, 0)
-
-    asyncio.run(steps())
 
 
 def test_a_new_cookie_brings_no_new_questions_beyond_what_an_address_may_ask() -> None:

@@ -8,7 +8,8 @@ from dashboard.generators.generator import Description, GenerationFault, Notice
 from dashboard.params import LimitParams, StyleParams, StylesParams
 from dashboard.sessions import answering
 from dashboard.sessions import round as rounds
-from dashboard.sessions.limits import AnswerSlots, LimitReached, SessionLimits
+from dashboard.sessions.answer_slots import AnswerSlots
+from dashboard.sessions.limits import LimitReached, SessionLimits
 from dashboard.sessions.round import Round, RoundDependencies
 from dashboard.votes.store import StoreFault, VoteStore
 from pipelines.errors import UserError
