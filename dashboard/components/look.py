@@ -24,9 +24,9 @@ TEXT = _sheet("text")
 """Rendered Markdown, within an element of class `text`."""
 BARS = _sheet("base", "bars")
 """The bar above every page, and the bar of votes."""
-COMPOSER = _sheet("base", "composer")
+COMPOSER = _sheet("base", "asking/composer")
 """The field for a question."""
-OFFERS = _sheet("base", "offers")
+OFFERS = _sheet("base", "asking/offers")
 """What is offered where nobody can answer a question."""
 ANSWER = _sheet("base", "answer")
 """One column."""
@@ -38,7 +38,7 @@ COMPARISON = _sheet("base", "comparison")
 """Vote against verdict."""
 UPLOAD = _sheet("upload")
 """A place to drop a file."""
-ASK = _sheet("ask")
+ASK = _sheet("asking/ask")
 """How the parts of the ask page lie."""
 CARDS = f"{CHARTS}\n{_sheet('cards')}"
 """Titled cards, and the tables, figures and charts in them."""

@@ -213,7 +213,7 @@ class AskPage:
         if one.fault is not None and one.stage != "unstored":
             line = say(f"store.{one.fault.code}", **one.fault.details)
         unanswered = one.stage == "unanswered"
-        self.answers.visible = not unanswered
+        self.answers.css_classes = ["answers", "away"] if unanswered else ["answers"]
         if unanswered != self.connecting.view.visible:
             self.connecting.show(one.question if unanswered else "")
         self.bar.param.update(stage=one.stage, line=line, warns=warns, undo_seconds=undo, turn=self.bar.turn + 1)
