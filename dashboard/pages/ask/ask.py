@@ -214,6 +214,7 @@ class AskPage:
             line = say(f"store.{one.fault.code}", **one.fault.details)
         unanswered = one.stage == "unanswered"
         self.answers.css_classes = ["answers", "away"] if unanswered else ["answers"]
+        self.sticky.css_classes = [] if unanswered else ["sticky"]  # not over what is offered
         if unanswered != self.connecting.view.visible:
             self.connecting.show(one.question if unanswered else "")
         self.bar.param.update(stage=one.stage, line=line, warns=warns, undo_seconds=undo, turn=self.bar.turn + 1)

@@ -21,6 +21,7 @@ VERDICT = Verdict(0.5, 0.3, 0.2)
 class Talker:
     """A generator that answers as its style's model says."""
 
+    kind, at_once = "talker", 0
     notice_told: Notice | None = None
 
     def describe(self, style: StyleParams) -> Description:
@@ -323,5 +324,22 @@ def test_leaving_ends_what_is_being_written(talker: Talker, tmp_path: Path) -> N
         assert not one._tasks.running
         assert one.stage == "answering"
         work.store.close()
+
+    play(steps())
+
+
+def test_a_question_that_nobody_can_answer_is_neither_answered_nor_stored(talker: Talker, tmp_path: Path) -> None:
+    async def steps() -> None:
+        talker.notice_told = Notice("recorded_far", answered=False)
+        with_desk = desk(tmp_path)
+        one = Round("What is the boiling point of ethanol?", with_desk)
+        one.start()
+        await until(one, "unanswered")
+        await asyncio.sleep(0)
+        assert [answer.text for answer in one.answers] == ["", ""]
+        assert one.battle_id == ""
+        one.retry("a")
+        await asyncio.sleep(0)
+        assert one.stage == "unanswered"
 
     play(steps())

@@ -1,0 +1,136 @@
+"""Answers written together are those that each would be alone, and each ends as it should."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from dashboard.generators.batch_writing import NO_REPEAT, SPARE, BatchWriter, WritingJob, _repeats
+
+
+@pytest.fixture(scope="module")
+def parts() -> tuple[Any, Any]:
+    signs = sorted(pre_tokenizers.ByteLevel.alphabet())
+    words = Tokenizer(models.BPE({sign: place for place, sign in enumerate(["<end>", *signs])}, []))
+    words.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    words.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<end>", pad_token="<end>")
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(signs) + 1,
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        eos_token_id=None,
+        bos_token_id=None,
+        pad_token_id=0,
+    )
+    model = LlamaForCausalLM(config).eval()
+    return tokenizer, model
+
+
+def job(number: int, text: str, tokens: int = 12, temperature: float = 0.0) -> WritingJob:
+    return WritingJob(number, [{"role": "user", "content": text}], tokens, temperature)
+
+
+def chosen_ids(writer: BatchWriter, steps: int) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    writer._ends = set()  # random weights end anywhere
+    for _ in range(steps):
+        writer.step()
+        for row in writer._rows:
+            found[row.job.number] = list(row.ids)
+    return found
+
+
+def test_answers_that_join_and_leave_are_those_that_each_would_be_alone(parts: tuple[Any, Any]) -> None:
+    alone = {}
+    for number, text in enumerate(("Why?", "A much longer question than that", "Hm"), 1):
+        writer = BatchWriter(*parts)
+        writer.add([job(number, text, 60)])
+        alone |= chosen_ids(writer, 20)
+    writer = BatchWriter(*parts)
+    writer.add([job(1, "Why?", 60), job(2, "A much longer question than that", 60)])
+    chosen_ids(writer, 4)
+    writer.add([job(3, "Hm", 60)])
+    chosen_ids(writer, 4)
+    writer.drop([2])
+    assert len(writer) == 2
+    found = chosen_ids(writer, 10)
+    assert found[1] == alone[1][: len(found[1])]
+    assert len(found[1]) == 18
+    assert found[3] == alone[3][: len(found[3])]
+    assert len(found[3]) == 14
+    writer.drop([1, 3, 99])
+    assert writer.step() == []
+
+
+def written(parts: tuple[Any, Any], text: str, tokens: int, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Have the writer write a text of one sign a token, and return what it tells."""
+    tokenizer, model = parts
+    signs = tokenizer(text)["input_ids"]
+    place = iter([*signs, *[tokenizer("x")["input_ids"][0]] * 200])
+    writer = BatchWriter(tokenizer, model)
+    monkeypatch.setattr(writer, "_chosen", lambda row, logits: next(place))
+    writer.add([job(1, "Why?", tokens)])
+    told = []
+    while len(writer):
+        told += [(each.text, each.ended) for each in writer.step()]
+    return told
+
+
+def test_beyond_the_limit_it_ends_with_the_sentence(parts: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    told = written(parts, "One two. Three four. Five", 12, monkeypatch)
+    assert "".join(text for text, _ in told) == "One two. Three four."
+    assert told[-1][1] == "length"
+
+
+def test_a_sentence_without_end_is_left_out_or_ended_where_there_is_no_other(
+    parts: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = written(parts, "One. And so on and on and on", 8, monkeypatch)
+    assert "".join(text for text, _ in told).startswith("One. An")
+    assert len("".join(text for text, _ in told)) < 9
+    endless = written(parts, "and so on", 8, monkeypatch)
+    assert len("".join(text for text, _ in endless)) == 8 + SPARE
+    assert endless[-1][1] == "length"
+
+
+def test_any_special_token_ends_it(parts: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer, model = parts
+    writer = BatchWriter(tokenizer, model)
+    monkeypatch.setattr(writer, "_chosen", lambda row, logits: tokenizer.eos_token_id)
+    writer.add([job(1, "Why?")])
+    assert [(each.text, each.ended) for each in writer.step()] == [("", "stop")]
+    assert len(writer) == 0
+
+
+def test_a_sign_of_several_tokens_is_told_whole(parts: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    told = written(parts, "a雨b.", 4, monkeypatch)
+    assert all("\ufffd" not in text for text, _ in told)
+    assert "".join(text for text, _ in told) == "a雨b."
+
+
+def test_what_would_repeat_six_tokens_is_banned() -> None:
+    assert NO_REPEAT == 6
+    assert _repeats([1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5]) == [6]
+    assert _repeats([1, 2, 3, 4, 5]) == []
+    assert _repeats([1, 1, 1, 1, 1, 1]) == [1]
+
+
+def test_draws_with_a_seed_are_the_same_and_repetition_is_held_down(parts: tuple[Any, Any]) -> None:
+    texts = []
+    for _ in range(2):
+        writer = BatchWriter(*parts, seed=3)
+        writer.add([job(1, "Why?", 60, 0.8)])
+        texts.append(chosen_ids(writer, 15)[1])
+    assert texts[0] == texts[1]
+    row = SimpleNamespace(ids=[5], job=job(1, ""))
+    logits = torch.zeros(10)
+    logits[5], logits[6] = 1.0, 0.95
+    assert BatchWriter(*parts)._chosen(row, logits) == 6  # type: ignore[arg-type]
