@@ -45,6 +45,11 @@ def test_a_run_writes_all_that_it_names(done):
     assert not [path for path in folder.path.rglob("*") if path.suffix in (".part", ".old", ".pkl", ".joblib")]
 
 
+def test_the_judge_draws_verdicts_back_in_scripts_that_the_votes_do_not_have(done):
+    caution = Judge.load(RunFolder(done[0].run.folder).judge).caution
+    assert caution is not None and caution.known == (1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
 def test_the_judge_says_that_it_was_trained_on_made_up_battles(done):
     found = read_provenance(RunFolder(done[0].run.folder).judge)
     assert (found.kind, found.battles, found.sources) == ("built-in", 60, {"built-in": 60})

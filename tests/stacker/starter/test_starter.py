@@ -82,6 +82,7 @@ def test_made_twice_from_shuffled_rows_it_has_the_same_bits(tmp_path):
     card = (tmp_path / "one" / CARD).read_text(encoding="utf-8")
     assert f"`{made}`" in card and "| Kaggle's rows (Chatbot Arena) | 40 | 0 |" in card and "not there" in card
     judge = Judge.load(tmp_path / "one")
+    assert judge.caution is not None and judge.caution.known[0] == 1 and "- Caution: margins are multiplied by" in card
     asked = sample_battles(30, 9).battles
     said = judge.predict_proba(asked)
     turned = judge.predict_proba(asked.rename(columns={"response_a": "response_b", "response_b": "response_a"}))
