@@ -23,6 +23,7 @@ from dashboard.votes.store import StoreFault, VoteStore
 from dashboard.votes.style_pairs import pair_chances, votes_between
 from dashboard.votes.vote_records import Battle, Pairing, new_battle_id
 from pipelines.errors import UserError
+from stacker.judge.explain.observations import Observation, observations
 
 if TYPE_CHECKING:
     from dashboard.judges.judge_service import JudgeService, LoadedJudge
@@ -84,6 +85,8 @@ class Round(VoteSession):
         What the judge said before the vote; a fault where it could not.
     even_style, explanation : Verdict or None, Explanation or None
         What the judge says with style held equal, and why it said what it said, as soon as they are known.
+    observed : tuple of Observation
+        What anybody can check of the answers, as soon as it is known; it needs no judge.
     on_answer : function
         Called when an answer has changed; `on_stage` when anything else has. The others are those of `VoteSession`.
     """
@@ -106,6 +109,7 @@ class Round(VoteSession):
         self.judge_fault = ""
         self.even_style: Verdict | None = None
         self.explanation: Explanation | None = None
+        self.observed: tuple[Observation, ...] = ()
         self.explained = False
         self.on_answer: Callable[[Answer], None] = lambda answer: None
         self._lang = ""
@@ -185,7 +189,7 @@ class Round(VoteSession):
     async def _judge(self) -> None:
         self._to("judging")
         self.verdict, self.judge, self.explanation, self.explained, self.judge_fault = None, None, None, False, ""
-        self.even_style = None
+        self.even_style, self.observed = None, ()
         texts = [self.prompt], [self.answers[0].text], [self.answers[1].text]
         try:
             said = await self.desk.judges.compare(*texts)
@@ -210,6 +214,9 @@ class Round(VoteSession):
 
     async def _explain(self, *texts: list[str]) -> None:
         judge = self.judge
+        observed = await in_thread(observations, *(turns[-1] for turns in texts))
+        if judge is self.judge:
+            self.observed = tuple(observed)
         if judge is not None:
             try:
                 even_style = await self.desk.judges.even_style(judge, *texts)

@@ -18,7 +18,10 @@ from dashboard.sessions.round import Round
 from dashboard.texts import Texts
 from pipelines.terminal.unseen_signs import one_line
 from stacker.evaluate.html_templates import written
+from stacker.judge.explain.group_effects import CHECKS
+from stacker.judge.explain.wording import sentence
 from stacker.judge.verdict import Verdict
+from stacker.learners.checks.answer_checks import FINDINGS
 
 SHORTEST_PAUSE = 0.06
 PAUSE_FACTOR = 2
@@ -26,6 +29,8 @@ PAUSE_FACTOR = 2
 are at least: the slower it is, the fewer there are."""
 NOTHING = Rendered("")
 SIDES: tuple[Literal["a", "b"], ...] = ("a", "b")
+SURE = (0.45, 0.6, 0.8)
+"""Probabilities of the called outcome from which on a judge is said to lean, to be fairly sure and to be very sure."""
 SMALLEST = 0.005
 """Log-odds below which a bar is left out: it would be written 0.00."""
 BATTLE = macros("ask/battle.html")
@@ -155,18 +160,19 @@ def comparison(one: Round, say: Texts) -> Markup:
     """Return vote against verdict for a round with a vote: the sentence, the shares, who wrote what, and why."""
     if one.vote is None:
         return Markup()
-    choice, verdict, chances = one.vote.choice, one.verdict, []
+    choice, verdict, chances, sure = one.vote.choice, one.verdict, [], (0, "")
     if verdict is None:
         kind, mark = "unjudged", "–"
-        sentence = say("ask.judge_failed", reason=one.judge_fault) if one.judge_fault else say("ask.unjudged")
+        heading = say("ask.judge_failed", reason=one.judge_fault) if one.judge_fault else say("ask.unjudged")
     else:
         called = verdict.preferred.lower()
         kind, mark = ("agrees", "✓") if called == ("tie" if choice == "both_bad" else choice) else ("differs", "≠")
-        sentence = say(f"ask.{kind}")
+        heading = say(f"ask.{kind}")
         if verdict.decided is False:
-            sentence += " " + say("ask.abstains")
+            heading += " " + say("ask.abstains")
         shares = (("a", verdict.a), ("b", verdict.b), ("tie", verdict.tie))
         chances = [(name, share, name == called) for name, share in shares]
+        sure = how_sure(verdict, say)
     facts = [(say("ask.your_vote"), say(f"choice.{choice}"), say("ask.as_tie") if choice == "both_bad" else "")]
     for answer in one.answers:
         style, model = written_by(answer, say)
@@ -175,7 +181,30 @@ def comparison(one: Round, say: Texts) -> Markup:
         facts.append(
             (say("ask.even_style"), say(f"choice.{one.even_style.preferred.lower()}"), _shares(one.even_style, say))
         )
-    return BATTLE.comparison(kind, mark, sentence, chances, facts, _why(one, say), say)
+    return BATTLE.comparison(kind, mark, heading, sure, seen(one, say), chances, facts, _why(one, say), say)
+
+
+def how_sure(verdict: Verdict, say: Texts) -> tuple[int, str]:
+    """Return how sure a judge was, of 1 to 4, and the same in words."""
+    share = max(verdict.probabilities)
+    level = 1 + sum(share >= least for least in SURE)
+    choice = say(f"choice.{verdict.preferred.lower()}")
+    return level, say(f"ask.sure.{level}", choice=choice, share=percent(share))
+
+
+def seen(one: Round, say: Texts) -> list[str]:
+    """Return what is seen in the answers, and what the judge's checks found, in sentences; most has none of it."""
+    told = []
+    for each in one.observed:
+        key, fields = f"observed.{each.code}", dict(each.details)
+        if each.code == "count":
+            key = f"observed.count_{fields.pop('how')}"
+            asked, got = fields["asked"], fields["got"]
+            fields = {"asked": say(f"observed.unit.{fields['unit']}", count=f"{asked:,}"), "got": f"{got:,}"}
+        told.append(say(key, side=each.side, **fields))
+    found = () if one.explanation is None else one.explanation.findings
+    told += [sentence(f"check {key}", say.language, side=side) for key, side in found if key in FINDINGS]
+    return [each[:1].upper() + each[1:] for each in told]
 
 
 def _shares(verdict: Verdict, say: Texts) -> str:
@@ -195,11 +224,16 @@ def _why(one: Round, say: Texts) -> Markup:
     if one.explanation is None:
         return note(say("ask.no_reasons" if one.explained else "ask.reasons_come"), "pending")
     found = one.explanation
-    parts = sorted((part for part in found.groups if abs(part.margin) >= SMALLEST), key=lambda part: -abs(part.margin))
+    parts = sorted(
+        (part for part in found.groups if abs(part.margin) >= SMALLEST),
+        key=lambda part: (part.group != CHECKS, -abs(part.margin)),  # what the checks say comes first
+    )
     largest = max((abs(part.margin) for part in parts), default=1.0)
     rows = []
     for part in parts:
-        told, group = found.reason(part.group, say.language), say.group_name(part.group)
+        # What the checks found stands above the bars already.
+        told = "" if part.group == CHECKS else found.reason(part.group, say.language)
+        group = say.group_name(part.group)
         told = told[:1].upper() + told[1:]
         size = abs(part.margin)
         side, below = "a" if part.margin > 0 else "b", group if told else ""

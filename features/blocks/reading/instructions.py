@@ -178,6 +178,11 @@ def _missed(count: Count, said: _Answer) -> float:
     return max(gap, 0.0) if count.how in AT_MOST else max(-gap, 0.0) if count.how in AT_LEAST else abs(gap)
 
 
+def count_of(unit: str, answer: str) -> int:
+    """Return how many words, sentences, paragraphs or other units of `prompt_requests.Count` an answer has."""
+    return _Answer(answer[:HEAD]).has(unit)
+
+
 def _content(asked: Requests, prompt: str, said: _Answer) -> dict[str, float]:
     """Return what is known of language, of words to use or leave out, and of what the prompt's text becomes."""
     found: dict[str, float] = {}
