@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from dashboard.votes.agreement_rivals import longer_hits, rates_so_far
 from dashboard.votes.vote_records import Choice
 from dashboard.votes.vote_weights import pair_weights, vote_weights, weights_of
 from pipelines.battles.arrays import Ints
@@ -68,7 +69,7 @@ PERIODS = (("1min", 60.0), ("1h", 3_600.0), ("1D", 86_400.0), ("7D", 604_800.0),
 """Lengths of time that votes are put together in, from the shortest, with their seconds."""
 MOST_PERIODS = 20
 RATED = ("votes", "agreed", "rate", "low", "high")
-SO_FAR = ("votes", "rate", "low", "high")
+SO_FAR = ("votes", "rate", "low", "high", "chance", "longer")
 
 
 def agreement(votes: pd.DataFrame) -> dict[str, float | int | None]:
@@ -125,15 +126,17 @@ def agreement_over_time(votes: pd.DataFrame, period: str | None = None) -> pd.Da
     -------
     DataFrame
         `start` (UTC), `votes`, `agreed`, `rate`, `low`, `high` of the stretch; `votes_so_far`, `rate_so_far`,
-        `low_so_far`, `high_so_far`.
+        `low_so_far`, `high_so_far`; and `chance_so_far`, `longer_so_far`: how often chance and the longer answer would
+        have agreed (`dashboard.votes.agreement_rivals`), the last missing where the answers are not there.
     """
     period = period or period_of(votes["voted_at"])
-    start = votes["voted_at"].dt.floor(period)
+    start, longer = votes["voted_at"].dt.floor(period), longer_hits(votes)
     rows = []
     for begin, part in votes.groupby(start.rename("start"), sort=True):
         until = votes[start <= begin]
         until = until.assign(weight=vote_weights(until))  # what is weighed to the file goes by the votes so far
         so_far = agreement(until)
+        so_far["chance"], so_far["longer"] = rates_so_far(until, longer[(start <= begin).to_numpy()])
         rows.append(
             {"start": begin, **agreement(until.loc[part.index]), **{f"{name}_so_far": so_far[name] for name in SO_FAR}}
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -17,6 +18,7 @@ from dashboard.rendering.rendered import Rendered
 from dashboard.sessions.concurrency import Tasks, in_thread
 from dashboard.texts import Say, Texts
 from dashboard.votes import agreement as agreements
+from dashboard.votes.agreement_rivals import chance_agreement, longer_agreement
 from dashboard.votes.model_ranking import Ranking, rank, style_differences
 from dashboard.votes.vote_weights import weights_of
 from features.style_control import CONTROLS
@@ -139,10 +141,13 @@ class VoteTable:
 def figures(votes: pd.DataFrame, judged: pd.DataFrame, say: Say) -> Markup:
     """Return the key figures: votes, agreement and kappa with their intervals."""
     rate, kappa = agreements.agreement(judged), agreements.kappa(judged)
+    chance, longer = chance_agreement(judged), longer_agreement(judged)
     found = _CARDS.figures(
         [
             (say("history.votes"), f"{len(votes):,}", say("history.judged", count=f"{len(judged):,}")),
             (say("history.agreement"), percent(rate["rate"]), span(rate["low"], rate["high"], percent)),
+            (say("history.by_chance"), percent(chance.value), span(chance.low, chance.high, percent)),
+            (say("history.by_longer"), percent(longer.value), span(longer.low, longer.high, percent)),
             (say("history.kappa"), signed(kappa.value), span(kappa.low, kappa.high, signed)),
         ]
     )
@@ -169,6 +174,11 @@ def over_time(judged: pd.DataFrame, say: Say, zone: str = "UTC") -> str:
     band = [(day, row["low_so_far"], row["high_so_far"]) for day, row in rows]
     series = [
         Series(say("history.so_far"), "first", line, band),
+        *(
+            Series(say(f"history.by_{name}"), kind, [(day, row[f"{name}_so_far"]) for day, row in rows])
+            for name, kind in (("chance", "grey"), ("longer", "third"))
+            if np.isfinite(table[f"{name}_so_far"]).all()
+        ),
         Series(say("history.each_period"), "second", dots=dots),
     ]
     last = rows[-1][1]
