@@ -1,7 +1,9 @@
 """Fits a judge's checks: on made battles, and on real ones for where the checks begin to count."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -200,8 +202,13 @@ def checks_of(data: CheckData, settings: CheckSettings, seed: int, threads: int 
     """Fit checks to made and real battles; see `fit_checks`."""
     made, of_made, of_real = data.made, data.of_made, data.of_real
     names = AnswerKinds.names_among(of_made)
-    excess = _held_out_excess(names, made, of_made, of_real, data.group, settings, seed)
-    kinds = _kinds_of(names, made, of_made, of_real, settings, seed)
+    excess = np.empty((2, len(of_real), 2))
+    # Fits side by side, each by one thread: threads inside one fit wait for each other where cores have other work.
+    with ThreadPoolExecutor(max(min(threads, 3), 1)) as pool:
+        whole = pool.submit(_kinds_of, names, made, of_made, of_real, settings, seed)
+        for _ in pool.map(partial(_held_out_excess, names, data, settings, seed, excess), (0, 1)):
+            pass
+        kinds = whole.result()
     derived = _fit_derived(made, of_made, of_real, data.outcome, data.group, seed, threads)
     thresholds = _thresholds(excess, settings, settings.bad, settings.off_topic, settings.cap)
     return FittedChecks(AnswerChecks(kinds, derived, thresholds), excess, settings, made, of_made)
@@ -221,23 +228,15 @@ def _thresholds(excess: Floats, settings: CheckSettings, bad: float, off_topic: 
 
 
 def _held_out_excess(
-    names: tuple[str, ...],
-    made: pd.DataFrame,
-    of_made: PairMatrix,
-    of_real: PairMatrix,
-    group: Ints,
-    settings: CheckSettings,
-    seed: int,
-) -> Floats:
-    """Return (2, n, 2): excess of real answers, by models of single answers that saw none to their prompts."""
-    excess = np.empty((2, len(of_real), 2))
-    for half in (0, 1):
-        asked, others = np.flatnonzero(group % 2 == half), np.flatnonzero(group % 2 != half)
-        taught = np.flatnonzero(made["group"].to_numpy() % 2 != half)
-        model = _kinds_of(names, made.iloc[taught], of_made.take(taught), of_real.take(others), settings, seed)
-        for side, numbers in enumerate(model.sides(of_real.take(asked))):
-            excess[side, asked] = model.excess(numbers)
-    return excess
+    names: tuple[str, ...], data: CheckData, settings: CheckSettings, seed: int, excess: Floats, half: int
+) -> None:
+    """Put the excess of half of the real answers into (2, n, 2), by a model that saw no answer to their prompts."""
+    asked, others = np.flatnonzero(data.group % 2 == half), np.flatnonzero(data.group % 2 != half)
+    taught = np.flatnonzero(data.made["group"].to_numpy() % 2 != half)
+    part = data.take(taught, others)
+    model = _kinds_of(names, part.made, part.of_made, part.of_real, settings, seed)
+    for side, numbers in enumerate(model.sides(data.of_real.take(asked))):
+        excess[side, asked] = model.excess(numbers)
 
 
 def _kinds_of(
