@@ -120,7 +120,7 @@ def test_saved_checks_say_the_same_and_a_changed_file_is_refused(checks, pairs, 
 
 def test_features_that_are_not_computed_are_named(checks, battles):
     few = build_features(battles.head(2), FeatureParams(embedding=False)).pairs
-    with pytest.raises(LackingFeaturesError, match="instructions"):
+    with pytest.raises(LackingFeaturesError, match="derivation"):
         checks.check(few)
 
 
