@@ -16,6 +16,7 @@ from pipelines.kaggle.submission import write_submission
 from pipelines.terminal.command_line import Screen
 from stacker import predict
 from stacker.judge.judge import Judge
+from stacker.judge.verdict_control import with_checks
 from stacker.predict import Options, predict_files
 
 QUICK = Options(rows_at_once=7, threads=1)
@@ -237,3 +238,11 @@ def test_two_commands_do_not_write_the_same_file(judge, tmp_path):
     table(3).to_csv(tmp_path / "a.csv", index=False)
     with FileLock(tmp_path / ".out.csv.lock"), pytest.raises(UserError, match="another command is writing it"):
         run(judge, [tmp_path / "a.csv"], tmp_path / "out.csv")
+
+
+def test_votes_alone_are_asked_where_checks_are_left_out(tmp_path):
+    table(4).to_csv(tmp_path / "test.csv", index=False)
+    predict.main([str(tmp_path / "test.csv"), "--votes-only", "--threads", "1", "--out", str(tmp_path / "out.csv")])
+    frame, _ = read_battles(tmp_path / "test.csv", labelled=False)
+    expected = with_checks(Judge.load(), None).predict_proba(frame)
+    np.testing.assert_allclose(pd.read_csv(tmp_path / "out.csv")[list(OUTCOMES)], expected, rtol=0, atol=1e-12)
