@@ -72,11 +72,19 @@ def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
 
 
 @pytest.mark.load
+@pytest.mark.parametrize(
+    ("models", "at_once", "seconds"),
+    [(("talks", "echoes"), 40, SECONDS), (("slow", "slow"), 4, max(SECONDS, 75.0))],
+    ids=["quick", "12 tokens a second"],
+)
 def test_every_vote_is_stored_once_also_when_the_server_is_killed(
     store_url: str,
     judges: Path,
     talking_server: TalkingServer,
     tmp_path: Path,
+    models: tuple[str, str],
+    at_once: int,
+    seconds: float,
     capsys: pytest.CaptureFixture[str],
     record_property: Any,
 ) -> None:
@@ -87,8 +95,13 @@ def test_every_vote_is_stored_once_also_when_the_server_is_killed(
         "judges": str(judges),
         "store": {"url": store_url},
         "server": {"port": port, "secret_file": str(tmp_path / "secret")},
-        "styles": {"a": style | {"name": "one", "model": "talks"}, "b": style | {"name": "two", "model": "echoes"}},
-        "limits": {"questions_per_minute": 1000, "questions_per_hour": 10_000, "votes_per_minute": 1000},
+        "styles": {"a": style | {"name": "one", "model": models[0]}, "b": style | {"name": "two", "model": models[1]}},
+        "limits": {
+            "questions_per_minute": 1000,
+            "questions_per_hour": 10_000,
+            "votes_per_minute": 1000,
+            "answers_at_once": at_once,
+        },
     }
     params = tmp_path / "params.yaml"
     params.write_text(yaml.safe_dump({"dashboard": section}), encoding="utf-8")
@@ -96,7 +109,7 @@ def test_every_vote_is_stored_once_also_when_the_server_is_killed(
     with server_process(params, port) as server, voters(f"http://localhost:{port}/") as lines:
         assert next(lines) == {"opened": True}
         spent = cpu_seconds(server)
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + seconds
         for row in lines:
             told.append(row)
             if time.monotonic() > end or "faults" in row:
@@ -129,7 +142,7 @@ def test_every_vote_is_stored_once_also_when_the_server_is_killed(
     median, p95 = took[len(took) // 2], took[int(0.95 * len(took))]
     each = 1000 * spent / len(took)
     summary = (
-        f"{len(took)} votes of {PEOPLE} people in {SECONDS:g} s, median {median:.3f} s, p95 {p95:.3f} s, "
+        f"{len(took)} votes of {PEOPLE} people in {seconds:g} s, median {median:.3f} s, p95 {p95:.3f} s, "
         f"{each:.0f} ms of the server's CPU a question with its vote"
     )
     figures = {"votes": len(took), "median": round(median, 4), "p95": round(p95, 4), "cpu_ms": round(each, 1)}

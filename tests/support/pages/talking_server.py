@@ -6,15 +6,18 @@ neatly without saying why; `errs` sends an error event; `empty` ends at once; `l
 `endless` never stops; `garbles` sends no JSON; `page` sends an HTML page; `picky` refuses `max_tokens` and
 `temperature`; `hostile-asked` streams the text of
 `server.texts` at `server.hostile_place`; `status-500` (or any number) refuses with it.
-`recovers` fails with 503 the first time and streams the next.
+`recovers` fails with 503 the first time and streams the next; `slow` streams ANSWER by words, TOKENS_A_SECOND of them
+for all that it answers together.
 """
 
 import json
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
+TOKENS_A_SECOND = 12
 ANSWER = "Here is **an answer** with 中文, a formula $x^2$ and an end."
 
 
@@ -29,6 +32,7 @@ class TalkingServer:
         self.failed: set[str] = set()
         self.tags: Any = {"models": [_tag("qwen2.5:0.5b", 400, "qwen2"), _tag("all-minilm:latest", 40, "bert")]}
         self.closing = threading.Event()
+        self.pace = threading.Lock()
         self._server = _Quiet(("127.0.0.1", port), type("Bound", (_Handler,), {"talking": self}))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -142,6 +146,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._words(asked["messages"][-1]["content"])
         elif model == "hostile-asked":
             self._words(self.talking.texts[self.talking.hostile_place])
+        elif model == "slow":
+            for word in ANSWER.split(" "):
+                with self.talking.pace:
+                    time.sleep(1 / TOKENS_A_SECOND)
+                self._words(f"{word} ")
         elif model != "empty":
             self._words(ANSWER)
         self._end("length" if model == "long" else "stop")
