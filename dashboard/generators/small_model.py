@@ -24,6 +24,8 @@ LONGEST, COOLEST = 220, 0.4
 """Tokens after which an answer looks for its end, and temperature: at this size, longer and warmer ones go astray."""
 GATHER_S = 0.03
 """So long a first answer waits for that of the other style, to be read in one pass."""
+PATIENCE_S = 5.0
+"""How long the thread of a process that was killed is waited for."""
 DEFAULT_FOLDER = str(stored_folder(MODELS_DIR, SMOLLM2.name))
 
 
@@ -169,10 +171,14 @@ class Writer:
         """End the process; the thread ends with it."""
         with self._change:
             self._closed = True
-            process = self._process
+            process, thread = self._process, self._thread
             self._change.notify()
         if process is not None:
             process.kill()
+        if thread is not None:
+            thread.join(PATIENCE_S)
+        if process is not None:
+            process.close()
 
     def _begin_thread(self) -> None:
         if self._thread is None or not self._thread.is_alive():

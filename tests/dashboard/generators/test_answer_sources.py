@@ -130,6 +130,9 @@ class Process:
     def kill(self) -> None:
         pass
 
+    def close(self) -> None:
+        pass
+
 
 def test_both_styles_are_read_in_one_message_and_a_dead_process_is_a_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
