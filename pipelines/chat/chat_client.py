@@ -23,10 +23,11 @@ FAULTS = {
     "no_package": "The package {package} is not installed: pip install {package}.",
 }
 """One English sentence per code."""
-SILENT = {
-    "silent": "The server at {url} did not reply in {seconds} seconds; allow more seconds, or ask fewer at a time."
+NOT_STREAMED = {
+    "silent": "The server at {url} did not reply in {seconds} seconds; allow more seconds, or ask fewer at a time.",
+    "too_long": "The model {model} reads {most} tokens and a question has {tokens}: show it fewer characters.",
 }
-"""What a client that streams has other words for."""
+"""What a client that streams has other words for, and what only a model in a folder says."""
 
 
 class ServerFault(Exception):  # noqa: N818 - what goes wrong outside this project
@@ -35,7 +36,7 @@ class ServerFault(Exception):  # noqa: N818 - what goes wrong outside this proje
     Attributes
     ----------
     code : str
-        A key of `FAULTS` or `SILENT`.
+        A key of `FAULTS` or `NOT_STREAMED`.
     details : dict
         Fields of its sentence.
     wait : float
@@ -43,7 +44,7 @@ class ServerFault(Exception):  # noqa: N818 - what goes wrong outside this proje
     """
 
     def __init__(self, code: str, wait: float = 0.0, **details: Any) -> None:
-        super().__init__({**FAULTS, **SILENT}[code].format(**details))
+        super().__init__({**FAULTS, **NOT_STREAMED}[code].format(**details))
         self.code, self.details, self.wait = code, details, wait
 
 

@@ -15,6 +15,8 @@ from pipelines.files.atomic_files import sha256_of
 Messages = list[dict[str, str]]
 MOST_BYTES = 4 << 20
 """Bytes of one reply; a server that sends more is not one to be believed."""
+TOO_LONG = 413
+"""HTTP's status for a request that is too large."""
 TOPS = 20
 """Tokens whose probabilities are asked for, the most that servers give."""
 
@@ -135,6 +137,7 @@ class LocalModel:
 
     def __init__(self, params: ChatParams) -> None:
         from pipelines.models.model_files import CONFIG
+        from pipelines.models.model_loading import most_tokens
 
         self.folder, self.params = Path(params.model), params
         if not (self.folder / CONFIG).is_file():
@@ -143,6 +146,7 @@ class LocalModel:
                 f"of the server that has it."
             )
         names = sorted(path for path in self.folder.glob("*") if path.suffix in (".safetensors", ".json", ".jinja"))
+        self.most = most_tokens(self.folder)
         self.identity = " ".join(f"{path.name} {_hash(path, path.stat().st_mtime_ns)}" for path in names)
 
     def ask(self, messages: Messages, tops: bool) -> ChatReply:
@@ -152,6 +156,8 @@ class LocalModel:
         tokenizer, model = _loaded(str(self.folder))
         inputs = _inputs(tokenizer, messages)
         count = int(inputs["input_ids"].shape[1])
+        if self.most is not None and count >= self.most:
+            raise ServerFault("too_long", model=self.params.model, most=self.most, tokens=count, status=TOO_LONG)
         with torch.inference_mode():
             if tops:
                 logits = model(**inputs, logits_to_keep=1).logits[0, -1].float()
