@@ -20,6 +20,7 @@ CHILDREN = {
     "features.encoder.engines.copies",
     "stacker.bench.measure",
     "stacker.serve.judge_process",
+    "dashboard.generators.writing_worker",
     "dashboard.sessions.file_reading",
     "dashboard.judges.learning_work",
     "dashboard.rendering.rendering_worker",
