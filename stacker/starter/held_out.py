@@ -1,0 +1,122 @@
+"""Whether checks carry over to tricks that they were not trained on: `python -m stacker.starter.held_out DATA_DIR`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from features.build import FeatureParams
+from features.cache import BlockCache
+from pipelines.battles.arrays import Floats
+from pipelines.battles.folds import prompt_groups
+from pipelines.battles.starter_sets import SETS, read_votes
+from pipelines.battles.table import TEXT_COLUMNS
+from pipelines.files.atomic_files import write_text
+from pipelines.terminal.command_line import Progress, Screen, check_output, run_command, silent
+from pipelines.terminal.processes import usable_cores
+from stacker.evaluate.intervals import share_interval
+from stacker.judge.judge import Judge
+from stacker.learners.checks.answer_checks import AnswerChecks
+from stacker.learners.learner_interface import LearnerData
+from stacker.starter.card import table
+from stacker.training.data_set import canonical_order
+from stacker.training.made.check_fitting import CheckData, CheckSettings, check_data, checks_of, real_rows
+from stacker.training.made.made_battles import made_battles
+
+WON = 1e-6
+"""A made answer wins where its probability is higher than the real one's by more than this."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and measure."""
+    parser = argparse.ArgumentParser(prog="python -m stacker.starter.held_out", description=__doc__)
+    parser.add_argument("data", type=Path, metavar="DATA_DIR", help="a folder that holds the folder battles")
+    parser.add_argument("--table", type=Path, required=True, metavar="FILE", help="a Markdown file")
+    parser.add_argument("--count", type=int, default=400, metavar="N", help="real answers made worse (%(default)s)")
+    parser.add_argument("--real", type=int, default=1500, metavar="N", help="real battles (%(default)s)")
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep the numbers of texts there for another time")
+    chosen = parser.parse_args(arguments)
+    settings = CheckSettings(count=chosen.count, real=chosen.real)
+    run_command(lambda: _command(chosen.data, chosen.table, settings, chosen.cache))
+
+
+def _command(data: Path, out: Path, settings: CheckSettings, cache: Path | None) -> None:
+    check_output(out, [])
+    screen = Screen()
+    kept = None if cache is None else BlockCache(cache / "blocks")
+    votes = read_votes(data, SETS)
+    with screen.working():
+        found = held_out(votes, settings, cache=kept, threads=usable_cores(), progress=screen.progress)
+    write_text(out, as_table(found))
+    screen.note(as_table(found))
+
+
+def held_out(
+    votes: pd.DataFrame,
+    settings: CheckSettings,
+    seed: int = 0,
+    *,
+    cache: BlockCache | None = None,
+    threads: int = 1,
+    progress: Progress = silent,
+) -> pd.DataFrame:
+    """Fit checks without each family of made answers in turn, and see how often its answers win then.
+
+    Checks are fitted to the made and real battles of one half of the prompts, and asked about the other half; the
+    verdicts of the votes are those of the starter judge.
+
+    Returns
+    -------
+    DataFrame, one row a family
+        `family`, `battles`, `group` (an array of prompt groups), and arrays of 0 and 1 for made answers that win:
+        `votes` without checks, `known` with checks of all families, `unknown` with checks that never saw this one.
+    """
+    battles = votes.iloc[canonical_order(votes)].reset_index(drop=True)
+    made = made_battles(battles, settings.count, seed, settings.families)
+    group = prompt_groups(battles["prompt"])
+    some = real_rows(len(battles), settings.real, seed)
+    real, judge = battles.iloc[some].reset_index(drop=True), Judge.load()
+    more = tuple(name for name in FeatureParams.model_fields if getattr(judge.features, name))
+    data = check_data(made, real, group[some], more=more, cache=cache, threads=threads, progress=progress)
+    seen = LearnerData(made[list(TEXT_COLUMNS)], data.of_made, None)
+    said = judge.pool.predict_proba(judge.member_probabilities(seen))
+    half = made["group"].to_numpy() % 2
+    asked = np.flatnonzero(half == 1)
+    family = made["family"].to_numpy(dtype=str)
+    taught, reals = np.flatnonzero(half == 0), np.flatnonzero(data.group % 2 == 0)
+    whole = _won(checks_of(data.take(taught, reals), settings, seed, threads).checks, data, said)
+    rows = []
+    for done, name in enumerate(settings.families):
+        progress("families held out", done, len(settings.families))
+        others = taught[family[taught] != name]
+        without = _won(checks_of(data.take(others, reals), settings, seed, threads).checks, data, said)
+        rows_of = asked[family[asked] == name]
+        plain = said[rows_of, 1] - said[rows_of, 0] > WON
+        rows.append((name, made["group"].to_numpy()[rows_of], plain, whole[rows_of], without[rows_of]))
+    return pd.DataFrame(rows, columns=["family", "group", "votes", "known", "unknown"])
+
+
+def _won(checks: AnswerChecks, data: CheckData, said: Floats) -> Floats:
+    """Return (m,) 1 where the made answer wins."""
+    found = checks.apply(said, data.of_made)
+    return np.asarray(found[:, 1] - found[:, 0] > WON, dtype=np.float64)
+
+
+def as_table(found: pd.DataFrame) -> str:
+    """Return what was measured as a Markdown table: shares of made answers that win, with 95 % intervals."""
+    head = ["family", "battles", "votes alone", "checks that know it", "checks that never saw it"]
+    rows = []
+    for row in found.itertuples():
+        cells = []
+        for hits in (row.votes, row.known, row.unknown):
+            low, high = share_interval(np.asarray(hits, dtype=np.float64), row.group)
+            cells.append(f"{100 * np.mean(hits):.0f} % [{100 * low:.0f}, {100 * high:.0f}]" if len(hits) else "-")
+        rows.append([row.family, f"{len(row.group):,}", *cells])
+    return table(head, rows)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
