@@ -139,6 +139,34 @@ def filler(answer: str, case: Case) -> str | None:
     return case.random.choice(_listed("filler", answer))
 
 
+def own_beginning(answer: str, case: Case) -> str | None:
+    """Keep the first sentence, and go on with a real answer to another prompt."""
+    sentences, other = sentence_list(answer), case.others.any(case.random)
+    return f"{sentences[0]} {other}" if len(sentences) > 2 and other else None
+
+
+def question_again(answer: str, case: Case) -> str | None:
+    """Say the question, once or several times, instead of an answer."""
+    return "\n\n".join([case.prompt] * case.random.randint(1, 4)) if len(case.prompt) > 10 else None
+
+
+def broken_off(answer: str, case: Case) -> str | None:
+    """Break the answer off somewhere before two thirds of it."""
+    if len(answer) < (40 if language_of(answer) == "zh" else 120):
+        return None
+    return answer[: int(len(answer) * case.random.uniform(0.2, 0.65))].rstrip(" \n.!?。！？")
+
+
+def hollow(answer: str, case: Case) -> str | None:
+    """Give a table, a record, pictures or sources with nothing in them."""
+    return case.random.choice(_listed("hollow", answer))
+
+
+def praise(answer: str, case: Case) -> str | None:
+    """Praise whoever asks, or the answer itself, before the answer."""
+    return f"{case.random.choice(_listed('praise', answer))}\n\n{answer}"
+
+
 def asks_to_be_chosen(answer: str, case: Case) -> str | None:
     """Add a text that tells the judge to choose this answer, before it or behind it."""
     said = case.random.choice(_listed("injection", answer))
@@ -168,9 +196,16 @@ PROBES = {
         Probe("last_sentence", "its last sentence repeated", last_sentence_again, adds=True),
         Probe("summary", "an empty summary", empty_summary, adds=True),
         Probe("injection", "a text that asks to be chosen", asks_to_be_chosen, adds=True),
+        Probe("praise", "praise in front of it", praise, adds=True),
         Probe("shuffled", "shuffled sentences", shuffled_sentences),
+        Probe("broken_off", "an answer that breaks off", broken_off),
         Probe("other_answer", "another prompt's answer", another_answer, "far_worse", in_place=False),
         Probe("longer_other", "another prompt's longer answer", longer_other_answer, "far_worse", in_place=False),
+        Probe(
+            "own_beginning", "its beginning with another prompt's answer", own_beginning, "far_worse", in_place=False
+        ),
+        Probe("question", "the question instead of an answer", question_again, "far_worse", in_place=False),
+        Probe("hollow", "a form with nothing in it", hollow, "far_worse", in_place=False),
         Probe("skeleton", "an empty skeleton of headings", skeleton, "far_worse", in_place=False),
         Probe("filler", "confident filler", filler, "far_worse", in_place=False),
     )

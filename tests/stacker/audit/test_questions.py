@@ -86,7 +86,7 @@ def test_an_answer_to_another_prompt_is_of_another_prompt_and_longer_where_it_sa
 
 def test_what_a_longer_answer_is_matched_with_is_as_long():
     matched = [each for each in asked(graded_battles(30)) if each.kind[1] == MATCHED]
-    assert {each.kind[0] for each in matched} == {"lists", "twice", "last_sentence", "summary", "injection"}
+    assert {each.kind[0] for each in matched} == {"lists", "twice", "last_sentence", "summary", "injection", "praise"}
     assert all(len(each.focus[-1]) == len(each.other[-1]) for each in matched)
 
 

@@ -26,8 +26,8 @@ ANSWERS = {
 ELSEWHERE = {
     "en": (
         "To cook rice, rinse it until the water runs clear. Put one cup of it and two cups of water into a pot, bring "
-        "it to a boil, cover it and let it simmer for fifteen minutes. Take it off the heat and leave the lid on for ten "
-        "more minutes, so that the steam finishes the job. Fluff it with a fork before you serve it with vegetables."
+        "it to a boil, cover it and let it simmer for fifteen minutes. Take it off the heat and leave the lid on for "
+        "ten more minutes, so that the steam finishes the job. Fluff it with a fork and serve it with vegetables."
     ),
     "zh": (
         "煮飯前先把米洗到水變清。將一杯米和一杯半的水放進鍋裡，大火煮滾後轉小火，蓋上鍋蓋煮十五分鐘。"
