@@ -76,10 +76,10 @@ class CheckSettings:
     families: tuple[str, ...] = tuple(FAMILIES)
     real: int = 2500
     bad: float = 0.996
-    off_topic: float = 0.985
-    cap: float = 1.25
+    off_topic: float = 0.98
+    cap: float = 1.1
     sure: float = 0.998
-    sure_cap: float = 2.0
+    sure_cap: float = 2.5
     doubt: float = 1.25
     rounds: int = 150
 

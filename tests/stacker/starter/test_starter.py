@@ -158,7 +158,7 @@ def test_the_judge_in_the_package_is_the_default_and_matches_its_card():
     assert judge.compare("How can I plan my day?", "no idea", answer).probabilities == pytest.approx(
         verdict.swapped().probabilities, abs=1e-9
     )
-    assert sum(part.margin for part in judge.explain("Why?", answer, "no idea").groups) > 0
+    assert sum(part.margin for part in judge.explain("How can I plan my day?", answer, "no idea").groups) > 0
 
 
 def test_battles_whose_prompts_it_learnt_from_are_not_battles_it_never_saw(tmp_path):
