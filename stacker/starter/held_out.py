@@ -65,13 +65,13 @@ def held_out(
 ) -> pd.DataFrame:
     """Fit checks without each family of made answers in turn, and see how often its answers win then.
 
-    Checks are fitted to the made and real battles of one half of the prompts, and asked about the other half; the
-    verdicts of the votes are those of the starter judge.
+    Checks are fitted to the made and real battles of two thirds of the prompts, and asked about the rest; the verdicts
+    of the votes are those of the starter judge.
 
     Returns
     -------
     DataFrame, one row a family
-        `family`, `battles`, `group` (an array of prompt groups), and arrays of 0 and 1 for made answers that win:
+        `family`, `group` (an array of prompt groups), and arrays of 0 and 1 for made answers that win:
         `votes` without checks, `known` with checks of all families, `unknown` with checks that never saw this one.
     """
     battles = votes.iloc[canonical_order(votes)].reset_index(drop=True)
@@ -83,10 +83,10 @@ def held_out(
     data = check_data(made, real, group[some], more=more, cache=cache, threads=threads, progress=progress)
     seen = LearnerData(made[list(TEXT_COLUMNS)], data.of_made, None)
     said = judge.pool.predict_proba(judge.member_probabilities(seen))
-    half = made["group"].to_numpy() % 2
-    asked = np.flatnonzero(half == 1)
+    third = made["group"].to_numpy() % 3
+    asked = np.flatnonzero(third == 0)
     family = made["family"].to_numpy(dtype=str)
-    taught, reals = np.flatnonzero(half == 0), np.flatnonzero(data.group % 2 == 0)
+    taught, reals = np.flatnonzero(third != 0), np.flatnonzero(data.group % 3 != 0)
     whole = _won(checks_of(data.take(taught, reals), settings, seed, threads).checks, data, said)
     rows = []
     for done, name in enumerate(settings.families):
