@@ -155,7 +155,9 @@ class AnswerChecks:
         return self._excess(pairs) - (self.thresholds.bad, self.thresholds.off_topic)
 
     def _excess(self, pairs: PairMatrix) -> Floats:
-        return np.stack([self.kinds.excess(rows) for rows in self.kinds.sides(pairs)])
+        """Return (2, n, 2): how bad, and how far off the topic, answers A and B are; one call asks about both."""
+        sides = self.kinds.sides(pairs)
+        return self.kinds.excess(sides.reshape(-1, sides.shape[-1])).reshape(2, len(pairs), 2)
 
     def _derived(self, pairs: PairMatrix, near: Floats) -> Floats:
         """Return (n,) between -1 and 1: whether A, or B, is the answer that the other one was made of."""
