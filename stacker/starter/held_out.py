@@ -108,13 +108,14 @@ def _won(checks: AnswerChecks, data: CheckData, said: Floats) -> Floats:
 def as_table(found: pd.DataFrame) -> str:
     """Return what was measured as a Markdown table: shares of made answers that win, with 95 % intervals."""
     head = ["family", "battles", "votes alone", "checks that know it", "checks that never saw it"]
-    rows = []
-    for row in found.itertuples():
+    rows: list[list[str]] = []
+    kinds = [[np.asarray(hits, dtype=np.float64) for hits in found[name]] for name in ("votes", "known", "unknown")]
+    for family, group, *told in zip(found["family"].astype(str), found["group"], *kinds, strict=True):
         cells = []
-        for hits in (row.votes, row.known, row.unknown):
-            low, high = share_interval(np.asarray(hits, dtype=np.float64), row.group)
-            cells.append(f"{100 * np.mean(hits):.0f} % [{100 * low:.0f}, {100 * high:.0f}]" if len(hits) else "-")
-        rows.append([row.family, f"{len(row.group):,}", *cells])
+        for hits in told:
+            low, high = share_interval(hits, group)
+            cells.append(f"{100 * hits.mean():.0f} % [{100 * low:.0f}, {100 * high:.0f}]" if len(hits) else "-")
+        rows.append([family, f"{len(group):,}", *cells])
     return table(head, rows)
 
 
