@@ -15,9 +15,11 @@ from weakref import WeakKeyDictionary
 from tornado.iostream import StreamClosedError
 from tornado.web import RequestHandler
 
+from dashboard.pages.leaderboard.leaderboard import ADDRESS, Of
 from dashboard.server.services import Services, shared_services
 from dashboard.sessions.concurrency import in_thread
-from dashboard.votes.store import VoteStore
+from dashboard.texts import LANGUAGES, best_language
+from dashboard.votes.store import StoreFault, VoteStore
 
 PATIENCE_S = 0.5
 """How long an answer waits for the store; a store that takes longer is said to be out of order."""
@@ -105,8 +107,38 @@ class DownloadHandler(_Handler):
         self.detach().close()
 
 
+class LeaderboardHandler(_Handler):
+    """Shows the ranking to others, where it may be shown: `dashboard.share_leaderboard`, or nobody needs an account."""
+
+    async def get(self) -> None:
+        """Send the page in the language and of the kind that the address or the browser asks for."""
+        services = await self.services()
+        params = services.params
+        if (params.server.accounts or params.server.oauth_provider) and not params.share_leaderboard:
+            self.set_status(404)
+            self.finish("This leaderboard is not shared; dashboard.share_leaderboard in params.yaml shares it.")
+            return
+        fixed = "" if params.language == "auto" else params.language
+        asked = self.get_query_argument("language", "")[:20]
+        accepted = self.request.headers.get("Accept-Language", "")[:1000]
+        language = next((code for code in LANGUAGES if code == (asked or fixed)), best_language(accepted))
+        of: Of = "model" if self.get_query_argument("of", "") == "model" else "style"
+        try:
+            page = await services.leaderboards.page(of, language)
+        except StoreFault:
+            self.set_status(503)
+            self.finish("The votes cannot be read just now; try again.")
+            return
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+        self.finish(page)
+
+
 ROUTES: list[tuple[str, type[RequestHandler], dict[str, Any]]] = [
     ("/health", HealthHandler, {}),
+    (f"/{ADDRESS}", LeaderboardHandler, {}),
     (r"/download/([\w-]+)/([\w.-]+)", DownloadHandler, {}),
 ]
 """What is served besides the pages; for `panel serve dashboard --plugins dashboard.server.routes` too."""

@@ -15,6 +15,7 @@ from dashboard.judges.judge_service import JudgeService
 from dashboard.judges.learning_service import LearningService
 from dashboard.params import DashboardParams, ServerParams, parse_dashboard
 from dashboard.rendering.drawings import drawings
+from dashboard.server.leaderboards import Leaderboards
 from dashboard.sessions.answer_slots import AnswerSlots
 from dashboard.sessions.limits import Limits
 from dashboard.votes.database import KEY
@@ -109,6 +110,7 @@ class Services:
         self.sources = AnswerSources((whole or Params()).encoder.models_dir, Path(params.judges) / REMEMBERED)
         self.slots = AnswerSlots(params.limits.answers_at_once)
         self.offers = Offers()
+        self.leaderboards = Leaderboards(self.store, params.leave_out_named)
         self._secret = b""
         self._warming = ThreadPoolExecutor(max_workers=1, thread_name_prefix="warming")
         self.limits = Limits(params.limits)

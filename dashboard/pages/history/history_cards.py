@@ -14,6 +14,7 @@ from markupsafe import Markup
 from dashboard.components import Table
 from dashboard.components.drawn_texts import noted
 from dashboard.components.look import macros, note, percent, span
+from dashboard.pages.leaderboard.leaderboard import ADDRESS
 from dashboard.rendering.rendered import Rendered
 from dashboard.sessions.concurrency import Tasks, in_thread
 from dashboard.texts import Say, Texts
@@ -216,13 +217,16 @@ def ranking(votes: pd.DataFrame, of: Literal["style", "model"], say: Say) -> Mar
     rows = []
     for row in as_voted.rows.to_dict("records"):
         told = say("history.record", wins=row["wins"], ties=row["ties"], losses=row["losses"])
+        ends_of_rank = sorted({int(row["rank_low"]), int(row["rank_high"])})
+        told = f"{say('leaderboard.rank_is', rank=' – '.join(map(str, ends_of_rank)))} · {told}"
         second: Any = tuple(float(equal.loc[row["name"], end]) for end in ("strength", "low", "high"))
         few = row["votes"] < FEW
         rows.append(Row(row["name"], row["strength"], row["low"], row["high"], told, faint=few, second=second))
     axis = fitting([*ends["low"], *ends["high"], 0.0])
     apart = as_voted.rows["group"].nunique() > 1
     chart = interval_rows(rows, axis, say("history.ranking_label"), reference=0.0)
-    return _CARDS.ranking(Markup(chart), apart, _effects(held, say), say)
+    page = f"{ADDRESS}?of={of}&language={say.language}" if isinstance(say, Texts) else ADDRESS
+    return _CARDS.ranking(Markup(chart), apart, _effects(held, say), page, say)
 
 
 def named(votes: pd.DataFrame, say: Say, left_out: bool) -> Markup:
