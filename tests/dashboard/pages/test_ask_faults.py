@@ -106,7 +106,7 @@ def test_limits_are_said_and_count_after_a_reload(
         Person(browser, running.url) as person,
     ):
         person.field.fill("x" * 41)
-        expect(person.page.locator('button[type="submit"]')).to_be_disabled()
+        expect(person.page.get_by_role("button", name="Ask", exact=True)).to_be_disabled()
         person.sees("41 characters; at most 40")
         for _ in range(2):
             person.ask("Why?")

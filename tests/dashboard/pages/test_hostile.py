@@ -100,7 +100,7 @@ def test_in_a_browser_nothing_runs_and_nothing_is_fetched(
                 "(field, text) => { field.value = text; field.dispatchEvent(new Event('input', {bubbles: true})); }",
                 text,
             )
-            person.page.locator('button[type="submit"]').click()
+            person.page.get_by_role("button", name="Ask", exact=True).click()
             person.stage("open")
             tags = person.page.evaluate(
                 """() => { const found = []; const walk = root => { for (const each of root.querySelectorAll("*")) {

@@ -41,6 +41,7 @@ def test_every_part_of_a_model_is_loaded_safely():
             met.add(name)
     assert met == {
         *("AutoModel.from_pretrained", "AutoModelForCausalLM.from_pretrained"),
+        "AutoModelForSequenceClassification.from_pretrained",
         *("AutoTokenizer.from_pretrained", "AutoConfig.from_pretrained", "SentenceTransformer"),
     }
 

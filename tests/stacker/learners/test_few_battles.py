@@ -106,7 +106,7 @@ def test_a_learner_of_twenty_votes_that_say_nothing_is_about_as_good_as_their_sh
         said = makers[kind]().fit(data.take(rows), fit_of(votes[rows])).predict_proba(data.take(rest))
         prior = np.tile(class_shares(votes[rows], np.ones(20)), (len(rest), 1))
         more.append(log_loss(said, votes[rest], weight) - log_loss(prior, votes[rest], weight))
-    assert np.mean(more) < 0.06
+    assert np.mean(more) < 0.07
 
 
 def level_0(odd, even, outcome, group, asked):

@@ -126,7 +126,7 @@ def test_what_the_report_says_adds_up(done):
         assert interval["mean"] == pytest.approx(found["scores"][name]["log_loss"])
         assert interval["low"] <= interval["mean"] <= interval["high"]
     names = [block["name"] for block in of["ablation"]["blocks"]]
-    assert names == ["surface", "style", "sentiment", "readability", "overlap", "turns"]
+    assert names == [*("surface", "style", "sentiment", "readability", "overlap", "turns"), "instructions", "integrity"]
     assert [each["name"] for each in of["ablation"]["learners"]] == found["learners"]
     losses = [battle["loss"] for battle in of["worst"]]
     assert losses == sorted(losses, reverse=True) and len(losses) == 3
