@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -42,8 +41,5 @@ class Leaderboards:
             return page
 
     def _made(self, of: Of, language: Language) -> str:
-        with suppress(ImportError):
-            import torch  # noqa: F401 - scipy asks a torch that another thread is still loading, and breaks
-
         votes = with_outcomes(self.store.votes())
         return leaderboard_page(neutral_only(votes) if self.neutral else votes, of, Texts(language), datetime.now(UTC))

@@ -1,6 +1,7 @@
 """Bradley-Terry ranking of the voted models or styles, as voted and with length and style held equal."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -64,6 +65,8 @@ def rank(
         Coverage of the intervals, and probability that all ranges of ranks hold together. Both are those of
         `stacker.leaderboard`: votes on one question move together, and an end that nothing is known of is `UNKNOWN`.
     """
+    with suppress(ImportError):
+        import torch  # noqa: F401 - scipy asks a torch that another thread is still loading, and breaks
     a, b = (votes[f"{of}_{side}"].fillna("").astype(str).to_numpy(dtype=object) for side in ("a", "b"))
     kept = (a != "") & (b != "") & (a != b)
     outcome = votes["outcome"].to_numpy(dtype=np.int64)[kept]
