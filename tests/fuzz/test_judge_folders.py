@@ -125,6 +125,7 @@ def test_odd_values_in_the_place_of_every_value_of_judge_json(judge):
             judge.with_(FILE, json.dumps({**described, key: odd}).encode())
 
 
+@pytest.mark.slow
 def test_edited_judges_judge_or_are_refused(judge):
     @settings(SLOWLY, max_examples=200, derandomize=True)
     @given(hostile(judge))

@@ -86,6 +86,7 @@ def test_while_one_person_waits_for_the_database_the_others_go_on(
         assert waits.faults == other.faults == []
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_while_one_vote_hangs_other_tabs_vote(
     browser: Browser, dashboard: RunningDashboard, monkeypatch: pytest.MonkeyPatch

@@ -72,6 +72,7 @@ def quiet():
     return Screen(Console(quiet=True))
 
 
+@pytest.mark.slow
 def test_made_twice_from_shuffled_rows_it_has_the_same_bits(tmp_path):
     write_sets(tmp_path / "a")
     write_sets(tmp_path / "b", backwards=True)
