@@ -213,7 +213,7 @@ def test_a_judge_from_votes_is_whole_offered_and_used_only_when_chosen(
     give_votes(store, LEAST + 20)
     overview = learning.overview()
     assert overview.offered and overview.new == LEAST + 20 and overview.last is None
-    folder, told = learning._prepared(), []
+    folder, told = learning._prepared(""), []
     learned = learn(folder, _Listening(read_params(folder / PARAMS), told))
     assert told == sorted(told) and told[-1] == 1.0
     assert not folder.exists() and learned.parent == tmp_path / "runs" and learned.name.startswith("my-votes-")
@@ -366,7 +366,7 @@ class _Listening(ProgressReporter):
 
 
 def _learnt(learning: LearningService) -> dict:
-    folder = learning._prepared()
+    folder = learning._prepared("")
     learn(folder, _Listening(read_params(folder / PARAMS), []))
     return learning.overview().last.about
 
