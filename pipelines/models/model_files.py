@@ -160,6 +160,16 @@ def _refuse_pickle(folder: Path) -> None:
             )
 
 
+def pinned_sha256(folder: Path, known: str | None, named: str) -> str:
+    """Return the hash of a folder's weights; a `UserError`, which begins with `named`, where `known` is another."""
+    found = files_sha256(check_folder(folder))
+    if known not in (None, found):
+        raise UserError(
+            f"{named} has the weights {found[:12]}, and {str(known)[:12]} were trained with; put these there."
+        )
+    return found
+
+
 def files_sha256(files: Sequence[Path]) -> str:
     """Return the SHA-256 of one file; of several files, that of the lines `hash name`."""
     if len(files) == 1:

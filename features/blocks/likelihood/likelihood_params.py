@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from features.blocks.interface import BlockSettings
 from pipelines.errors import UserError
-from pipelines.models.model_files import check_folder, files_sha256
+from pipelines.models.model_files import pinned_sha256
 from pipelines.settings import PathText
 
 
@@ -48,10 +48,5 @@ class LikelihoodParams(BlockSettings):
 
     def pinned(self) -> Self:
         """Return the settings with the hash of the weights; a `UserError` where they have another one than that."""
-        found = files_sha256(check_folder(self.folder))
-        if self.sha256 not in (None, found):
-            raise UserError(
-                f"features.likelihood {self.model}: has the weights {found[:12]}, and {str(self.sha256)[:12]} were "
-                "trained with; put these there."
-            )
+        found = pinned_sha256(self.folder, self.sha256, f"features.likelihood {self.model}:")
         return self.model_copy(update={"sha256": found})
