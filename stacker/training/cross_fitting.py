@@ -95,13 +95,14 @@ class FitStore:
         return path
 
     @contextmanager
-    def fitting(self, key: str) -> Iterator[Path]:
+    def fitting(self, key: str, wait: bool = True) -> Iterator[Path]:
         """Yield a folder for checkpoints of a fit; it is gone when the block ends well, and found again otherwise.
 
         Of several processes that come with the same key one fits, and the others wait: they find the fit done then.
+        Without `wait` they get `filelock.Timeout`.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / f".{key}.lock")
+        lock = FileLock(self.folder / f".{key}.lock", timeout=-1 if wait else 0)
         with lock:
             folder = self.folder / f"{key}.work"
             folder.mkdir(exist_ok=True)
@@ -171,19 +172,30 @@ def held_out(
     dict
         `probabilities`, (k, 3) of the k held battles, and `swap_error`, the largest change when the sides are swapped.
     """
-    key = store.key(*_fit_parts(learner, fit, train, prints), _digest(prints, held), "fold")
+    key = held_out_key(learner, fit, train, held, prints, store)
     kept = store.arrays(key)
     if kept is None:
         with store.fitting(key) as workdir:
             kept = store.arrays(key)  # another process may have made it meanwhile
             if kept is None:
-                kept = _held_out(learner, data, fit.take(train, workdir), train, held)
+                kept = fit_and_predict(learner, data, fit.take(train, workdir), train, held)
                 store.keep_arrays(key, kept)
         release_memory()
     return kept
 
 
-def _held_out(learner: Configured, data: LearnerData, fit: Fit, train: Ints, held: Ints) -> dict[str, Any]:
+def held_out_key(learner: Configured, fit: Fit, train: Ints, held: Ints, prints: Sequence[str], store: FitStore) -> str:
+    """Return the name that `held_out` keeps its result under."""
+    return store.key(*_fit_parts(learner, fit, train, prints), _digest(prints, held), "fold")
+
+
+def all_battles_key(learner: Configured, fit: Fit, prints: Sequence[str], store: FitStore) -> str:
+    """Return the name that `fitted_on_all` keeps the learner under."""
+    return store.key(*_fit_parts(learner, fit, np.arange(len(prints)), prints), "all")
+
+
+def fit_and_predict(learner: Configured, data: LearnerData, fit: Fit, train: Ints, held: Ints) -> dict[str, Any]:
+    """Return what `held_out` does, without a store; `fit` is told of the battles `train` alone."""
     fitted = learner.make().fit(data.take(train), fit)
     probabilities = fitted.predict_proba(data.take(held))
     some = held[:: max(len(held) // SWAP_ROWS, 1)]
@@ -200,7 +212,7 @@ def fitted_on_all(
     stage = f"{learner.name}: all battles"
     progress(stage, 0, 1)
     everything = np.arange(len(data))
-    key = store.key(*_fit_parts(learner, fit, everything, prints), "all")
+    key = all_battles_key(learner, fit, prints, store)
     found = store.learner(learner.kind, key)
     if found is None:
         with store.fitting(key) as workdir:

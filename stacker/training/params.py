@@ -15,6 +15,7 @@ from pipelines.battles.folds import FoldParams
 from pipelines.battles.sources import DataParams
 from pipelines.errors import UserError, shown
 from pipelines.settings import MOST_FOLDS, LocalPath, Section, fault_sentence, todays_name, todays_sections
+from pipelines.terminal.cluster.tasks import ClusterAddress
 from stacker.learners.balance import BalanceParams
 from stacker.learners.learner_registry import KINDS, SWITCHED, LearnersParams
 from stacker.learners.stacking.stack import StackParams
@@ -86,12 +87,18 @@ class ReportParams(Section):
 
 
 class RunParams(Section):
-    """Where a run writes, and what it may use; `threads` 0 means every core."""
+    """Where a run writes, and what it may use; `threads` 0 means every core.
+
+    `cluster` is where texts are counted and embedded and learners are fitted: null or local, on this machine; auto, on
+    the Ray cluster that this machine is a node of; ray://HOST:PORT, on any other. The numbers are the same; `threads`
+    are then those of one fit on one node.
+    """
 
     folder: LocalPath = Path("runs/latest")
     cache: LocalPath = Path("cache")
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
     threads: int = Field(0, ge=0, le=1024)
+    cluster: ClusterAddress = None
 
     @model_validator(mode="before")
     @classmethod

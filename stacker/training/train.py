@@ -11,6 +11,7 @@ import pandas as pd
 
 from pipelines.battles.arrays import Floats
 from pipelines.errors import UserError
+from pipelines.terminal.cluster.tasks import tasks_at
 from pipelines.terminal.command_line import Progress, silent
 from pipelines.terminal.processes import usable_cores
 from stacker.judge.explain.explanation_baseline import baseline
@@ -35,6 +36,7 @@ from stacker.training.cross_fitting import fitted_on_all, out_of_fold
 from stacker.training.data_set import Prepared, prepare
 from stacker.training.first_stage import after_first_stage
 from stacker.training.params import Params
+from stacker.training.spread_fits import STAGE, fit_on_cluster
 
 FromElsewhere = OutsidePredictions | AskedJudge
 
@@ -137,6 +139,9 @@ def train(
         When every learner is off, a model is not there or incomplete, or no battle can be held out.
     """
     begun = time.perf_counter()
+    tasks = tasks_at(params.run.cluster)
+    if tasks.elsewhere:
+        note(f"Cluster: {tasks.described()}.")
     transformers = choose_transformers(params.transformer, params.encoder)
     transformers = after_first_stage(transformers, params, battles, progress, note)
     outside = outside_of(params, battles, progress, note)
@@ -149,6 +154,7 @@ def train(
         note(message)
     seconds = {"features": time.perf_counter() - begun}
     data, fit = prepared.data, prepared.fit
+    on_cluster = fit_on_cluster(tasks, params, transformers, learners, prepared, progress)
     level = level0(learners, prepared, progress)
     pool = fit_stack(params.stack, level.probabilities, fit, prepared.folds, level.optional(learners))
     _look_for_leaks(outside, level, prepared, note)
@@ -163,6 +169,8 @@ def train(
     begun = time.perf_counter()
     checked = fit_counterfactuals(params, prepared, progress, note)
     seconds["checks"] = time.perf_counter() - begun
+    if tasks.elsewhere:
+        seconds[STAGE] = on_cluster
     own = checked if isinstance(checked, Counterfactuals) else None
     parts = own.parts if own is not None else checked
     judge = Judge(params.features.pinned(), prepared.encoder, fitted, pool, made, start, caution=caution)

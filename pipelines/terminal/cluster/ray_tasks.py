@@ -1,0 +1,236 @@
+"""Pieces of work on the nodes of a Ray cluster. The only file that knows Ray (extra `ray`).
+
+Ray does again what a dying process or node had begun. What it cannot do, because the head or this process died, the
+same command does: whoever gives tasks keeps each result on disk as it comes.
+
+This project's code travels with the job (`shipped_code`), so that a node needs its dependencies and nothing else. The
+threads of OpenMP and BLAS are set as they are in this process: sums over other numbers of threads differ in their last
+bits, and a tree turns a last bit into another leaf.
+"""
+
+import hashlib
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import ray
+from ray import exceptions
+
+from pipelines.errors import UserError, shown
+from pipelines.files.atomic_files import atomic_folder, sha256_of
+from pipelines.terminal.cluster.shipped_code import shipped_code
+from pipelines.terminal.cluster.tasks import AUTO, CLIENT, Shared, Task, Tasks
+from pipelines.terminal.processes import usable_cores
+
+T = TypeVar("T")
+
+MOST_TRIES = 10
+"""Times that a task is begun again when its process or its node dies."""
+LOOK_S = 2.0
+"""Seconds without a result after which the head of the cluster is looked for."""
+PATIENCE_S = 15.0
+"""Seconds without an answer after which the head is taken for dead; Ray itself ends this process after a minute."""
+RECEIVED = "received"
+"""Folder of a node's copies of folders."""
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_WAIT_POLICY")
+_ALSO = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+_LOST = (ConnectionError, exceptions.RaySystemError, exceptions.LocalRayletDiedError, exceptions.RpcError)
+_DIED = (exceptions.WorkerCrashedError, exceptions.NodeDiedError, exceptions.OutOfMemoryError)
+
+
+@dataclass(frozen=True)
+class _InStore(Shared[T]):
+    """A value in the object store; a node that asks for it first copies it."""
+
+    value: Any  # its reference
+
+    def get(self) -> T:
+        """Return the value, its arrays read-only."""
+        found: T = ray.get(self.value)
+        return found
+
+
+@dataclass(frozen=True)
+class _FolderInStore(Shared[Path]):
+    """A folder in the object store, by the paths and bytes of its files."""
+
+    value: Any
+    name: str
+
+    def get(self) -> Path:
+        """Return this node's copy, in the folder of the job's code, which Ray removes some time after the job."""
+        copy = Path.cwd() / RECEIVED / self.name
+        if not copy.is_dir():
+            with atomic_folder(copy, keep=True) as part:
+                for path, content in ray.get(self.value).items():
+                    (part / path).parent.mkdir(parents=True, exist_ok=True)
+                    (part / path).write_bytes(content)
+        return copy
+
+
+def _do(work: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    return work(*arguments)
+
+
+def connect(address: str) -> "RayTasks":
+    """Connect this process to a cluster, as `pipelines.terminal.cluster.tasks.tasks_at` says."""
+    return RayTasks(address)
+
+
+class RayTasks(Tasks):
+    """Does pieces of work by Ray's tasks.
+
+    Parameters
+    ----------
+    address : str
+        "auto", or "ray://HOST:PORT".
+
+    Raises
+    ------
+    UserError
+        When there is no such cluster, or it refuses this process.
+    """
+
+    elsewhere = True
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        own = {name: os.environ[name] for name in _THREADS if name in os.environ}
+        settings = {"OMP_NUM_THREADS": str(usable_cores()), **own, **_ALSO}
+        with shipped_code() as folder:
+            environment = {"working_dir": str(folder), "env_vars": settings}
+            try:
+                ray.init(address, runtime_env=environment, log_to_driver=False, logging_level=logging.ERROR)
+            except Exception as fault:  # each of its layers has its own; all of them mean that it is not reached
+                raise UserError(
+                    f"run.cluster {address}: cannot be used ({_first_line(fault)}); check that its head is up, that "
+                    "RAY_AUTH_TOKEN is its token, and that Ray and Python have its versions."
+                ) from fault
+        self._folders: dict[Path, _FolderInStore] = {}
+        nodes = [node for node in ray.nodes() if node["Alive"]]
+        self._cores = [int(node["Resources"].get("CPU", 0)) for node in nodes]
+        self._most_memory = max((int(node["Resources"].get("memory", 0)) for node in nodes), default=0)
+        self._head = None if address.startswith(CLIENT) else str(ray.get_runtime_context().gcs_address)
+        if not sum(self._cores):
+            raise UserError(f"run.cluster {address}: none of its {len(nodes)} nodes has a CPU for tasks; add one.")
+
+    def described(self) -> str:
+        """Return the address, the nodes and their cores."""
+        nodes = f"{len(self._cores)} nodes" if len(self._cores) != 1 else "1 node"
+        return f"{'this cluster' if self.address == AUTO else self.address}, {nodes}, {sum(self._cores)} cores"
+
+    def share(self, value: T) -> Shared[T]:
+        """Put a value into the object store."""
+        return _InStore(self._reached(ray.put, value))
+
+    def share_folder(self, folder: Path) -> Shared[Path]:
+        """Put the files of a folder into the object store, once for all that ask for it."""
+        if folder not in self._folders:
+            files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+            digest = hashlib.sha256()
+            for name, path in files.items():
+                digest.update(f"{name} {sha256_of(path)}\n".encode())
+            content = {name: path.read_bytes() for name, path in files.items()}
+            reference = self._reached(ray.put, content)
+            self._folders[folder] = _FolderInStore(reference, digest.hexdigest()[:32])
+        return self._folders[folder]
+
+    def run(self, tasks: Iterable[Task]) -> Iterator[tuple[int, Any]]:
+        """Yield each task's number and result as they come, with some more tasks waiting than there are cores."""
+        most, waiting = 2 * sum(self._cores) + 2, enumerate(tasks)
+        pending: dict[Any, int] = {}
+        drawn = False
+        try:
+            while pending or not drawn:
+                while not drawn and len(pending) < most:
+                    number, task = next(waiting, (-1, None))
+                    drawn = task is None
+                    if task is not None:
+                        pending[self._reached(self._begun, task)] = number
+                for reference in self._ready(list(pending)):
+                    result = self._reached(ray.get, reference)
+                    yield pending.pop(reference), result
+        finally:
+            for reference in pending:  # nobody waits for them any more
+                try:
+                    ray.cancel(reference, force=True)
+                except Exception:  # the cluster is gone, and they with it
+                    break
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._head is None or _answers(self._head):
+            ray.shutdown()
+
+    def _begun(self, task: Task) -> Any:
+        options: dict[str, Any] = {
+            "num_cpus": min(max(task.threads, 1), max(self._cores)),
+            "max_retries": MOST_TRIES,
+            "scheduling_strategy": "SPREAD",
+        }
+        if task.memory:
+            options["memory"] = min(task.memory, self._most_memory)  # more would wait for a node that never comes
+        return ray.remote(**options)(_do).remote(task.work, task.arguments)
+
+    def _ready(self, references: list[Any]) -> list[Any]:
+        """Return those that are done, at least one, unless there is none to wait for."""
+        silent_since = None
+        while references:
+            done, _ = self._reached(ray.wait, references, timeout=LOOK_S)
+            if done:
+                return list(done)
+            if self._head is None or _answers(self._head):
+                silent_since = None
+                continue
+            silent_since = silent_since or time.monotonic()
+            if time.monotonic() - silent_since > PATIENCE_S:
+                raise self._gone(f"{self._head} does not answer")
+        return []
+
+    def _reached(self, call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
+        """Return what a call of Ray returns; what it raises becomes what the task raised, or a `UserError`."""
+        try:
+            return call(*arguments, **more)
+        except exceptions.RayTaskError as fault:
+            cause = fault.cause
+            raise (cause if isinstance(cause, UserError) else fault) from None
+        except _DIED as fault:
+            raise UserError(
+                f"run.cluster {self.address}: a piece of work ended its process {MOST_TRIES + 1} times "
+                f"({_first_line(fault)}), perhaps for want of memory; give the nodes more, or fewer CPUs. What is done "
+                "is kept."
+            ) from fault
+        except exceptions.RuntimeEnvSetupError as fault:
+            raise UserError(
+                f"run.cluster {self.address}: a node cannot set up this project's code ({_first_line(fault)}); look "
+                "into that node's disk and Ray's logs."
+            ) from fault
+        except _LOST as fault:
+            raise self._gone(_first_line(fault)) from fault
+
+    def _gone(self, why: str) -> UserError:
+        return UserError(
+            f"run.cluster {self.address}: the cluster is gone ({why}); start it and run the same command again, what "
+            "is done is kept."
+        )
+
+
+def _answers(head: str) -> bool:
+    """Tell whether the head's port takes connections."""
+    host, _, port = head.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=LOOK_S):
+            return True
+    except OSError:
+        return False
+
+
+def _first_line(fault: BaseException) -> str:
+    lines = [line.strip() for line in str(fault).splitlines() if line.strip()]
+    return shown(lines[0] if lines else type(fault).__name__, 200).rstrip(".")

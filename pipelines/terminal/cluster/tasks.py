@@ -1,0 +1,174 @@
+"""Pieces of work that need nothing from each other: done one by one here, or at once on the nodes of a cluster.
+
+Whoever has work to spread sees this file alone; `ray_tasks` is the only one that knows Ray, and nothing loads it unless
+a cluster is named. A piece of work is an importable function with its arguments. It gets whatever it needs by its
+arguments: another node has neither the files nor the working directory of this one.
+"""
+
+import atexit
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import AfterValidator
+
+from pipelines.errors import UserError
+
+T = TypeVar("T")
+
+LOCAL, AUTO, CLIENT = "local", "auto", "ray://"
+"""This machine alone; the cluster that this machine is a node of; the beginning of the address of any other."""
+# Named like this so that hashes of code, which follow imports, stay the same whether or not Ray is installed: where
+# work is done makes no difference to what it gives.
+_RAY = "pipelines.terminal.cluster." + "ray_tasks"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A piece of work.
+
+    Attributes
+    ----------
+    work : callable
+        A function of a module of this project.
+    arguments : tuple
+        What it is called with; values that many tasks need are shared once, by `Tasks.share`.
+    threads : int
+        Cores that it keeps busy.
+    memory : int
+        Bytes that it needs besides; 0 where it is little.
+    """
+
+    work: Callable[..., Any]
+    arguments: tuple[Any, ...] = ()
+    threads: int = 1
+    memory: int = 0
+
+
+@dataclass(frozen=True)
+class Shared(Generic[T]):
+    """A value that many tasks need; where they run, `get` returns it."""
+
+    value: T
+
+    def get(self) -> T:
+        """Return the value. It must not be changed, as other tasks get the same one."""
+        return self.value
+
+
+class Tasks(ABC):
+    """Does pieces of work.
+
+    Attributes
+    ----------
+    elsewhere : bool
+        Whether they are done by other processes, so that it pays to give them many at once.
+    """
+
+    elsewhere: bool
+
+    @abstractmethod
+    def share(self, value: T) -> Shared[T]:
+        """Return a value as arguments may hold it; it is sent to a node once, however many tasks there need it."""
+
+    @abstractmethod
+    def share_folder(self, folder: Path) -> Shared[Path]:
+        """Return a folder of files, such as a model's, as arguments may hold it; where tasks run it is a copy."""
+
+    @abstractmethod
+    def run(self, tasks: Iterable[Task]) -> Iterator[tuple[int, Any]]:
+        """Yield each task's number and result as they come; tasks are drawn no faster than they are done.
+
+        What is lost with a process or a node is done again elsewhere.
+
+        Raises
+        ------
+        UserError
+            When the cluster is gone, or a task's processes die again and again.
+        """
+
+    def in_order(self, tasks: Iterable[Task]) -> Iterator[Any]:
+        """Yield each task's result in the order of the tasks."""
+        early: dict[int, Any] = {}
+        following = 0
+        for number, result in self.run(tasks):
+            early[number] = result
+            while following in early:
+                yield early.pop(following)
+                following += 1
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the connection to a cluster."""
+
+    @abstractmethod
+    def described(self) -> str:
+        """Return where the work is done, for a note; "" for this machine alone."""
+
+
+class LocalTasks(Tasks):
+    """Does each piece of work in this process, when its result is asked for."""
+
+    elsewhere = False
+
+    def share(self, value: T) -> Shared[T]:
+        """Return the value as it is."""
+        return Shared(value)
+
+    def share_folder(self, folder: Path) -> Shared[Path]:
+        """Return the folder itself."""
+        return Shared(folder)
+
+    def run(self, tasks: Iterable[Task]) -> Iterator[tuple[int, Any]]:
+        """Yield each task's number and result in their order."""
+        for number, task in enumerate(tasks):
+            yield number, task.work(*task.arguments)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def described(self) -> str:
+        """Return nothing to say."""
+        return ""
+
+
+def tasks_at(address: str | None) -> Tasks:
+    """Return what does work at an address; a cluster is connected once for the whole process.
+
+    Parameters
+    ----------
+    address : str or None
+        None or "local" is this machine, without Ray; "auto" the cluster that this machine is a node of;
+        "ray://HOST:PORT" any other, by Ray's client.
+
+    Raises
+    ------
+    UserError
+        When Ray is not installed, there is no such cluster, or its token or version is another.
+    """
+    return LocalTasks() if address in (None, LOCAL) else _connected(str(address))
+
+
+@cache
+def _connected(address: str) -> Tasks:
+    if find_spec("ray") is None:
+        raise UserError(f'run.cluster {address}: needs the package ray; `pip install -e ".[ray]"` brings it.')
+    connected: Tasks = import_module(_RAY).connect(address)
+    atexit.register(connected.close)
+    return connected
+
+
+def check_address(value: str | None) -> str | None:
+    """Return an address of a cluster; a ValueError where it has no form that `tasks_at` takes."""
+    if value is None or value in (LOCAL, AUTO) or (value.startswith(CLIENT) and len(value) > len(CLIENT)):
+        return value
+    raise ValueError("must be null, local, auto (the cluster that this machine is a node of) or ray://HOST:PORT")
+
+
+ClusterAddress = Annotated[str | None, AfterValidator(check_address)]
+"""Where work is done, as params.yaml and commands name it."""
