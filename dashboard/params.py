@@ -113,6 +113,10 @@ class LimitParams(Section):
     people_per_address : int
         Without accounts a person is a cookie, which anybody can drop; so all that come from one address together may
         ask for this many times as much as one.
+    turns : int
+        Questions of a conversation, the first one included; 1 takes no further ones.
+    conversation_characters : int
+        After so much on either side, questions and answers together, no further question is taken.
     answers_at_once : int
         Answers being written at the same time, over all sessions; further questions wait their turn.
     answer_characters : int
@@ -126,6 +130,8 @@ class LimitParams(Section):
     questions_per_hour: int = Field(default=120, ge=1, le=1_000_000)
     votes_per_minute: int = Field(default=60, ge=1, le=1_000_000)
     people_per_address: int = Field(default=5, ge=1, le=1_000)
+    turns: int = Field(default=8, ge=1, le=100)
+    conversation_characters: int = Field(default=50_000, ge=1, le=100_000_000)
     answers_at_once: int = Field(default=40, ge=2, le=10_000)
     answer_characters: int = Field(default=100_000, ge=1_000, le=100_000_000)
     file_megabytes: int = Field(default=200, ge=1, le=100_000)

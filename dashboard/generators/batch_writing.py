@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dashboard.generators.conversation import fitting
+
 PENALTY = 1.15
 """By how much a word that the answer holds already is held down (Keskar et al., 2019, equation 2)."""
 NO_REPEAT = 6
@@ -19,7 +21,7 @@ TOP_K, TOP_P = 40, 0.9
 SPARE = 60
 """Tokens after the limit within which an answer ends its sentence; what is then unfinished is left out."""
 MOST_PROMPT = 3_000
-"""Tokens of a prompt; of a longer one head and tail are read."""
+"""Tokens of a prompt: a longer one loses its earliest turns, and of what is still longer head and tail are read."""
 _SENTENCE_END = re.compile(r"[.!?。！？][\"')\]”’]*(?=\s|$)|\n")
 
 
@@ -140,15 +142,16 @@ class BatchWriter:
         return found.logits[:, -1].float(), found[self._remembers]
 
     def _prompt(self, job: WritingJob) -> list[int]:
-        if self._tokenizer.chat_template:
-            asked = self._tokenizer.apply_chat_template(
-                list(job.messages), add_generation_prompt=True, return_dict=True
-            )
-        else:
-            asked = self._tokenizer("\n\n".join(each["content"] for each in job.messages) + "\n\n")
-        ids = list(asked["input_ids"])
+        ids = self._ids(fitting(job.messages, lambda chat: len(self._ids(chat)) <= MOST_PROMPT))
         half = MOST_PROMPT // 2
         return ids if len(ids) <= MOST_PROMPT else ids[:half] + ids[-half:]
+
+    def _ids(self, chat: Sequence[dict[str, str]]) -> list[int]:
+        if self._tokenizer.chat_template:
+            asked = self._tokenizer.apply_chat_template(list(chat), add_generation_prompt=True, return_dict=True)
+        else:
+            asked = self._tokenizer("\n\n".join(each["content"] for each in chat) + "\n\n")
+        return list(asked["input_ids"])
 
     def _chosen(self, row: _Row, logits: Any) -> int:
         """Return the next token: drawn from the likeliest, those that would repeat what stands there held down."""

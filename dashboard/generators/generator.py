@@ -7,7 +7,7 @@ A kind of generator is a class; what it is, it says itself:
         Style = EchoStyle                                   # the keys it needs, a StyleParams that checks them
         faults = {"deaf": "Nobody listens at {url}; ..."}   # what else can go wrong, one English sentence a code
 
-        async def stream(self, question, style): ...        # the answer in pieces
+        async def stream(self, question, style, before): ...  # the answer in pieces
 
 Adding one is its file, a line in `dashboard/generators/__init__.py`, and its words in
 `dashboard/texts/<language>/ask.yaml` (`fault.<code>`, and `source_<kind>` where it does not answer by a model's name).
@@ -15,7 +15,7 @@ Adding one is its file, a line in `dashboard/generators/__init__.py`, and its wo
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -219,9 +219,24 @@ class Generator(ABC):
         """Return what the reader must know before the answer comes, or None where it is what it seems to be."""
         return None
 
+    @classmethod
+    def forgets(cls, before: Sequence[tuple[str, str]]) -> int:
+        """Return how many of the earliest turns of a conversation it leaves out."""
+        return 0
+
     @abstractmethod
-    def stream(self, question: str, style: StyleParams) -> AsyncIterator[str]:
+    def stream(self, question: str, style: StyleParams, before: Sequence[tuple[str, str]] = ()) -> AsyncIterator[str]:
         """Yield the answer in pieces; "" says that the model works without having a word ready.
+
+        Parameters
+        ----------
+        question : str
+            What is answered.
+        style : StyleParams
+            How; its system prompt holds for the whole conversation.
+        before : sequence of (str, str)
+            The earlier turns, question and answer each; `dashboard.generators.conversation.chat_messages` makes a chat
+            of all of it. None for recorded answers, which take no further question.
 
         Raises
         ------

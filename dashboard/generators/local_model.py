@@ -2,18 +2,21 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import model_validator
 
+from dashboard.generators.conversation import Turn, chat_messages, fitting
 from dashboard.generators.generator import Description, GenerationFault, Generator, StyleParams
 from pipelines.errors import UserError
 from pipelines.models.model_loading import load_generator
 
 _loading = threading.Lock()
+UNBOUNDED = 10**9
+"""Tokens that a model reads whose configuration names no bound."""
 
 
 class LocalStyle(StyleParams):
@@ -45,7 +48,7 @@ class LocalModel(Generator):
         """Return the folder's name as the model's, and the settings."""
         return Description(Path(style.model).name, style.settings())
 
-    async def stream(self, question: str, style: StyleParams) -> AsyncIterator[str]:
+    async def stream(self, question: str, style: StyleParams, before: Sequence[Turn] = ()) -> AsyncIterator[str]:
         """Yield the answer word by word; "" while the model loads, so that loading is not taken for a stall."""
         loading = asyncio.ensure_future(asyncio.to_thread(_load, style.model))
         while not (await asyncio.wait({loading}, timeout=1.0))[0]:
@@ -53,7 +56,14 @@ class LocalModel(Generator):
         tokenizer, model = loading.result()
         queue: asyncio.Queue[str | int | GenerationFault] = asyncio.Queue()
         stop = threading.Event()
-        job = (tokenizer, model, question, style, _Mail(asyncio.get_running_loop(), queue), stop)
+        job = (
+            tokenizer,
+            model,
+            chat_messages(question, style, before),
+            style,
+            _Mail(asyncio.get_running_loop(), queue),
+            stop,
+        )
         thread = threading.Thread(target=_write, args=job)
         self._writing[thread] = stop
         thread.start()
@@ -103,17 +113,18 @@ def _load(folder: str) -> tuple[Any, Any]:
         raise GenerationFault("out_of_memory", folder=folder) from None
 
 
-def _prompt(tokenizer: Any, question: str, style: StyleParams) -> Any:
-    """Return the token ids of the question in the model's own chat form, or plainly where it has none."""
+def _prompt(tokenizer: Any, messages: Sequence[dict[str, str]]) -> Any:
+    """Return the token ids of a chat in the model's own form, or plainly where it has none."""
     if not tokenizer.chat_template:
-        return tokenizer("\n\n".join(filter(None, (style.system_prompt, question))) + "\n\n", return_tensors="pt")
-    messages = [{"role": "user", "content": question}]
-    if style.system_prompt:
-        messages.insert(0, {"role": "system", "content": style.system_prompt})
-    return tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+        return tokenizer("\n\n".join(each["content"] for each in messages) + "\n\n", return_tensors="pt")
+    return tokenizer.apply_chat_template(
+        list(messages), add_generation_prompt=True, return_tensors="pt", return_dict=True
+    )
 
 
-def _write(tokenizer: Any, model: Any, question: str, style: StyleParams, mail: _Mail, stop: threading.Event) -> None:
+def _write(
+    tokenizer: Any, model: Any, messages: list[dict[str, str]], style: StyleParams, mail: _Mail, stop: threading.Event
+) -> None:
     """Generate in a thread of its own: pieces as str, then the number of tokens, or a fault."""
     import torch
     from transformers import StoppingCriteriaList, TextIteratorStreamer
@@ -126,7 +137,9 @@ def _write(tokenizer: Any, model: Any, question: str, style: StyleParams, mail: 
         return ids.new_full(ids.shape[:1], stop.is_set(), dtype=torch.bool)
 
     try:
-        inputs = _prompt(tokenizer, question, style)
+        most = (getattr(model.config, "max_position_embeddings", None) or UNBOUNDED) - style.max_tokens
+        kept = fitting(messages, lambda chat: _prompt(tokenizer, chat)["input_ids"].shape[1] <= most)
+        inputs = _prompt(tokenizer, kept)
         written = model.generate(
             **inputs,
             streamer=Pieces(tokenizer, skip_prompt=True, skip_special_tokens=True),

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import model_validator
 
+from dashboard.generators.conversation import Turn, chat_messages
 from dashboard.generators.generator import GenerationFault, Generator, Source, StyleParams
 from pipelines.chat.chat_client import CONNECT_SECONDS, FAULTS, ServerFault, adapt, certificates, refusal
 
@@ -40,11 +41,10 @@ class OpenAIServer(Generator):
     Style = OpenAIStyle
     faults = FAULTS
 
-    async def stream(self, question: str, style: StyleParams) -> AsyncIterator[str]:
+    async def stream(self, question: str, style: StyleParams, before: Sequence[Turn] = ()) -> AsyncIterator[str]:
         """Yield the answer as the server sends it; what a model only thinks comes as ""."""
-        messages = [{"role": "system", "content": style.system_prompt}] if style.system_prompt else []
-        messages.append({"role": "user", "content": question})
-        options: dict[str, Any] = {"model": style.model, "messages": messages, "stream": True}
+        options: dict[str, Any] = {"model": style.model, "messages": chat_messages(question, style, before)}
+        options["stream"] = True
         options |= {"temperature": style.temperature, "max_tokens": style.max_tokens}
         async with _client(style) as client:
             async for piece in _pieces(await _begin(client, options, style), style):

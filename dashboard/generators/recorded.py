@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -78,7 +78,9 @@ class Recorded(Generator):
         details = {"similarity": f"{found.similarity:.2f}"}
         return Notice(same or "recorded", details, found.question, found.lang)
 
-    async def stream(self, question: str, style: StyleParams) -> AsyncIterator[str]:
+    async def stream(
+        self, question: str, style: StyleParams, before: Sequence[tuple[str, str]] = ()
+    ) -> AsyncIterator[str]:
         """Yield the recorded answer in small pieces; a fault where nothing near is recorded."""
         found = await asyncio.to_thread(nearest, question)
         if not found.near:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import model_validator
 
+from dashboard.generators.conversation import Turn, chat_messages, latest
 from dashboard.generators.generator import Description, GenerationFault, Generator, Notice, Source, StyleParams
 from dashboard.texts.languages import language_of
 from pipelines.models.model_files import MODELS_DIR, is_whole, stored_folder
@@ -22,6 +23,8 @@ AT_ONCE = 8
 """Answers written at a time; further people queue. More would take the pace below that of reading."""
 LONGEST, COOLEST = 220, 0.4
 """Tokens after which an answer looks for its end, and temperature: at this size, longer and warmer ones go astray."""
+REMEMBERED = 4_000
+"""Characters of earlier turns that it is told, about 900 tokens, so that first words come soon; older ones go."""
 GATHER_S = 0.03
 """So long a first answer waits for that of the other style, to be read in one pass."""
 PATIENCE_S = 5.0
@@ -61,7 +64,12 @@ class SmallModel(Generator):
             return Notice("small_english", answered=False)
         return Notice("small_errs")
 
-    async def stream(self, question: str, style: StyleParams) -> AsyncIterator[str]:
+    @classmethod
+    def forgets(cls, before: Sequence[Turn]) -> int:
+        """Return how many turns `REMEMBERED` leaves out."""
+        return len(before) - len(latest(before, REMEMBERED))
+
+    async def stream(self, question: str, style: StyleParams, before: Sequence[Turn] = ()) -> AsyncIterator[str]:
         """Yield the answer in pieces; "" while the model loads."""
         writer = _writer(style.model)
         loop, queue = asyncio.get_running_loop(), asyncio.Queue[tuple[str, str] | GenerationFault]()
@@ -72,8 +80,7 @@ class SmallModel(Generator):
             except RuntimeError:
                 return  # the loop has closed: nobody waits any more
 
-        messages = [{"role": "system", "content": style.system_prompt}] if style.system_prompt else []
-        messages.append({"role": "user", "content": question})
+        messages = chat_messages(question, style, latest(before, REMEMBERED))
         job = {"messages": messages, "max_tokens": style.max_tokens, "temperature": style.temperature}
         number = writer.begin(job, put)
         try:

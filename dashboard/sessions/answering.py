@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from dashboard.generators import generator_for
+from dashboard.generators.conversation import Turn
 from dashboard.generators.generator import GenerationFault, guarded
 from dashboard.params import StyleParams
 from dashboard.sessions.answer_slots import AnswerSlots
@@ -37,6 +38,8 @@ class Answer:
         While others are written first: how many people's turn comes until this one's, itself included; 0 else.
     fault : GenerationFault or None
         What the answer ended in; one that is `usable` leaves an answer worth a vote.
+    before : list of (str, str)
+        The earlier turns of this column: what was asked, and what it answered.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Answer:
         self.place = 0
         self.state: AnswerState = "waiting"
         self.fault: GenerationFault | None = None
+        self.before: list[Turn] = []
         self._changed = changed
 
     @property
@@ -64,6 +68,28 @@ class Answer:
         """The key of the page's text that says where it comes from; "" says the model's name."""
         return generator_for(self.style, self.key).source
 
+    @property
+    def turns(self) -> list[str]:
+        """All that was answered, a text each turn."""
+        return [*(answered for _, answered in self.before), self.text]
+
+    def go_on(self, question: str) -> None:
+        """Keep the present answer as that to a question, and have nothing of the next one."""
+        self.before.append((question, self.text))
+        self.empty()
+
+    def go_back(self) -> str:
+        """Have the answer before this one again, in place of this one; return what it answered."""
+        asked, self.text = self.before.pop()
+        self.place, self.fault = 0, None
+        self._to("done")
+        return asked
+
+    def empty(self) -> None:
+        """Drop what was written."""
+        self.text, self.fault, self.place = "", None, 0
+        self._to("waiting")
+
     async def write(self, question: str, slots: AnswerSlots, longest: int, person: object = None) -> None:
         """Stream the answer from its beginning; faults end in `fault`, none is raised.
 
@@ -78,12 +104,11 @@ class Answer:
         person : object
             Whoever waits; None has a place in the queue of its own.
         """
-        self.text, self.fault = "", None
-        self._to("waiting")
+        self.empty()
         try:
             writer = generator_for(self.style, self.key)
             async with slots.turn(person or self, writer.kind, writer.at_once, self._queued):
-                pieces = writer.stream(question, self.style)
+                pieces = writer.stream(question, self.style, tuple(self.before))
                 async for piece in guarded(pieces, self.style, longest):
                     self.text += piece
                     self._to("writing")
@@ -100,7 +125,7 @@ class Answer:
         """Return the column for the vote store."""
         told = generator_for(self.style, self.key).describe(self.style)
         fault = "" if self.fault is None else self.fault.code
-        return Side([self.text], self.style.name, told.model, told.settings, fault)
+        return Side(self.turns, self.style.name, told.model, told.settings, fault)
 
     def _queued(self, place: int) -> None:
         self.place = place

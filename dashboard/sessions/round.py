@@ -1,4 +1,4 @@
-"""One question from its two answers over the hidden verdict to the vote. Knows nothing of widgets."""
+"""One question, and those that follow it, from the answers over the hidden verdict to the vote. Knows no widgets."""
 
 import asyncio
 import logging
@@ -10,25 +10,22 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from dashboard.generators import generator_for
+from dashboard.generators import GENERATORS, generator_for
+from dashboard.generators.conversation import Turn, instructed
 from dashboard.generators.generator import Notice
 from dashboard.params import StyleParams, StylesParams
 from dashboard.sessions.answer_slots import AnswerSlots
 from dashboard.sessions.answering import Answer
-from dashboard.sessions.concurrency import Tasks, in_store_thread, in_thread
+from dashboard.sessions.concurrency import in_store_thread, in_thread
+from dashboard.sessions.judged_session import JudgedSession
 from dashboard.sessions.limits import SessionLimits
-from dashboard.sessions.vote_session import VoteSession
 from dashboard.texts.languages import language_of
 from dashboard.votes.store import StoreFault, VoteStore
 from dashboard.votes.style_pairs import pair_chances, votes_between
-from dashboard.votes.vote_records import Battle, Pairing, new_battle_id
-from pipelines.errors import UserError
-from stacker.judge.explain.observations import Observation, observations
+from dashboard.votes.vote_records import Battle, Pairing
 
 if TYPE_CHECKING:
-    from dashboard.judges.judge_service import JudgeService, LoadedJudge
-    from stacker.judge.explain.explanation import Explanation
-    from stacker.judge.verdict import Verdict
+    from dashboard.judges.judge_service import JudgeService
 
 PATIENCE_S = 1.0
 """How long the votes are waited for by which two styles are drawn."""
@@ -45,6 +42,8 @@ class RoundDependencies:
         Those that compete; each round draws two.
     neutral : bool
         Whether the draw passes over votes where an answer named its own model.
+    own_prompt : str
+        What the person tells all models after their style's system prompt; recorded answers do not hear it.
     """
 
     styles: StylesParams
@@ -54,15 +53,18 @@ class RoundDependencies:
     slots: AnswerSlots
     session: str
     neutral: bool = True
+    own_prompt: str = ""
 
 
-class Round(VoteSession):
-    """A question being answered, judged and voted on.
+class Round(JudgedSession):
+    """A conversation being answered, judged and voted on: one question, or several, each asked after the last answers.
+
+    Whatever was judged is stored, one battle each: the vote is on the last of them, which holds all turns.
 
     Parameters
     ----------
     question : str
-        What the person typed.
+        What the person typed first.
     desk : RoundDependencies
         Store, judge, limits.
     swapped : bool or None
@@ -70,6 +72,8 @@ class Round(VoteSession):
 
     Attributes
     ----------
+    question : str
+        What the present answers answer; the earlier turns are in each answer's `before`.
     stage : str
         `answering`; `unanswered` where nobody here can answer the question; `broken` when an answer failed and none is
         being written; `judging`; `unstored` when the store did not take the battle; `open` to votes; `voting`; `voted`.
@@ -77,43 +81,36 @@ class Round(VoteSession):
         The left and the right column.
     prompt : str
         What the answers answer: the question, or the recorded question nearest to it.
+    own_prompt : str
+        What the person told the models besides.
     paired : Pairing or None
         With what chance the two styles met; None where there are no others.
     notice : Notice or None
         What must be said about the answers.
-    verdict, judge, judge_fault : Verdict or None, LoadedJudge or None, str
-        What the judge said before the vote; a fault where it could not.
-    even_style, explanation : Verdict or None, Explanation or None
-        What the judge says with style held equal, and why it said what it said, as soon as they are known.
-    observed : tuple of Observation
-        What anybody can check of the answers, as soon as it is known; it needs no judge.
+    refused : Notice or None
+        Why the last further question was not taken.
     on_answer : function
-        Called when an answer has changed; `on_stage` when anything else has. The others are those of `VoteSession`.
+        Called when an answer has changed; `on_stage` when anything else has. The others are those of `JudgedSession`.
     """
 
     def __init__(self, question: str, desk: RoundDependencies, swapped: bool | None = None) -> None:
         self.question = self.prompt = question
-        super().__init__(desk.store, desk.limits, desk.session, "answering")
+        super().__init__(desk.store, desk.limits, desk.session, desk.judges)
         self.desk = desk
         swapped = bool(secrets.randbits(1)) if swapped is None else swapped
         left, right = ("b", "a") if swapped else ("a", "b")
-        styles: dict[str, StyleParams] = {"a": desk.styles.a, "b": desk.styles.b}  # those of more are drawn in `_begin`
+        self.own_prompt = "" if GENERATORS[desk.styles.a.generator].recorded else desk.own_prompt
+        self._styles = desk.styles.changed(lambda style: instructed(style, self.own_prompt))
+        styles: dict[str, StyleParams] = {"a": self._styles.a, "b": self._styles.b}  # those of more come in `_begin`
         self.answers = (
             Answer("a", left, styles[left], self._answer_changed),  # type: ignore[arg-type]
             Answer("b", right, styles[right], self._answer_changed),  # type: ignore[arg-type]
         )
         self.paired: Pairing | None = None
         self.notice: Notice | None = None
-        self.verdict: Verdict | None = None
-        self.judge: LoadedJudge | None = None
-        self.judge_fault = ""
-        self.even_style: Verdict | None = None
-        self.explanation: Explanation | None = None
-        self.observed: tuple[Observation, ...] = ()
-        self.explained = False
+        self.refused: Notice | None = None
         self.on_answer: Callable[[Answer], None] = lambda answer: None
         self._lang = ""
-        self._tasks = Tasks()
 
     def start(self) -> None:
         """Begin; needs a running event loop."""
@@ -134,10 +131,96 @@ class Round(VoteSession):
         self._to("answering")
         self._tasks.start(self._write(answer))
 
-    def store_again(self) -> None:
-        """Try once more to store a battle that the store did not take."""
-        if self.stage == "unstored":
-            self._tasks.start(self._judge())
+    @property
+    def earlier(self) -> list[str]:
+        """The questions before the present one."""
+        return [asked for asked, _ in self.answers[0].before]
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the answers are recorded ones: these are no conversation, and always the same."""
+        return GENERATORS[self.answers[0].style.generator].recorded
+
+    @property
+    def full(self) -> str:
+        """Why no further question is taken, as a key of the page's texts; "" where one is."""
+        params = self.desk.limits.params
+        if self.recorded:
+            return "recorded"
+        if len(self.earlier) + 1 >= params.turns:
+            return "turns"
+        longest = max(len(self.question) + len(each.text) + _length(each.before) for each in self.answers)
+        return "characters" if longest >= params.conversation_characters else ""
+
+    @property
+    def forgotten(self) -> int:
+        """How many of the earliest turns the answers leave out."""
+        return max(GENERATORS[each.style.generator].forgets(each.before) for each in self.answers)
+
+    async def ask_on(self, question: str) -> None:
+        """Go on with both sides while nobody has voted; `refused` says why not, where it cannot be answered here.
+
+        Raises
+        ------
+        LimitReached
+            When the session has asked for too much, or the question is too long.
+        """
+        if not self._open() or self.full:
+            return
+        first = self.answers[0]
+        notice = await asyncio.to_thread(generator_for(first.style, first.key).notice, question)
+        if not self._open():
+            return  # a vote came first
+        self.refused = None if notice is None or notice.answered else notice
+        if self.refused is not None:
+            self.on_stage()
+            return
+        self.desk.limits.question(question)
+        self.stage = "answering"  # before the answers say that they are empty
+        for answer in self.answers:
+            answer.go_on(self.question)
+        self.question = self.prompt = question
+        self._write_both()
+
+    def leave_out(self) -> None:
+        """Leave out the present question, whose answers did not come: the vote is on the turns before."""
+        if self.stage != "broken" or not self.earlier:
+            return
+        self.stage = "judging"
+        asked = [answer.go_back() for answer in self.answers]
+        self.question = self.prompt = asked[0]
+        self._tasks.start(self._judge())
+
+    def write_anew(self) -> None:
+        """Have both answers to the present question written anew, while nobody has voted.
+
+        The sides are drawn again as long as there is no earlier turn to know them by. What was stored stays, without
+        a vote.
+
+        Raises
+        ------
+        LimitReached
+            When the session has asked for too much.
+        """
+        if self.recorded or not (self._open() or self.stage == "broken"):
+            return
+        self.desk.limits.again()
+        self.stage = "answering"
+        if not self.earlier and secrets.randbits(1):
+            left, right = self.answers
+            left.key, left.style, right.key, right.style = right.key, right.style, left.key, left.style
+        for answer in self.answers:
+            answer.empty()
+        self._write_both()
+
+    def _open(self) -> bool:
+        return self.stage == "open" and not self.storing
+
+    def _write_both(self) -> None:
+        self.refused = self.fault = None
+        self.on_stage()
+        for answer in self.answers:
+            self._tasks.start(self._write(answer))
 
     def close(self) -> None:
         """End whatever still runs."""
@@ -146,7 +229,7 @@ class Round(VoteSession):
 
     async def _draw_styles(self) -> None:
         """Draw the two styles that answer, by the votes so far; all pairs alike where the store is slow or away."""
-        styles = self.desk.styles
+        styles = self._styles
         if not styles.more:
             return
         names, chances = [style.name for style in styles.every], None
@@ -173,9 +256,7 @@ class Round(VoteSession):
         if self.notice is not None and not self.notice.answered:
             self._to("unanswered")
             return
-        self.on_stage()
-        for answer in self.answers:
-            self._tasks.start(self._write(answer))
+        self._write_both()
 
     async def _write(self, answer: Answer) -> None:
         await answer.write(self.question, self.desk.slots, self.desk.limits.params.answer_characters, self)
@@ -186,59 +267,12 @@ class Round(VoteSession):
         else:
             self._to("broken")
 
-    async def _judge(self) -> None:
-        self._to("judging")
-        self.verdict, self.judge, self.explanation, self.explained, self.judge_fault = None, None, None, False, ""
-        self.even_style, self.observed = None, ()
-        texts = [self.prompt], [self.answers[0].text], [self.answers[1].text]
-        try:
-            said = await self.desk.judges.compare(*texts)
-            if said is not None:
-                self.verdict, self.judge = said
-        except UserError as fault:
-            self.judge_fault = str(fault)
-        except Exception as fault:
-            # a judge is three libraries and what somebody trained: whatever breaks in it must not take the vote with it
-            _log.exception("the judge failed")
-            self.judge_fault = type(fault).__name__
-        self.battle_id = new_battle_id()
-        try:
-            await in_store_thread(self.desk.store.add_battle, self._battle())
-        except StoreFault as fault:
-            self.fault = fault
-            self._to("unstored")
-            return
-        self.fault = None
-        self._to("open")
-        await self._explain(*texts)
-
-    async def _explain(self, *texts: list[str]) -> None:
-        judge = self.judge
-        observed = await in_thread(observations, *(turns[-1] for turns in texts))
-        if judge is self.judge:
-            self.observed = tuple(observed)
-        if judge is not None:
-            try:
-                even_style = await self.desk.judges.even_style(judge, *texts)
-                if judge is self.judge:
-                    self.even_style = even_style
-                found = await self.desk.judges.explain(judge, *texts)
-                if judge is self.judge:
-                    self.explanation = found
-            except UserError:
-                pass  # a judge without a baseline: the page says that there is nothing to explain from
-            except Exception:
-                # as above; the vote is open already, and the page says that there are no reasons
-                _log.exception("the judge could not explain itself")
-        self.explained = True
-        self.on_stage()
-
     def _battle(self) -> Battle:
         verdict = None if self.verdict is None else self.verdict.probabilities
         return Battle(
             self.battle_id,
             self.desk.session,
-            [self.prompt],
+            self._texts()[0],
             self.answers[0].record(),
             self.answers[1].record(),
             verdict,
@@ -246,7 +280,16 @@ class Round(VoteSession):
             self._lang,
             asked=self.question if self.prompt != self.question else "",
             paired=self.paired,
+            own_prompt=self.own_prompt,
         )
+
+    def _texts(self) -> tuple[list[str], list[str], list[str]]:
+        left, right = self.answers
+        return [*self.earlier, self.prompt], left.turns, right.turns
 
     def _answer_changed(self, answer: Answer) -> None:
         self.on_answer(answer)
+
+
+def _length(turns: list[Turn]) -> int:
+    return sum(len(asked) + len(answered) for asked, answered in turns)

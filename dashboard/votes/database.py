@@ -220,6 +220,11 @@ def _paired(connection: Connection) -> None:
         connection.execute(text(f"ALTER TABLE battles ADD COLUMN {column} {kind}"))
 
 
+def _own_prompt(connection: Connection) -> None:
+    """Add what a person told both models besides their styles' system prompts."""
+    connection.execute(text("ALTER TABLE battles ADD COLUMN own_prompt TEXT NOT NULL DEFAULT ''"))
+
+
 STEPS: tuple[Step, ...] = (
     ("battles and votes", _battles_and_votes),
     ("what was asked, and the file a battle comes from", _asked_and_origin),
@@ -227,4 +232,5 @@ STEPS: tuple[Step, ...] = (
     ("in which order and with what chance a battle was shown", _drawn),
     ("why a vote was cast", _reasons),
     ("with what chance two styles met", _paired),
+    ("a system prompt of one's own", _own_prompt),
 )

@@ -20,6 +20,7 @@ KAGGLE_COLUMNS = ("id", "model_a", "model_b", "prompt", "response_a", "response_
 EXTRA_COLUMNS = (
     *("source", "lang", "choice", "voted_at", "style_a", "style_b", "p_a", "p_b", "p_tie", "judge", "session"),
     *("fault_a", "fault_b", "asked", "origin", "origin_id", "named", "reasons", "remark", "pair_of", "pair_chance"),
+    "own_prompt",
 )
 """What parquet holds besides Kaggle's columns."""
 ARENA_WINNER: dict[Choice, str] = {"a": "model_a", "b": "model_b", "tie": "tie", "both_bad": "tie (bothbad)"}
@@ -75,6 +76,7 @@ def arena_jsonl(votes: pd.DataFrame) -> bytes:
             "style_b": row["style_b"],
             "reasons": row["reasons"].split(),
             "remark": row["remark"],
+            "own_prompt": row["own_prompt"],
         }
         lines.append(_json(content) + "\n")
     return "".join(lines).encode("utf-8")

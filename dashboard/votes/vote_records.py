@@ -64,6 +64,8 @@ ASPECTS: dict[str, tuple[str, ...]] = {
 """What votes can be about, each with the reasons that name it."""
 LONGEST_REMARK = 500
 """Characters of a reason in a person's own words."""
+LONGEST_OWN_PROMPT = 2_000
+"""Characters of a system prompt of one's own."""
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -100,7 +102,7 @@ BATTLES = Table(
     *(Column(name, Text) for name in TEXT_COLUMNS),
     *(Column(name, Text) for name in ("style_a", "style_b", "model_a", "model_b", *JSON_COLUMNS, "fault_a", "fault_b")),
     *(Column(name, Float) for name in ("p_a", "p_b", "p_tie")),
-    *(Column(name, Text) for name in ("judge", "asked", "origin", "origin_id", "named")),
+    *(Column(name, Text) for name in ("judge", "asked", "origin", "origin_id", "named", "own_prompt")),
     *(Column(name, Float if name.endswith("_chance") else Integer) for name in (*DRAWN, *PAIRED)),
 )
 VOTES = Table(
@@ -207,6 +209,8 @@ class Battle:
         How it was chosen from the file; None where nobody chose it.
     paired : Pairing or None
         How the two styles were drawn; None where there was nothing to draw.
+    own_prompt : str
+        What the person told both models besides their styles' system prompts.
     """
 
     id: str
@@ -223,6 +227,7 @@ class Battle:
     origin_id: str = ""
     drawn: Draw | None = None
     paired: Pairing | None = None
+    own_prompt: str = ""
 
     def row(self, created_at: datetime) -> dict[str, Any]:
         """Return the battle as a row of `BATTLES`.
@@ -260,6 +265,7 @@ class Battle:
             "shown_chance": None if self.drawn is None else self.drawn.chance,
             "pair_of": None if self.paired is None else self.paired.of,
             "pair_chance": None if self.paired is None else self.paired.chance,
+            "own_prompt": _storable(self.own_prompt),
         }
 
 
@@ -302,6 +308,11 @@ def reasons_text(choice: Choice, named: Iterable[object]) -> str:
 def remark_text(remark: str) -> str:
     """Return a reason in a person's own words as it is stored: on one line, cut at `LONGEST_REMARK` characters."""
     return _storable(" ".join(remark[: 4 * LONGEST_REMARK].split())[:LONGEST_REMARK])
+
+
+def own_prompt_text(own: str) -> str:
+    """Return a system prompt of one's own as it is used and stored, cut at `LONGEST_OWN_PROMPT` characters."""
+    return _storable(own[:LONGEST_OWN_PROMPT].strip())
 
 
 def _storable(text: str) -> str:

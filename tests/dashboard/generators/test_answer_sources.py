@@ -20,9 +20,10 @@ from dashboard.generators.answer_sources import (
     server_sources,
     tried,
 )
+from dashboard.generators.conversation import latest
 from dashboard.generators.generator import GenerationFault, StyleParams
 from dashboard.generators.model_fetch import ModelFetch
-from dashboard.generators.small_model import SmallModel, Writer, answers, styled
+from dashboard.generators.small_model import REMEMBERED, SmallModel, Writer, answers, styled
 from pipelines.models.packaged_models import SMOLLM2
 
 STYLE = StyleParams(name="brief", system_prompt="Be brief.", max_tokens=1000)
@@ -104,6 +105,15 @@ def test_the_small_model_does_not_pretend_to_know_chinese() -> None:
     notice = SmallModel().notice("請推薦三個台南的早餐")
     assert notice is not None
     assert (notice.code, notice.answered) == ("small_english", False)
+
+
+def test_the_small_model_is_told_the_latest_turns_and_says_how_many_it_forgets() -> None:
+    turns = [("Why?", "x" * REMEMBERED), ("And then?", "y" * 100), ("And now?", "z" * 100)]
+    assert SmallModel.forgets(turns) == 1
+    assert SmallModel.forgets(turns[1:]) == 0
+    assert latest(turns[:1], REMEMBERED) == []
+    assert latest(turns, 10 * REMEMBERED) == turns
+    assert latest([], REMEMBERED) == []
 
 
 class Process:

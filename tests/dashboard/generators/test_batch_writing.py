@@ -9,6 +9,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from dashboard.generators.batch_writing import NO_REPEAT, SPARE, BatchWriter, WritingJob, _repeats
+from dashboard.generators.conversation import chat_messages
+from dashboard.generators.generator import StyleParams
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +136,14 @@ def test_draws_with_a_seed_are_the_same_and_repetition_is_held_down(parts: tuple
     logits = torch.zeros(10)
     logits[5], logits[6] = 1.0, 0.95
     assert BatchWriter(*parts)._chosen(row, logits) == 6  # type: ignore[arg-type]
+
+
+def test_a_conversation_that_is_too_long_loses_its_earliest_turns_and_keeps_the_system_prompt(
+    parts: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.generators.batch_writing.MOST_PROMPT", 40)
+    style = StyleParams(name="one", system_prompt="Be kind.")
+    chat = chat_messages("And now?", style, [("Why? " * 9, "So. " * 9), ("And then?", "That.")])
+    assert [each["role"] for each in chat] == ["system", "user", "assistant", "user", "assistant", "user"]
+    read = parts[0].decode(BatchWriter(*parts)._prompt(WritingJob(1, chat, 9, 0.0)))
+    assert read == "Be kind.\n\nAnd then?\n\nThat.\n\nAnd now?\n\n"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dashboard.generators import local_model
+from dashboard.generators.conversation import chat_messages
 from dashboard.generators.generator import GenerationFault, guarded
 from dashboard.generators.local_model import LocalModel
 from dashboard.params import StyleParams
@@ -65,6 +66,26 @@ def test_it_streams_until_its_limit_and_says_that_it_was_cut_off(folder: Path) -
     assert "".join(longer).startswith("".join(pieces).rstrip("\ufffd"))
 
 
+def test_earlier_turns_are_read_as_far_as_the_model_can_read(folder: Path) -> None:
+    tokenizer, _ = local_model._load(str(folder))
+    chosen = style(folder, system_prompt="S")
+    for turns, told in ((1, "S\n\nold\n\nsaid\n\nWhy?\n\n"), (40, None)):
+        chat = chat_messages("Why?", chosen, [("old", "said")] * turns)
+        mail = Mail()
+        local_model._write(*local_model._load(str(folder)), chat, chosen, mail, threading.Event())
+        assert mail.got and not isinstance(mail.got[-1], GenerationFault), mail.got
+        if told is not None:
+            assert tokenizer.decode(local_model._prompt(tokenizer, chat)["input_ids"][0]) == told
+
+
+class Mail:
+    def __init__(self) -> None:
+        self.got: list[Any] = []
+
+    def put(self, message: Any) -> None:
+        self.got.append(message)
+
+
 def test_an_answer_that_ends_by_itself_is_whole(folder: Path) -> None:
     _, model = local_model._load(str(folder))
     ends = model.generation_config.eos_token_id
@@ -80,7 +101,7 @@ def test_the_prompt_has_the_models_own_form_or_none(folder: Path) -> None:
     asked = style(folder, system_prompt="Be brief.")
 
     def told(chosen: StyleParams) -> str:
-        return str(tokenizer.decode(local_model._prompt(tokenizer, "Why?", chosen)["input_ids"][0]))
+        return str(tokenizer.decode(local_model._prompt(tokenizer, chat_messages("Why?", chosen))["input_ids"][0]))
 
     assert told(asked) == "Be brief.\n\nWhy?\n\n"
     assert told(style(folder)) == "Why?\n\n"

@@ -19,9 +19,10 @@ def style(server: TalkingServer, model: str, **more: Any) -> StyleParams:
     return StyleParams.model_validate(content | {"stall_seconds": 30.0} | more)
 
 
-def written(chosen: StyleParams, longest: int = 100_000) -> str:
+def written(chosen: StyleParams, longest: int = 100_000, before: tuple[tuple[str, str], ...] = ()) -> str:
     async def steps() -> str:
-        return "".join([piece async for piece in guarded(OpenAIServer().stream(QUESTION, chosen), chosen, longest)])
+        pieces = OpenAIServer().stream(QUESTION, chosen, before)
+        return "".join([piece async for piece in guarded(pieces, chosen, longest)])
 
     return asyncio.run(asyncio.wait_for(steps(), 60))
 
@@ -48,6 +49,14 @@ def test_the_question_goes_out_with_the_styles_prompt_and_settings(talking_serve
     assert (asked["temperature"], asked["max_tokens"], asked["stream"]) == (0.3, 50, True)
     written(style(talking_server, "echoes"))
     assert [message["role"] for message in talking_server.asked[-1]["messages"]] == ["user"]
+
+
+def test_earlier_turns_go_out_between_prompt_and_question(talking_server: TalkingServer) -> None:
+    chosen = style(talking_server, "echoes", system_prompt="Be brief.")
+    assert written(chosen, before=(("Why?", "So."), ("And then?", "That."))) == QUESTION
+    roles = [(each["role"], each["content"]) for each in talking_server.asked[-1]["messages"]]
+    turns = [("user", "Why?"), ("assistant", "So."), ("user", "And then?"), ("assistant", "That.")]
+    assert roles == [("system", "Be brief."), *turns, ("user", QUESTION)]
 
 
 def test_a_picky_server_gets_its_own_names(talking_server: TalkingServer) -> None:

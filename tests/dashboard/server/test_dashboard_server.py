@@ -112,7 +112,7 @@ def test_health_says_what_works_and_nothing_private(tmp_path: Path) -> None:
             found = json.load(reply)
         assert found["ok"] is True
         assert found["store"] | {"milliseconds": 0} == {
-            "ok": True, "backend": "sqlite", "schema": 6, "milliseconds": 0
+            "ok": True, "backend": "sqlite", "schema": 7, "milliseconds": 0
         }  # fmt: skip
         assert found["judge"] == {"state": "none", "version": ""}
         running.rows("DROP TABLE votes")

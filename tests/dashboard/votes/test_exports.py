@@ -101,14 +101,17 @@ def test_the_winners_of_each_choice(store: VoteStore) -> None:
     assert parquet["style_b"].tolist() == ["thorough"] * 4
 
 
-def test_reasons_and_the_chance_of_a_pair_go_out_with_a_vote(store: VoteStore) -> None:
-    store.add_battle(Battle("id", "s", ["q"], Side(["a"]), Side(["b"]), None, paired=Pairing(6, 0.25)))
+def test_reasons_the_chance_of_a_pair_and_ones_own_prompt_go_out_with_a_vote(store: VoteStore) -> None:
+    store.add_battle(
+        Battle("id", "s", ["q"], Side(["a"]), Side(["b"]), None, paired=Pairing(6, 0.25), own_prompt="Be\0 kind.")
+    )
     store.vote("id", "b", "s")
     store.give_reasons("id", "s", ["correct", "short"], "=right, 再見")
     line = json.loads(exports.arena_jsonl(store.votes()))
     assert (line["reasons"], line["remark"]) == (["correct", "short"], "=right, 再見")
     row = pd.read_parquet(io.BytesIO(exports.parquet(store.votes()))).iloc[0]
     assert row[["reasons", "remark", "pair_of", "pair_chance"]].tolist() == ["correct short", "=right, 再見", 6.0, 0.25]
+    assert (row["own_prompt"], line["own_prompt"]) == ("Be\ufffd kind.", "Be\ufffd kind.")
 
 
 @pytest.mark.parametrize("kind", list(exports.FORMATS))
@@ -137,7 +140,7 @@ def frame(rows: list[tuple[Choice, tuple[str, ...], tuple[str, ...], tuple[str, 
         **{name: [0.25] * len(rows) for name in ("p_a", "p_b", "p_tie")},
         **{name: ["x"] * len(rows) for name in ("model_a", "model_b", "style_a", "style_b", "lang", "session")},
         **{name: [""] * len(rows) for name in ("fault_a", "fault_b", "asked", "origin", "origin_id", "judge", "named")},
-        **{name: ["clear short"] * len(rows) for name in ("reasons", "remark")},
+        **{name: ["clear short"] * len(rows) for name in ("reasons", "remark", "own_prompt")},
         **{name: [None] * len(rows) for name in PAIRED},
         "source": ["ask"] * len(rows),
     }

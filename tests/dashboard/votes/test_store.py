@@ -277,7 +277,7 @@ def test_an_older_file_is_upgraded_without_losing_a_vote(store_url: str, monkeyp
         assert store.health()["schema"] == len(wanted)
         store.close()
     monkeypatch.setattr(migrations, "STEPS", steps)
-    with pytest.raises(Exception, match="schema version 7, this program knows 6: update the program"):
+    with pytest.raises(Exception, match="schema version 8, this program knows 7: update the program"):
         VoteStore.open(store_url)
 
 
@@ -353,7 +353,7 @@ def test_health_says_what_is_wrong(tmp_path: Path) -> None:
     path = tmp_path / "votes.sqlite"
     store = VoteStore.open(f"sqlite:///{path}")
     assert store.health() | {"milliseconds": 0} == {
-        "ok": True, "backend": "sqlite", "schema": 6, "votes": 0, "message": "", "milliseconds": 0
+        "ok": True, "backend": "sqlite", "schema": 7, "votes": 0, "message": "", "milliseconds": 0
     }  # fmt: skip
     with sqlite3.connect(path) as other:
         other.execute("DROP TABLE votes")
