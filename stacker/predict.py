@@ -14,6 +14,7 @@ import pandas as pd
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_write, sha256_of
 from pipelines.files.hashes import code_version
+from pipelines.files.object_storage import AnyFolder, folder_argument
 from pipelines.formats.containers.file_formats import PACKED, SUFFIXES, open_rows
 from pipelines.formats.containers.raw_rows import BadRow
 from pipelines.formats.reading import iter_battles
@@ -62,7 +63,7 @@ class Options:
         For the encoder; cpu also keeps the transformers from a GPU. None is as the run that made the judge had it.
     threads : int
         Processes and threads; 0 means every core.
-    cache : Path or None
+    cache : Path, RemoteFolder or None
         A folder that keeps the numbers of texts, as `run.cache` of a run does.
     rescue : bool
         Whether rows whose texts cannot be parsed are predicted from the text as it stands, in place of being set aside.
@@ -86,7 +87,7 @@ class Options:
     rows_at_once: int = ROWS_AT_ONCE
     device: Device = None
     threads: int = 0
-    cache: Path | None = None
+    cache: AnyFolder | None = None
     rescue: bool = False
     reading: ReadingOptions = ReadingOptions()
     control: Control = None
@@ -131,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), help="(as the run that made the judge had it)")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="0 means every core (%(default)s)")
-    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep the numbers of texts there for another time")
+    parser.add_argument("--cache", type=folder_argument, metavar="FOLDER", help="keep the numbers of texts there")
     parser.add_argument(
         "--rescue", action="store_true", help="predict rows that cannot be parsed from the text as it stands"
     )
@@ -250,9 +251,9 @@ class _Numbers:
 
 
 def _predict_parts(work: _Work, inputs: Sequence[Path], parts: Parts, screen: Screen) -> _Numbers:
-    from features.cache import BlockCache
+    from features.remote_cache import block_cache
 
-    cache = None if work.options.cache is None else BlockCache(work.options.cache / "blocks")
+    cache = None if work.options.cache is None else block_cache(work.options.cache / "blocks")
     done = _Numbers()
     how: dict[str, Any] = {"labelled": False, "rescue": work.options.rescue, **work.options.reading.arguments()}
     how["note"] = screen.note
@@ -266,6 +267,8 @@ def _predict_parts(work: _Work, inputs: Sequence[Path], parts: Parts, screen: Sc
         done.told += sum(row.lines for row in bad)
         seen = done.battles + done.bad
         screen.progress(_STAGE, seen, max(work.total, seen))
+    if cache is not None:
+        cache.close()  # a shared one sends what is new
     return done
 
 

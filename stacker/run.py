@@ -14,6 +14,7 @@ from pipelines.battles.arrays import FLIP, Floats
 from pipelines.battles.folds import fold_hash
 from pipelines.battles.sources import Loaded
 from pipelines.files.atomic_files import STALE_S, atomic_write, remove_stale_temp_files, write_json, write_text
+from pipelines.files.object_storage import local_folder
 from pipelines.kaggle.submission import write_submission
 from pipelines.terminal.command_line import Screen, add_params_arguments, run_command, silent
 from stacker.evaluate import metrics, results
@@ -69,7 +70,7 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
     folder = RunFolder(params.run.folder)
     begun = time.perf_counter()
     with folder.writing() as new:
-        remove_stale_temp_files(params.run.cache / "fits", STALE_S)
+        remove_stale_temp_files(local_folder(params.run.cache / "fits"), STALE_S)
         loaded = read_data(params, new.set_aside, screen)
         with screen.working():
             trained = train(loaded.train, params, _about(params, loaded), screen.progress, screen.note)

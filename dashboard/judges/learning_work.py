@@ -26,7 +26,7 @@ from dashboard.judges.learned import FORMAT, JOB, LOCK, LOG, PARAMS, VOTES
 from dashboard.judges.saved_runs import LEARNED_FILE
 from features.blocks.interface import TURNS
 from features.blocks.registry import BLOCKS
-from features.cache import BlockCache
+from features.remote_cache import block_cache
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import prompt_groups
 from pipelines.errors import UserError
@@ -204,7 +204,7 @@ def _compared(folder: Path, params: Params, job: dict[str, Any]) -> dict[str, An
     battles, _ = read_battles(folder / VOTES, labelled=True)
     battles = battles.set_index("id", drop=False).loc[table["id"]].reset_index(drop=True)
     outcome, group = table["outcome"].to_numpy(dtype=np.int64), prompt_groups(battles["prompt"])
-    cache = BlockCache(params.run.cache / "blocks")
+    cache = block_cache(params.run.cache / "blocks")
 
     def said_by(judge: Judge) -> Floats:
         return judge.predict_proba(battles, cache=cache, threads=params.run.threads)

@@ -12,6 +12,7 @@ import numpy as np
 
 from pipelines.errors import UserError, shown
 from pipelines.files.atomic_files import write_json
+from pipelines.files.object_storage import AnyFolder, folder_argument
 from pipelines.formats.reading_options import ReadingOptions, add_reading_arguments, reading_options
 from pipelines.formats.told_reading import iter_told
 from pipelines.terminal.command_line import Screen, check_output, run_command
@@ -45,7 +46,7 @@ class Options:
         Whether to go on where most votes have no verdict.
     device, threads
         As `stacker.judge.any_judge.open_judge` takes them.
-    cache : Path or None
+    cache : Path, RemoteFolder or None
         A folder that keeps the numbers of texts.
     reading : ReadingOptions
         Names of the votes' columns, and how much of a file may be lost.
@@ -58,7 +59,7 @@ class Options:
     allow_missing: bool = False
     device: Literal["cpu", "cuda"] | None = None
     threads: int = 0
-    cache: Path | None = None
+    cache: AnyFolder | None = None
     reading: ReadingOptions = ReadingOptions()
     judge: str = ""
     control: Control = None
@@ -86,7 +87,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--allow-missing", action="store_true", help="go on where most votes have no verdict")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="(as the run that made the judge had it)")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="0 means every core (%(default)s)")
-    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep the numbers of texts there for another time")
+    parser.add_argument(
+        "--cache", type=folder_argument, metavar="FOLDER", help="keep the numbers of texts there for another time"
+    )
     add_control_argument(parser)
     add_reading_arguments(parser)
     chosen = parser.parse_args(arguments)
@@ -143,7 +146,7 @@ def evaluate_files(judge: Path, files: Sequence[Path], options: Options, screen:
     UserError
         When the judge or a file cannot be used, or most votes have no verdict.
     """
-    from features.cache import BlockCache
+    from features.remote_cache import block_cache
     from stacker.evaluate.votes.evaluation import asking, evaluate
 
     for out in (options.json, options.page):
@@ -152,7 +155,7 @@ def evaluate_files(judge: Path, files: Sequence[Path], options: Options, screen:
     if options.json is not None and options.page is not None:
         check_output(options.page, [options.json])
     _check_files(judge, files)
-    cache = None if options.cache is None else BlockCache(options.cache / "blocks")
+    cache = None if options.cache is None else block_cache(options.cache / "blocks")
     asked = open_judge(
         judge,
         device=options.device,
@@ -170,6 +173,8 @@ def evaluate_files(judge: Path, files: Sequence[Path], options: Options, screen:
         "files": read.told,
         **evaluate(read.joined(), asked.kind, asked.ties),
     }
+    if cache is not None:
+        cache.close()  # a shared one sends what is new
     if isinstance(asked, VerdictFile):
         found["asking"] = asking(asked.table)
     if options.json is not None:

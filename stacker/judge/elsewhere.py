@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pipelines.errors import UserError, shown
+from pipelines.files.object_storage import AnyFolder, local_folder
 from pipelines.terminal.command_line import Screen
 from stacker.judge.members import Member
 
@@ -84,13 +85,13 @@ class Elsewhere:
         return cls(found, list(asked.values()))
 
     def asking(
-        self, cache: Path | None, screen: Screen | None = None, hosts: Collection[str] | None = None
+        self, cache: AnyFolder | None, screen: Screen | None = None, hosts: Collection[str] | None = None
     ) -> "Elsewhere":
         """Have language models keep their replies below a folder, tell a screen, and be allowed to be asked.
 
         Parameters
         ----------
-        cache : Path or None
+        cache : Path, RemoteFolder or None
             None is the folder that runs keep theirs in by default.
         hosts : collection of str or None
             To which battles may be sent, besides this machine; None is all, where the settings are one's own.
@@ -98,7 +99,7 @@ class Elsewhere:
         for each in self.asked:
             each.trusted = hosts is None or each.host in hosts
             if cache is not None:
-                each.folder = cache / "judges" / each.name
+                each.folder = local_folder(cache / "judges" / each.name)
             if screen is not None:
                 each.progress, each.note = screen.progress, screen.note
         return self

@@ -7,9 +7,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from features.cache import BlockCache
+from features.remote_cache import block_cache
 from pipelines.battles.starter_sets import SETS, StarterSet, read_votes
 from pipelines.files.atomic_files import atomic_folder
+from pipelines.files.object_storage import AnyFolder, folder_argument
 from pipelines.terminal.command_line import Screen, run_command
 from pipelines.terminal.processes import usable_cores
 from stacker.learners.stacking.judge_record import FILE as JUDGE
@@ -28,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "data", type=Path, metavar="DATA_DIR", help="a folder that holds the folders battles and kaggle"
     )
     parser.add_argument("--out", type=Path, default=starter_folder(), metavar="FOLDER", help="(%(default)s)")
-    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep the numbers of texts there for another time")
+    parser.add_argument(
+        "--cache", type=folder_argument, metavar="FOLDER", help="keep the numbers of texts there for another time"
+    )
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="0 means every core (%(default)s)")
     chosen = parser.parse_args(arguments)
     threads = chosen.threads or usable_cores()
@@ -42,7 +45,7 @@ def make_starter(
     *,
     settings: StarterSettings | None = None,
     sets: Sequence[StarterSet] = SETS,
-    cache: Path | None = None,
+    cache: AnyFolder | None = None,
     threads: int = 1,
 ) -> str:
     """Fit the starter judge, score it, and write both judge and card as one folder, whole or not at all.
@@ -69,7 +72,7 @@ def make_starter(
         When a set is missing or cannot be read.
     """
     settings = settings or StarterSettings()
-    kept = None if cache is None else BlockCache(cache / "blocks")
+    kept = None if cache is None else block_cache(cache / "blocks")
     votes = read_votes(data, sets)
     screen.note(f"Votes: {len(votes):,} rows of {votes['source'].nunique()} sets.")
     with screen.working(), tempfile.TemporaryDirectory(prefix="starter-judge-") as temporary:
@@ -80,6 +83,8 @@ def make_starter(
         unseen = score_unseen(
             fitted.judge, data, votes["prompt"], cache=kept, threads=threads, progress=screen.progress
         )
+        if kept is not None:
+            kept.close()
         with atomic_folder(out, JUDGE) as part:
             shutil.copytree(judge, part, dirs_exist_ok=True)
             (part / CARD).write_text(model_card(fitted, settings, unseen, digest), encoding="utf-8")

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from features.cache import BlockCache
+from features.remote_cache import block_cache
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import grouped_folds, prompt_groups, splits
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import write_text
+from pipelines.files.object_storage import AnyFolder, folder_argument
 from pipelines.formats.reading import read_battles
 from pipelines.terminal.command_line import Progress, Screen, check_output, run_command, silent
 from pipelines.terminal.processes import usable_cores
@@ -72,12 +73,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("votes", type=Path, metavar="FILE", help="battles with votes that the starter judge never saw")
     parser.add_argument("--table", type=Path, required=True, metavar="FILE", help="a Markdown file")
     parser.add_argument("--picture", type=Path, required=True, metavar="FILE", help="an SVG file")
-    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep the numbers of texts there for another time")
+    parser.add_argument(
+        "--cache", type=folder_argument, metavar="FOLDER", help="keep the numbers of texts there for another time"
+    )
     chosen = parser.parse_args(arguments)
     run_command(lambda: _command(chosen.votes, chosen.table, chosen.picture, chosen.cache))
 
 
-def _command(votes: Path, table: Path, picture: Path, cache: Path | None) -> None:
+def _command(votes: Path, table: Path, picture: Path, cache: AnyFolder | None) -> None:
     for out in (table, picture):
         check_output(out, [votes])
     screen = Screen()
@@ -93,7 +96,7 @@ def measure(
     sizes: Sequence[int] = SIZES,
     draws: int = DRAWS,
     *,
-    cache: Path | None = None,
+    cache: AnyFolder | None = None,
     threads: int = 1,
     progress: Progress = silent,
 ) -> list[Gain]:
@@ -116,8 +119,10 @@ def measure(
     battles, _ = read_battles(votes, labelled=True)
     if len(battles) < 2 * max(sizes) and len(battles) < max(sizes) + 200:
         raise UserError(f"{votes}: has {len(battles)} battles; give more than {max(sizes) + 200}.")
-    kept = None if cache is None else BlockCache(cache / "blocks")
+    kept = None if cache is None else block_cache(cache / "blocks")
     data = learner_data(battles, FEATURES, None, kept, threads, progress)
+    if kept is not None:
+        kept.close()
     outcome, group = battles["outcome"].to_numpy(dtype=np.int64), prompt_groups(battles["prompt"])
     starter: Floats = KINDS["starter"]().predict_proba(data)
     found = []

@@ -10,11 +10,13 @@ import pandas as pd
 
 from features.build import FeatureParams
 from features.cache import BlockCache
+from features.remote_cache import block_cache
 from pipelines.battles.arrays import Floats
 from pipelines.battles.folds import prompt_groups
 from pipelines.battles.starter_sets import SETS, read_votes
 from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.files.atomic_files import write_text
+from pipelines.files.object_storage import AnyFolder, folder_argument
 from pipelines.terminal.command_line import Progress, Screen, check_output, run_command, silent
 from pipelines.terminal.processes import usable_cores
 from stacker.evaluate.intervals import share_interval
@@ -37,19 +39,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--table", type=Path, required=True, metavar="FILE", help="a Markdown file")
     parser.add_argument("--count", type=int, default=400, metavar="N", help="real answers made worse (%(default)s)")
     parser.add_argument("--real", type=int, default=1500, metavar="N", help="real battles (%(default)s)")
-    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep the numbers of texts there for another time")
+    parser.add_argument(
+        "--cache", type=folder_argument, metavar="FOLDER", help="keep the numbers of texts there for another time"
+    )
     chosen = parser.parse_args(arguments)
     settings = CheckSettings(count=chosen.count, real=chosen.real)
     run_command(lambda: _command(chosen.data, chosen.table, settings, chosen.cache))
 
 
-def _command(data: Path, out: Path, settings: CheckSettings, cache: Path | None) -> None:
+def _command(data: Path, out: Path, settings: CheckSettings, cache: AnyFolder | None) -> None:
     check_output(out, [])
     screen = Screen()
-    kept = None if cache is None else BlockCache(cache / "blocks")
+    kept = None if cache is None else block_cache(cache / "blocks")
     votes = read_votes(data, SETS)
     with screen.working():
         found = held_out(votes, settings, cache=kept, threads=usable_cores(), progress=screen.progress)
+    if kept is not None:
+        kept.close()
     write_text(out, as_table(found))
     screen.note(as_table(found))
 

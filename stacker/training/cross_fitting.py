@@ -64,7 +64,7 @@ class FitStore:
 
     def keep_learner(self, key: str, learner: Learner) -> Path:
         """Save a learner under a key, whole or not at all, and return its folder."""
-        return self._keep(key, learner.save)
+        return self.keep_folder(key, learner.save)
 
     def kept(self, key: str, write: Callable[[Path], None], read: Callable[[Path], T]) -> T:
         """Return what is kept under a key; where there is none, `write` fits it and writes it into a new folder.
@@ -76,7 +76,7 @@ class FitStore:
             with self.fitting(key):
                 found = self._read(key, read)  # another process may have made it meanwhile
                 if found is None:
-                    found = read(self._keep(key, write))
+                    found = read(self.keep_folder(key, write))
             release_memory()
         return found
 
@@ -88,7 +88,8 @@ class FitStore:
             shutil.rmtree(folder, ignore_errors=True)
             return None
 
-    def _keep(self, key: str, write: Callable[[Path], None]) -> Path:
+    def keep_folder(self, key: str, write: Callable[[Path], None]) -> Path:
+        """Keep what `write` writes into a new folder under a key, whole or not at all, and return its folder."""
         path = self.folder / key
         with atomic_folder(path, keep=True) as part:
             write(part)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from features.cache import BlockCache
 from features.encoder.embedding import Encoder, open_encoder
+from features.remote_cache import block_cache
 from pipelines.battles.arrays import Ints
 from pipelines.battles.folds import grouped_folds, prompt_groups
 from pipelines.battles.sources import Loaded, load
@@ -19,6 +20,7 @@ from stacker.judge.members import features_version, learner_data
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.training.cross_fitting import FitStore, fingerprint
 from stacker.training.params import Params
+from stacker.training.remote_fits import fit_store
 from stacker.training.soft_labels import soft_votes
 
 LEAST_BATTLES = 20
@@ -124,7 +126,7 @@ def prepare(
         raise UserError(
             "data: every battle has the same prompt, so none can be held out; name a source with more prompts."
         )
-    cache = BlockCache(params.run.cache / "blocks")
+    cache = block_cache(params.run.cache / "blocks")
     if encoder is not None:
         encoder.calibrate(battles)
     try:
@@ -134,7 +136,7 @@ def prepare(
     if encoder is not None:
         encoder.rest()  # the learners want the memory
     prints = fingerprint(battles, features_version(features, encoder))
-    store = FitStore(params.run.cache / "fits")
+    store = fit_store(params.run.cache / "fits")
     return Prepared(battles, place, fit, folds, data, prints, encoder, cache, store)
 
 

@@ -12,11 +12,12 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from features.cache import BlockCache
+from features.remote_cache import block_cache
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import prompt_groups
 from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS
 from pipelines.errors import UserError
+from pipelines.files.object_storage import any_folder
 from pipelines.terminal.processes import usable_cores
 from stacker.evaluate.metrics import most_probable
 from stacker.judge.input_texts import battles_of
@@ -48,7 +49,7 @@ class PreferenceStacker(ClassifierMixin, BaseEstimator):
         Folds by prompt for the level-1 model.
     settings : mapping of str to Any, or None
         Other parameters by the dotted keys of params.yaml (`{"learners.lightgbm.n_estimators": 500}`); they go before.
-    cache : path or None
+    cache : path, URL or None
         A folder that keeps features of texts and finished fits; None keeps nothing.
     n_jobs : int or None
         Processes for the text features and threads for the learners; None means 1, -1 every core.
@@ -123,7 +124,7 @@ class PreferenceStacker(ClassifierMixin, BaseEstimator):
                 raise UserError(f"X: has {many} of one prompt, so none can be held out; give battles of more prompts.")
             battles = battles.assign(outcome=outcome, weight=weight / weight.mean())
             with tempfile.TemporaryDirectory(prefix="preference-stacker-") as temporary:
-                kept = params.run.model_copy(update={"cache": Path(self.cache or temporary)})
+                kept = params.run.model_copy(update={"cache": any_folder(self.cache or temporary)})
                 params = params.model_copy(update={"run": kept})
                 self.judge_ = train(battles, params, {"seed": params.run.seed}).judge
         except UserError as fault:
@@ -171,8 +172,10 @@ class PreferenceStacker(ClassifierMixin, BaseEstimator):
             raise ValueError(str(fault)) from fault
 
     def _probabilities(self, battles: pd.DataFrame) -> Floats:
-        cache = None if self.cache is None else BlockCache(Path(self.cache) / "blocks")
+        cache = None if self.cache is None else block_cache(any_folder(self.cache) / "blocks")
         probabilities = self.judge_.predict_proba(battles, cache=cache, threads=self._threads())
+        if cache is not None:
+            cache.close()
         names = list(self._vocabulary)
         found = probabilities[:, [names.index(label) for label in self.classes_.tolist()]]
         return found if len(self.classes_) == 3 else found / (found[:, :1] + found[:, 1:])

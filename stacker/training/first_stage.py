@@ -20,6 +20,7 @@ from pipelines.battles.sources import DataParams, load
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_folder
 from pipelines.files.hashes import code_version
+from pipelines.files.object_storage import RemoteFolder, local_folder
 from pipelines.models.model_files import check_folder, files_sha256, is_whole
 from pipelines.terminal.command_line import Progress, silent
 from stacker.judge.members import texts_alone
@@ -58,7 +59,7 @@ def after_first_stage(
     first = params.transformer.first
     if not first.sources or not chosen:
         return list(chosen)
-    kept = params.run.cache / "first_stage"
+    kept = local_folder(params.run.cache / "first_stage")
     kept.mkdir(parents=True, exist_ok=True)
     loaded = load(DataParams(sources=first.sources), kept / "set_aside.jsonl")
     votes, left_out = without_prompts(loaded.train, battles)
@@ -102,7 +103,10 @@ def _trained(one: ChosenTransformer, params: Params, votes: pd.DataFrame, progre
     digest = hashlib.sha256(code_version(__name__, TransformerLearner.__module__).encode())
     about = (settings.model_dump_json(exclude={"model"}), one.encoder.sha256, str(params.run.seed))
     digest.update("\n".join((*about, *fingerprint(votes, ""), *votes["source"])).encode("utf-8", "surrogatepass"))
-    folder = params.run.cache / "first_stage" / digest.hexdigest()[:32]
+    there, name = params.run.cache / "first_stage", digest.hexdigest()[:32]
+    folder = local_folder(there) / name
+    if not is_whole(folder) and isinstance(there, RemoteFolder):
+        there.fetch_folder(name, folder)
     if not is_whole(folder):
         outcome, weight = (votes[name].to_numpy() for name in ("outcome", "weight"))
         outcome, weight = outcome.astype(np.int64), weight / weight.mean()
@@ -123,6 +127,8 @@ def _trained(one: ChosenTransformer, params: Params, votes: pd.DataFrame, progre
         with atomic_folder(folder) as part:
             learner.network_.encoder.model.save_pretrained(part)
             learner.structure_.tokenizer.save_pretrained(part)
+        if isinstance(there, RemoteFolder):
+            there.send_folder(name, folder)
     found = ResolvedEncoder(
         one.encoder.name, one.encoder.wanted, folder, files_sha256(check_folder(folder)), one.encoder.message
     )

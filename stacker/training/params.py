@@ -14,6 +14,7 @@ from features.encoder.choice import EncoderParams
 from pipelines.battles.folds import FoldParams
 from pipelines.battles.sources import DataParams
 from pipelines.errors import UserError, shown
+from pipelines.files.object_storage import CacheFolder
 from pipelines.settings import MOST_FOLDS, LocalPath, Section, fault_sentence, todays_name, todays_sections
 from pipelines.terminal.cluster.tasks import ClusterAddress
 from stacker.learners.balance import BalanceParams
@@ -92,10 +93,13 @@ class RunParams(Section):
     `cluster` is where texts are counted and embedded and learners are fitted: null or local, on this machine; auto, on
     the Ray cluster that this machine is a node of; ray://HOST:PORT, on any other. The numbers are the same; `threads`
     are then those of one fit on one node.
+
+    `cache` may be a URL of object storage, such as `s3://bucket/folder` or `gs://bucket/folder`: what one machine has
+    computed the others find there, and each works on a copy on its own disk.
     """
 
     folder: LocalPath = Path("runs/latest")
-    cache: LocalPath = Path("cache")
+    cache: CacheFolder = Path("cache")
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
     threads: int = Field(0, ge=0, le=1024)
     cluster: ClusterAddress = None

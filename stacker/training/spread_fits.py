@@ -22,7 +22,6 @@ from features.pairs import Embeddings, PairMatrix
 from pipelines.battles.arrays import Ints
 from pipelines.battles.folds import splits
 from pipelines.battles.table import TEXT_COLUMNS
-from pipelines.files.atomic_files import atomic_folder
 from pipelines.terminal.cluster.tasks import Shared, Task, Tasks
 from pipelines.terminal.command_line import Progress
 from stacker.learners.learner_interface import Fit, LearnerData
@@ -228,7 +227,10 @@ def _keep(store: FitStore, one: _Wanted, result: Mapping[str, Any]) -> None:
     if one.held is not None:
         store.keep_arrays(one.key, result)
         return
-    with atomic_folder(store.folder / one.key, keep=True) as part:
+
+    def write(part: Path) -> None:
         for name, content in result.items():
             (part / name).parent.mkdir(parents=True, exist_ok=True)
             (part / name).write_bytes(content)
+
+    store.keep_folder(one.key, write)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.battles.arrays import Floats
+from pipelines.chat.shared_replies import shared_replies
 from pipelines.errors import UserError
 from pipelines.terminal.cluster.tasks import tasks_at
 from pipelines.terminal.command_line import Progress, silent
@@ -194,9 +195,11 @@ def outside_of(
     """Read the predictions from outside that the parameters name, by the battles' ids, and ask the language models."""
     files = [open_outside(each, battles) for each in params.learners.outside if each.enabled]
     folder = params.run.cache / "judges"
-    asked = [
-        ask_judge(each, battles, folder / each.name, progress, note) for each in params.learners.judges if each.enabled
-    ]
+    asked = []
+    for each in params.learners.judges:
+        if each.enabled:
+            with shared_replies(folder / each.name) as replies:
+                asked.append(ask_judge(each, battles, replies, progress, note))
     return [*files, *asked]
 
 

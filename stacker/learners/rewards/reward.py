@@ -8,8 +8,10 @@ import numpy as np
 from pydantic import Field
 
 from features.cache import BlockCache, key_of
+from features.remote_cache import block_cache
 from pipelines.battles.arrays import Floats
 from pipelines.battles.table import text_of
+from pipelines.files.object_storage import AnyFolder
 from pipelines.files.saved_files import Number, checking, read_object
 from pipelines.terminal.command_line import Progress, silent
 from stacker.learners.learner_interface import SETTINGS, Fit, LearnerData, LearnerFile, write_settings
@@ -63,6 +65,8 @@ class Scores:
                 self.cache.put(self.reader, part, rows)
         if missing:
             self.progress(f"{self.reader.params.name}: answers", len(missing), len(missing))
+            if self.cache is not None:
+                self.cache.close()  # a shared one sends what is new; a later call opens it again
         return np.array([self._kept[key] for key in map(key_of, prompts, answers)], dtype=np.float64)
 
 
@@ -138,7 +142,7 @@ class RewardLearner:
 
 
 def configured_rewards(
-    params: Sequence[RewardParams], cache: Path | None = None, threads: int = 1, progress: Progress = silent
+    params: Sequence[RewardParams], cache: AnyFolder | None = None, threads: int = 1, progress: Progress = silent
 ) -> list[Configured]:
     """Return the switched-on reward models as learners; each scores an answer once for all folds.
 
@@ -150,8 +154,8 @@ def configured_rewards(
     return [_configured(each, cache, threads, progress) for each in params if each.enabled]
 
 
-def _configured(params: RewardParams, cache: Path | None, threads: int, progress: Progress) -> Configured:
-    scores = Scores(params, None if cache is None else BlockCache(cache), threads, progress)
+def _configured(params: RewardParams, cache: AnyFolder | None, threads: int, progress: Progress) -> Configured:
+    scores = Scores(params, None if cache is None else block_cache(cache), threads, progress)
     pinned = scores.reader.params
     identity = f"{pinned.model_dump_json(exclude={'name', 'model'})} {scores.reader.version}"
     return Configured(params.name, KIND, identity, lambda: RewardLearner(pinned, lambda: scores))
