@@ -30,6 +30,7 @@ from stacker.judge.verdict_files import (
     KAGGLE,
     WRITTEN,
     Parts,
+    join_files,
     join_parts,
     kept_parts,
     names_of,
@@ -212,16 +213,17 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
     work = _Work(judge, options, suffix, total, options.threads or usable_cores(), elsewhere)
     with kept_parts(out, suffix, stamp) as (parts, found), screen.working():
         if found:
-            screen.note(
-                f"{out}: going on from {len(list(parts.folder.glob('part-*' + suffix))):,} parts that are done."
-            )
+            count = len(list(parts.folder.glob("part-*" + suffix)))
+            screen.note(f"{out}: going on from {count:,} parts that are done.")
         numbers = _predict_parts(work, inputs, parts, screen)
+        for sentence in elsewhere.sentences():
+            screen.note(sentence)
         if numbers.bad and not numbers.battles:
             raise UserError(
                 f"{', '.join(map(str, inputs))}: none of {numbers.bad:,} rows can be used; name a file of battles."
             )
         with atomic_write(aside) as told, atomic_write(out) as part:  # both are filled before the first has its place
-            _join_bad(told, [parts.beside(number, _BAD) for number in range(numbers.parts)])
+            join_files(told, [parts.beside(number, _BAD) for number in range(numbers.parts)])
             join_parts(part, map(parts.path, range(numbers.parts)), work.names, suffix)
         if not numbers.told:
             aside.unlink()
@@ -255,10 +257,11 @@ def _predict_parts(work: _Work, inputs: Sequence[Path], parts: Parts, screen: Sc
 
     cache = None if work.options.cache is None else block_cache(work.options.cache / "blocks")
     done = _Numbers()
-    how: dict[str, Any] = {"labelled": False, "rescue": work.options.rescue, **work.options.reading.arguments()}
-    how["note"] = screen.note
+    how: dict[str, Any] = {"labelled": False, "rescue": work.options.rescue, "note": screen.note}
+    how |= work.options.reading.arguments()
     read = (iter_battles(path, work.options.rows_at_once, **how) for path in inputs)
     for battles, bad in chain.from_iterable(read):
+        work.elsewhere.look_up(battles)  # also of parts that are done: what is missing is counted over all
         if not parts.whole(done.parts):
             _predict_part(work, battles, bad, parts, done.parts, cache)
         done.parts += 1
@@ -276,20 +279,12 @@ def _predict_part(
     work: _Work, battles: pd.DataFrame, bad: Sequence[BadRow], parts: Parts, number: int, cache: Any
 ) -> None:
     control = work.options.control
-    work.elsewhere.look_up(battles)
     probabilities = work.judge.predict_proba(battles, cache=cache, threads=work.threads, control=control)
     rows = verdict_rows(battles, probabilities, work.options.columns, work.judge.decided(probabilities, control))
     with atomic_write(parts.beside(number, _BAD)) as part, part.open("w", encoding="ascii") as file:
         file.writelines(row.line() for row in bad)
     with atomic_write(parts.path(number)) as part:
         write_part(part, rows, work.names, work.suffix)
-
-
-def _join_bad(aside: Path, parts: Sequence[Path]) -> None:
-    """Join the rows set aside to one file."""
-    with aside.open("wb") as file:
-        for part in parts:
-            file.write(part.read_bytes())
 
 
 def _rows_of(path: Path, reading: ReadingOptions) -> int:

@@ -204,7 +204,8 @@ def _predict(
         judge = with_checks(judge, None)
     files = {each.params.name: each.test for each in trained.outside if isinstance(each, OutsidePredictions)}
     elsewhere = Elsewhere.of_run(judge.members, files).asking(prepared.store.folder.parent, screen)
-    for sentence in elsewhere.look_up(test):
+    elsewhere.look_up(test)
+    for sentence in elsewhere.sentences():
         screen.note(sentence)
     probabilities = judge.predict_proba(
         test, cache=prepared.cache, threads=prepared.fit.threads, progress=screen.progress

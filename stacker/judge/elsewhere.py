@@ -1,8 +1,9 @@
 """What a judge needs from elsewhere to predict: files of predictions, language models to ask, or neither."""
 
 import argparse
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,6 +70,7 @@ class Elsewhere:
 
     learners: Sequence[tuple["OutsideLearner", "OutsideFile | None"]] = ()
     asked: Sequence["LanguageJudge"] = ()
+    counts: Counter[int | str] = field(default_factory=Counter)
 
     @classmethod
     def of_run(cls, members: Sequence[Member], files: Mapping[str, "OutsideFile | None"]) -> "Elsewhere":
@@ -117,19 +119,22 @@ class Elsewhere:
         named = {name: read_outside(path) for name, path in files}
         return cls.of_run(members, {**dict.fromkeys(without), **named})
 
-    def look_up(self, battles: pd.DataFrame) -> list[str]:
-        """Have the learners know what their files say of battles with ids, and return a sentence on what is missing."""
-        sentences = []
-        for learner, file in self.learners:
+    def look_up(self, battles: pd.DataFrame) -> None:
+        """Have the learners know what their files say of battles with ids, and count those without anything."""
+        self.counts.update(battles=len(battles))
+        for place, (learner, file) in enumerate(self.learners):
             if file is not None:
                 learner.attach(file, battles)
-            missing = len(battles) - learner.count_known(battles)
-            if missing:
-                sentences.append(
-                    f"{learner.name}: {missing:,} of {len(battles):,} battles to predict have no prediction from "
-                    "outside; their verdicts go by the other learners."
-                )
-        return sentences
+            self.counts.update({place: len(battles) - learner.count_known(battles)})
+
+    def sentences(self) -> list[str]:
+        """Return a sentence on each learner that had nothing on some of the battles looked up."""
+        return [
+            f"{learner.name}: {self.counts[place]:,} of {self.counts['battles']:,} battles to predict have no "
+            "prediction from outside; their verdicts go by the other learners."
+            for place, (learner, _) in enumerate(self.learners)
+            if self.counts[place]
+        ]
 
 
 def _language_judges(members: Sequence[Member]) -> dict[str, "LanguageJudge"]:

@@ -181,3 +181,10 @@ def _read(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+
+
+def join_files(whole: Path, parts: Sequence[Path]) -> None:
+    """Join files to one, byte by byte."""
+    with whole.open("wb") as file:
+        for part in parts:
+            file.write(part.read_bytes())

@@ -181,6 +181,10 @@ def test_a_judge_without_its_file_says_so_and_predicts_with_it_or_without(run_wi
     alone = pd.read_csv(tmp_path / "out.csv")
     predict([*call, "--outside", f"llm={file}"])
     assert (pd.read_csv(tmp_path / "out.csv")["winner_model_a"] > alone["winner_model_a"]).all()
+    capsys.readouterr()
+    few = write_predictions(tmp_path / "few.csv", new["id"].iloc[1:4], said[1:4])
+    predict([*call, "--outside", f"llm={few}", "--rows-at-once", "2"])
+    assert "llm: 3 of 6 battles to predict have no prediction from outside" in " ".join(capsys.readouterr().out.split())
     with pytest.raises(SystemExit):
         predict([*call, "--without", "other"])
     assert "its learners from outside are llm" in capsys.readouterr().err
