@@ -3,29 +3,13 @@
 Whatever a component sends comes from the browser and is checked by the page that gets it.
 """
 
-import base64
-import binascii
-from pathlib import Path
-from typing import Any
-
 import param
-from panel.custom import JSComponent
 
-from dashboard.components.look import ANSWER, BARS, COMPOSER, OFFERS, TABLE, TEXT, UPLOAD
-
-_SCRIPTS = Path(__file__).parent / "scripts"
+from dashboard.components.look import ANSWER, BARS, COMPOSER, OFFERS, TABLE, TEXT
+from dashboard.components.part import SCRIPTS, Part
 
 
-class _Part(JSComponent):
-    """As wide as there is room for."""
-
-    __abstract = True
-
-    def __init__(self, **params: Any) -> None:
-        super().__init__(**{"sizing_mode": "stretch_width", "margin": 0, **params})
-
-
-class TopBar(_Part):
+class TopBar(Part):
     """Where one is, the language, light or dark.
 
     Attributes
@@ -56,17 +40,19 @@ class TopBar(_Part):
     user = param.String()
     zone = param.String(default="UTC")
 
-    _esm = _SCRIPTS / "topbar.js"
+    _esm = SCRIPTS / "topbar.js"
     _stylesheets = [BARS]
 
 
-class Composer(_Part):
+class Composer(Part):
     """The field for a question.
 
     Attributes
     ----------
     sent : dict
-        `{"text": …, "number": …}` after each press.
+        `{"text": …, "own": …, "number": …}` after each press.
+    own : str
+        A system prompt of the person's own, of at most `most_own` characters; it can be given where `may_own`.
     sources : list of (code, name)
         Who may answer, to choose from; the choice is `source`.
     cleared, focused : int
@@ -82,13 +68,46 @@ class Composer(_Part):
     focused = param.Integer()
     sources = param.List()
     source = param.String()
+    own = param.String()
+    most_own = param.Integer(default=2_000)
+    may_own = param.Boolean(default=True)
     sent = param.Dict(default={})
 
-    _esm = _SCRIPTS / "composer.js"
+    _esm = SCRIPTS / "composer.js"
     _stylesheets = [COMPOSER]
 
 
-class ModelOffers(_Part):
+class FurtherQuestion(Part):
+    """What can be done with two answers besides voting on them.
+
+    Attributes
+    ----------
+    can_ask, can_renew, can_leave : bool
+        Whether a further question can be asked, both answers be written anew, and the last question be left out.
+    told, warns : str, bool
+        Why not, and whether that is a warning.
+    turn, cleared : int
+        Grow when a press has been dealt with, and to empty the field.
+    press : dict
+        `{"ask": text}`, `{"anew": true}` or `{"leave": true}` after each press, with a `number` of its own.
+    """
+
+    words = param.Dict(default={})
+    most = param.Integer(default=8_000)
+    told = param.String()
+    warns = param.Boolean()
+    can_ask = param.Boolean()
+    can_renew = param.Boolean()
+    can_leave = param.Boolean()
+    turn = param.Integer()
+    cleared = param.Integer()
+    press = param.Dict(default={})
+
+    _esm = SCRIPTS / "further.js"
+    _stylesheets = [COMPOSER]
+
+
+class ModelOffers(Part):
     """What a person can do where nobody here can answer her question.
 
     Attributes
@@ -118,11 +137,11 @@ class ModelOffers(_Part):
     words = param.Dict(default={})
     press = param.Dict(default={})
 
-    _esm = _SCRIPTS / "offers.js"
+    _esm = SCRIPTS / "offers.js"
     _stylesheets = [OFFERS]
 
 
-class AnswerColumn(_Part):
+class AnswerColumn(Part):
     """One answer; `again` counts the presses of "try again"."""
 
     side = param.String()
@@ -136,11 +155,11 @@ class AnswerColumn(_Part):
     words = param.Dict(default={})
     again = param.Integer()
 
-    _esm = _SCRIPTS / "answer.js"
+    _esm = SCRIPTS / "answer.js"
     _stylesheets = [TEXT, ANSWER]
 
 
-class VoteBar(_Part):
+class VoteBar(Part):
     """The votes; `press` is `{"code": …, "number": …}`, `turn` grows when a press has been dealt with."""
 
     stage = param.String(default="answering")
@@ -152,11 +171,11 @@ class VoteBar(_Part):
     turn = param.Integer()
     press = param.Dict(default={})
 
-    _esm = _SCRIPTS / "votebar.js"
+    _esm = SCRIPTS / "votebar.js"
     _stylesheets = [BARS]
 
 
-class Reasons(_Part):
+class Reasons(Part):
     """Words to press and a line of one's own on why one voted as one did.
 
     Attributes
@@ -183,11 +202,11 @@ class Reasons(_Part):
     words = param.Dict(default={})
     said = param.Dict(default={})
 
-    _esm = _SCRIPTS / "reasons.js"
+    _esm = SCRIPTS / "reasons.js"
     _stylesheets = [BARS]
 
 
-class Table(_Part):
+class Table(Part):
     """One page of a table.
 
     Attributes
@@ -222,89 +241,5 @@ class Table(_Part):
     words = param.Dict(default={})
     press = param.Dict(default={})
 
-    _esm = _SCRIPTS / "table.js"
+    _esm = SCRIPTS / "table.js"
     _stylesheets = [TABLE]
-
-
-class Upload(_Part):
-    """A place to drop one file, sent piece by piece over the page's own connection.
-
-    Attributes
-    ----------
-    label, hint : str
-        What the field says, in the person's language.
-    accept : str
-        Endings that the browser offers, e.g. `.csv,.parquet`.
-    most_bytes : int
-        Larger files are refused, here and in the browser.
-    too_large : str
-        What is said then.
-    piece : int
-        Bytes sent at a time; Bokeh's connection takes messages of 20 MB at most.
-    """
-
-    # Panel's FileDropper bounds sizes in the browser alone (the server keeps what is sent), sends all pieces at once
-    # without waiting for the server, decodes what calls itself text, and has its words in English only
-    label = param.String()
-    hint = param.String()
-    accept = param.String()
-    most_bytes = param.Integer(default=200_000_000)
-    too_large = param.String()
-    piece = param.Integer(default=512 * 1024, constant=True)
-    # properties, and no messages: the first message of a component that was added later can fail to leave the browser
-    sent = param.Dict(default={})
-    answer = param.Dict(default={})
-
-    _esm = _SCRIPTS / "upload.js"
-    _stylesheets = [UPLOAD]
-
-    def __init__(self, **params: Any) -> None:
-        super().__init__(**params)
-        self._listeners: list[Any] = []
-        self._number = -1
-        self._name, self._size = "", 0
-        self._pieces = bytearray()
-        self.param.watch(lambda event: self._take_in(event.new), "sent")
-
-    def on_file(self, listener: Any) -> None:
-        """Call `listener(name, content)` whenever a file has come whole; `content` is a bytearray."""
-        self._listeners.append(listener)
-
-    def _take_in(self, data: Any) -> None:
-        if not isinstance(data, dict) or not isinstance(data.get("number"), int):
-            return
-        if data.get("kind") == "begin":
-            self._begin(data)
-        elif data.get("kind") == "piece" and data["number"] == self._number:
-            self._take(data)
-
-    def _begin(self, data: dict[str, Any]) -> None:
-        size = data.get("size")
-        if not isinstance(size, int) or not 0 <= size <= self.most_bytes:
-            self.answer = {"number": data["number"], "refused": True}
-            return
-        self._number, self._size, self._name = data["number"], size, str(data.get("name", ""))[:300]
-        self._pieces = bytearray()
-        self._answer()
-
-    def _take(self, data: dict[str, Any]) -> None:
-        try:
-            piece = base64.b64decode(str(data.get("data", "")), validate=True)
-        except (binascii.Error, ValueError):
-            return
-        if (
-            data.get("start") != len(self._pieces) or len(self._pieces) + len(piece) > self._size
-        ):  # not what was announced: not this component's sender
-            self._number = -1
-            return
-        self._pieces += piece
-        self._answer()
-
-    def _answer(self) -> None:
-        whole = len(self._pieces) >= self._size
-        self.answer = {"number": self._number, "received": len(self._pieces), "whole": whole}
-        if whole:
-            self._number = -1
-            content, self._pieces = self._pieces, bytearray()
-            for listener in self._listeners:
-                listener(self._name, content)

@@ -43,6 +43,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from dashboard.params import DashboardParams
 from dashboard.sessions.concurrency import Tasks
+from dashboard.sessions.own_prompts import OwnPrompts
 from dashboard.texts import Texts
 from dashboard.votes.exports import Offers
 
@@ -88,6 +89,8 @@ class Context:
         Begins what takes a while; ended after `closed`.
     sources : AnswerSources or None
         The models that can answer in place of what is recorded, and the one in use; shared by all people.
+    own_prompts : OwnPrompts
+        What each person tells all models; shared by all people.
     offers : Offers
         Offers files to the browser, under addresses that nobody can guess; `closed` withdraws them.
     """
@@ -106,6 +109,7 @@ class Context:
     offers: Offers = field(default_factory=Offers)
     sources: "AnswerSources | None" = None
     admin: bool = True
+    own_prompts: OwnPrompts = field(default_factory=OwnPrompts)
 
 
 class Page(Protocol):

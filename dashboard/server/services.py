@@ -18,6 +18,7 @@ from dashboard.rendering.drawings import drawings
 from dashboard.server.leaderboards import Leaderboards
 from dashboard.sessions.answer_slots import AnswerSlots
 from dashboard.sessions.limits import Limits
+from dashboard.sessions.own_prompts import OwnPrompts
 from dashboard.votes.database import KEY
 from dashboard.votes.exports import Offers
 from dashboard.votes.store import VoteStore
@@ -110,6 +111,7 @@ class Services:
         self.sources = AnswerSources((whole or Params()).encoder.models_dir, Path(params.judges) / REMEMBERED)
         self.slots = AnswerSlots(params.limits.answers_at_once)
         self.offers = Offers()
+        self.own_prompts = OwnPrompts()
         self.leaderboards = Leaderboards(self.store, params.leave_out_named)
         self._secret = b""
         self._warming = ThreadPoolExecutor(max_workers=1, thread_name_prefix="warming")

@@ -176,6 +176,7 @@ class Shell:
             tasks=tasks,
             offers=self.services.offers,
             sources=self.services.sources,
+            own_prompts=self.services.own_prompts,
         )
 
     def _language_chosen(self, event: Any) -> None:

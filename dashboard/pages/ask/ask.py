@@ -14,13 +14,14 @@ from dashboard.generators.generator import Generator, Source
 from dashboard.generators.small_model import answers
 from dashboard.pages.ask.answer_columns import BATTLE, AnswerColumns, comparison
 from dashboard.pages.ask.connecting import Connecting
+from dashboard.pages.ask.further_turns import FurtherTurns
 from dashboard.pages.page import Context
 from dashboard.params import StylesParams
 from dashboard.rendering.rendered import Rendered
 from dashboard.sessions.concurrency import Tasks
 from dashboard.sessions.limits import LimitReached
 from dashboard.sessions.round import Round, RoundDependencies
-from dashboard.votes.vote_records import CHOICES, Choice
+from dashboard.votes.vote_records import CHOICES, LONGEST_OWN_PROMPT, Choice
 from pipelines.models.packaged_models import SMOLLM2
 
 
@@ -34,6 +35,7 @@ class AskPage:
         self.memory: dict[str, Any] = context.memory.setdefault(self.name, {})
         self.tasks: Tasks = self.memory.setdefault("tasks", Tasks())  # a vote in work outlives a change of language
         self._sources: list[Source] = []
+        self._asked_text: str | None = None
 
     @property
     def round(self) -> Round | None:
@@ -52,7 +54,11 @@ class AskPage:
                 "hint": say("ask.hint"),
                 "too_long": say("ask.too_long", most=f"{self.context.params.limits.question_characters:,}"),
                 "source": say("ask.source"),
+                **{key: say(f"ask.{key}") for key in ("own", "own_set", "own_example", "own_hint", "own_clear")},
             },
+            own=self.context.own_prompts.of(self.context.session),
+            most_own=LONGEST_OWN_PROMPT,
+            may_own=not self._configured.recorded,
             examples=[say(f"ask.example.{name}") for name in ("one", "two", "three")],
             most=self.context.params.limits.question_characters,
         )
@@ -71,14 +77,24 @@ class AskPage:
             },
         )
         self.connecting = Connecting(self.context, self.tasks, self._ask, self._source_chosen)
+        self.further = FurtherTurns(self.context, self.tasks, lambda: self.round)
         self.composer.param.watch(self._asked, "sent")
+        self.composer.param.watch(lambda event: self._keep_own(event.new), "own")
         self.composer.param.watch(lambda event: self.memory.update(source=event.new), "source")
         self.bar.param.watch(self._pressed, "press")
         start = _stack(self.hero, self.composer, css="start")
         answers = self.answers = _stack(*self.columns.views.values(), css="answers")
         self.sticky = _stack(self.bar, css="sticky")
         battle = _stack(
-            self.question, self.reasons.view, self.comparison, answers, self.connecting.view, self.sticky, css="battle"
+            self.further.earlier,
+            self.question,
+            self.reasons.view,
+            self.comparison,
+            answers,
+            self.further.view,
+            self.connecting.view,
+            self.sticky,
+            css="battle",
         )
         self.start, self.battle = start, battle
         if self.round is not None:
@@ -98,7 +114,12 @@ class AskPage:
             self.round.on_answer, self.round.on_stage = (lambda answer: None), (lambda: None)
 
     def _asked(self, event: Any) -> None:
+        self._keep_own(event.new.get("own"))
         self._ask(str(event.new.get("text", "")).strip())
+
+    def _keep_own(self, own: Any) -> None:
+        if isinstance(own, str):
+            self.context.own_prompts.keep(self.context.session, own)
 
     def _ask(self, text: str) -> None:
         if not text:
@@ -124,6 +145,7 @@ class AskPage:
             context.slots,
             context.session,
             context.params.leave_out_named,
+            context.own_prompts.of(context.session),
         )
         begun = Round(text, desk)
         self.memory["round"] = begun
@@ -173,15 +195,23 @@ class AskPage:
 
     def _follow(self, one: Round) -> None:
         one.on_stage = self._stage_changed
-        self.asked = Rendered("")
-        self.tasks.start(draw([[one.question]], self.context.session, lambda shown: self._asked_drawn(one, shown[0])))
+        self._asked_text = None
         self.columns.follow(one)
         self._stage_changed()
 
-    def _asked_drawn(self, one: Round, shown: Rendered) -> None:
-        if one is self.round:
-            self.asked = shown
-            self.question.object = self._question(one)
+    def _draw_asked(self, one: Round) -> None:
+        """Have the present question drawn, where it is not that which was."""
+        if self._asked_text == one.question:
+            return
+        question = self._asked_text = one.question
+        self.asked = Rendered("")
+
+        def put(shown: list[Rendered]) -> None:
+            if one is self.round and question == self._asked_text:
+                self.asked = shown[0]
+                self.question.object = self._question(one)
+
+        self.tasks.start(draw([[question]], self.context.session, put))
 
     def _show(self) -> None:
         self.start.visible, self.battle.visible = self.round is None, self.round is not None
@@ -194,7 +224,9 @@ class AskPage:
         one, say = self.round, self.say
         if one is None:
             return
+        self._draw_asked(one)
         self.columns.reveal(one.answers)
+        self.further.show(one)
         self.question.object = self._question(one)
         self.comparison.object = comparison(one, say) if one.stage == "voted" else ""
         self.comparison.visible = one.stage == "voted"
@@ -220,14 +252,16 @@ class AskPage:
         self.bar.param.update(stage=one.stage, line=line, warns=warns, undo_seconds=undo, turn=self.bar.turn + 1)
 
     def _question(self, one: Round) -> str:
-        say, asked = self.say, noted(self.asked, self.say)
+        say, asked, own = self.say, noted(self.asked, self.say), one.own_prompt
+        if one.forgotten:
+            return str(BATTLE.question(asked, own, say("ask.on.forgets", count=one.forgotten), "", say))
         if one.notice is None:
-            return str(BATTLE.question(asked, "", "", say))
+            return str(BATTLE.question(asked, own, "", "", say))
         told = say(f"ask.{one.notice.code}", **one.notice.details)
         if one.notice.code == "small_errs":
             if self.memory.setdefault("small_errs", one) is not one:
                 told = ""  # once is enough
-        return str(BATTLE.question(asked, told, "" if one.prompt == one.question else one.prompt, say))
+        return str(BATTLE.question(asked, own, told, "" if one.prompt == one.question else one.prompt, say))
 
     @property
     def _configured(self) -> type[Generator]:
@@ -243,7 +277,7 @@ class AskPage:
         own, current = self._configured, None if self.context.sources is None else self.context.sources.current
         offers = [[own.kind, self.say(f"ask.{own.source}")], *([each.name, each.label] for each in self._sources)]
         default = own.kind if current is None else current.name
-        self.composer.param.update(sources=offers, source=self.memory.get("source", default))
+        self.composer.param.update(may_own=True, sources=offers, source=self.memory.get("source", default))
 
     def _source_chosen(self, source: Source) -> None:
         """Answer by a source from now on, and first of all the question that waits for one."""

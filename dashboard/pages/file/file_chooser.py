@@ -6,8 +6,8 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from dashboard.components import Upload
 from dashboard.components.look import boxed, button, card_pane, in_line, note, select
+from dashboard.components.upload import Upload
 from dashboard.pages.page import Context
 from dashboard.sessions import battle_files
 from dashboard.sessions.battle_files import BattleFile

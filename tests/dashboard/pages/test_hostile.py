@@ -96,7 +96,7 @@ def test_in_a_browser_nothing_runs_and_nothing_is_fetched(
         person.page.on("popup", lambda page: pytest.fail(f"a window opened: {page.url}"))
         for place, text in list(enumerate(HOSTILE))[first : first + 10]:
             talking_server.hostile_place = place
-            person.page.locator("textarea").evaluate(
+            person.page.locator("textarea[name=question]").evaluate(
                 "(field, text) => { field.value = text; field.dispatchEvent(new Event('input', {bubbles: true})); }",
                 text,
             )

@@ -163,9 +163,9 @@ def test_accounts_are_asked_for_and_become_pseudonyms(browser: Browser, tmp_path
         page.fill("#username", "ada")
         page.fill("#password", "lovelace-1815")
         page.click("button")
-        page.locator("textarea").wait_for(timeout=60_000)
-        page.locator("textarea").fill("珍珠奶茶到底是誰發明的？")
-        page.locator("textarea").press("Enter")
+        page.locator("textarea[name=question]").wait_for(timeout=60_000)
+        page.locator("textarea[name=question]").fill("珍珠奶茶到底是誰發明的？")
+        page.locator("textarea[name=question]").press("Enter")
         page.locator('section[data-stage="open"]').wait_for(timeout=60_000)
         assert "ada" not in running.last_battle()["session"]
         expect(page.get_by_text("登出")).to_be_visible()

@@ -93,7 +93,7 @@ def test_once_its_origin_is_named_the_page_behind_the_proxy_works(browser: Brows
     with RunningDashboard({"server": {"origins": "http://127.0.0.1:*"}}, tmp_path) as running:
         with RewritingProxy(running.port) as proxy:
             page = opened(browser, proxy.url, "en-GB")
-            page.locator("textarea").wait_for(timeout=60_000)
+            page.locator("textarea[name=question]").wait_for(timeout=60_000)
             expect(page.locator("#unreachable")).to_be_hidden()
             page.context.close()
 

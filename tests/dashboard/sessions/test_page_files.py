@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from page_contexts import BATTLES, csv_file
 
-from dashboard.components import Upload
+from dashboard.components.upload import Upload
 from dashboard.judges.saved_runs import saved_runs
 from dashboard.sessions import battle_files
 from dashboard.sessions.file_verdicts import FileVerdicts, opinion_of

@@ -152,7 +152,7 @@ class Person:
 
     @property
     def field(self) -> Any:
-        return self.page.locator("textarea")
+        return self.page.locator("textarea[name=question]")
 
     def ask(self, question: str) -> None:
         """Type a question and press Enter."""
