@@ -12,6 +12,13 @@ class UserError(Exception):
     """
 
 
+class AbruptEndError(UserError):
+    """The same, where a native library would crash or hang as this process ends: a command then ends at once.
+
+    So it is where the cluster that Ray has connected this process to is gone.
+    """
+
+
 def shown(value: Any, most: int = 60) -> str:
     """Return a value as it may stand in a sentence: at most `most` characters, on one line, printable everywhere."""
     try:

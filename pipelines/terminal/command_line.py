@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pipelines.errors import UserError
+from pipelines.errors import AbruptEndError, UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +28,10 @@ def run_command(command: Callable[[], object]) -> None:
         command()
     except UserError as fault:
         sys.stderr.write(f"{fault}\n")
+        if isinstance(fault, AbruptEndError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(USER_ERROR)
         raise SystemExit(USER_ERROR) from None
     except ModuleNotFoundError as fault:
         missing = (fault.name or "").partition(".")[0]

@@ -8,20 +8,26 @@ threads of OpenMP and BLAS are set as they are in this process: sums over other 
 bits, and a tree turns a last bit into another leaf.
 """
 
+import atexit
 import hashlib
 import logging
 import os
 import socket
+import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any, TypeVar
 
 import ray
 from ray import exceptions
 
-from pipelines.errors import UserError, shown
+from pipelines.errors import AbruptEndError, UserError, shown
 from pipelines.files.atomic_files import atomic_folder, sha256_of
 from pipelines.terminal.cluster.shipped_code import shipped_code
 from pipelines.terminal.cluster.tasks import AUTO, CLIENT, Shared, Task, Tasks
@@ -103,6 +109,7 @@ class RayTasks(Tasks):
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         own = {name: os.environ[name] for name in _THREADS if name in os.environ}
         settings = {"OMP_NUM_THREADS": str(usable_cores()), **own, **_ALSO}
+        hook = sys.excepthook  # Ray's waits for a head that may be dead
         with shipped_code() as folder:
             environment = {"working_dir": str(folder), "env_vars": settings}
             try:
@@ -112,6 +119,9 @@ class RayTasks(Tasks):
                     f"run.cluster {address}: cannot be used ({_first_line(fault)}); check that its head is up, that "
                     "RAY_AUTH_TOKEN is its token, and that Ray and Python have its versions."
                 ) from fault
+            finally:
+                sys.excepthook = hook
+        self._lost = False
         self._folders: dict[Path, _FolderInStore] = {}
         nodes = [node for node in ray.nodes() if node["Alive"]]
         self._cores = [int(node["Resources"].get("CPU", 0)) for node in nodes]
@@ -157,15 +167,13 @@ class RayTasks(Tasks):
                     result = self._reached(ray.get, reference)
                     yield pending.pop(reference), result
         finally:
-            for reference in pending:  # nobody waits for them any more
-                try:
+            for reference in () if self._lost else pending:  # nobody waits for them any more
+                with suppress(Exception):
                     ray.cancel(reference, force=True)
-                except Exception:  # the cluster is gone, and they with it
-                    break
 
     def close(self) -> None:
         """End the connection."""
-        if self._head is None or _answers(self._head):
+        if not self._lost:
             ray.shutdown()
 
     def _begun(self, task: Task) -> Any:
@@ -180,42 +188,75 @@ class RayTasks(Tasks):
 
     def _ready(self, references: list[Any]) -> list[Any]:
         """Return those that are done, at least one, unless there is none to wait for."""
-        silent_since = None
         while references:
             done, _ = self._reached(ray.wait, references, timeout=LOOK_S)
             if done:
                 return list(done)
-            if self._head is None or _answers(self._head):
-                silent_since = None
-                continue
-            silent_since = silent_since or time.monotonic()
-            if time.monotonic() - silent_since > PATIENCE_S:
-                raise self._gone(f"{self._head} does not answer")
         return []
 
     def _reached(self, call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
         """Return what a call of Ray returns; what it raises becomes what the task raised, or a `UserError`."""
         try:
-            return call(*arguments, **more)
-        except exceptions.RayTaskError as fault:
-            cause = fault.cause
-            raise (cause if isinstance(cause, UserError) else fault) from None
-        except _DIED as fault:
-            raise UserError(
-                f"run.cluster {self.address}: a piece of work ended its process {MOST_TRIES + 1} times "
-                f"({_first_line(fault)}), perhaps for want of memory; give the nodes more, or fewer CPUs. What is done "
-                "is kept."
-            ) from fault
-        except exceptions.RuntimeEnvSetupError as fault:
-            raise UserError(
-                f"run.cluster {self.address}: a node cannot set up this project's code ({_first_line(fault)}); look "
-                "into that node's disk and Ray's logs."
-            ) from fault
-        except _LOST as fault:
-            raise self._gone(_first_line(fault)) from fault
+            return self._answered(call, arguments, more)
+        except UserError:
+            raise
+        except Exception as fault:
+            explained = self._explained(fault)
+            if explained is fault:
+                raise
+            raise explained from fault
 
-    def _gone(self, why: str) -> UserError:
-        return UserError(
+    def _explained(self, fault: Exception) -> Exception:
+        """Return what a fault of a call means: the task's own, or a sentence."""
+        where, said = f"run.cluster {self.address}", _first_line(fault)
+        if isinstance(fault, _LOST) or (self._head is not None and not _answers(self._head)):
+            return self._gone(said)
+        if isinstance(fault, exceptions.RayTaskError):
+            return fault.cause if isinstance(fault.cause, UserError) else fault
+        if isinstance(fault, _DIED):
+            return UserError(
+                f"{where}: a piece of work ended its process {MOST_TRIES + 1} times ({said}), perhaps for want of "
+                "memory; give the nodes more, or fewer CPUs. What is done is kept."
+            )
+        if isinstance(fault, exceptions.RuntimeEnvSetupError):
+            return UserError(
+                f"{where}: a node cannot set up this project's code ({said}); look into its disk and Ray's logs."
+            )
+        return fault
+
+    def _answered(self, call: Callable[..., Any], arguments: tuple[Any, ...], more: Mapping[str, Any]) -> Any:
+        """Return what a call returns, unless the head dies meanwhile.
+
+        In a thread of its own: where the head is dead, calls wait for it inside Ray, whatever timeout they are given,
+        until Ray ends this process a minute later without a word to its user.
+        """
+        if self._head is None:  # Ray's client raises by itself
+            return call(*arguments, **more)
+        found: Future[Any] = Future()
+
+        def answer() -> None:
+            try:
+                found.set_result(call(*arguments, **more))
+            except BaseException as fault:
+                found.set_exception(fault)
+
+        Thread(target=answer, daemon=True, name="ray").start()
+        silent_since = time.monotonic()
+        while True:
+            try:
+                return found.result(2 * LOOK_S)
+            except FutureTimeout:
+                if found.done():
+                    raise
+            if _answers(self._head):
+                silent_since = time.monotonic()
+            elif time.monotonic() - silent_since > PATIENCE_S:
+                raise self._gone(f"{self._head} does not answer")
+
+    def _gone(self, why: str) -> AbruptEndError:
+        self._lost = True
+        atexit.unregister(ray.shutdown)  # it would wait for the dead
+        return AbruptEndError(
             f"run.cluster {self.address}: the cluster is gone ({why}); start it and run the same command again, what "
             "is done is kept."
         )
