@@ -28,10 +28,11 @@ from features.blocks.interface import (
 from features.blocks.registry import BLOCKS, switch_field, switches
 from features.cache import BlockCache, key_of
 from features.pairs import Embeddings, PairMatrix, answer_pairs, join, shared
-from features.parallel import Chunk, Runner, Texts, chunks
+from features.parallel import PAYS_FROM, Chunk, Runner, Texts, chunks, even_chunks, in_turn, on_cluster
 from pipelines.battles.arrays import Floats32
 from pipelines.battles.table import TEXT_COLUMNS, text_of
 from pipelines.settings import Section
+from pipelines.terminal.cluster.tasks import Spreads, Tasks
 from pipelines.terminal.command_line import Progress, silent
 
 _ITEMS = (TEXT, ANSWER, PROMPT_AND_ANSWER, ANSWER_AND_OTHER, BATTLE, BOTH_ANSWERS, LANGUAGE_MODEL)
@@ -119,6 +120,7 @@ def build_features(
     cache: BlockCache | None = None,
     threads: int = 1,
     progress: Progress = silent,
+    tasks: Tasks | None = None,
 ) -> BattleFeatures:
     """Compute the features of n battles; each row depends on its own texts alone.
 
@@ -136,6 +138,8 @@ def build_features(
         Processes that may run at once; few texts are computed in this one.
     progress : Progress
         Told the block's name, and the distinct texts done and to do.
+    tasks : Tasks or None
+        Counts and embeds texts where it works elsewhere than in this process; the rows are the same.
     """
     found = _distinct(battles)
     on = [block for block in BLOCKS.values() if getattr(params, block.switch)]
@@ -144,7 +148,7 @@ def build_features(
     works = [
         _work(block, items[block.sees], cache) for block in on if block.sees in items and block.sees != LANGUAGE_MODEL
     ]
-    with Runner(threads, sum(work.characters for work in works)) as runner:
+    with Runner(threads, sum(work.characters for work in works), tasks) as runner:
         # One line of chunks over all blocks, so that no process waits at a block's end.
         line = chain.from_iterable(chunks(work.block, work.missing, work.items.texts) for work in works)
         with closing(runner.run(line)) as results:
@@ -161,7 +165,7 @@ def build_features(
     embeddings = None
     seen_by_encoder = [block for block in on if block.sees == EMBEDDINGS]
     if seen_by_encoder and encoder_block is not None:
-        embeddings = _embed(encoder_block, items[TEXT], cache, progress)
+        embeddings = _embed(encoder_block, items[TEXT], cache, progress, tasks)
         for block in seen_by_encoder:
             parts.extend(_of_embeddings(block, embeddings))
     return BattleFeatures(join(parts), embeddings)
@@ -290,21 +294,20 @@ def _read(
     if not items.keys:
         return _work(block, items, None)
     work = _work(block.opened(settings, threads), items, cache)
-    _store([work], _in_chunks(work, READER_CHUNK), cache, progress)
+    line = even_chunks(work.block, work.missing, work.items.texts, READER_CHUNK)
+    _store([work], in_turn(line), cache, progress)
     return work
 
 
-def _embed(block: ComputesRows, items: _Items, cache: BlockCache | None, progress: Progress) -> Embeddings:
-    """Embed the distinct texts; the encoder uses the cores by itself."""
+def _embed(
+    block: ComputesRows, items: _Items, cache: BlockCache | None, progress: Progress, tasks: Tasks | None
+) -> Embeddings:
+    """Embed the distinct texts; the encoder uses the cores by itself, of this machine or of each node."""
     work = _work(block, items, cache)
-    _store([work], _in_chunks(work, ENCODER_CHUNK), cache, progress)
+    line = even_chunks(block, work.missing, work.items.texts, ENCODER_CHUNK)
+    pays = tasks is not None and work.characters >= PAYS_FROM
+    task = block.spread(tasks) if tasks is not None and pays and isinstance(block, Spreads) else None
+    results = in_turn(line) if task is None or tasks is None else on_cluster(tasks, line, task)
+    _store([work], results, cache, progress)
     a, b, prompt = items.of
     return Embeddings(work.rows[prompt], work.rows[a], work.rows[b])
-
-
-def _in_chunks(work: _Work, size: int) -> Iterator[tuple[Chunk, Floats32]]:
-    """Yield chunks with their rows of what uses the cores by itself."""
-    for start in range(0, len(work.missing), size):
-        places = work.missing[start : start + size]
-        texts = tuple([column[place] for place in places] for column in work.items.texts)
-        yield Chunk(work.block, places, texts), work.block.compute(*texts)

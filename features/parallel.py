@@ -1,4 +1,4 @@
-"""Runs chunks of texts through a block, over the cores where that pays, and yields the results in order.
+"""Runs chunks of texts through a block, over cores or a cluster where that pays, and yields the results in order.
 
 `python -m features.parallel` is the process that runs blocks for another one. A request is UTF-8 JSON
 `[block, [text, ...], ...]` with one or two lists of texts; an answer is the float32 rows.
@@ -7,7 +7,7 @@
 import json
 import sys
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -18,6 +18,7 @@ import numpy as np
 from features.blocks.interface import ComputesRows
 from features.blocks.registry import BLOCKS
 from pipelines.battles.arrays import Floats32
+from pipelines.terminal.cluster.tasks import Task, Tasks
 from pipelines.terminal.processes import WorkerProcess, run_worker
 
 CHUNK_TEXTS = 256
@@ -51,6 +52,18 @@ def chunks(block: ComputesRows, places: Sequence[int], texts: Texts) -> Iterator
         yield _chunk(block, places[start:], texts)
 
 
+def even_chunks(block: ComputesRows, places: Sequence[int], texts: Texts, size: int) -> Iterator[Chunk]:
+    """Cut the work of a block that uses the cores by itself into chunks of `size` items."""
+    for start in range(0, len(places), size):
+        yield _chunk(block, places[start : start + size], texts)
+
+
+def in_turn(work: Iterator[Chunk]) -> Iterator[tuple[Chunk, Floats32]]:
+    """Yield each chunk with its rows, computed in this process."""
+    for chunk in work:
+        yield chunk, chunk.block.compute(*chunk.texts)
+
+
 def _chunk(block: ComputesRows, places: Sequence[int], texts: Texts) -> Chunk:
     return Chunk(block, places, tuple([column[place] for place in places] for column in texts))
 
@@ -64,10 +77,14 @@ class Runner:
         Processes to start; with 1 everything runs here.
     characters : int
         Characters of all the work that will come, to judge whether processes pay.
+    tasks : Tasks
+        Does the chunks where it does them elsewhere and that pays; no processes are then started here.
     """
 
-    def __init__(self, threads: int, characters: int) -> None:
-        self._wanted = threads if characters >= PAYS_FROM and sys.executable else 1
+    def __init__(self, threads: int, characters: int, tasks: Tasks | None = None) -> None:
+        pays = characters >= PAYS_FROM
+        self._tasks = tasks if tasks is not None and tasks.elsewhere and pays else None
+        self._wanted = threads if pays and sys.executable and self._tasks is None else 1
         self._idle: SimpleQueue[WorkerProcess] = SimpleQueue()
         self._processes: list[WorkerProcess] = []
 
@@ -84,9 +101,11 @@ class Runner:
 
     def run(self, work: Iterator[Chunk]) -> Generator[tuple[Chunk, Floats32], None, None]:
         """Yield each chunk with its rows, in the order of the work."""
+        if self._tasks is not None:
+            yield from on_cluster(self._tasks, work)
+            return
         if not self._processes:
-            for chunk in work:
-                yield chunk, chunk.block.compute(*chunk.texts)
+            yield from in_turn(work)
             return
         asking = ThreadPoolExecutor(len(self._processes))
         waiting: deque[Future[tuple[Chunk, Floats32]]] = deque()
@@ -112,6 +131,26 @@ class Runner:
         return chunk, np.frombuffer(answer, dtype=np.float32).reshape(len(chunk.places), -1)
 
 
+def on_cluster(
+    tasks: Tasks, work: Iterator[Chunk], embedding: Callable[[Sequence[str]], Task] | None = None
+) -> Iterator[tuple[Chunk, Floats32]]:
+    """Yield each chunk with its rows, computed by tasks, in the order of the work; `embedding` makes an encoder's."""
+    waiting: deque[Chunk] = deque()
+
+    def begun() -> Iterator[Task]:
+        for chunk in work:
+            waiting.append(chunk)
+            yield Task(computed, (chunk.block.name, chunk.texts)) if embedding is None else embedding(*chunk.texts)
+
+    for rows in tasks.in_order(begun()):
+        yield waiting.popleft(), rows
+
+
+def computed(block: str, texts: Texts) -> Floats32:
+    """Return a block's rows of some texts, by its name."""
+    return BLOCKS[block].compute(*texts)
+
+
 def request(block: str, texts: Sequence[Sequence[str]]) -> bytes:
     """Return the message that asks for a block's numbers; JSON's escapes carry lone surrogates too."""
     return json.dumps([block, *(list(column) for column in texts)]).encode("ascii")
@@ -120,7 +159,7 @@ def request(block: str, texts: Sequence[Sequence[str]]) -> bytes:
 def answer(message: bytes) -> bytes:
     """Return the numbers that a request asks for."""
     name, *texts = json.loads(message)
-    return BLOCKS[name].compute(*texts).tobytes()
+    return computed(name, texts).tobytes()
 
 
 if __name__ == "__main__":

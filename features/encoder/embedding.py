@@ -1,8 +1,8 @@
 """The frozen encoder of a run or a judge, and its block: one mean-pooled embedding of unit length for each text."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from pipelines.models.model_loading import (
     most_tokens,
     quiet,
 )
+from pipelines.terminal.cluster.tasks import Shared, Task, Tasks
 from pipelines.terminal.processes import release_memory, usable_cores
 
 _TEXTS_AT_ONCE = 256
@@ -117,6 +118,16 @@ class EmbeddingBlock:
             rows[part] = self._engine.embed(self.token_ids(texts[part]))
         return rows
 
+    def spread(self, tasks: Tasks) -> Callable[[Sequence[str]], Task] | None:
+        """Return what makes of some texts the task that embeds them on a node, by the weights of this machine.
+
+        None where rows are computed in this process anyway, or by a converted copy, which belongs to this processor.
+        """
+        if not tasks.elsewhere or self.copies is not None or self.device != "cpu":
+            return None
+        weights = tasks.share_folder(self.encoder.folder)
+        return lambda texts: Task(_embedded, (weights, self.encoder, self.params, self.threads, texts), self.threads)
+
     def open_ahead(self) -> None:
         """Begin to load a converted copy that is there already, beside other work; the first text waits for it."""
         if self.copies is not None and self.copies.folders() and self._begun is None and "_engine" not in self.__dict__:
@@ -160,6 +171,21 @@ class EmbeddingBlock:
         ensure_padding(self._model.tokenizer, self.encoder.name)
         pad = int(self._model.tokenizer.pad_token_id)
         return SameShape(self._model, pad, self.params.batch_tokens, self.params.precision)
+
+
+_ON_NODE: dict[tuple[Path, EncoderParams, int], EmbeddingBlock] = {}
+"""The encoder that this process, on a node of a cluster, has embedded with last."""
+
+
+def _embedded(
+    weights: Shared[Path], encoder: ResolvedEncoder, params: EncoderParams, threads: int, texts: Sequence[str]
+) -> Floats32:
+    folder = weights.get()
+    key = (folder, params, threads)
+    if key not in _ON_NODE:
+        _ON_NODE.clear()
+        _ON_NODE[key] = EmbeddingBlock(replace(encoder, folder=folder), params, threads)
+    return _ON_NODE[key].compute(texts)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pipelines.battles.arrays import Floats
 from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.errors import UserError
 from pipelines.files.hashes import code_version
+from pipelines.terminal.cluster.tasks import Tasks
 from pipelines.terminal.command_line import Progress
 from stacker.learners.learner_interface import Learner, LearnerData
 from stacker.learners.learner_registry import may_be_silent
@@ -87,8 +88,9 @@ def learner_data(
     cache: BlockCache | None,
     threads: int,
     progress: Progress,
+    tasks: Tasks | None = None,
 ) -> LearnerData:
-    """Compute features of battles and put them next to the texts."""
+    """Compute features of battles, here or by `tasks`, and put them next to the texts."""
     built = build_features(
         battles,
         features,
@@ -96,6 +98,7 @@ def learner_data(
         cache=cache,
         threads=threads,
         progress=progress,
+        tasks=tasks,
     )
     return LearnerData(battles[list(TEXT_COLUMNS)].reset_index(drop=True), built.pairs, built.embeddings)
 

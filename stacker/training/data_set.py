@@ -14,6 +14,7 @@ from pipelines.battles.arrays import Ints
 from pipelines.battles.folds import grouped_folds, prompt_groups
 from pipelines.battles.sources import Loaded, load
 from pipelines.errors import UserError
+from pipelines.terminal.cluster.tasks import tasks_at
 from pipelines.terminal.command_line import Progress, Screen, silent
 from pipelines.terminal.processes import usable_cores
 from stacker.judge.members import features_version, learner_data
@@ -130,7 +131,7 @@ def prepare(
     if encoder is not None:
         encoder.calibrate(battles)
     try:
-        data = learner_data(battles, features, encoder, cache, threads, progress)
+        data = learner_data(battles, features, encoder, cache, threads, progress, tasks_at(params.run.cluster))
     finally:
         cache.close()  # whoever asks it again opens it again
     if encoder is not None:

@@ -5,9 +5,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from travelling_tasks import TravellingTasks
 
 from features.build import BattleFeatures, FeatureParams, build_features
 from features.cache import BlockCache
+from features.encoder.choice import EncoderParams, resolve
+from features.encoder.embedding import EmbeddingBlock
 from pipelines.battles.arrays import Floats32
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=60)
@@ -134,3 +137,19 @@ def test_processes_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch, tmp_path
     for stage in {stage for stage, _, _ in steps}:
         done = [done for name, done, _ in steps if name == stage]
         assert done == sorted(done) and done[-1] == next(total for name, _, total in steps if name == stage)
+
+
+def test_texts_counted_and_embedded_elsewhere_have_the_same_rows(tiny_checkpoint, monkeypatch):
+    # As on a cluster: what travels is pickled, and results come in another order than the work.
+    for module in ("features.build", "features.parallel"):
+        monkeypatch.setattr(f"{module}.PAYS_FROM", 0)
+    monkeypatch.setattr("features.build.ENCODER_CHUNK", 7)
+    monkeypatch.setattr("features.parallel.CHUNK_TEXTS", 5)
+    params, tasks = FeatureParams(), TravellingTasks()
+    block = EmbeddingBlock(resolve(str(tiny_checkpoint("bert")), None), EncoderParams(max_tokens=16), 1)
+    here, there = (build_features(battles(12), params, encoder_block=block, tasks=each) for each in (None, tasks))
+    same(here, there)
+    assert here.embeddings is not None and there.embeddings is not None
+    for side in ("prompt", "a", "b"):
+        assert getattr(here.embeddings, side).tobytes() == getattr(there.embeddings, side).tobytes()
+    assert {task.work.__name__ for task in tasks.done} == {"computed", "_embedded"} and len(tasks.done) > 20

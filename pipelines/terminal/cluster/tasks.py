@@ -7,13 +7,13 @@ arguments: another node has neither the files nor the working directory of this 
 
 import atexit
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from pydantic import AfterValidator
 
@@ -109,6 +109,14 @@ class Tasks(ABC):
     @abstractmethod
     def described(self) -> str:
         """Return where the work is done, for a note; "" for this machine alone."""
+
+
+@runtime_checkable
+class Spreads(Protocol):
+    """What computes rows of texts, and may have others do so."""
+
+    def spread(self, tasks: Tasks) -> Callable[[Sequence[str]], Task] | None:
+        """Return what makes of some texts the task that computes their rows; None where only this process can."""
 
 
 class LocalTasks(Tasks):
