@@ -43,6 +43,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
 
 
+@pytest.fixture(autouse=True)
+def torch_runs_encoders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have `auto` take torch: most tests ask for an encoder's numbers, and converting one takes seconds."""
+    monkeypatch.setattr("features.encoder.engines.copies.ORDER", ())
+
+
 @pytest.fixture(scope="session")
 def tiny_decoder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Give the folder of a tiny random decoder, as `make_decoder`; made once a session, so leave it as it is."""

@@ -73,8 +73,11 @@ class ComputesRows(Protocol):
     """
 
     name: str
-    version: str
     columns: tuple[str, ...]
+
+    @property
+    def version(self) -> str:
+        """As above; the encoder's is not known before its engine is."""
 
     def compute(self, *args: Any, **kwargs: Any) -> Floats32:
         """Return a (n, len(columns)) float32 array for n items; NaN where a number does not apply."""

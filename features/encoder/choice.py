@@ -2,7 +2,9 @@
 
 import difflib
 import json
-from dataclasses import dataclass
+import os
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +12,7 @@ from pydantic import Field
 
 from features.encoder.engines.engine import EngineName
 from pipelines.errors import UserError
+from pipelines.files.hashes import library_version
 from pipelines.files.saved_files import checking
 from pipelines.models.model_files import (
     BUILTIN,
@@ -29,6 +32,8 @@ from pipelines.models.model_files import (
 )
 from pipelines.settings import LocalPath, PathText, Section
 
+_DRIVERS = ("/dev/nvidiactl", "/proc/driver/nvidia", "/dev/kfd", "/dev/dxg")
+"""Where Linux shows the driver of a GPU that torch can use."""
 _WIDEST = 65_536
 """Numbers of an embedding; no encoder gives as many."""
 
@@ -39,9 +44,10 @@ class EncoderParams(Section):
     `model` is a Hub name, a local folder, or builtin. `fallback` is used where `model` is not on this disk; null makes
     that an error. `models_dir` is the folder that `python -m pipelines.models fetch` fills. Of a text that is longer
     than `max_tokens` (special tokens included), the head and the tail are kept, `head_share` of it from the head.
-    `engine` runs it on a CPU; openvino and onnx are extras, and convert the model once. `precision` bf16 and fp16 are
-    for a GPU, int8 for openvino and onnx: its ranges are taken from the battles, and it is refused where the rows stray
-    from those of fp32. `batch_tokens`, the tokens of one batch, matters on a GPU only.
+    `engine` runs it on a CPU: auto takes the fastest that is installed and passes its check (OpenVINO, ONNX Runtime,
+    torch); openvino and onnx convert the model once. `precision` auto is int8 where an engine has it and its rows do
+    not stray from those of fp32, else fp32; bf16 and fp16 are for a GPU. `batch_tokens`, the tokens of one batch,
+    matters on a GPU only.
     """
 
     model: PathText = "distilbert-base-uncased"
@@ -50,8 +56,8 @@ class EncoderParams(Section):
     max_tokens: int = Field(256, ge=8, le=1_000_000)
     head_share: float = Field(0.5, ge=0, le=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    engine: EngineName = "torch"
-    precision: Literal["fp32", "bf16", "fp16", "int8"] = "fp32"
+    engine: EngineName = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"
     batch_tokens: int = Field(16384, ge=1)
 
 
@@ -69,6 +75,8 @@ class ResolvedEncoder:
         Hash of its weights, 64 hex digits.
     message : str or None
         One line for the user where the fallback is used.
+    models_dir : Path
+        The folder of models, which also has the converted copies.
     """
 
     name: str
@@ -76,6 +84,7 @@ class ResolvedEncoder:
     folder: Path
     sha256: str
     message: str | None = None
+    models_dir: Path = MODELS_DIR
 
     @property
     def used_fallback(self) -> bool:
@@ -105,7 +114,7 @@ def resolve(name: str, fallback: str | None = BUILTIN, models_dir: Path = MODELS
     """
     found = _find(name, name, models_dir)
     if found is not None:
-        return found
+        return replace(found, models_dir=models_dir)
     command = f"`{fetch_command(name, models_dir)}`"
     if fallback is None:
         raise UserError(f"encoder {name}: is not on this disk{_did_you_mean(name)}; run {command} to get it.")
@@ -116,34 +125,48 @@ def resolve(name: str, fallback: str | None = BUILTIN, models_dir: Path = MODELS
             f"or set the fallback to {BUILTIN}."
         )
     message = f"ENCODER {name} IS NOT ON THIS DISK{_did_you_mean(name)}: using {second.name}; get it with {command}."
-    return ResolvedEncoder(second.name, name, second.folder, second.sha256, message)
+    return ResolvedEncoder(second.name, name, second.folder, second.sha256, message, models_dir)
 
 
 def device_of(params: EncoderParams) -> str:
     """Return `cpu` or `cuda`; raises a `UserError` where engine, precision and device do not go together."""
-    device = params.device
-    if params.engine != "torch":
-        if device == "cuda":
-            raise UserError(
-                f"encoder.engine {params.engine}: runs on a CPU; set encoder.device to cpu, or the engine to torch."
-            )
-        if params.precision not in ("fp32", "int8"):
-            raise UserError(
-                f"encoder.precision {params.precision}: {params.engine} has fp32 and int8; set it to one of them."
-            )
+    device, converted = params.device, params.engine in ("onnx", "openvino")
+    if converted and device == "cuda":
+        raise UserError(
+            f"encoder.engine {params.engine}: runs on a CPU; set encoder.device to cpu, or the engine to torch."
+        )
+    if converted and params.precision in ("bf16", "fp16"):
+        raise UserError(
+            f"encoder.precision {params.precision}: {params.engine} has fp32 and int8; set it to one of them."
+        )
+    if params.engine == "torch" and params.precision == "int8":
+        raise UserError("encoder.precision int8: torch has none here; set encoder.engine to auto, openvino or onnx.")
+    if converted or params.precision == "int8":
         return "cpu"
-    if params.precision == "int8":
-        raise UserError("encoder.precision int8: torch has none here; set encoder.engine to openvino or onnx.")
     if device != "cpu":
-        import torch
-
-        there = torch.cuda.is_available()
+        there = sees_gpu(asked=device == "cuda")
         if device == "cuda" and not there:
             raise UserError("encoder.device cuda: torch sees no GPU here; set it to auto or cpu.")
         device = "cuda" if there else "cpu"
-    if device == "cpu" and params.precision != "fp32":
-        raise UserError(f"encoder.precision {params.precision}: is for a GPU and there is none in use; set it to fp32.")
+    if device == "cpu" and params.precision in ("bf16", "fp16"):
+        raise UserError(f"encoder.precision {params.precision}: is for a GPU and there is none in use; set it to auto.")
     return device
+
+
+def sees_gpu(asked: bool = False) -> bool:
+    """Tell whether torch sees a GPU.
+
+    torch takes seconds to be imported; unless it is `asked` for a GPU by name, a build for CPUs, or a machine without
+    a driver, is answer enough.
+    """
+    if not asked and "torch" not in sys.modules:
+        if library_version("torch") == "" or library_version("torch").endswith("+cpu"):
+            return False
+        if os.name != "nt" and not any(Path(driver).exists() for driver in _DRIVERS):
+            return False
+    import torch
+
+    return bool(torch.cuda.is_available())
 
 
 def width_of(folder: Path) -> int:

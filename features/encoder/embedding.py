@@ -1,6 +1,6 @@
 """The frozen encoder of a run or a judge, and its block: one mean-pooled embedding of unit length for each text."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -8,27 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from features.encoder.choice import EncoderParams, ResolvedEncoder, device_of, resolve, width_of
-from features.encoder.engines.copies import EncoderCopies, calibration_texts
+from features.encoder.engines.copies import KINDS, Chosen, EncoderCopies, choose_engine, is_installed, kind_of
 from features.encoder.engines.engine import Engine, Ids
-from features.encoder.engines.pytorch import OneByOne, SameShape
-from features.encoder.tokens import OwnTokens, Tokens, head_and_tail, open_tokens
+from features.encoder.engines.pytorch import OneByOne, SameShape, load_sentence_model
+from features.encoder.tokens import OwnTokens, Tokens, head_and_tail
 from pipelines.battles.arrays import Floats32
-from pipelines.battles.table import TEXT_COLUMNS, text_of
 from pipelines.errors import UserError
-from pipelines.models.model_files import tokenizer_sha256, vocabulary_of
-from pipelines.models.model_loading import (
-    OWN_FILES,
-    SAFE_WEIGHTS,
-    ensure_padding,
-    explained,
-    load_backbone,
-    load_tokenizer,
-    most_tokens,
-    quiet,
-)
+from pipelines.models.model_files import tokenizer_sha256
+from pipelines.models.model_loading import ensure_padding, most_tokens
 from pipelines.terminal.cluster.tasks import Shared, Task, Tasks
 from pipelines.terminal.processes import release_memory, usable_cores
 
@@ -51,7 +40,7 @@ class EmbeddingBlock:
     threads : int
         Cores to use on a CPU; 0 means all. The rows do not depend on it.
     copy : Path or None
-        The folder of a judge's int8 copy, for precision int8; without it `calibrate` makes one.
+        The folder of the int8 copy that an older judge brings.
 
     Raises
     ------
@@ -75,40 +64,50 @@ class EmbeddingBlock:
             )
         self.device = device_of(params)
         self.columns: tuple[str, ...] = tuple(f"dimension {number + 1}" for number in range(width_of(encoder.folder)))
-        self.copies: EncoderCopies | None = None
-        if params.engine != "torch":
-            self.copies = EncoderCopies(
-                encoder, params, self.threads, lambda: self._model, lambda: self._tokens, self.token_ids, copy
-            )
+        if params.engine in KINDS:
+            kind_of(params.engine)
+        self._copy = copy
         self._begun: Future[Engine] | None = None
-        self.version = self._version()
 
-    def _version(self) -> str:
-        encoder, params = self.encoder, self.params
+    @cached_property
+    def chosen(self) -> Chosen:
+        """What runs it. Where no copy is there yet, it is made and checked.
+
+        Raises
+        ------
+        UserError
+            When an engine that the settings name is not installed, or refused.
+        """
+        found = self._choose(make=True)
+        if found is None:
+            raise RuntimeError("no engine was chosen")
+        return found
+
+    def _choose(self, make: bool) -> Chosen | None:
+        params = self.params
+        return choose_engine(
+            self.encoder, params.engine, params.precision, self.device, lambda: self._model, self._copy, make
+        )
+
+    @property
+    def copies(self) -> EncoderCopies | None:
+        """The converted copies, None where torch runs it."""
+        return self.chosen.copies
+
+    @cached_property
+    def version(self) -> str:
+        """Changes with everything that a row depends on but the text."""
+        encoder, params, chosen = self.encoder, self.params, self.chosen
         return "-".join(
             (
                 encoder.sha256,
                 tokenizer_sha256(encoder.folder)[:16],
                 f"{params.max_tokens}-{params.head_share}",
-                f"{self.device}-{params.precision}",
+                f"{self.device}-{chosen.precision}",
                 f"{params.batch_tokens}" if self.device == "cuda" else "",
-                *(() if self.copies is None else (self.copies.version,)),
+                *(() if chosen.copies is None else (chosen.copies.version(chosen.precision),)),
             )
         )
-
-    def calibrate(self, texts: Iterable[str]) -> None:
-        """Make sure of an int8 copy, its ranges taken from some of these texts; nothing to do for other precisions.
-
-        Call it before the first text is asked for: `version` changes with the texts.
-
-        Raises
-        ------
-        UserError
-            When the rows of int8 stray too far from those of fp32; it says how far.
-        """
-        if self.copies is not None and self.params.precision == "int8":
-            self.copies.calibrate(*calibration_texts(texts))
-            self.version = self._version()
 
     def compute(self, texts: Sequence[str]) -> Floats32:
         """Return a (len(texts), d) float32 array of rows of unit length."""
@@ -126,16 +125,21 @@ class EmbeddingBlock:
         if not tasks.elsewhere or self.copies is not None or self.device != "cpu":
             return None
         weights = tasks.share_folder(self.encoder.folder)
-        return lambda texts: Task(_embedded, (weights, self.encoder, self.params, self.threads, texts), self.threads)
+        params = self.params.model_copy(update={"engine": "torch", "precision": self.chosen.precision})
+        return lambda texts: Task(_embedded, (weights, self.encoder, params, self.threads, texts), self.threads)
 
     def open_ahead(self) -> None:
         """Begin to load a converted copy that is there already, beside other work; the first text waits for it."""
-        if self.copies is not None and self.copies.folders() and self._begun is None and "_engine" not in self.__dict__:
-            self._begun = ThreadPoolExecutor(1, "encoder").submit(self.copies.open)
+        if self._begun is not None or "_engine" in self.__dict__:
+            return
+        found = self._choose(make=False)
+        if found is not None and found.copies is not None:
+            self.__dict__["chosen"] = found
+            self._begun = ThreadPoolExecutor(1, "encoder").submit(found.copies.open, found.precision, self.threads)
 
     def rest(self) -> None:
         """Give back the memory of a converted copy; the next text wakes it. Seen with the built-in encoder: .2 GB."""
-        if self.copies is not None:
+        if self.chosen.copies is not None:
             self._begun = None
             for name in ("_engine", "_model"):
                 self.__dict__.pop(name, None)
@@ -156,21 +160,21 @@ class EmbeddingBlock:
 
     @cached_property
     def _tokens(self) -> Tokens:
-        if self.copies is None:
-            return OwnTokens(self._model.tokenizer)
-        folder, name = self.encoder.folder, self.encoder.name
-        return open_tokens(self.copies.folders(), lambda: load_tokenizer(folder, name), vocabulary_of(folder))
+        copies = self.chosen.copies
+        return OwnTokens(self._model.tokenizer) if copies is None else copies.tokens
 
     @cached_property
     def _engine(self) -> Engine:
-        if self.copies is not None:
+        chosen = self.chosen
+        if chosen.copies is not None:
             begun, self._begun = self._begun, None
-            return self.copies.open() if begun is None else begun.result()
+            engine: Engine = chosen.copies.open(chosen.precision, self.threads) if begun is None else begun.result()
+            return engine
         if self.device == "cpu":
             return OneByOne(self._model, self.threads)
         ensure_padding(self._model.tokenizer, self.encoder.name)
         pad = int(self._model.tokenizer.pad_token_id)
-        return SameShape(self._model, pad, self.params.batch_tokens, self.params.precision)
+        return SameShape(self._model, pad, self.params.batch_tokens, chosen.precision)
 
 
 _ON_NODE: dict[tuple[Path, EncoderParams, int], EmbeddingBlock] = {}
@@ -216,23 +220,12 @@ class Encoder:
         """Hash of its weights, 64 hex digits."""
         return self.resolved.sha256
 
-    def calibrate(self, battles: pd.DataFrame) -> None:
-        """Have an int8 encoder take its ranges from the texts of n battles; nothing to do for other precisions.
-
-        Raises
-        ------
-        UserError
-            When int8 strays too far from fp32; it says how far.
-        """
-        columns = TEXT_COLUMNS
-        self.block.calibrate(text_of(turns) for column in columns for turns in battles[column])
-
     def rest(self) -> None:
         """Give back the memory of its engine until the next text is asked for."""
         self.block.rest()
 
     def save(self, folder: Path) -> None:
-        """Write what `open_encoder` cannot make again, an int8 copy, into a new folder; nothing where there is none."""
+        """Write what `open_encoder` cannot make again, the int8 copy of an older judge, into a new folder, if any."""
         if self.block.copies is not None:
             self.block.copies.save(folder)
 
@@ -244,45 +237,31 @@ class Encoder:
             "used_fallback": self.resolved.used_fallback,
             "sha256": self.sha256,
             "params": self.params.model_dump(mode="json"),
-            "int8": None if self.block.copies is None else self.block.copies.report,
+            "engine": self.block.chosen.told,
         }
 
 
-def open_encoder(params: EncoderParams, threads: int = 0, saved: Path | None = None) -> Encoder:
+def open_encoder(
+    params: EncoderParams, threads: int = 0, saved: Path | None = None, any_engine: bool = False
+) -> Encoder:
     """Find the encoder that the settings ask for.
 
     Parameters
     ----------
     saved : Path or None
         The folder that `Encoder.save` was given; it may be missing where there was nothing to save.
+    any_engine : bool
+        Whether another engine may take the place of one that is not installed here; its rows differ as far as the
+        check of converted copies allows.
 
     Raises
     ------
     UserError
         When neither it nor its fallback is on this disk, or its folder is incomplete.
     """
+    if any_engine and not is_installed(params.engine):
+        params, saved = params.model_copy(update={"engine": "auto", "precision": "auto"}), None
     found = resolve(params.model, params.fallback, params.models_dir)
     used = params.model_copy(update={"model": found.name}) if found.used_fallback else params
     copy = saved if saved is not None and saved.is_dir() else None
     return Encoder(used, found, EmbeddingBlock(found, used, threads, copy))
-
-
-def load_sentence_model(encoder: ResolvedEncoder) -> Any:
-    """Load a `SentenceTransformer` for the CPU, in float32, that gives rows of unit length, or raise a `UserError`."""
-    # Says what is wrong; sentence-transformers would go on with random weights.
-    load_backbone(encoder.folder, encoder.name)
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
-
-    whole = {**SAFE_WEIGHTS, "dtype": "float32"}
-    own: dict[str, Any] = {"model_kwargs": whole, "processor_kwargs": OWN_FILES, "config_kwargs": OWN_FILES}
-    folder = str(encoder.folder)
-    with explained(f"encoder {encoder.name} ({folder})", "sentence-transformers cannot load it"), quiet():
-        if (encoder.folder / "modules.json").is_file():
-            modules = list(SentenceTransformer(folder, device="cpu", **OWN_FILES, **own))
-        else:
-            body = Transformer(folder, **own)
-            modules = [body, Pooling(body.get_embedding_dimension(), pooling_mode="mean")]
-        if not isinstance(modules[-1], Normalize):
-            modules.append(Normalize())
-        return SentenceTransformer(modules=modules, device="cpu").eval()

@@ -40,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=list(SIZES), help="numbers of battles (%(default)s)")
     parser.add_argument("--stages", nargs="+", choices=NAMES, default=list(NAMES), help="which stages (all)")
     parser.add_argument("--plain-rows", type=int, help="most battles for the plain way (by stage, 200 to 20,000)")
-    parser.add_argument("--engine", default="torch", help="encoder.engine (%(default)s)")
-    parser.add_argument("--precision", default="fp32", help="encoder.precision (%(default)s)")
+    parser.add_argument("--engine", default="auto", help="encoder.engine (%(default)s)")
+    parser.add_argument("--precision", default="auto", help="encoder.precision (%(default)s)")
     parser.add_argument("--model", default="builtin", help="encoder.model (%(default)s)")
     parser.add_argument("--threads", type=int, default=0, help="cores to use (all)")
     parser.add_argument("--judge", type=Path, help="also time the start and the verdicts of this judge")
@@ -109,7 +109,6 @@ def benchmark(
     """
     threads = threads or usable_cores()
     encoder = open_encoder(params.encoder, threads)
-    encoder.calibrate(battles)
     bench = Bench(battles, params, encoder, threads)
     found = []
     for stage in stages:
@@ -135,7 +134,7 @@ def benchmark(
                 },
             }
         )
-    machine = _machine(threads, encoder.name, params)
+    machine = _machine(threads, encoder.name, encoder.block.chosen.told)
     return {"machine": machine, "versions": versions(), "rows": list(sizes), "stages": found}
 
 
@@ -147,10 +146,9 @@ def _battles(path: Path | None, rows: int) -> pd.DataFrame:
         return load(params, Path(aside) / "set_aside.csv").train
 
 
-def _machine(threads: int, encoder: str, params: Params) -> dict[str, Any]:
+def _machine(threads: int, encoder: str, how: str) -> dict[str, Any]:
     processor = _processor()
     memory = psutil.virtual_memory().total / 2**30
-    how = f"{params.encoder.engine} {params.encoder.precision}"
     return {
         "processor": processor,
         "threads": threads,

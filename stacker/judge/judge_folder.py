@@ -193,7 +193,7 @@ def _folder_of(place: int, member: Member) -> str:
 def _encoder(folder: Path, record: EncoderRecord, device: str | None) -> Encoder:
     with checking(folder / FILE):
         settings = _on_device(EncoderParams(**record.params), device)
-    encoder = open_encoder(settings, saved=folder / ENCODER)
+    encoder = open_encoder(settings, saved=folder / ENCODER, any_engine=True)
     if encoder.sha256 != record.sha256:
         raise UserError(
             f"{folder}: was made with the encoder {shown(record.name)} (weights {shown(record.sha256[:12])}), but "
@@ -204,8 +204,8 @@ def _encoder(folder: Path, record: EncoderRecord, device: str | None) -> Encoder
 
 
 def _on_device(settings: EncoderParams, device: str | None) -> EncoderParams:
-    if device is None or settings.engine != "torch":
-        return settings  # the other engines run on a CPU only
+    if device is None or settings.engine in ("onnx", "openvino"):
+        return settings  # these run on a CPU only
     # Low precision is for a GPU, and refused on a CPU.
-    precision = settings.precision if device == "cuda" else "fp32"
-    return settings.model_copy(update={"device": device, "precision": precision})
+    low = device == "cpu" and settings.precision in ("bf16", "fp16")
+    return settings.model_copy(update={"device": device, "precision": "auto" if low else settings.precision})

@@ -113,6 +113,9 @@ def prepare(
     encoder = open_encoder(params.encoder, threads) if params.features.embedding else None
     if encoder is not None:
         note(encoder.resolved.message or f"Encoder: {encoder.name}.")
+        chosen = encoder.block.chosen
+        for line in (*chosen.passed_over, f"The encoder runs by {chosen.told}."):
+            note(line)
     place = canonical_order(battles)
     battles = battles.iloc[place].reset_index(drop=True)
     outcome = battles["outcome"].to_numpy(dtype=np.int64)
@@ -128,8 +131,6 @@ def prepare(
             "data: every battle has the same prompt, so none can be held out; name a source with more prompts."
         )
     cache = block_cache(params.run.cache / "blocks")
-    if encoder is not None:
-        encoder.calibrate(battles)
     try:
         data = learner_data(battles, features, encoder, cache, threads, progress, tasks_at(params.run.cluster))
     finally:

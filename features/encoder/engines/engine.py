@@ -9,8 +9,8 @@ import numpy as np
 from pipelines.battles.arrays import Floats32
 
 Ids = list[int]
-EngineName = Literal["torch", "onnx", "openvino"]
-"""Engines that there are; those besides torch run converted copies, see `copies.KINDS`."""
+EngineName = Literal["auto", "torch", "onnx", "openvino"]
+"""Engines that there are; those besides torch run converted copies, see `copies.KINDS`; auto takes the fastest here."""
 
 _LENGTH_CLASS = 64
 """Tokens to a multiple of which lengths are rounded up by `in_classes`."""

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from features.encoder.choice import ResolvedEncoder
 from features.encoder.engines.engine import Ids, filled, longest_first, rounded_up
 from pipelines.battles.arrays import Floats32
 from pipelines.errors import UserError
+from pipelines.models.model_loading import OWN_FILES, SAFE_WEIGHTS, explained, load_backbone, quiet
 
 _LENGTH_CLASS = 32
 """On a GPU, lengths are rounded up to a multiple of this."""
@@ -90,3 +92,24 @@ def one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)  # of this worker only
+
+
+def load_sentence_model(encoder: ResolvedEncoder) -> Any:
+    """Load a `SentenceTransformer` for the CPU, in float32, that gives rows of unit length, or raise a `UserError`."""
+    # Says what is wrong; sentence-transformers would go on with random weights.
+    load_backbone(encoder.folder, encoder.name)
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+
+    whole = {**SAFE_WEIGHTS, "dtype": "float32"}
+    own: dict[str, Any] = {"model_kwargs": whole, "processor_kwargs": OWN_FILES, "config_kwargs": OWN_FILES}
+    folder = str(encoder.folder)
+    with explained(f"encoder {encoder.name} ({folder})", "sentence-transformers cannot load it"), quiet():
+        if (encoder.folder / "modules.json").is_file():
+            modules = list(SentenceTransformer(folder, device="cpu", **OWN_FILES, **own))
+        else:
+            body = Transformer(folder, **own)
+            modules = [body, Pooling(body.get_embedding_dimension(), pooling_mode="mean")]
+        if not isinstance(modules[-1], Normalize):
+            modules.append(Normalize())
+        return SentenceTransformer(modules=modules, device="cpu").eval()

@@ -17,15 +17,19 @@ from features.encoder.choice import EncoderParams, resolve
 from features.encoder.embedding import EmbeddingBlock
 from features.encoder.engines import copies
 from features.encoder.engines.conversion import (
+    HIDDEN,
+    IDS,
     LEAST_COSINE,
-    _row_of,
+    LOWEST_COSINE,
+    MASK,
+    check_texts,
     openvino,
     read_report,
     undisturbed,
 )
-from features.encoder.engines.copies import CALIBRATION_TEXTS, FOLDER, calibration_texts, kind_of, probe
+from features.encoder.engines.copies import FOLDER, ORDER, choose_engine, kind_of, probe
 from features.encoder.engines.engine import EngineName, filled
-from features.encoder.engines.openvino_cpu import INPUT, MASK, OpenVino, inputs_of
+from features.encoder.engines.openvino_cpu import OpenVino, inputs_of
 from features.encoder.tokens import OwnTokens, SavedTokens
 from pipelines.errors import UserError
 from pipelines.models.model_files import vocabulary_of
@@ -55,9 +59,6 @@ def _kinds() -> list[Any]:
 
 
 KINDS = _kinds()
-# Not `importorskip`: imported so, NNCF would send its telemetry.
-_NNCF = pytest.mark.skipif(find_spec("nncf") is None, reason="the package nncf is not installed")
-INT8 = [pytest.param(*kind.values, marks=[*kind.marks, _NNCF, pytest.mark.slow]) for kind in KINDS]
 
 
 @pytest.fixture
@@ -70,6 +71,11 @@ def block(tiny_checkpoint: Callable[[str], Path], tmp_path: Path) -> Callable[..
         return EmbeddingBlock(resolve(folder, None, tmp_path), params, threads=2, **more)
 
     return of
+
+
+@pytest.fixture
+def torch_runs_encoders() -> None:
+    """Take the place of the fixture that keeps converted copies out of other tests."""
 
 
 @pytest.fixture(autouse=True)
@@ -87,11 +93,11 @@ def test_a_converted_copy_gives_torch_s_rows_whatever_the_length(block, engine: 
 
 
 def test_lengths_are_few_and_what_fills_them_up_is_masked():
-    assert {inputs_of([7] * tokens, 100)[INPUT].shape for tokens in range(1, 101)} == {
+    assert {inputs_of([7] * tokens, None, 100)[IDS].shape for tokens in range(1, 101)} == {
         (1, tokens) for tokens in (16, 32, 48, 64, 80, 96, 100)
     }
-    inputs = inputs_of([5, 6, 7], 100)
-    ids, mask = inputs[INPUT], inputs[MASK]
+    inputs = inputs_of([5, 6, 7], None, 100)
+    ids, mask = inputs[IDS], inputs[MASK]
     assert ids.dtype == mask.dtype == np.int64
     assert ids[0, :3].tolist() == [5, 6, 7] and mask[0].tolist() == [1] * 3 + [0] * 13
 
@@ -102,15 +108,31 @@ def test_texts_of_a_batch_are_filled_up_each_under_its_own_mask():
     assert mask.tolist() == [[1, 1, 1, 0], [1, 0, 0, 0]]
 
 
+class _Older(torch.nn.Module):
+    """What was converted for judges of before: ids, or ids and mask, to one row."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: Any, attention_mask: Any = None) -> Any:
+        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        return self.model({IDS: input_ids, MASK: mask})["sentence_embedding"]
+
+
 @pytest.mark.parametrize("engine", KINDS[:1])
-def test_a_copy_of_an_older_judge_that_takes_no_mask_is_read(block, engine: str, tmp_path: Path):
+@pytest.mark.parametrize("inputs", [(IDS,), (IDS, MASK)])
+def test_a_copy_of_an_older_judge_is_read(block, engine: str, inputs: tuple[str, ...], tmp_path: Path):
     reference = block("torch")
     ids = reference.token_ids(TEXTS)
     ov = openvino()
-    example = {INPUT: torch.tensor([max(ids, key=len)])}
+    longest = torch.tensor([max(ids, key=len)])
+    example = {IDS: longest, MASK: torch.ones_like(longest)}
     with torch.no_grad(), undisturbed():
         older = ov.convert_model(
-            _row_of(reference._model), example_input=example, input=[(INPUT, [1, -1], ov.Type.i64)]
+            _Older(reference._model).eval(),
+            example_input={name: example[name] for name in inputs},
+            input=[(name, [1, -1], ov.Type.i64) for name in inputs],
         )
     ov.save_model(older, tmp_path / "model.xml", compress_to_fp16=False)
     rows = OpenVino().open(tmp_path, 1, 128).embed(ids)
@@ -151,20 +173,20 @@ def test_a_copy_is_tried_in_a_process_of_its_own(block, engine: str, tmp_path: P
 
 
 @pytest.mark.parametrize("engine", KINDS[:1])
-def test_only_a_copy_that_was_not_made_here_is_tried(block, engine: str, tmp_path: Path, monkeypatch):
+def test_a_copy_that_a_judge_brings_is_tried_first_and_taken_with_it(block, engine: str, tmp_path: Path, monkeypatch):
     whole = block(engine)
-    whole.compute(["one"])
+    rows = whole.compute(["one"])
     (here,) = whole.copies.folders()
     brought = Path(shutil.copytree(here, tmp_path / "brought"))
     report = {"texts": "ab12", "learnt": 1, "checked": 1, "mean_cosine": 1.0, "lowest_cosine": 1.0}
     (brought / "int8.json").write_text(json.dumps(report), encoding="utf-8")
     tried: list[Path] = []
     monkeypatch.setattr(copies, "probe", lambda kind, folder, *_: tried.append(folder))
-    block(engine, "int8", copy=brought).compute(["one"])
-    assert tried == [brought]
-    shutil.copytree(brought, here.with_name("int8-ab12"))
-    block(engine, "int8", copy=brought).compute(["one"])
-    assert tried == [brought]
+    older = block(engine, "int8", copy=brought)
+    assert older.compute(["one"]).tobytes() == rows.tobytes()
+    assert tried == [brought] and older.version.endswith(f"{engine}-ab12")
+    older.copies.save(tmp_path / "saved")
+    assert (tmp_path / "saved" / "int8.json").read_text(encoding="utf-8") == json.dumps(report)
 
 
 @pytest.mark.parametrize("report", ["", "[]", "{}", '{"texts": "../..", "learnt": 1}', '{"texts": NaN}'])
@@ -188,7 +210,7 @@ def test_a_row_is_the_same_to_the_bit_in_any_company(block, engine: str):
     for place in (0, 1, 3, 4, len(TEXTS) - 1):
         assert opened.compute([TEXTS[place]]).tobytes() == whole[place].tobytes()
     single = block(engine)
-    single.copies.threads = 1
+    single.threads = 1
     assert single.compute(TEXTS).tobytes() == whole.tobytes()
 
 
@@ -202,7 +224,7 @@ def test_a_copy_is_made_once_and_without_torch_from_then_on(block, engine: str, 
         raise AssertionError("something of transformers is loaded again")
 
     monkeypatch.setattr("features.encoder.embedding.load_sentence_model", never)
-    monkeypatch.setattr("features.encoder.embedding.load_tokenizer", never)
+    monkeypatch.setattr("features.encoder.engines.copies.load_tokenizer", never)
     assert block(engine).compute(TEXTS).tobytes() == rows.tobytes()
     assert first.version == block(engine).version != block("torch").version
 
@@ -211,6 +233,7 @@ def test_a_copy_is_made_once_and_without_torch_from_then_on(block, engine: str, 
 def test_an_engine_at_rest_is_let_go_and_wakes_with_the_same_rows(block, engine: str):
     opened = block(engine)
     rows = opened.compute(TEXTS)
+    assert block(engine)._engine is opened._engine  # one copy is loaded once
     awake = weakref.ref(opened._engine)
     opened.rest()
     assert awake() is None
@@ -224,6 +247,7 @@ def test_a_copy_opened_ahead_is_opened_once_and_its_fault_is_told_at_the_first_t
     rows = block(engine).compute(TEXTS)
     kind = type(block(engine).copies.kind)
     opened = counted_calls(kind, "open")
+    monkeypatch.setattr(copies, "_opened", {})
     ahead = block(engine)
     ahead.open_ahead()
     ahead.open_ahead()
@@ -233,6 +257,7 @@ def test_a_copy_opened_ahead_is_opened_once_and_its_fault_is_told_at_the_first_t
         raise UserError("the copy is damaged.")
 
     monkeypatch.setattr(kind, "open", damaged)
+    monkeypatch.setattr(copies, "_opened", {})
     faulty = block(engine)
     faulty.open_ahead()
     with pytest.raises(UserError, match="the copy is damaged"):
@@ -247,38 +272,100 @@ def test_a_copy_that_must_first_be_made_is_not_opened_ahead(block, engine: str, 
     assert ahead.compute(["no"]).shape == (1, len(ahead.columns))
 
 
-@pytest.mark.parametrize("engine", INT8)
-def test_int8_is_calibrated_checked_kept_and_brought_along(block, engine: str, tmp_path: Path, counted_calls):
+@pytest.mark.parametrize("engine", KINDS)
+def test_int8_is_made_without_texts_checked_and_kept(block, engine: str, tmp_path: Path, counted_calls):
     made = block(engine, "int8")
-    before = made.version
-    made.calibrate(TEXTS)
-    assert made.version != before and made.copies.report["checked"] > 10
     rows = made.compute(TEXTS)
     assert made.compute(TEXTS[::-1])[::-1].tobytes() == rows.tobytes()
-    # The same texts in another order find the same copy; other texts do not.
+    reference = block(engine).compute(TEXTS)
+    # As near as the check asks for, and nevertheless not fp32.
+    assert 0.99 < float((rows * reference).sum(axis=1).min()) and abs(rows - reference).max() > 1e-5
+    report = read_report(made.copies.folders()[-1])
+    assert report["checked"] == len(check_texts()) and LEAST_COSINE < report["mean_cosine"] <= 1.000001
+    quantised = counted_calls(type(made.copies.kind), "quantise")
     again = block(engine, "int8")
-    made_again = counted_calls(type(made.copies.kind), "quantise")
-    again.calibrate(TEXTS[::-1])
-    assert not made_again
-    assert again.version == made.version
-    assert again.compute(TEXTS).tobytes() == rows.tobytes()
-    other = block(engine, "int8")
-    other.calibrate(TEXTS[:10])
-    assert other.version != made.version and len(made_again) == 1
-    # A judge takes the copy with it; calibrating on other battles leaves it as it is.
+    assert again.compute(TEXTS).tobytes() == rows.tobytes() and again.version == made.version
+    assert not quantised
     made.copies.save(tmp_path / "judge")
-    brought = block(engine, "int8", copy=tmp_path / "judge")
-    brought.calibrate(TEXTS[:10])
-    assert brought.version == made.version
-    assert brought.compute(TEXTS).tobytes() == rows.tobytes()
+    assert not (tmp_path / "judge").exists()  # anybody can make it again
 
 
-@pytest.mark.parametrize("engine", INT8)
-def test_int8_that_strays_is_refused_with_the_figure(block, engine: str, tmp_path: Path, monkeypatch):
+@pytest.mark.parametrize("engine", KINDS)
+def test_int8_that_strays_is_refused_with_the_figure_and_auto_goes_on(block, engine: str, tmp_path: Path, monkeypatch):
     monkeypatch.setattr("features.encoder.engines.conversion.LEAST_COSINE", 1.1)
-    with pytest.raises(UserError, match=r"mean cosine to fp32 is [01]\.\d{4} \(lowest .*set encoder.precision"):
-        block(engine, "int8").calibrate(TEXTS)
+    for _ in range(2):  # the second time by what was written the first time
+        with pytest.raises(UserError, match=r"mean cosine to fp32 is [01]\.\d{4} \(lowest .*set encoder.precision"):
+            block(engine, "int8").compute(TEXTS)
     assert not list((tmp_path / FOLDER).glob("*/int8*"))
+    chosen = block(engine, "auto").chosen
+    assert chosen.told == f"{engine} fp32" and "mean cosine" in chosen.passed_over[0]
+
+
+@pytest.mark.parametrize("engine", KINDS[:1])
+def test_a_script_that_strays_alone_is_enough_to_refuse_int8(block, engine: str, monkeypatch):
+    monkeypatch.setattr("features.encoder.engines.conversion.LOWEST_COSINE", 1.1)
+    with pytest.raises(UserError, match="mean cosine to fp32"):
+        block(engine, "int8").compute(TEXTS)
+
+
+def test_texts_to_check_by_are_of_many_scripts():
+    letters = "".join(check_texts())
+    for sign in "a ü П ع ש न ก 안 こ 請 法 Γ გ ሰ வ 🙂".split():
+        assert sign in letters
+    assert max(map(len, check_texts())) > 1000 > 100 > min(map(len, check_texts()))
+    assert 0.99 < LEAST_COSINE < 1 and 0.95 < LOWEST_COSINE < LEAST_COSINE
+
+
+def test_auto_takes_the_first_that_is_installed_and_says_why_others_were_passed_over(block, monkeypatch):
+    here: set[str] = set()
+    monkeypatch.setattr(copies, "is_installed", lambda name: name in here)
+    assert block("auto", "auto").chosen.told == "torch fp32"
+    assert block("auto", "auto").compute(["one"]).tobytes() == block("torch").compute(["one"]).tobytes()
+    refused: set[tuple[str, str]] = set()
+
+    class Stub:
+        def __init__(self, encoder: Any, engine: str, load: Any, brought: Any) -> None:
+            self.engine = engine
+
+        def make(self, precision: str) -> None:
+            if (self.engine, precision) in refused:
+                raise UserError(f"{self.engine} {precision} strays.")
+
+    monkeypatch.setattr(copies, "EncoderCopies", Stub)
+    here |= {"openvino", "onnx"}
+    told = []
+    for each in ORDER:
+        told.append(block("auto", "auto").chosen.told)
+        refused.add(each)
+    assert told == [f"{engine} {precision}" for engine, precision in ORDER]
+    last = block("auto", "auto").chosen
+    assert last.told == "torch fp32" and len(last.passed_over) == len(ORDER)
+    assert block("auto", "fp32").chosen.told == "torch fp32"
+    with pytest.raises(UserError, match=r"int8: .* strays"):
+        assert block("auto", "int8").chosen
+    assert choose_engine(block("torch").encoder, "auto", "auto", "cuda", lambda: None).told == "torch fp32"
+
+
+@pytest.mark.parametrize("engine", KINDS)
+@pytest.mark.parametrize("architecture", ["bert", "distilbert"])
+def test_hidden_states_are_those_of_torch_whatever_stands_beside(block, engine: str, architecture: str):
+    reference = block("torch", architecture=architecture)
+    ids = reference.token_ids(TEXTS)
+    types = [[0] * (len(each) // 2) + [1] * (len(each) - len(each) // 2) for each in ids]
+    own = block(engine, architecture=architecture)
+    found = own._engine.states(ids, types)
+    again = own._engine.states(ids[::-1], types[::-1])[::-1]
+    inner = reference._model[0].auto_model
+    for place, states in enumerate(found):
+        taken = {IDS: torch.tensor([ids[place]])}
+        if architecture == "bert":
+            taken["token_type_ids"] = torch.tensor([types[place]])
+        with torch.no_grad():
+            wanted = inner(**taken).last_hidden_state[0].numpy()
+        assert states.shape == wanted.shape
+        np.testing.assert_allclose(states, wanted, rtol=0, atol=2e-5)
+        assert again[place].tobytes() == states.tobytes()
+    assert HIDDEN == "hidden"
 
 
 @pytest.mark.parametrize("engine", KINDS)
@@ -315,23 +402,6 @@ def test_a_missing_extra_is_named_with_the_command_that_gets_it(monkeypatch):
         kind_of("openvino")
 
 
-def test_int8_without_calibration_is_a_mistake_of_the_caller(block):
-    if find_spec("openvino") is None:
-        pytest.skip("the extra openvino is not installed")
-    with pytest.raises(RuntimeError, match="calibrated first"):
-        block("openvino", "int8").compute(["x"])
-
-
-def test_texts_to_calibrate_by_are_chosen_by_content():
-    texts = [f"text {place}" for place in range(1000)]
-    learnt, checked = calibration_texts(texts)
-    assert calibration_texts([*texts[::-1], "", "  ", *texts]) == (learnt, checked)
-    assert len(learnt) == len(checked) == CALIBRATION_TEXTS // 2 and not {*learnt} & {*checked}
-    assert calibration_texts(["one"]) == (["one"], ["one"])
-    assert calibration_texts([""])[0]
-    assert 0.99 < LEAST_COSINE < 1
-
-
 @pytest.mark.skipif(find_spec("openvino") is None, reason="the extra openvino is not installed")
 def test_openvino_s_telemetry_stays_out():
     """In a process of its own: here another test's library may have imported it by itself."""
@@ -346,4 +416,5 @@ def test_openvino_s_telemetry_stays_out():
 
 
 def test_every_engine_of_the_settings_is_registered():
-    assert set(get_args(EngineName)) == {"torch", *copies.KINDS}
+    assert set(get_args(EngineName)) == {"auto", "torch", *copies.KINDS}
+    assert {engine for engine, _ in ORDER} == set(copies.KINDS)

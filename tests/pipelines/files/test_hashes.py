@@ -116,7 +116,7 @@ def test_every_library_that_is_imported_has_a_version():
     libraries = {each.partition(".")[0] for each in imported if _resolved(each, ROOT) is None}
     libraries -= {*sys.stdlib_module_names, "__future__"}
     assert set(PACKAGES) <= libraries and "textstat" in libraries
-    optional = {"datasets", "nncf", "onnx", "onnxruntime", "optuna_dashboard", "openvino", "plotly", "psycopg", "trl"}
+    optional = {"datasets", "onnx", "onnxruntime", "optuna_dashboard", "openvino", "plotly", "psycopg", "trl"}
     assert [name for name in sorted(libraries - optional) if not library_version(name)] == []
 
 
