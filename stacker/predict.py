@@ -3,32 +3,38 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from functools import partial
+from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pipelines.battles.arrays import Floats
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_write, sha256_of
 from pipelines.files.hashes import code_version
-from pipelines.files.object_storage import AnyFolder, folder_argument
+from pipelines.files.object_storage import folder_argument
 from pipelines.formats.containers.file_formats import PACKED, SUFFIXES, open_rows
 from pipelines.formats.containers.raw_rows import BadRow
 from pipelines.formats.reading import iter_battles
 from pipelines.formats.reading_options import ReadingOptions, add_reading_arguments, reading_options
 from pipelines.formats.records import IDS
 from pipelines.formats.row_stream import open_form
+from pipelines.terminal.cluster.tasks import Task, Tasks, add_cluster_argument, tasks_at
 from pipelines.terminal.command_line import Screen, check_output, output_suffix, run_command
+from stacker.judge.any_judge import TravellingJudge, travelling
 from stacker.judge.elsewhere import Elsewhere, add_elsewhere_arguments, named_files
 from stacker.judge.provenance import read_provenance
-from stacker.judge.verdict_control import HELD_EQUAL, Control, add_control_argument, even_style_for, with_checks
+from stacker.judge.verdict_control import HELD_EQUAL, add_control_argument, even_style_for, with_checks
 from stacker.judge.verdict_files import (
     ARENA,
     KAGGLE,
+    ROWS_AT_ONCE,
     WRITTEN,
+    Options,
     Parts,
     join_files,
     join_parts,
@@ -42,61 +48,9 @@ from stacker.learners.starter_prior import judge_hash, starter_folder
 if TYPE_CHECKING:
     from stacker.judge.judge import Judge
 
-ROWS_AT_ONCE = 2000
-"""Battles of one part: 57,477 of Kaggle's rows are 29 parts, and a part of long answers takes about 50 MB."""
 SET_ASIDE = ".set_aside.jsonl"
 _BAD = ".bad.jsonl"
 _STAGE = "battles"
-Device = Literal["cpu", "cuda"] | None
-
-
-@dataclass(frozen=True)
-class Options:
-    """How files are predicted.
-
-    Attributes
-    ----------
-    columns : str
-        `kaggle` or `arena`, see `stacker.judge.verdict_files.COLUMNS`.
-    rows_at_once : int
-        Battles that are in memory at a time.
-    device : "cpu", "cuda" or None
-        For the encoder; cpu also keeps the transformers from a GPU. None is as the run that made the judge had it.
-    threads : int
-        Processes and threads; 0 means every core.
-    cache : Path, RemoteFolder or None
-        A folder that keeps the numbers of texts, as `run.cache` of a run does.
-    rescue : bool
-        Whether rows whose texts cannot be parsed are predicted from the text as it stands, in place of being set aside.
-    reading : ReadingOptions
-        Names of columns, and how much of a file may be lost.
-    control : "style" or None
-        Which verdicts, as `stacker.judge.judge.Judge.compare` has them.
-    outside : tuple of (str, Path)
-        Files with the predictions that learners from outside have for these battles, by learner.
-    without : tuple of str
-        Learners from elsewhere that the judge goes without.
-    ask_servers : tuple of str
-        Hosts, besides this machine, that its language models may send battles to.
-    cascade : bool
-        Whether these are asked only where its other learners are unsure.
-    votes_only : bool
-        Whether the judge's checks of answers have no say, as in a competition whose answers are all real ones.
-    """
-
-    columns: str = KAGGLE
-    rows_at_once: int = ROWS_AT_ONCE
-    device: Device = None
-    threads: int = 0
-    cache: AnyFolder | None = None
-    rescue: bool = False
-    reading: ReadingOptions = ReadingOptions()
-    control: Control = None
-    outside: tuple[tuple[str, Path], ...] = ()
-    without: tuple[str, ...] = ()
-    ask_servers: tuple[str, ...] = ()
-    cascade: bool = False
-    votes_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,6 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--rescue", action="store_true", help="predict rows that cannot be parsed from the text as it stands"
     )
+    add_cluster_argument(parser)
     add_elsewhere_arguments(parser)
     add_control_argument(parser, votes_only=True)
     add_reading_arguments(parser)
@@ -144,6 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = Options(chosen.columns, chosen.rows_at_once, chosen.device, chosen.threads, chosen.cache, chosen.rescue)
     options = replace(options, control=chosen.control, without=tuple(chosen.without), cascade=chosen.cascade)
     options = replace(options, ask_servers=tuple(chosen.ask_server), votes_only=chosen.votes_only)
+    options = replace(options, cluster=chosen.cluster)
 
     def command() -> None:
         full = replace(options, reading=reading_options(chosen), outside=named_files(chosen.outside))
@@ -210,7 +166,12 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
     elsewhere = Elsewhere.opened(judge.members, options.outside, options.without)
     elsewhere.asking(options.cache, screen, options.ask_servers)
     judge.cascades = options.cascade
-    work = _Work(judge, options, suffix, total, options.threads or usable_cores(), elsewhere)
+    tasks, threads = tasks_at(options.cluster), options.threads or usable_cores()
+    travels = None
+    if tasks.elsewhere:
+        screen.note(f"Cluster: {tasks.described()}.")
+        travels = travelling(tasks, folder, judge, replace(options, threads=threads))
+    work = _Work(judge, options, suffix, total, threads, elsewhere, tasks, travels)
     with kept_parts(out, suffix, stamp) as (parts, found), screen.working():
         if found:
             count = len(list(parts.folder.glob("part-*" + suffix)))
@@ -238,6 +199,14 @@ class _Work:
     total: int
     threads: int
     elsewhere: Elsewhere
+    tasks: Tasks
+    travelling: TravellingJudge | None
+
+    def task(self, battles: pd.DataFrame, cache: Any) -> Task:
+        if self.travelling is not None:
+            return self.travelling.task(battles)
+        how = {"cache": cache, "threads": self.threads, "control": self.options.control}
+        return Task(partial(self.judge.predict_proba, **how), (battles,))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -260,27 +229,34 @@ def _predict_parts(work: _Work, inputs: Sequence[Path], parts: Parts, screen: Sc
     how: dict[str, Any] = {"labelled": False, "rescue": work.options.rescue, "note": screen.note}
     how |= work.options.reading.arguments()
     read = (iter_battles(path, work.options.rows_at_once, **how) for path in inputs)
-    for battles, bad in chain.from_iterable(read):
-        work.elsewhere.look_up(battles)  # also of parts that are done: what is missing is counted over all
-        if not parts.whole(done.parts):
-            _predict_part(work, battles, bad, parts, done.parts, cache)
-        done.parts += 1
-        done.battles += len(battles)
-        done.bad += sum(not row.rescued for row in bad)
-        done.told += sum(row.lines for row in bad)
-        seen = done.battles + done.bad
-        screen.progress(_STAGE, seen, max(work.total, seen))
+    waiting: dict[int, tuple[int, pd.DataFrame, Sequence[BadRow]]] = {}
+    begun = count()
+
+    def missing() -> Iterator[Task]:
+        for battles, bad in chain.from_iterable(read):
+            work.elsewhere.look_up(battles)  # also of parts that are done: what is missing is counted over all
+            if not parts.whole(done.parts):
+                waiting[next(begun)] = (done.parts, battles, bad)
+                yield work.task(battles, cache)
+            done.parts += 1
+            done.battles += len(battles)
+            done.bad += sum(not row.rescued for row in bad)
+            done.told += sum(row.lines for row in bad)
+            seen = done.battles + done.bad
+            screen.progress(_STAGE, seen, max(work.total, seen))
+
+    for place, probabilities in work.tasks.run(missing()):
+        _write_part(work, *waiting.pop(place), probabilities, parts)
     if cache is not None:
         cache.close()  # a shared one sends what is new
     return done
 
 
-def _predict_part(
-    work: _Work, battles: pd.DataFrame, bad: Sequence[BadRow], parts: Parts, number: int, cache: Any
+def _write_part(
+    work: _Work, number: int, battles: pd.DataFrame, bad: Sequence[BadRow], probabilities: Floats, parts: Parts
 ) -> None:
-    control = work.options.control
-    probabilities = work.judge.predict_proba(battles, cache=cache, threads=work.threads, control=control)
-    rows = verdict_rows(battles, probabilities, work.options.columns, work.judge.decided(probabilities, control))
+    decided = work.judge.decided(probabilities, work.options.control)
+    rows = verdict_rows(battles, probabilities, work.options.columns, decided)
     with atomic_write(parts.beside(number, _BAD)) as part, part.open("w", encoding="ascii") as file:
         file.writelines(row.line() for row in bad)
     with atomic_write(parts.path(number)) as part:

@@ -3,21 +3,34 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
+from pipelines.battles.arrays import Floats
 from pipelines.errors import UserError, shown
 from pipelines.files.atomic_files import write_json
 from pipelines.files.object_storage import AnyFolder, folder_argument
 from pipelines.formats.reading_options import ReadingOptions, add_reading_arguments, reading_options
 from pipelines.formats.told_reading import iter_told
+from pipelines.terminal.cluster.tasks import LocalTasks, Task, Tasks, add_cluster_argument, tasks_at
 from pipelines.terminal.command_line import Screen, check_output, run_command
-from stacker.judge.any_judge import STARTER, SavedJudge, VerdictFile, open_judge
+from stacker.judge.any_judge import (
+    STARTER,
+    SavedJudge,
+    TravellingJudge,
+    VerdictFile,
+    folder_of,
+    open_judge,
+    travelling,
+)
 from stacker.judge.verdict_control import Control, add_control_argument
+from stacker.judge.verdict_files import Options as VerdictOptions
 
 ROWS_AT_ONCE = 2000
 EPILOG = f"""\
@@ -63,6 +76,7 @@ class Options:
     reading: ReadingOptions = ReadingOptions()
     judge: str = ""
     control: Control = None
+    cluster: str | None = None
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -90,10 +104,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--cache", type=folder_argument, metavar="FOLDER", help="keep the numbers of texts there for another time"
     )
+    add_cluster_argument(parser)
     add_control_argument(parser)
     add_reading_arguments(parser)
     chosen = parser.parse_args(arguments)
     options = Options(chosen.json, chosen.page, chosen.allow_missing, chosen.device, chosen.threads, chosen.cache)
+    options = replace(options, cluster=chosen.cluster)
     run_command(
         lambda: _command(
             chosen.judge,
@@ -165,7 +181,8 @@ def evaluate_files(judge: Path, files: Sequence[Path], options: Options, screen:
         control=options.control,
     )
     screen.note(f"{asked.name}: {asked.about}.")
-    read = _read_votes(asked, files, options.reading, screen)
+    by = _AskedBy.of(asked, judge, options, screen)
+    read = _read_votes(asked, by, files, options.reading, screen)
     if read.missing * 2 > read.votes and not options.allow_missing or read.missing == read.votes:
         raise UserError(_missing_sentence(judge, asked, read))
     found: dict[str, Any] = {
@@ -213,8 +230,37 @@ class _Read:
         return VoteArrays.joined(self.parts)
 
 
+@dataclass(frozen=True)
+class _AskedBy:
+    """Who is asked, by what: the judge in this process, or as it travels to the nodes of a cluster."""
+
+    tasks: Tasks
+    judge: SavedJudge | VerdictFile | TravellingJudge
+
+    @classmethod
+    def of(cls, asked: SavedJudge | VerdictFile, folder: Path, options: Options, screen: Screen) -> "_AskedBy":
+        tasks = tasks_at(options.cluster) if isinstance(asked, SavedJudge) else LocalTasks()
+        if not tasks.elsewhere or not isinstance(asked, SavedJudge):
+            return cls(tasks, asked)
+        screen.note(f"Cluster: {tasks.described()}.")
+        how = {name: getattr(options, name) for name in ("device", "threads", "control", "cache")}
+        return cls(tasks, travelling(tasks, folder_of(folder), asked.judge, VerdictOptions(**how)))
+
+    def verdicts(
+        self, read: Iterator[tuple[pd.DataFrame, int]], waiting: "deque[tuple[pd.DataFrame, int]]"
+    ) -> Iterator[Floats]:
+        """Yield the probabilities of each part that is read, in their order; the parts meanwhile wait in a queue."""
+
+        def begun() -> Iterator[Task]:
+            for part in read:
+                waiting.append(part)
+                yield self.judge.task(part[0])
+
+        return self.tasks.in_order(begun())
+
+
 def _read_votes(
-    asked: SavedJudge | VerdictFile, files: Sequence[Path], reading: ReadingOptions, screen: Screen
+    asked: SavedJudge | VerdictFile, by: _AskedBy, files: Sequence[Path], reading: ReadingOptions, screen: Screen
 ) -> _Read:
     from stacker.evaluate.votes.vote_arrays import VoteArrays
 
@@ -222,8 +268,10 @@ def _read_votes(
     with screen.working():
         for path in files:
             votes = unread = 0
-            for battles, lost in iter_told(path, ROWS_AT_ONCE, reading, screen.note, labelled=True):
-                probabilities = asked.probabilities(battles)
+            waiting: deque[tuple[pd.DataFrame, int]] = deque()
+            read_on = iter_told(path, ROWS_AT_ONCE, reading, screen.note, labelled=True)
+            for probabilities in by.verdicts(read_on, waiting):
+                battles, lost = waiting.popleft()
                 part = VoteArrays.of(battles, probabilities, asked.margins(battles, probabilities))
                 if isinstance(asked, VerdictFile):
                     _check_ids(read, [asked.table.known_as(name) for name in battles["id"].tolist()], part, path)

@@ -1,18 +1,25 @@
 """Any judge there is: one that was saved, or a file of verdicts that another judge gave."""
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 import pandas as pd
 
+from features.encoder.choice import ResolvedEncoder
 from pipelines.battles.arrays import Floats
 from pipelines.errors import UserError
+from pipelines.models.model_files import MODELS_DIR, is_hub_name, stored_folder
+from pipelines.terminal.cluster.tasks import Shared, Task, Tasks
+from pipelines.terminal.processes import usable_cores
 from stacker.evaluate.verdicts.verdict_columns import PROBABILITIES
 from stacker.evaluate.verdicts.verdict_table import VerdictTable, read_verdicts
 from stacker.judge.provenance import read_provenance
-from stacker.judge.verdict_control import HELD_EQUAL, Control, even_style_for
+from stacker.judge.verdict_control import HELD_EQUAL, Control, even_style_for, with_checks
+from stacker.judge.verdict_files import Options
+from stacker.learners.learner_registry import may_be_silent
 from stacker.learners.stacking.judge_record import FILE
 from stacker.learners.starter_prior import starter_folder
 
@@ -73,14 +80,101 @@ class SavedJudge:
 
     def probabilities(self, battles: pd.DataFrame) -> Floats:
         """Return (n, 3) probabilities; every battle has some."""
-        from pipelines.terminal.processes import usable_cores
-
         threads = self.threads or usable_cores()
         return self.judge.predict_proba(battles, cache=self.cache, threads=threads, control=self.control)
 
     def margins(self, battles: pd.DataFrame, probabilities: Floats) -> Floats:
         """Return (n,) p(A) - p(B)."""
         return np.asarray(probabilities[:, 0] - probabilities[:, 1])
+
+    def task(self, battles: pd.DataFrame) -> Task:
+        """Return the work of `probabilities`, in this process."""
+        return Task(self.probabilities, (battles,))
+
+
+@dataclass(frozen=True)
+class TravellingJudge:
+    """A judge of this project, asked on the nodes of a cluster; it gives the verdicts that it gives here.
+
+    Attributes
+    ----------
+    folder : Shared of Path
+        The judge.
+    models : tuple of (str, Shared of Path)
+        Folders of the models that it reads by, by their names in `MODELS_DIR`; the built-in one is on each node.
+    options : Options
+        Of how it is asked.
+    """
+
+    folder: Shared[Path]
+    models: tuple[tuple[str, Shared[Path]], ...]
+    options: Options
+
+    def task(self, battles: pd.DataFrame) -> Task:
+        """Return the work of giving (n, 3) probabilities for n battles."""
+        return Task(_verdicts, (self, battles), self.options.threads)
+
+    def opened(self) -> "Judge":
+        """Return the judge, where a task runs; a process opens it once."""
+        from stacker.judge.judge import Judge
+
+        folder, options = self.folder.get(), self.options
+        key = (folder, options.device, options.votes_only, options.cascade)
+        if key not in _ON_NODE:
+            for name, model in self.models:
+                _link(stored_folder(MODELS_DIR, name), model.get())
+            loaded = Judge.load(folder, device=options.device)
+            loaded = with_checks(loaded, None) if options.votes_only else loaded
+            loaded.cascades = options.cascade
+            _ON_NODE.clear()
+            _ON_NODE[key] = loaded
+        return _ON_NODE[key]
+
+
+_ON_NODE: dict[tuple[object, ...], "Judge"] = {}
+"""The judge that this process, on a node of a cluster, has asked last."""
+
+
+def _verdicts(judge: TravellingJudge, battles: pd.DataFrame) -> Floats:
+    options = judge.options
+    return judge.opened().predict_proba(battles, threads=options.threads, control=options.control)
+
+
+def _link(name: Path, folder: Path) -> None:
+    name.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):  # another process of this node was first
+        name.symlink_to(folder.resolve(), target_is_directory=True)
+
+
+def travelling(tasks: Tasks, folder: Path, judge: "Judge", options: Options) -> TravellingJudge:
+    """Return a judge as it is asked by `tasks`.
+
+    Parameters
+    ----------
+    folder : Path
+        The judge's folder, from which `judge` was loaded.
+    options : Options
+        Of how it is asked.
+
+    Raises
+    ------
+    UserError
+        When the judge has learners that only this machine can ask, or a cache is named.
+    """
+    if options.cache is not None:
+        raise UserError("--cluster: the nodes do not reach the folder of --cache; leave out one of the two.")
+    here = [member.name for member in judge.members if may_be_silent(member.kind)]
+    if here:
+        raise UserError(
+            f"--cluster: the judge's learner {here[0]} has its verdicts from files or servers that this machine "
+            "knows; leave out --cluster."
+        )
+    readers = [judge.encoder, *(member.learner for member in judge.members)]
+    found = [getattr(reader, "resolved", getattr(reader, "encoder", None)) for reader in readers]
+    models = {each.name: each.folder for each in found if isinstance(each, ResolvedEncoder) and is_hub_name(each.name)}
+    shared = tuple((name, tasks.share_folder(path)) for name, path in models.items())
+    options = replace(options, threads=options.threads or usable_cores())
+    return TravellingJudge(tasks.share_folder(folder), shared, options)
 
 
 @dataclass(frozen=True)
@@ -109,6 +203,10 @@ class VerdictFile:
     def probabilities(self, battles: pd.DataFrame) -> Floats:
         """Return (n, 3): probabilities as the file gives them, or the share of askings that named each outcome."""
         return self._looked_up(self.table.probabilities, battles)
+
+    def task(self, battles: pd.DataFrame) -> Task:
+        """Return the work of `probabilities`, in this process."""
+        return Task(self.probabilities, (battles,))
 
     def margins(self, battles: pd.DataFrame, probabilities: Floats) -> Floats:
         """Return (n,) p(A) - p(B), or the difference of the scores; NaN where there is no verdict."""

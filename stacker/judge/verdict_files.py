@@ -5,8 +5,9 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,9 +16,12 @@ from numpy.typing import NDArray
 from pipelines.battles.arrays import Floats
 from pipelines.battles.table import OUTCOMES
 from pipelines.files.atomic_files import remove_stale_temp_files, write_json
+from pipelines.files.object_storage import AnyFolder
+from pipelines.formats.reading_options import ReadingOptions
 from pipelines.terminal.processes import one_writer
 from stacker.evaluate.metrics import most_probable
 from stacker.judge.verdict import DECIDED
+from stacker.judge.verdict_control import Control
 
 KAGGLE, ARENA = "kaggle", "arena"
 COLUMNS = {
@@ -29,6 +33,62 @@ WINNERS = ("model_a", "model_b", "tie")
 """The Arena's spelling of the outcomes."""
 WRITTEN = (".csv", ".jsonl", ".parquet")
 """Endings of files of verdicts."""
+
+
+ROWS_AT_ONCE = 2000
+"""Battles of one part: 57,477 of Kaggle's rows are 29 parts, and a part of long answers takes about 50 MB."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How files are predicted.
+
+    Attributes
+    ----------
+    columns : str
+        `kaggle` or `arena`, see `COLUMNS`.
+    rows_at_once : int
+        Battles that are in memory at a time.
+    device : "cpu", "cuda" or None
+        For the encoder; cpu also keeps the transformers from a GPU. None is as the run that made the judge had it.
+    threads : int
+        Processes and threads; 0 means every core.
+    cache : Path, RemoteFolder or None
+        A folder that keeps the numbers of texts, as `run.cache` of a run does.
+    rescue : bool
+        Whether rows whose texts cannot be parsed are predicted from the text as it stands, in place of being set aside.
+    reading : ReadingOptions
+        Names of columns, and how much of a file may be lost.
+    control : "style" or None
+        Which verdicts, as `stacker.judge.judge.Judge.compare` has them.
+    outside : tuple of (str, Path)
+        Files with the predictions that learners from outside have for these battles, by learner.
+    without : tuple of str
+        Learners from elsewhere that the judge goes without.
+    ask_servers : tuple of str
+        Hosts, besides this machine, that its language models may send battles to.
+    cascade : bool
+        Whether these are asked only where its other learners are unsure.
+    votes_only : bool
+        Whether the judge's checks of answers have no say, as in a competition whose answers are all real ones.
+    cluster : str or None
+        Where the judge is asked, as `run.cluster` of a run.
+    """
+
+    columns: str = KAGGLE
+    rows_at_once: int = ROWS_AT_ONCE
+    device: Literal["cpu", "cuda"] | None = None
+    threads: int = 0
+    cache: AnyFolder | None = None
+    rescue: bool = False
+    reading: ReadingOptions = ReadingOptions()
+    control: Control = None
+    outside: tuple[tuple[str, Path], ...] = ()
+    without: tuple[str, ...] = ()
+    ask_servers: tuple[str, ...] = ()
+    cascade: bool = False
+    votes_only: bool = False
+    cluster: str | None = None
 
 
 def names_of(columns: str, decided: bool) -> tuple[str, ...]:

@@ -2,17 +2,20 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from small_judges import battles, small_judge
+from travelling_tasks import TravellingTasks
 
 from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
 from pipelines.formats.reading import read_battles
 from pipelines.kaggle.submission import write_submission
+from pipelines.terminal.cluster.tasks import LocalTasks
 from pipelines.terminal.command_line import Screen
 from stacker import predict
 from stacker.judge.judge import Judge
@@ -86,6 +89,7 @@ def test_every_format_holds_the_same_verdicts_of_many_files(judge, tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from pipelines.terminal.cluster.tasks import LocalTasks
 from pipelines.terminal.command_line import Screen
 from stacker.predict import Options, predict_files
 
@@ -246,3 +250,16 @@ def test_votes_alone_are_asked_where_checks_are_left_out(tmp_path):
     frame, _ = read_battles(tmp_path / "test.csv", labelled=False)
     expected = with_checks(Judge.load(), None).predict_proba(frame)
     np.testing.assert_allclose(pd.read_csv(tmp_path / "out.csv")[list(OUTCOMES)], expected, rtol=0, atol=1e-12)
+
+
+def test_a_judge_asked_on_the_nodes_of_a_cluster_writes_the_same_bytes(judge, tmp_path, monkeypatch):
+    tasks = TravellingTasks()
+    monkeypatch.setattr(predict, "tasks_at", lambda address: LocalTasks() if address is None else tasks)
+    table(30).to_csv(tmp_path / "test.csv", index=False)
+    run(judge, [tmp_path / "test.csv"], tmp_path / "here.csv")
+    on_nodes = replace(QUICK, cluster="auto")
+    run(judge, [tmp_path / "test.csv"], tmp_path / "there.csv", on_nodes)
+    assert len(tasks.done) == 5
+    assert (tmp_path / "here.csv").read_bytes() == (tmp_path / "there.csv").read_bytes()
+    with pytest.raises(UserError, match="--cluster: the nodes do not reach the folder of --cache"):
+        run(judge, [tmp_path / "test.csv"], tmp_path / "more.csv", replace(on_nodes, cache=tmp_path / "cache"))

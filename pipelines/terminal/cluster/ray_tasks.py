@@ -15,6 +15,7 @@ import os
 import socket
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -109,6 +110,8 @@ class RayTasks(Tasks):
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         own = {name: os.environ[name] for name in _THREADS if name in os.environ}
         settings = {"OMP_NUM_THREADS": str(usable_cores()), **own, **_ALSO}
+        # Of the client: that it waits, which the sentence below says, and that texts are more than 10 MB.
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"ray\.util\.client")
         hook = sys.excepthook  # Ray's waits for a head that may be dead
         with shipped_code() as folder:
             environment = {"working_dir": str(folder), "env_vars": settings}

@@ -7,6 +7,7 @@ arguments: another node has neither the files nor the working directory of this 
 
 import atexit
 from abc import ABC, abstractmethod
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -176,6 +177,24 @@ def check_address(value: str | None) -> str | None:
     if value is None or value in (LOCAL, AUTO) or (value.startswith(CLIENT) and len(value) > len(CLIENT)):
         return value
     raise ValueError("must be null, local, auto (the cluster that this machine is a node of) or ray://HOST:PORT")
+
+
+def add_cluster_argument(parser: ArgumentParser) -> None:
+    """Give a parser `--cluster ADDRESS`, a str or None."""
+    parser.add_argument(
+        "--cluster",
+        type=_argument,
+        metavar="ADDRESS",
+        help="have the nodes of a Ray cluster do the work: auto, of the cluster that this machine is a node of, or "
+        "ray://HOST:PORT (extra ray)",
+    )
+
+
+def _argument(value: str) -> str | None:
+    try:
+        return check_address(value)
+    except ValueError as fault:
+        raise ArgumentTypeError(str(fault)) from fault
 
 
 ClusterAddress = Annotated[str | None, AfterValidator(check_address)]

@@ -5,9 +5,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from travelling_tasks import TravellingTasks
 
 from pipelines.battles.built_in import sample_battles
 from pipelines.battles.table import OUTCOMES
+from pipelines.terminal.cluster.tasks import LocalTasks
+from stacker.evaluate import __main__ as command
 from stacker.evaluate.__main__ import main
 
 
@@ -160,3 +163,14 @@ def test_a_file_of_several_judges_is_not_taken_for_one_that_was_asked_again(here
     main(["other.jsonl", "votes.csv", "--judge-model", "wise", "--json", "found.json"])
     found = json.loads((here / "found.json").read_text())
     assert found["judge"]["name"] == "wise" and found["scores"]["judge"]["accuracy"]["value"] == 1
+
+
+def test_a_judge_asked_on_the_nodes_of_a_cluster_has_the_same_scores(here, monkeypatch):
+    tasks = TravellingTasks()
+    monkeypatch.setattr(command, "tasks_at", lambda address: LocalTasks() if address is None else tasks)
+    monkeypatch.setattr(command, "ROWS_AT_ONCE", 4)
+    votes_file(here / "votes.csv", count=10)
+    for name, more in (("here.json", []), ("there.json", ["--cluster", "auto"])):
+        main(["starter", "votes.csv", "--json", name, "--threads", "1", *more])
+    assert len(tasks.done) == 3
+    assert (here / "here.json").read_bytes() == (here / "there.json").read_bytes()
