@@ -11,6 +11,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from dashboard.generators.batch_writing import NO_REPEAT, SPARE, BatchWriter, WritingJob, _repeats
 from dashboard.generators.conversation import chat_messages
 from dashboard.generators.generator import StyleParams
+from dashboard.generators.read_prefixes import ReadPrefixes
 
 
 @pytest.fixture(scope="module")
@@ -147,3 +148,39 @@ def test_a_conversation_that_is_too_long_loses_its_earliest_turns_and_keeps_the_
     assert [each["role"] for each in chat] == ["system", "user", "assistant", "user", "assistant", "user"]
     read = parts[0].decode(BatchWriter(*parts)._prompt(WritingJob(1, chat, 9, 0.0)))
     assert read == "Be kind.\n\nAnd then?\n\nThat.\n\nAnd now?\n\n"
+
+
+def test_what_was_read_before_is_not_read_again_and_the_answer_is_the_same(parts: tuple[Any, Any]) -> None:
+    question = "What was said before, at some length?"
+    follows = [*job(1, question).messages, {"role": "assistant", "content": "x"}, {"role": "user", "content": "And?"}]
+    alone = BatchWriter(*parts)
+    alone.add([WritingJob(1, follows, 60, 0.0)])
+    expected = chosen_ids(alone, 12)[1]
+    writer = BatchWriter(*parts)
+    writer.add([job(1, question, 60), job(2, "Hm", 60)])
+    chosen_ids(writer, 5)
+    writer.drop([1])
+    read: list[int] = []
+    passed = writer._pass
+    writer._pass = lambda ids, *rest: (read.append(ids.shape[1]), passed(ids, *rest))[1]  # type: ignore[method-assign]
+    writer.add([WritingJob(3, follows, 60, 0.0)])
+    assert read == [len(writer._rows[-1].prompt) - len(question) - 2]
+    assert chosen_ids(writer, 12)[3] == expected
+    writer.drop([2, 3])
+    writer.add([WritingJob(4, follows, 60, 0.0)])  # the same again: only its last token is read
+    assert read[-1] == 1
+    assert chosen_ids(writer, 12)[4] == expected
+
+
+def test_what_is_kept_of_texts_has_a_bound(parts: tuple[Any, Any]) -> None:
+    writer = BatchWriter(*parts)
+    writer._read = ReadPrefixes(100)
+    for number in range(6):
+        writer.add([job(number, f"{number} {'long ' * 8}", 60)])
+        writer.step()
+        writer.drop([number])
+        assert sum(len(each.ids) for each in writer._read._kept) <= 100
+    assert len(writer._read) == 2
+    writer.add([job(9, "x" * 200, 60)])
+    writer.drop([9])
+    assert len(writer._read) == 2
