@@ -67,10 +67,13 @@ class AccountsParams(Section):
     ----------
     admins : tuple of str
         User names, as `server.accounts` or the OAuth provider has them. Where people need an account, only these switch
-        the judge, start and stop the learning, and export everybody's votes.
+        the judge, start and stop the learning, export everybody's votes, and see the page `admin`.
+    log : str
+        The file in which stands what they do: one line of JSON each, who, when and on what.
     """
 
     admins: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], OneOrMore] = ()
+    log: PathText = "admins.jsonl"
 
 
 class StoreParams(Section):
@@ -84,11 +87,14 @@ class StoreParams(Section):
         Name of the environment variable with the database password, so that it stands in no file.
     undo_seconds : float
         How long a vote can be withdrawn.
+    backups : str
+        The folder into which the page `admin` puts copies of the store.
     """
 
     url: str = Field(default="sqlite:///votes.sqlite", min_length=1)
     password_env: Variable = ""
     undo_seconds: float = Field(default=10.0, ge=0, le=300)
+    backups: PathText = "backups"
 
     @property
     def password(self) -> str:

@@ -39,7 +39,7 @@ And its test in `tests/dashboard/pages`, with a `context` of `page_contexts`.
 """
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from dashboard.params import DashboardParams
 from dashboard.sessions.concurrency import Tasks
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from dashboard.sessions.answer_slots import AnswerSlots
     from dashboard.sessions.limits import SessionLimits
     from dashboard.votes.store import VoteStore
+    from dashboard.votes.upkeep.upkeep import Upkeep
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,12 @@ class Context:
         What each person tells all models; shared by all people.
     offers : Offers
         Offers files to the browser, under addresses that nobody can guess; `closed` withdraws them.
+    user : str
+        The name of the person's account; "" where nobody needs one.
+    upkeep : Upkeep or None
+        What the page of admins works with; shared by all people.
+    upkeep_rights : "", "look" or "full"
+        What this person may do there; see `dashboard.server.shell.Visitor`.
     """
 
     params: DashboardParams
@@ -110,6 +117,20 @@ class Context:
     sources: "AnswerSources | None" = None
     admin: bool = True
     own_prompts: OwnPrompts = field(default_factory=OwnPrompts)
+    user: str = ""
+    upkeep: "Upkeep | None" = None
+    upkeep_rights: Literal["", "look", "full"] = ""
+
+    def write_down(self, action: str, **details: str | int) -> None:
+        """Write down what an admin with an account is about to do for all; call it from a thread.
+
+        Raises
+        ------
+        UserError
+            When it cannot be written: then it is not to be done.
+        """
+        if self.user and self.upkeep is not None:
+            self.upkeep.log.add(self.user, action, **details)
 
 
 class Page(Protocol):

@@ -130,3 +130,8 @@ def allowed_origins(address: str, port: int, more: Sequence[str]) -> list[str]:
     """
     hosts = [*LOCAL] if address in EVERYWHERE else [*dict.fromkeys((*LOCAL, address))]
     return [*(f"{bracketed(host)}:{port}" for host in hosts), *more]
+
+
+def reached_from_here_alone(address: str, origins: Sequence[str], proxies: Sequence[str]) -> bool:
+    """Tell whether only whoever sits at this machine can open the pages: it listens here, and nothing passes it on."""
+    return address in (*LOCAL, "::1") and not origins and not proxies

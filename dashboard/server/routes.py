@@ -1,4 +1,4 @@
-"""What is served besides the pages: `/health` for a monitor, and downloads.
+"""What is served besides the pages: `/health` for a monitor, the leaderboard, the way to the admins, and downloads.
 
 GET /health gives 200 or 503 and a few facts, none of them private. Downloads are what `dashboard.votes.exports.Offers`
 has for a person, made piece by piece in threads and sent as they come; when she leaves, or her browser does not want
@@ -13,12 +13,13 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from tornado.iostream import StreamClosedError
-from tornado.web import RequestHandler
+from tornado.web import RequestHandler, decode_signed_value
 
 from dashboard.pages.leaderboard.leaderboard import ADDRESS, Of
+from dashboard.server.addresses import reached_from_here_alone
 from dashboard.server.services import Services, shared_services
 from dashboard.sessions.concurrency import in_thread
-from dashboard.texts import LANGUAGES, best_language
+from dashboard.texts import LANGUAGES, Texts, best_language
 from dashboard.votes.store import StoreFault, VoteStore
 
 PATIENCE_S = 0.5
@@ -136,9 +137,33 @@ class LeaderboardHandler(_Handler):
         self.finish(page)
 
 
+class AdminHandler(_Handler):
+    """Leads to the page of admins, and refuses it to others: 403 without the right, 404 where there is none."""
+
+    async def get(self) -> None:
+        """Send on whoever has the right, and whoever has not signed in to where she does."""
+        services = await self.services()
+        server = services.params.server
+        say = Texts(best_language(self.request.headers.get("Accept-Language", "")[:1000]))
+        if server.accounts or server.oauth_provider:
+            secret = await in_thread(services.secret)
+            user = decode_signed_value(secret.decode(), "user", self.get_cookie("user"))
+            if user is None or user.decode("utf-8", "replace") in services.params.accounts.admins:
+                self.redirect("./#admin")
+                return
+            self.set_status(403)
+            self.finish(say("admin.refused"))
+        elif reached_from_here_alone(server.address, server.origins, server.trusted_proxies):
+            self.redirect("./#admin")
+        else:
+            self.set_status(404)
+            self.finish(say("admin.absent"))
+
+
 ROUTES: list[tuple[str, type[RequestHandler], dict[str, Any]]] = [
     ("/health", HealthHandler, {}),
     (f"/{ADDRESS}", LeaderboardHandler, {}),
+    ("/admin", AdminHandler, {}),
     (r"/download/([\w-]+)/([\w.-]+)", DownloadHandler, {}),
 ]
 """What is served besides the pages; for `panel serve dashboard --plugins dashboard.server.routes` too."""

@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from dashboard.params import DashboardParams, ServerParams
+from dashboard.server.account_files import checked_accounts
 from dashboard.server.addresses import EVERYWHERE, LOCAL, allowed_origins, bracketed
 from dashboard.server.routes import ROUTES
 from dashboard.server.services import Services
 from pipelines.errors import UserError, shown
-from pipelines.files.saved_files import DamagedError, read_object
 
 if TYPE_CHECKING:
     from panel.io.server import Server
 
 _log = logging.getLogger(__name__)
-SHORTEST_PASSWORD = 8
 LOGIN = Path(__file__).parents[1] / "components" / "login.html"
 NO_REDIRECT = {"password", "auth_code", "pam"}
 """Panel's providers that take no key and secret; `server.accounts` is the way to have passwords."""
@@ -195,30 +194,3 @@ def _extra_params() -> dict[Any, Any]:
     if not isinstance(found, dict):
         raise UserError(f'The variable {EXTRA_PARAMS} is no mapping; write it as {{"name": "value"}}.')
     return found
-
-
-def checked_accounts(path: Path) -> list[str]:
-    """Return the user names in a file of accounts that Panel can use.
-
-    Raises
-    ------
-    UserError
-        When it is missing, is no JSON object of texts, or has an empty or short password.
-    """
-    try:
-        accounts = read_object(path)
-    except DamagedError as fault:
-        raise UserError(
-            f'{path}: is no readable JSON ({shown(fault.what, 80)}); accounts are {{"user": "password"}}.'
-        ) from fault
-    if not accounts:
-        raise UserError(f'{path}: holds no accounts; write {{"user": "password"}}.')
-    for user, password in accounts.items():
-        if not user.strip():
-            raise UserError(f"{path}: has an account without a name; give it one.")
-        if not isinstance(password, str) or len(password) < SHORTEST_PASSWORD:
-            raise UserError(
-                f"{path}: the password of {user!r} is no text of at least {SHORTEST_PASSWORD} characters; give a "
-                "longer one."
-            )
-    return list(accounts)

@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import lru_cache
 from os import environ
 from pathlib import Path
@@ -15,6 +16,7 @@ from dashboard.judges.judge_service import JudgeService
 from dashboard.judges.learning_service import LearningService
 from dashboard.params import DashboardParams, ServerParams, parse_dashboard
 from dashboard.rendering.drawings import drawings
+from dashboard.server.account_files import checked_accounts
 from dashboard.server.leaderboards import Leaderboards
 from dashboard.sessions.answer_slots import AnswerSlots
 from dashboard.sessions.limits import Limits
@@ -22,13 +24,16 @@ from dashboard.sessions.own_prompts import OwnPrompts
 from dashboard.votes.database import KEY
 from dashboard.votes.exports import Offers
 from dashboard.votes.store import VoteStore
-from dashboard.votes.vote_records import StoreFault
+from dashboard.votes.upkeep.upkeep import Upkeep
+from dashboard.votes.vote_records import StoreFault, pseudonym
 from pipelines.errors import UserError
 from pipelines.files.saved_files import DamagedError, read_bytes
 from stacker.learners.starter_prior import starter_folder
 from stacker.training.params import Params, read_params
 
 SHORTEST_SECRET = 32
+MOST_SEEN = 100_000
+"""Accounts whose names are remembered."""
 MOST_SECRET = 1 << 16
 """Bytes of a file with a secret."""
 
@@ -114,6 +119,10 @@ class Services:
         self.own_prompts = OwnPrompts()
         self.leaderboards = Leaderboards(self.store, params.leave_out_named)
         self._secret = b""
+        self._seen: dict[str, str] = {}
+        run = (whole or Params()).run
+        places = {"judges": Path(params.judges), "models": self.sources.models_dir, "cache": Path(run.cache)}
+        self.upkeep = Upkeep(self.store, params, self.names, places)
         self._warming = ThreadPoolExecutor(max_workers=1, thread_name_prefix="warming")
         self.limits = Limits(params.limits)
 
@@ -131,6 +140,21 @@ class Services:
         """Return what signs the cookies of people with accounts and makes their pseudonyms; its file is read once."""
         self._secret = self._secret or kept_secret(self.params.server)
         return self._secret
+
+    def pseudonym(self, user: str) -> str:
+        """Return the pseudonym of a person with an account, and remember whose it is."""
+        session = pseudonym(user, self.secret())
+        if len(self._seen) < MOST_SEEN:
+            self._seen[session] = user
+        return session
+
+    def names(self) -> dict[str, str]:
+        """Return the names of accounts by their pseudonyms: those of the file, and who has come since the start."""
+        path = self.params.server.accounts
+        with suppress(UserError):  # a file that was spoilt since the start, which whoever signs in is told
+            for user in checked_accounts(Path(path)) if path else ():
+                self.pseudonym(user)
+        return dict(self._seen)
 
     def close(self) -> None:
         """Close the store, and end the judge's thread, what learns from the votes, and what is loaded or written.

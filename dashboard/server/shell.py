@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 import panel as pn
 
@@ -14,11 +14,11 @@ from dashboard.components import TopBar
 from dashboard.components.look import card_pane, note
 from dashboard.judges.judge_service import judge_line
 from dashboard.pages.page import Context, Page
-from dashboard.server.addresses import UNKNOWN, counted_as, network_of
+from dashboard.server.addresses import UNKNOWN, counted_as, network_of, reached_from_here_alone
 from dashboard.server.services import Services
 from dashboard.sessions.concurrency import Tasks
 from dashboard.texts import LANGUAGES, Language, Texts, best_language
-from dashboard.votes.vote_records import new_session, pseudonym
+from dashboard.votes.vote_records import new_session
 
 _TOKEN = re.compile("[0-9a-f]{16,64}")
 
@@ -40,6 +40,9 @@ class Visitor:
     admin : bool
         Whether she may switch the judge, start and stop the learning, and export everybody's votes: anybody where
         nobody needs an account, else those that `dashboard.accounts.admins` names.
+    upkeep : "", "look" or "full"
+        What she may do on the page `admin`: all with an account that is named there. Without accounts nobody is known,
+        so that whoever sits at this machine may look and make copies, where nobody else can open the pages.
     """
 
     session: str
@@ -47,6 +50,7 @@ class Visitor:
     token: str = ""
     address: str | None = None
     admin: bool = True
+    upkeep: Literal["", "look", "full"] = ""
 
 
 def visitor(services: Services) -> Visitor:
@@ -55,11 +59,19 @@ def visitor(services: Services) -> Visitor:
     user = pn.state.user or ""
     admin = user in params.accounts.admins
     if user:
-        return Visitor(pseudonym(user, services.secret()), user=user, admin=admin)
+        return Visitor(services.pseudonym(user), user=user, admin=admin, upkeep="full" if admin else "")
     token = pn.state.cookies.get("person", "")
     token = token if _TOKEN.fullmatch(token) else new_session()
-    open_to_all = not (params.server.accounts or params.server.oauth_provider)
-    return Visitor(session_of(token), token=token, address=_address(params.server.trusted_proxies), admin=open_to_all)
+    server = params.server
+    open_to_all = not (server.accounts or server.oauth_provider)
+    here = open_to_all and reached_from_here_alone(server.address, server.origins, server.trusted_proxies)
+    return Visitor(
+        session_of(token),
+        token=token,
+        address=_address(server.trusted_proxies),
+        admin=open_to_all,
+        upkeep="look" if here else "",
+    )
 
 
 def session_of(token: str) -> str:
@@ -84,6 +96,7 @@ PAGES = {
     "file": "dashboard.pages.file.file:FileVotesPage",
     "history": "dashboard.pages.history.history:HistoryPage",
     "model": "dashboard.pages.model.model:ModelPage",
+    "admin": "dashboard.pages.admin.admin:AdminPage",
 }
 """The menu: a page's name, and where its class is. Adding a page is a file, its texts, and a line here."""
 _log = logging.getLogger(__name__)
@@ -98,7 +111,7 @@ class Shell:
         self.memory: dict[str, Any] = {}
         self._document = pn.state.curdoc
         self._pages: dict[str, tuple[Page, Tasks]] = {}
-        self._notes = {name: card_pane(visible=False) for name in PAGES}
+        self._notes = {name: card_pane(visible=False) for name in PAGES if name != "admin" or self.visitor.upkeep}
         # without gaps: as long as nothing in it is visible, a place has no height, by which the browser knows
         look = {"sizing_mode": "stretch_width", "margin": 0}
         self.places = {name: pn.Column(note, **look) for name, note in self._notes.items()}
@@ -121,7 +134,7 @@ class Shell:
 
         The browser swaps the pages by itself (`components/scripts/pages.js`); here a page is made and told.
         """
-        if name not in PAGES:
+        if name not in self.places:
             return
         if self.bar.active != name:
             self.bar.active = name  # comes back here by its watcher
@@ -169,6 +182,9 @@ class Shell:
             say=self.say,
             session=self.visitor.session,
             admin=self.visitor.admin,
+            user=self.visitor.user,
+            upkeep=self.services.upkeep,
+            upkeep_rights=self.visitor.upkeep,
             limits=self.services.limits.of(self.visitor.session, self.visitor.address),
             slots=self.services.slots,
             zone=self.bar.zone,
@@ -212,7 +228,7 @@ class Shell:
     def _word(self) -> None:
         self._say_judge()
         words = {key: self.say(f"shell.{key}") for key in ("menu", "theme", "leave", "lost", "opening")}
-        titles = [[name, self.say(f"{name}.title")] for name in PAGES if f"{name}.title" in self.say]
+        titles = [[name, self.say(f"{name}.title")] for name in self.places if f"{name}.title" in self.say]
         self.bar.param.update(brand=self.say("shell.brand"), words=words, pages=titles)
 
     def _first_language(self) -> Language:

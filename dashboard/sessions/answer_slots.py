@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from dashboard.sessions.answer_log import AnswerLog
+
 
 @dataclass(eq=False)
 class _Ticket:
@@ -24,12 +26,28 @@ class AnswerSlots:
     ----------
     most : int
         Answers at a time, over all sessions of the process.
+
+    Attributes
+    ----------
+    log : AnswerLog
+        How those that were written lately have done.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self.log = AnswerLog()
         self._writing: Counter[str] = Counter()
         self._queue: list[_Ticket] = []
+
+    @property
+    def writing(self) -> int:
+        """Return how many answers are being written."""
+        return self._writing.total()
+
+    @property
+    def people_waiting(self) -> int:
+        """Return how many people wait for their turn."""
+        return len({id(ticket.person) for ticket in self._queue})
 
     @asynccontextmanager
     async def turn(

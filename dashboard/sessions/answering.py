@@ -8,6 +8,7 @@ from dashboard.generators import generator_for
 from dashboard.generators.conversation import Turn
 from dashboard.generators.generator import GenerationFault, guarded
 from dashboard.params import StyleParams
+from dashboard.sessions.answer_log import GIVEN_UP
 from dashboard.sessions.answer_slots import AnswerSlots
 from dashboard.votes.vote_records import Side
 
@@ -105,18 +106,24 @@ class Answer:
             Whoever waits; None has a place in the queue of its own.
         """
         self.empty()
+        writer = generator_for(self.style, self.key)
+        timer = slots.log.begin(writer.kind, writer.describe(self.style).model)
         try:
-            writer = generator_for(self.style, self.key)
             async with slots.turn(person or self, writer.kind, writer.at_once, self._queued):
+                timer.turn()
                 pieces = writer.stream(question, self.style, tuple(self.before))
                 async for piece in guarded(pieces, self.style, longest):
+                    timer.piece()
                     self.text += piece
                     self._to("writing")
+            timer.end()
             self._to("done")
         except GenerationFault as fault:
+            timer.end(fault.code)
             self.fault = fault
             self._to("failed")
         except asyncio.CancelledError:
+            timer.end(GIVEN_UP)
             self.place = 0
             self._to("failed")
             raise

@@ -79,7 +79,7 @@ def restore_backup(url: str, password: str, source: Path, *, replace: bool = Fal
     """
     address = address_of(url, password)
     sqlite = address.get_backend_name() == "sqlite"
-    _check_backup(source, sqlite)
+    check_backup(source, sqlite)
     held = _votes(url, password, create=True)
     if held and not replace:
         raise UserError(
@@ -110,7 +110,16 @@ def _votes(url: str, password: str, *, create: bool) -> int:
     return int(health["votes"])
 
 
-def _check_backup(source: Path, sqlite: bool) -> None:
+def check_backup(source: Path, sqlite: bool) -> None:
+    """Raise a `UserError` where a file is no whole copy of a store that this program knows.
+
+    Parameters
+    ----------
+    source : Path
+        The file.
+    sqlite : bool
+        Whether the store is one of SQLite; else of PostgreSQL, of whose archives only the beginning is looked at.
+    """
     wanted = "an SQLite vote store" if sqlite else "an archive of pg_dump"
     try:
         with source.open("rb") as opened:

@@ -1,14 +1,14 @@
 """The vote store: battles with the verdict given before the vote, and the votes. A vote that returns is on disk."""
 
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from typing import Any, Self
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, Row, Select, delete, func, select, text, update
+from sqlalchemy import Connection, Engine, Row, Select, TextClause, case, delete, func, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from dashboard.votes import database as migrations
@@ -196,12 +196,16 @@ class VoteStore:
             said = {"reasons": reasons_text(choice, reasons), "remark": remark_text(remark)}
             connection.execute(update(VOTES).where(holds).values(said))
 
-    def people(self) -> pd.DataFrame:
-        """Return who asked or voted, one row each: `session`, `battles`, `votes` that hold, `last` (UTC), by votes."""
+    def people(self, since: Mapping[str, datetime] | None = None) -> pd.DataFrame:
+        """Return who asked or voted, one row each: `session`, `battles`, `votes` that hold, `last` (UTC), by votes.
+
+        `since` adds columns of these names: votes that hold from a moment on.
+        """
         last = func.max(VOTES.c.voted_at, type_=UtcTime()).label("last")
         holds = (VOTES.c.battle_id == BATTLES.c.id) & VOTES.c.undone_at.is_(None)
         counts = func.count(BATTLES.c.id).label("battles"), func.count(VOTES.c.id).label("votes")
-        query = select(BATTLES.c.session, *counts, last).outerjoin(VOTES, holds).group_by(BATTLES.c.session)
+        later = [func.count(case((VOTES.c.voted_at >= from_, 1))).label(name) for name, from_ in (since or {}).items()]
+        query = select(BATTLES.c.session, *counts, last, *later).outerjoin(VOTES, holds).group_by(BATTLES.c.session)
         with self._reading() as connection:
             result = connection.execute(query.order_by(func.count(VOTES.c.id).desc(), BATTLES.c.session))
             frame = pd.DataFrame(result.all(), columns=list(result.keys()))
@@ -240,7 +244,7 @@ class VoteStore:
             frame = pd.DataFrame(result.all()[::-1], columns=list(result.keys()))
         return _typed(frame)
 
-    def read(self, query: Select[Any]) -> Sequence[Row[Any]]:
+    def read(self, query: Select[Any] | TextClause) -> Sequence[Row[Any]]:
         """Return the rows of a query on `vote_records.BATTLES` and `VOTES`, or raise a `StoreFault`."""
         with self._reading() as connection:
             return connection.execute(query).all()

@@ -112,6 +112,11 @@ class Connecting:
             self.tasks.start(self._list(pressed["server"][:500]))
 
     async def _fetch(self, sources: AnswerSources) -> None:
+        try:
+            await in_thread(lambda: self.context.write_down("fetch_model", name=sources.fetch.model.name))
+        except UserError as fault:
+            self.view.told = str(fault)
+            return
         await in_thread(sources.fetch.start)
         await self._follow(sources)
 
@@ -142,6 +147,7 @@ class Connecting:
         self.view.param.update(trying=code, told=self.say("ask.offer.trying", model=label))
         try:
             await tried(source, self.context.params.styles.a)
+            await in_thread(lambda: self.context.write_down("model", name=source.name))
             await in_thread(sources.remember, source)
         except GenerationFault as fault:
             told = self.say(f"ask.fault.{fault.code}", **fault.details)

@@ -136,6 +136,7 @@ class HistoryPage:
         self._offered = ""
         self.language_name = context.say.language_name
         self.leave_out_named, self.admin = context.params.leave_out_named, context.admin
+        self.write_down = context.write_down
         self.votes = self.shown = pd.DataFrame()
         self._showing: asyncio.Task[None] | None = None
         self._opening: asyncio.Task[None] | None = None
@@ -263,7 +264,10 @@ class HistoryPage:
 
     def _pieces(self, kind: str) -> Generator[bytes]:
         """Begin to make a file of what is shown at this moment."""
-        return exports.in_pieces(kind, self._exported())
+        votes = self._exported()
+        if self.admin:
+            self.write_down("export", kind=kind, votes=len(votes))
+        return exports.in_pieces(kind, votes)
 
     def _links(self) -> str:
         """Offer the exports, and return their links."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from dashboard.components.look import boxed, button, card_pane, in_line, note, select
@@ -38,6 +39,7 @@ class LearnCard:
         changed: Callable[[], None],
     ) -> None:
         self.say, self.judges, self.learning, self.admin = context.say, context.judges, learning, context.admin
+        self._write_down = context.write_down
         self._use, self._changed = use, changed
         self._overview: Overview | None = None
         self._tasks = context.tasks
@@ -150,20 +152,30 @@ class LearnCard:
             return
         self.begin.disabled = True
         self._say("")
-        fault = await _fault_of(lambda: self.learning.start(self._about))
+        fault = await _fault_of(self._start)
         self._show()
         if fault:
             self._say(fault)
         else:
             self._follow()
 
+    def _start(self) -> None:
+        self._write_down("learn", about=self._about)
+        self.learning.start(self._about)
+
     async def _stop(self, _: Any) -> None:
         if not self.admin:
             return
         self.stop.disabled = True
-        await in_thread(self.learning.stop)
+        fault = await _fault_of(self._end)
         self.stop.disabled = False
         self.tick()
+        if fault:
+            self._say(fault)
+
+    def _end(self) -> None:
+        self._write_down("learn_stop")
+        self.learning.stop()
 
     def _to_decide(self) -> Learned | None:
         """Return the judge that is to be decided about, with the buttons locked; None where it is not."""
@@ -184,10 +196,14 @@ class LearnCard:
     async def _keep(self, _: Any) -> None:
         if (last := self._to_decide()) is None:
             return
-        fault = await _fault_of(lambda: decide(last.run, "kept"))
+        fault = await _fault_of(partial(self._decide, last))
         self.opened()
         if fault:
             self._say(fault)
+
+    def _decide(self, last: Learned) -> None:
+        self._write_down("learn_keep", name=last.run.name)
+        decide(last.run, "kept")
 
     def _say(self, sentence: str) -> None:
         self.note.visible = bool(sentence)

@@ -112,6 +112,7 @@ class ModelPage:
         self.switch.disabled = True
         self.message.object = self._note(self.say("model.loading", name=self._name(run)))
         try:
+            await in_thread(lambda: self.context.write_down("judge", name=run.name))
             await self.judges.use(run)
         except UserError as fault:
             self.message.object = self._note(str(fault))

@@ -13,7 +13,8 @@ from dashboards import Person, RunningDashboard, free_port
 from playwright.sync_api import Browser, expect
 
 from dashboard.params import DashboardParams, ServerParams, parse_dashboard, read_dashboard
-from dashboard.server.server import build_server, checked_accounts, server_options
+from dashboard.server.account_files import checked_accounts
+from dashboard.server.server import build_server, server_options
 from dashboard.server.services import kept_secret
 from dashboard.server.shell import session_of
 from pipelines.errors import UserError
