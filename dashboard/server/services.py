@@ -120,8 +120,9 @@ class Services:
         self.leaderboards = Leaderboards(self.store, params.leave_out_named)
         self._secret = b""
         self._seen: dict[str, str] = {}
-        run = (whole or Params()).run
-        places = {"judges": Path(params.judges), "models": self.sources.models_dir, "cache": Path(run.cache)}
+        cache = (whole or Params()).run.cache
+        places = {"judges": Path(params.judges), "models": self.sources.models_dir}
+        places |= {"cache": cache} if isinstance(cache, Path) else {}  # none of this disk where it is in object storage
         self.upkeep = Upkeep(self.store, params, self.names, places)
         self._warming = ThreadPoolExecutor(max_workers=1, thread_name_prefix="warming")
         self.limits = Limits(params.limits)

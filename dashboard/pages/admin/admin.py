@@ -127,6 +127,7 @@ class AdminPage:
             return
         try:
             battles, votes = await in_store_thread(self.upkeep.erase, self.context.user, found)
+            self.context.own_prompts.keep(found.session, "")
             told = self.say("admin.erased", battles=f"{battles:,}", votes=f"{votes:,}")
             self.who.value = ""
         except UserError as fault:

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from typing import Any
 
-from dashboard.components import Upload
 from dashboard.components.look import boxed, button, card_pane, in_line, note, select
+from dashboard.components.upload import Upload
 from dashboard.pages.admin import admin_cards as cards
 from dashboard.pages.admin.confirming import Confirming
 from dashboard.pages.page import Context

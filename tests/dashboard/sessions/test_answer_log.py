@@ -53,7 +53,7 @@ class Odd(Generator):
     def describe(self, style: StyleParams) -> Description:
         return Description("odd one", {})
 
-    async def stream(self, question: str, style: StyleParams) -> AsyncIterator[str]:
+    async def stream(self, question: str, style: StyleParams, before: object = ()) -> AsyncIterator[str]:
         if question == "wait":
             await asyncio.Event().wait()
         yield "one "
