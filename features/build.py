@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -28,7 +27,7 @@ from features.blocks.interface import (
 from features.blocks.registry import BLOCKS, switch_field, switches
 from features.cache import BlockCache, key_of
 from features.pairs import Embeddings, PairMatrix, answer_pairs, join, shared
-from features.parallel import PAYS_FROM, Chunk, Runner, Texts, chunks, even_chunks, in_turn, on_cluster
+from features.parallel import PAYS_FROM, Chunk, Runner, Texts, even_chunks, in_line, in_turn, on_cluster
 from pipelines.battles.arrays import Floats32
 from pipelines.battles.table import TEXT_COLUMNS, text_of
 from pipelines.settings import Section
@@ -149,9 +148,9 @@ def build_features(
         _work(block, items[block.sees], cache) for block in on if block.sees in items and block.sees != LANGUAGE_MODEL
     ]
     with Runner(threads, sum(work.characters for work in works), tasks) as runner:
-        # One line of chunks over all blocks, so that no process waits at a block's end.
-        line = chain.from_iterable(chunks(work.block, work.missing, work.items.texts) for work in works)
-        with closing(runner.run(line)) as results:
+        todo = [(work.block, work.missing, work.items.texts) for work in works]
+        encoding = {block.name for block in on if block.sees == BATTLE}  # its sentences, all of them
+        with closing(runner.run(in_line(todo, encoding))) as results:
             _store(works, results, cache, progress)
     parts = [shared("", (), np.zeros((len(battles), 0), dtype=np.float32))]  # where every block is off
     for block in on:
@@ -229,21 +228,23 @@ def _work(block: ComputesRows, items: _Items, cache: BlockCache | None) -> _Work
 def _store(
     works: Sequence[_Work], results: Iterator[tuple[Chunk, Floats32]], cache: BlockCache | None, progress: Progress
 ) -> None:
-    """Put computed rows in their places and into the cache, and report; results come in the order of the works."""
-    queue = iter(works)
-    done, work = 0, None
+    """Put computed rows in their places and into the cache, and report."""
+    of = {work.block.name: work for work in works}
+    done: dict[str, int] = {}
     for chunk, rows in results:
-        while work is None or work.block is not chunk.block:
-            work = next(queue)
-            done = len(work.items.keys) - len(work.missing)
-            progress(work.block.name, done, len(work.items.keys))
+        name = chunk.block.name
+        work = of[name]
+        if name not in done:
+            done[name] = len(work.items.keys) - len(work.missing)
+            progress(name, done[name], len(work.items.keys))
         work.rows[list(chunk.places)] = rows
         if cache is not None:
             cache.put(work.block, [work.items.keys[place] for place in chunk.places], rows)
-        done += len(chunk.places)
-        progress(work.block.name, done, len(work.items.keys))
-    for work in queue:
-        progress(work.block.name, len(work.items.keys), len(work.items.keys))
+        done[name] += len(chunk.places)
+        progress(name, done[name], len(work.items.keys))
+    for name, work in of.items():
+        if name not in done:
+            progress(name, len(work.items.keys), len(work.items.keys))
 
 
 def _of_items(block: ComputesRows, rows: Floats32) -> list[PairMatrix]:

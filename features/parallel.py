@@ -7,9 +7,10 @@
 import json
 import sys
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain, zip_longest
 from queue import SimpleQueue
 from typing import Self
 
@@ -58,6 +59,26 @@ def even_chunks(block: ComputesRows, places: Sequence[int], texts: Texts, size: 
         yield _chunk(block, places[start : start + size], texts)
 
 
+def in_line(
+    work: Sequence[tuple[ComputesRows, Sequence[int], Texts]], together: Collection[str]
+) -> Iterator[tuple[Chunk, ...]]:
+    """Yield the chunks of all blocks in one line, so that no process waits at a block's end.
+
+    Parameters
+    ----------
+    work : sequence of tuples
+        Blocks with places and texts, as `chunks` takes them.
+    together : collection of str
+        Names of blocks which take most of their time for one and the same thing, such as to encode sentences. Their
+        chunks come last and side by side: what one block has encoded is still there for the next one.
+    """
+    for each in work:
+        if each[0].name not in together:
+            yield from ((chunk,) for chunk in chunks(*each))
+    for group in zip_longest(*(chunks(*each) for each in work if each[0].name in together)):
+        yield tuple(chunk for chunk in group if chunk is not None)
+
+
 def in_turn(work: Iterator[Chunk]) -> Iterator[tuple[Chunk, Floats32]]:
     """Yield each chunk with its rows, computed in this process."""
     for chunk in work:
@@ -99,36 +120,42 @@ class Runner:
         for process in self._processes:
             process.close()
 
-    def run(self, work: Iterator[Chunk]) -> Generator[tuple[Chunk, Floats32], None, None]:
-        """Yield each chunk with its rows, in the order of the work."""
+    def run(self, work: Iterator[tuple[Chunk, ...]]) -> Generator[tuple[Chunk, Floats32], None, None]:
+        """Yield each chunk with its rows, in the order of the work; one process here computes the chunks of a tuple."""
         if self._tasks is not None:
-            yield from on_cluster(self._tasks, work)
+            yield from on_cluster(self._tasks, chain.from_iterable(work))
             return
         if not self._processes:
-            yield from in_turn(work)
+            yield from in_turn(chain.from_iterable(work))
             return
         asking = ThreadPoolExecutor(len(self._processes))
-        waiting: deque[Future[tuple[Chunk, Floats32]]] = deque()
+        waiting: deque[Future[list[tuple[Chunk, Floats32]]]] = deque()
         try:
-            for chunk in work:
-                waiting.append(asking.submit(self._ask, chunk))
+            for group in work:
+                waiting.append(asking.submit(self._ask, group))
                 if len(waiting) > 4 * len(self._processes):  # so that not all texts lie in messages at once
-                    yield waiting.popleft().result()
+                    yield from waiting.popleft().result()
             while waiting:
-                yield waiting.popleft().result()
+                yield from waiting.popleft().result()
         finally:
             asking.shutdown(cancel_futures=True)
 
-    def _ask(self, chunk: Chunk) -> tuple[Chunk, Floats32]:
-        """Have an idle process compute a chunk; where the process has died, compute it here."""
+    def _ask(self, group: Sequence[Chunk]) -> list[tuple[Chunk, Floats32]]:
+        """Have an idle process compute chunks; where the process has died, compute them here."""
         process = self._idle.get()
         try:
-            answer = process.ask(request(chunk.block.name, chunk.texts))
+            answers = [process.ask(request(chunk.block.name, chunk.texts)) for chunk in group]
         finally:
             self._idle.put(process)
-        if answer is None:
-            return chunk, chunk.block.compute(*chunk.texts)
-        return chunk, np.frombuffer(answer, dtype=np.float32).reshape(len(chunk.places), -1)
+        return [
+            (
+                chunk,
+                chunk.block.compute(*chunk.texts)
+                if answer is None
+                else np.frombuffer(answer, dtype=np.float32).reshape(len(chunk.places), -1),
+            )
+            for chunk, answer in zip(group, answers, strict=True)
+        ]
 
 
 def on_cluster(

@@ -5,6 +5,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+import pipelines as pipelines  # first of all: it tells libraries how their threads wait
+
 if TYPE_CHECKING:
     from stacker.judge.judge import Judge
     from stacker.training.estimator import PreferenceStacker

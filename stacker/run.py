@@ -36,6 +36,7 @@ from stacker.training.reporting.analysis.analyses import analyse
 from stacker.training.reporting.analysis.tricks import tricks
 from stacker.training.reporting.report import write_report
 from stacker.training.run_folder import RunFolder
+from stacker.training.stage_times import time_table
 from stacker.training.train import Trained, train
 
 SWAP_ROWS = 200
@@ -72,9 +73,11 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
     with folder.writing() as new:
         remove_stale_temp_files(local_folder(params.run.cache / "fits"), STALE_S)
         loaded = read_data(params, new.set_aside, screen)
+        reading = time.perf_counter() - begun
         with screen.working():
             trained = train(loaded.train, params, _about(params, loaded), screen.progress, screen.note)
             predictions = out_of_fold_of_all(trained, params)
+            trained.times.add("reading", reading)
             checked = _checks(trained, predictions[results.STACK], screen)
         found = {**_results(params, loaded, trained, predictions), **checked}
         trained.judge.about.update(checked)
@@ -82,18 +85,16 @@ def run(params: Params, screen: Screen) -> dict[str, Any]:
         trained.judge.save(new.judge)
         _write_tables(new, params, trained.prepared, predictions)
         if loaded.test is not None:
-            with screen.working():
+            with screen.working(), trained.times.of("test battles"):
                 _predict(new, params, loaded, loaded.test, trained, screen)
         if params.report.enabled:
-            since = time.perf_counter()
-            with screen.working():
+            with screen.working(), trained.times.of("report"):
                 found["report"] = analyse(
                     params, trained.prepared, trained.level, predictions, trained.judge, screen.progress
                 )
                 if trained.counterfactuals is not None:
                     found["tricks"] = tricks(trained.judge, trained.counterfactuals, screen.progress)
-            trained.seconds["report"] = time.perf_counter() - since
-        found["seconds"] = {**trained.seconds, "whole run": time.perf_counter() - begun}
+        found["seconds"] = trained.times.whole(time.perf_counter() - begun)
         if params.report.enabled:
             write_report(new.report, found, trained.prepared.battles, params)
         write_json(new.results, found)
@@ -106,10 +107,9 @@ def _checks(trained: Trained, stack: Floats, screen: Screen) -> dict[str, Any]:
     fitted = trained.counterfactuals
     if fitted is None:
         return {}
-    begun = time.perf_counter()
     fit = trained.prepared.fit
-    after = checked_out_of_fold(fitted, stack, screen.progress)
-    trained.seconds["checks"] += time.perf_counter() - begun
+    with trained.times.of("checks"):
+        after = checked_out_of_fold(fitted, stack, screen.progress)
     about = {
         "made": int((~fitted.data.made["family"].isin(fitted.params.held_out)).sum()),
         "families": list(fitted.params.trained_on),
@@ -244,6 +244,7 @@ def _show(screen: Screen, found: dict[str, Any], folder: RunFolder, predicted: b
             f"{each['name']} read {share_read(cut['prompt']):.0%} of the prompts' tokens and "
             f"{share_read(cut['answer']):.0%} of the answers'."
         )
+    screen.table("Where the time went:", time_table(found["seconds"]))
     screen.note(f"Swap error of the judge: {found['swap_error'][results.STACK]:.1e}.")
     if found["set_aside"]:
         screen.note(

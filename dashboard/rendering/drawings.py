@@ -8,7 +8,6 @@ same text twice. One person's texts are drawn one after another, so that they ke
 import atexit
 import json
 import logging
-import os
 import signal
 import sys
 from collections import OrderedDict, deque
@@ -22,9 +21,10 @@ from time import monotonic
 from typing import Generic, TypeVar
 
 from dashboard.rendering.rendered import TOO_LARGE, Rendered, cut, joined, source_of
+from pipelines.terminal.machine import usable_cores
 from pipelines.terminal.processes import WorkerProcess
 
-PROCESSES = max(2, min(4, os.cpu_count() or 2))
+PROCESSES = max(2, min(4, usable_cores()))
 """Two at least: one that a hostile text holds up must leave another to everybody else."""
 SECONDS, AGAIN_SECONDS = 1.0, 0.4
 """Of processor time, for a text and for another try without marks (see `rendering_worker`); the slowest of real texts,

@@ -24,6 +24,7 @@ from typing import IO, Any, BinaryIO
 
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import parents_made
+from pipelines.terminal.machine import usable_cores as usable_cores
 
 ROOT = Path(__file__).resolve().parents[2]
 LOOK_S = 0.05
@@ -267,8 +268,3 @@ def release_memory() -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
     except (OSError, AttributeError):  # another C library, such as musl
         return
-
-
-def usable_cores() -> int:
-    """Return the number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

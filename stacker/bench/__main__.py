@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import psutil
 
 from features.encoder.embedding import open_encoder
 from pipelines.battles.built_in import sample_battles
@@ -18,7 +17,7 @@ from pipelines.battles.sources import DataParams, SourceParams, load
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import write_json
 from pipelines.terminal.command_line import Screen, run_command
-from pipelines.terminal.processes import usable_cores
+from pipelines.terminal.machine import total_memory, usable_cores
 from stacker.bench.measure import growth_exponent, measured, time_verdicts
 from stacker.bench.picture import draw, table
 from stacker.bench.stages import STAGES, Bench, Stage
@@ -148,7 +147,7 @@ def _battles(path: Path | None, rows: int) -> pd.DataFrame:
 
 def _machine(threads: int, encoder: str, how: str) -> dict[str, Any]:
     processor = _processor()
-    memory = psutil.virtual_memory().total / 2**30
+    memory = total_memory() / 2**30
     return {
         "processor": processor,
         "threads": threads,

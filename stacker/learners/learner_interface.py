@@ -3,10 +3,11 @@
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self, runtime_checkable
+from threading import RLock
+from typing import Any, Literal, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,8 @@ from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.files.saved_files import Saved
 from stacker.learners.soft_votes import SoftVotes
+
+Result = TypeVar("Result")
 
 SETTINGS = "learner.json"
 """What `save` writes a learner's settings into."""
@@ -36,6 +39,30 @@ def write_settings(folder: Path, content: Mapping[str, Any]) -> None:
     (folder / SETTINGS).write_text(text, encoding="utf-8")
 
 
+class SharedWork:
+    """What fits on parts of one data set have in common: worked out once for all of them, and kept as long as the data.
+
+    Nothing in it may depend on votes, or be fitted: parts that a fit must not see have a share in it.
+
+    Parameters
+    ----------
+    texts : DataFrame, n rows
+        The texts of the whole data set, as `LearnerData` has them.
+    """
+
+    def __init__(self, texts: pd.DataFrame) -> None:
+        self.texts = texts
+        self._kept: dict[str, Any] = {}
+        self._lock = RLock()
+
+    def of(self, key: str, make: Callable[[pd.DataFrame], Result]) -> Result:
+        """Return what `make` gave for the texts when it was first asked for under this key."""
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = make(self.texts)
+            return self._kept[key]
+
+
 @dataclass(frozen=True)
 class LearnerData:
     """What every learner sees of n battles; never the model names, never the outcome.
@@ -48,11 +75,18 @@ class LearnerData:
         Unfitted pair features.
     embeddings : Embeddings or None
         None where the embedding block is off.
+    shared : SharedWork or None
+        What other fits on the same data set have worked out; None where there are no others.
     """
 
     texts: pd.DataFrame
     pairs: PairMatrix
     embeddings: Embeddings | None
+    shared: SharedWork | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave out, on the way to another process, what is shared in this one."""
+        return LearnerData, (self.texts, self.pairs, self.embeddings)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -60,13 +94,14 @@ class LearnerData:
     def take(self, rows: Ints) -> "LearnerData":
         """Return the chosen rows, in the order given."""
         embeddings = None if self.embeddings is None else self.embeddings.take(rows)
-        return LearnerData(self.texts.iloc[rows].reset_index(drop=True), self.pairs.take(rows), embeddings)
+        texts = self.texts.iloc[rows].reset_index(drop=True)
+        return LearnerData(texts, self.pairs.take(rows), embeddings, self.shared)
 
     def flip(self) -> "LearnerData":
         """Return the same battles with the sides swapped."""
         texts = self.texts.rename(columns={"response_a": "response_b", "response_b": "response_a"})
         embeddings = None if self.embeddings is None else self.embeddings.flip()
-        return LearnerData(texts[list(TEXT_COLUMNS)], self.pairs.flip(), embeddings)
+        return LearnerData(texts[list(TEXT_COLUMNS)], self.pairs.flip(), embeddings, self.shared)
 
 
 @dataclass(frozen=True)

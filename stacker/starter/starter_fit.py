@@ -153,6 +153,7 @@ class StarterSettings:
         subsample=0.5,
         colsample_bytree=0.1,
         l2=30.0,
+        max_bin=255,
     )
     linear: LinearParams = LinearParams(C=(0.0003, 0.001, 0.003, 0.01), inner_folds=5)
     checks: CheckSettings = CheckSettings()

@@ -225,7 +225,7 @@ def shown(data: LearnerData, features: FeatureParams) -> LearnerData:
     off = {switch for switch, on in features.model_dump().items() if not on}
     keep = [place for place, name in enumerate(data.pairs.names) if switch_of(parsed(name).block) not in off]
     pairs = data.pairs if len(keep) == len(data.pairs.names) else data.pairs.columns(keep)
-    return LearnerData(data.texts, pairs, data.embeddings if features.embedding else None)
+    return LearnerData(data.texts, pairs, data.embeddings if features.embedding else None, data.shared)
 
 
 def widest(base: FeatureParams, choices: dict[str, Any]) -> FeatureParams:

@@ -18,6 +18,7 @@ from pipelines.battles.table import text_of
 from pipelines.files.atomic_files import atomic_folder, atomic_write
 from pipelines.files.hashes import code_version
 from pipelines.terminal.command_line import Progress
+from pipelines.terminal.machine import one_blas_thread
 from pipelines.terminal.processes import release_memory
 from stacker.learners.balance import class_shares
 from stacker.learners.learner_interface import Fit, Learner, LearnerData
@@ -195,9 +196,15 @@ def all_battles_key(learner: Configured, fit: Fit, prints: Sequence[str], store:
     return store.key(*_fit_parts(learner, fit, np.arange(len(prints)), prints), "all")
 
 
+def fit_learner(learner: Configured, data: LearnerData, fit: Fit) -> Learner:
+    """Fit a learner to battles; sums of linear algebra have the same order on every machine, by one thread."""
+    with one_blas_thread():
+        return learner.make().fit(data, fit)
+
+
 def fit_and_predict(learner: Configured, data: LearnerData, fit: Fit, train: Ints, held: Ints) -> dict[str, Any]:
     """Return what `held_out` does, without a store; `fit` is told of the battles `train` alone."""
-    fitted = learner.make().fit(data.take(train), fit)
+    fitted = fit_learner(learner, data.take(train), fit)
     probabilities = fitted.predict_proba(data.take(held))
     some = held[:: max(len(held) // SWAP_ROWS, 1)]
     swapped = fitted.predict_proba(data.take(some).flip())[:, FLIP]
@@ -219,7 +226,7 @@ def fitted_on_all(
         with store.fitting(key) as workdir:
             found = store.learner(learner.kind, key)
             if found is None:
-                fitted = learner.make().fit(data, fit.take(everything, workdir))
+                fitted = fit_learner(learner, data, fit.take(everything, workdir))
                 folder = store.keep_learner(key, fitted)
                 del fitted
                 # Read back even when just fitted: the judge is made of what was stored, so a second run cannot differ.

@@ -1,7 +1,7 @@
 """What comes before any learner: battles read, split into folds, and their features computed, once for all."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,9 @@ from pipelines.battles.sources import Loaded, load
 from pipelines.errors import UserError
 from pipelines.terminal.cluster.tasks import tasks_at
 from pipelines.terminal.command_line import Progress, Screen, silent
-from pipelines.terminal.processes import usable_cores
+from pipelines.terminal.machine import usable_cores
 from stacker.judge.members import features_version, learner_data
-from stacker.learners.learner_interface import Fit, LearnerData
+from stacker.learners.learner_interface import Fit, LearnerData, SharedWork
 from stacker.training.cross_fitting import FitStore, fingerprint
 from stacker.training.params import Params
 from stacker.training.remote_fits import fit_store
@@ -135,6 +135,7 @@ def prepare(
         data = learner_data(battles, features, encoder, cache, threads, progress, tasks_at(params.run.cluster))
     finally:
         cache.close()  # whoever asks it again opens it again
+    data = replace(data, shared=SharedWork(data.texts))
     if encoder is not None:
         encoder.rest()  # the learners want the memory
     prints = fingerprint(battles, features_version(features, encoder))

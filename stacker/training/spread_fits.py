@@ -28,7 +28,7 @@ from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.learner_registry import KINDS, SWITCHED, Configured, configured_learners
 from stacker.learners.transformer.chosen import KIND as TRANSFORMER
 from stacker.learners.transformer.chosen import TREES_KIND, ChosenTransformer, configured_transformers
-from stacker.training.cross_fitting import FitStore, all_battles_key, fit_and_predict, held_out_key
+from stacker.training.cross_fitting import FitStore, all_battles_key, fit_and_predict, fit_learner, held_out_key
 from stacker.training.data_set import Prepared
 from stacker.training.params import Params
 
@@ -217,7 +217,7 @@ def _fitted(
                 found.append(fit_and_predict(learner, data, own, train, held))
                 continue
             with TemporaryDirectory() as saved:
-                learner.make().fit(data, own).save(Path(saved))
+                fit_learner(learner, data, own).save(Path(saved))
                 files = sorted(path for path in Path(saved).rglob("*") if path.is_file())
                 found.append({path.relative_to(saved).as_posix(): path.read_bytes() for path in files})
     return found

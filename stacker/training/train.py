@@ -14,7 +14,7 @@ from pipelines.chat.shared_replies import shared_replies
 from pipelines.errors import UserError
 from pipelines.terminal.cluster.tasks import tasks_at
 from pipelines.terminal.command_line import Progress, silent
-from pipelines.terminal.processes import usable_cores
+from pipelines.terminal.machine import usable_cores
 from stacker.judge.explain.explanation_baseline import baseline
 from stacker.judge.judge import Judge
 from stacker.judge.members import Member
@@ -38,6 +38,7 @@ from stacker.training.data_set import Prepared, prepare
 from stacker.training.first_stage import after_first_stage
 from stacker.training.params import Params
 from stacker.training.spread_fits import STAGE, fit_on_cluster
+from stacker.training.stage_times import StageTimes, TimedProgress
 
 FromElsewhere = OutsidePredictions | AskedJudge
 
@@ -54,14 +55,11 @@ class Level0:
         Out-of-fold probabilities.
     swap_errors : K float by name
         Largest change of a held-out probability when the sides are swapped.
-    seconds : K float by name
-        Wall-clock time, next to nothing where the fits were found on disk.
     """
 
     names: tuple[str, ...]
     probabilities: Floats
     swap_errors: dict[str, float]
-    seconds: dict[str, float]
 
     def optional(self, learners: Sequence[Configured]) -> list[int]:
         """Return the places of the learners that may say nothing of a battle."""
@@ -89,8 +87,8 @@ class Trained:
         What each learner said of the battles of the folds that it had not seen.
     transformers : list of dict
         By transformer: which model was asked for, which was found, and how its fit went (JSON values).
-    seconds : float by name
-        Wall-clock time of the features, of each learner's folds and of the checks.
+    times : StageTimes
+        Wall-clock time of the features, of each learner's fits, of the stack and of the checks.
     outside : sequence of OutsidePredictions or AskedJudge
         Learners from elsewhere: what they have and have not, and signs of a leak.
     cascade : sequence of dict
@@ -103,7 +101,7 @@ class Trained:
     prepared: Prepared
     level: Level0
     transformers: list[dict[str, Any]]
-    seconds: dict[str, float]
+    times: StageTimes
     outside: Sequence[FromElsewhere] = ()
     cascade: Sequence[dict[str, Any]] = ()
     counterfactuals: Counterfactuals | None = None
@@ -139,39 +137,44 @@ def train(
     UserError
         When every learner is off, a model is not there or incomplete, or no battle can be held out.
     """
-    begun = time.perf_counter()
+    times = StageTimes()
     tasks = tasks_at(params.run.cluster)
     if tasks.elsewhere:
         note(f"Cluster: {tasks.described()}.")
     transformers = choose_transformers(params.transformer, params.encoder)
-    transformers = after_first_stage(transformers, params, battles, progress, note)
-    outside = outside_of(params, battles, progress, note)
+    with times.of("first stage"):
+        transformers = after_first_stage(transformers, params, battles, progress, note)
+    with times.of("answers from elsewhere"):
+        outside = outside_of(params, battles, progress, note)
     learners = stack_learners(params, transformers, progress, outside)
     for file in outside:
         note(file.sentence())
-    prepared = prepare(params, battles, progress, note)
+    begun, timed = time.perf_counter(), TimedProgress(progress)
+    prepared = prepare(params, battles, timed, note)
+    encoding = 0.0 if prepared.encoder is None else timed.times.seconds.get(prepared.encoder.block.name, 0.0)
+    times.add("text features", time.perf_counter() - begun - encoding)
+    times.add("encoding", encoding)
     said = None if prepared.encoder is None else prepared.encoder.resolved.message
     for message in sorted({chosen.encoder.message or "" for chosen in transformers} - {said or "", ""}):
         note(message)
-    seconds = {"features": time.perf_counter() - begun}
     data, fit = prepared.data, prepared.fit
     on_cluster = fit_on_cluster(tasks, params, transformers, learners, prepared, progress)
-    level = level0(learners, prepared, progress)
-    pool = fit_stack(params.stack, level.probabilities, fit, prepared.folds, level.optional(learners))
+    if tasks.elsewhere:
+        times.add(STAGE, on_cluster)
+    level = level0(learners, prepared, progress, times)
+    with times.of("stack"):
+        pool = fit_stack(params.stack, level.probabilities, fit, prepared.folds, level.optional(learners))
     _look_for_leaks(outside, level, prepared, note)
     curve = cascade_of(params, learners, level, prepared)
     if curve:
         pool.cascade_ = chosen_cascade(curve, params.stack.cascade)
-    fitted = members(learners, prepared, progress)
+    fitted = members(learners, prepared, progress, times)
     made = {"battles": len(data), "prior": class_shares(fit.outcome, fit.weight).tolist(), **(about or {})}
     start = baseline(fitted, data, level.probabilities)
     seen = (data.texts, pool.predict_proba(level.probabilities), fit.outcome, fit.weight)
     caution = fit_caution(*seen) if params.stack.caution else None
-    begun = time.perf_counter()
-    checked = fit_counterfactuals(params, prepared, progress, note)
-    seconds["checks"] = time.perf_counter() - begun
-    if tasks.elsewhere:
-        seconds[STAGE] = on_cluster
+    with times.of("checks"):
+        checked = fit_counterfactuals(params, prepared, progress, note)
     own = checked if isinstance(checked, Counterfactuals) else None
     parts = own.parts if own is not None else checked
     judge = Judge(params.features.pinned(), prepared.encoder, fitted, pool, made, start, caution=caution)
@@ -183,7 +186,7 @@ def train(
         for member in fitted
         if member.name == chosen.name and isinstance(member.learner, TransformerLearner)
     ]
-    return Trained(judge, prepared, level, described, seconds | level.seconds, outside, curve, own)
+    return Trained(judge, prepared, level, described, times, outside, curve, own)
 
 
 def outside_of(
@@ -264,23 +267,23 @@ def stack_learners(
     return found
 
 
-def level0(learners: Sequence[Configured], prepared: Prepared, progress: Progress) -> Level0:
+def level0(learners: Sequence[Configured], prepared: Prepared, progress: Progress, times: StageTimes) -> Level0:
     """Fit every learner once per fold, or find those fits on disk, and predict the battles held out."""
-    found, swap_errors, seconds = [], {}, {}
+    found, swap_errors = [], {}
     for learner in learners:
-        begun = time.perf_counter()
-        probabilities, swap_errors[learner.name] = out_of_fold(
-            learner, prepared.data, prepared.fit, prepared.folds, prepared.prints, prepared.store, progress
-        )
+        with times.of(learner.name):
+            probabilities, swap_errors[learner.name] = out_of_fold(
+                learner, prepared.data, prepared.fit, prepared.folds, prepared.prints, prepared.store, progress
+            )
         found.append(probabilities)
-        seconds[learner.name] = time.perf_counter() - begun
-    return Level0(tuple(learner.name for learner in learners), np.stack(found, axis=1), swap_errors, seconds)
+    return Level0(tuple(learner.name for learner in learners), np.stack(found, axis=1), swap_errors)
 
 
-def members(learners: Sequence[Configured], prepared: Prepared, progress: Progress) -> list[Member]:
+def members(learners: Sequence[Configured], prepared: Prepared, progress: Progress, times: StageTimes) -> list[Member]:
     """Return every learner fitted on all battles, as members of a judge."""
     found = []
     for learner in learners:
-        fitted, _ = fitted_on_all(learner, prepared.data, prepared.fit, prepared.prints, prepared.store, progress)
+        with times.of(learner.name):
+            fitted, _ = fitted_on_all(learner, prepared.data, prepared.fit, prepared.prints, prepared.store, progress)
         found.append(Member(learner.name, learner.kind, fitted))
     return found

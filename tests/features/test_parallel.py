@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from features.blocks.interface import BOTH_ANSWERS, PROMPT_AND_ANSWER, TEXT
 from features.blocks.registry import BLOCKS
-from features.parallel import CHUNK_CHARACTERS, CHUNK_TEXTS, Chunk, Runner, answer, chunks, request
+from features.parallel import CHUNK_CHARACTERS, CHUNK_TEXTS, Chunk, Runner, answer, chunks, in_line, request
 from pipelines.terminal.processes import receive, send, serve
 
 SURFACE = BLOCKS["surface"]
@@ -49,7 +49,7 @@ def test_processes_yield_in_order_the_bytes_that_this_process_would(monkeypatch)
     monkeypatch.setattr("features.parallel.PAYS_FROM", 0)
     with Runner(2, 1) as runner:
         assert len(runner._processes) == 2
-        found = list(runner.run(all_chunks()))
+        found = list(runner.run((chunk,) for chunk in all_chunks()))
     expected = list(all_chunks())
     assert [(chunk.block.name, list(chunk.places)) for chunk, _ in found] == [
         (chunk.block.name, list(chunk.places)) for chunk in expected
@@ -61,7 +61,7 @@ def test_processes_yield_in_order_the_bytes_that_this_process_would(monkeypatch)
 def test_a_process_that_dies_costs_time_and_nothing_else(monkeypatch):
     monkeypatch.setattr("features.parallel.PAYS_FROM", 0)
     with Runner(2, 1) as runner:
-        work = runner.run(all_chunks())
+        work = runner.run((chunk,) for chunk in all_chunks())
         found = [next(work)]
         for process in runner._processes:
             os.kill(process.pid, signal.SIGKILL)
@@ -75,7 +75,7 @@ def test_no_process_is_left_when_work_is_given_up(monkeypatch):
     monkeypatch.setattr("features.parallel.PAYS_FROM", 0)
     with pytest.raises(KeyboardInterrupt), Runner(2, 1) as runner:
         started = list(runner._processes)
-        next(runner.run(all_chunks()))
+        next(runner.run((chunk,) for chunk in all_chunks()))
         raise KeyboardInterrupt
     assert all(process.ended for process in started)
 
@@ -83,7 +83,7 @@ def test_no_process_is_left_when_work_is_given_up(monkeypatch):
 def test_few_characters_start_no_process():
     with Runner(4, 1000) as runner:
         assert not runner._processes
-        assert next(runner.run(all_chunks()))[1].shape == (CHUNK_TEXTS, len(SURFACE.columns))
+        assert next(runner.run((chunk,) for chunk in all_chunks()))[1].shape == (CHUNK_TEXTS, len(SURFACE.columns))
 
 
 def test_the_worker_answers_until_its_input_ends():
@@ -106,3 +106,14 @@ def test_two_processes_end_with_their_context_at_once(monkeypatch):
     with Runner(2, 1) as runner:
         np.testing.assert_equal(len(list(runner.run(iter(())))), 0)
     assert time.monotonic() - begun < 20
+
+
+def test_chunks_of_blocks_that_belong_together_are_side_by_side_and_none_is_lost():
+    names = ["surface", "style", "readability"]
+    todo = [(BLOCKS[name], list(range(3 + 600 * number)), (TEXTS * 2,)) for number, name in enumerate(names)]
+    groups = list(in_line(todo, {"surface", "readability"}))
+    assert [len(group) for group in groups] == [1, 1, 1, 2, 1, 1, 1, 1]
+    assert [chunk.block.name for chunk in groups[3]] == ["surface", "readability"]
+    for block, places, _ in todo:
+        own = [place for group in groups for chunk in group if chunk.block is block for place in chunk.places]
+        assert own == places

@@ -24,8 +24,9 @@ CHARACTERS = 2400
 """Characters of a text that are encoded: half from its head, half from its tail."""
 MOST = 32
 """Sentences of these, likewise."""
-_REMEMBERED = 256
-"""Texts whose vectors are kept: a battle's texts are asked for several times in a row."""
+_REMEMBERED = 1024
+"""Texts whose vectors are kept, of 64 kilobytes at most: a block asks for a battle's texts several times in a row, and
+another block for those of the same 256 battles after it."""
 _running = Lock()
 
 

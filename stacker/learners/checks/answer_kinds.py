@@ -55,7 +55,17 @@ class AnswerKinds:
         """Return the features of answer A that such a model sees, of those that there are."""
         return tuple(name for name in pairs.names if (part := parsed(name)).kind in _SEEN and part.block in _BLOCKS)
 
-    def fit(self, rows: Floats32, kinds: Ints, weights: Floats32, *, rounds: int, seed: int, threads: int = 1) -> Self:
+    def fit(
+        self,
+        rows: Floats32,
+        kinds: Ints,
+        weights: Floats32,
+        *,
+        rounds: int,
+        seed: int,
+        threads: int = 1,
+        max_bin: int = 255,
+    ) -> Self:
         """Learn from answers.
 
         Parameters
@@ -66,14 +76,16 @@ class AnswerKinds:
             REAL, BAD or OFF_TOPIC.
         weights : (n,) float32
             Their weights.
-        rounds, seed, threads : int
-            Trees for each kind; seed of everything random; threads, which do not change the result.
+        rounds, seed, threads, max_bin : int
+            Trees for each kind; seed of everything random; threads, which do not change the result; how many values of
+            a feature a split can tell apart.
         """
         import lightgbm
 
         settings: dict[str, Any] = {**_SETTINGS, "seed": seed, "num_threads": threads}
         columns = [f"f{number}" for number in range(len(self.names))]
-        data = lightgbm.Dataset(rows, kinds, weight=weights, feature_name=columns, params={"verbosity": -1})
+        binning = {"verbosity": -1, "max_bin": max_bin}
+        data = lightgbm.Dataset(rows, kinds, weight=weights, feature_name=columns, params=binning)
         self.booster_ = lightgbm.train(settings, data, rounds)
         return self
 

@@ -6,20 +6,22 @@ by sorting and looked up by bisection. scikit-learn makes a Python string of eac
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.battles.arrays import Floats, Ints
+
 _TEXTS_AT_ONCE = 1000
-_BITS = 16
-LONGEST = 64 // _BITS
+BITS = 16
+LONGEST = 64 // BITS
 """Letters of the longest sequence."""
-_SPACE = 1
+SPACE = 1
 """The code of a space; 0 stands behind the end of a sequence."""
-MOST_LETTERS = (1 << _BITS) - 2
+MOST_LETTERS = (1 << BITS) - 2
 """Letters that have a code; more frequent ones come first."""
-_UNKNOWN = (1 << _BITS) - 1
+_UNKNOWN = (1 << BITS) - 1
 
 Keys = NDArray[np.uint64]
 Places = NDArray[np.int64]
@@ -52,20 +54,52 @@ class CharTfidf:
 
     def fit(self, texts: Sequence[str]) -> "CharTfidf":
         """Choose the sequences and their weights."""
-        found, letters = np.unique(_codepoints("".join(map(_spaced, texts))), return_counts=True)
+        found, letters = np.unique(codepoints("".join(map(spaced, texts))), return_counts=True)
         common = np.sort(found[np.argsort(-letters, kind="stable")[:MOST_LETTERS]])
         self.letters_ = "".join(map(chr, common[common != ord(" ")].tolist()))
         keys, counts, holders = np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.int64)
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             more = _counted(*self._sequences(texts[start : start + _TEXTS_AT_ONCE]))
             keys, counts, holders = _merged((keys, counts, holders), more)
-        kept = np.flatnonzero(holders >= self.least_texts)
-        if not len(kept):
-            raise ValueError("no sequence of letters is in enough texts")
-        kept = np.sort(kept[np.argsort(-counts[kept], kind="stable")[: self.most]])
+        kept = self._kept(counts, holders)
         self.keys_: Keys = keys[kept]
         self.idf_ = np.log((1 + len(texts)) / (1 + holders[kept])) + 1
         return self
+
+    def chosen(self, keys: Keys, letters: str, counts: Floats, holders: Ints, texts: int) -> tuple[Self, Ints]:
+        """Choose the sequences and their weights as `fit` does, where sequences were counted before.
+
+        Parameters
+        ----------
+        keys, letters : (n,) uint64, str
+            Sequences in rising order, and the letters that their codes stand for, in rising order too.
+        counts, holders : (n,) numbers
+            How often each occurs in the texts, and in how many of them.
+        texts : int
+            How many there are.
+
+        Returns
+        -------
+        CharTfidf, (terms,) int
+            Itself, and the places of the chosen ones among `keys`.
+        """
+        kept = self._kept(counts, holders)
+        codes = codes_of(keys[kept])
+        used = np.unique(codes[codes > SPACE])
+        own = np.zeros(len(letters) + 2, dtype=np.uint64)
+        own[SPACE] = SPACE
+        own[used] = np.arange(2, 2 + len(used))
+        shifts = np.array([BITS * place for place in range(LONGEST)], dtype=np.uint64)
+        self.keys_ = np.bitwise_or.reduce(own[codes] << shifts, axis=1)
+        self.letters_ = "".join(letters[code - 2] for code in used.tolist())
+        self.idf_ = np.log((1 + texts) / (1 + holders[kept])) + 1
+        return self, kept
+
+    def _kept(self, counts: Any, holders: Any) -> Ints:
+        kept = np.flatnonzero(holders >= self.least_texts)
+        if not len(kept):
+            raise ValueError("no sequence of letters is in enough texts")
+        return np.sort(kept[np.argsort(-counts[kept], kind="stable")[: self.most]])
 
     def transform(self, texts: Sequence[str]) -> Any:
         """Return the (len(texts), sequences) CSR float32 array, rows of length 1 or 0."""
@@ -79,14 +113,14 @@ class CharTfidf:
     @cached_property
     def vocabulary_(self) -> dict[str, int]:
         """The place of each sequence."""
-        names, codes = f"\0 {self.letters_}", _codes(self.keys_)
+        names, codes = f"\0 {self.letters_}", codes_of(self.keys_)
         return {"".join(names[code] for code in row if code): place for place, row in enumerate(codes.tolist())}
 
     def restore(self, letters: str, keys: Keys, idf: NDArray[np.float64]) -> "CharTfidf":
         """Take over what another one has learnt; a `ValueError` where a letter is there twice, or not at all."""
         if len(set(letters)) != len(letters):
             raise ValueError("letters holds one twice")
-        if _codes(keys).max(initial=0) > _SPACE + len(letters):
+        if codes_of(keys).max(initial=0) > SPACE + len(letters):
             raise ValueError("keys holds a letter that is not among letters")
         self.letters_, self.keys_, self.idf_ = letters, keys, idf
         return self
@@ -109,11 +143,11 @@ class CharTfidf:
 
     def _sequences(self, texts: Sequence[str]) -> tuple[Keys, Places]:
         """Return every sequence of the texts as a number, and the text that it is in."""
-        spaced = [_spaced(text) for text in texts]
-        codes = self._code[_codepoints("".join(spaced))]
-        text = np.repeat(np.arange(len(texts)), [len(each) for each in spaced])
+        words = [spaced(text) for text in texts]
+        codes = self._code[codepoints("".join(words))]
+        text = np.repeat(np.arange(len(texts)), [len(each) for each in words])
         # Words stand apart by two spaces: one of each word's own edges.
-        parted = np.append((codes[:-1] == _SPACE) & (codes[1:] == _SPACE), True)
+        parted = np.append((codes[:-1] == SPACE) & (codes[1:] == SPACE), True)
         keys, holders = [], []
         sequence = np.zeros(len(codes), dtype=np.uint64)
         whole = np.ones(len(codes), dtype=np.bool_)
@@ -122,7 +156,7 @@ class CharTfidf:
                 break
             if place:
                 whole = whole[:-1] & ~parted[place - 1 : len(codes) - 1]
-            sequence = sequence[: len(whole)] | codes[place:] << np.uint64(_BITS * place)
+            sequence = sequence[: len(whole)] | codes[place:] << np.uint64(BITS * place)
             if place + 1 >= self.lengths[0]:
                 keys.append(sequence[whole])
                 holders.append(text[: len(whole)][whole])
@@ -133,25 +167,31 @@ class CharTfidf:
     @cached_property
     def _code(self) -> Keys:
         """The code of each code point; letters that were not met have one that no sequence holds."""
-        codes = np.full(0x110000, _UNKNOWN, dtype=np.uint64)
-        codes[ord(" ")] = _SPACE
-        codes[_codepoints(self.letters_)] = np.arange(2, 2 + len(self.letters_))
-        return codes
+        return code_table(self.letters_)
 
 
-def _codes(keys: Keys) -> Places:
+def code_table(letters: str) -> Keys:
+    """Return the code of each code point where these are the letters."""
+    codes = np.full(0x110000, _UNKNOWN, dtype=np.uint64)
+    codes[ord(" ")] = SPACE
+    codes[codepoints(letters)] = np.arange(2, 2 + len(letters))
+    return codes
+
+
+def codes_of(keys: Keys) -> Places:
     """Return (n, LONGEST) codes of the letters of n sequences, 0 behind the last one."""
-    shifts = [np.uint64(_BITS * place) for place in range(LONGEST)]
+    shifts = [np.uint64(BITS * place) for place in range(LONGEST)]
     return np.stack([(keys >> shift) & np.uint64(_UNKNOWN) for shift in shifts], axis=1).astype(np.int64)
 
 
-def _spaced(text: str) -> str:
+def spaced(text: str) -> str:
     """Return the words of a text in lower case, each between spaces of its own."""
     words = text.lower().split()
     return f" {'  '.join(words)} " if words else ""
 
 
-def _codepoints(text: str) -> NDArray[np.uint32]:
+def codepoints(text: str) -> NDArray[np.uint32]:
+    """Return the code points of a text."""
     return np.frombuffer(text.encode("utf-32-le", "replace"), dtype=np.uint32)
 
 

@@ -20,6 +20,14 @@ from stacker.learners.balance import BalanceParams, Weights, weighted
 from stacker.learners.learner_interface import SETTINGS, Fit, LearnerData, LearnerFile, write_settings
 from stacker.learners.linear.antisymmetric import AntisymmetricLogistic, Blocks, blocks_of, chosen_logistic
 from stacker.learners.linear.char_tfidf import LONGEST, MOST_LETTERS, CharTfidf
+from stacker.learners.linear.term_counts import (
+    TermCounts,
+    fits_into_memory,
+    letter_counts,
+    most_frequent,
+    smooth_idf,
+    word_counts,
+)
 
 LONGEST_WORDS = 5
 """Words of the longest phrase that is counted."""
@@ -74,6 +82,7 @@ class SparseLearner:
     def __init__(self, params: SparseParams, balance: BalanceParams | None = None) -> None:
         self.params = params
         self.balance = balance or BalanceParams()
+        self._counted: dict[str, tuple[TermCounts, Any]] = {}
 
     def fit(self, data: LearnerData, fit: Fit) -> Self:
         """Learn the vocabularies from the answers, then both regressions."""
@@ -82,10 +91,14 @@ class SparseLearner:
             some = np.linspace(0, len(data) - 1, VOCABULARY_BATTLES).astype(np.int64)
         a, b = self._answers(data.texts.iloc[some])
         self.vectorisers_ = {}
+        self._counted = {}
         for name in self._kinds():
-            vectoriser = self._vectoriser(name)
+            counts = self._counts(name, data, fit.threads)
             with suppress(ValueError):  # the word for: no term is in enough answers
-                self.vectorisers_[name] = vectoriser.fit([*a, *b])
+                if counts is None:
+                    self.vectorisers_[name] = self._vectoriser(name).fit([*a, *b])
+                else:
+                    self._choose(name, counts, [*a, *b])
         inner = grouped_folds(fit.group, fit.outcome, self.params.inner_folds, fit.seed)
         weights = weighted(self.balance, fit.outcome, fit.weight)
         self.model_ = AntisymmetricLogistic(self.params.C)
@@ -164,8 +177,8 @@ class SparseLearner:
             return sparse.csr_array((len(texts), max(width, 1)), dtype=np.float32)
         a, b = self._answers(texts)
         parts = []
-        for vectoriser in self.vectorisers_.values():
-            part = sparse.csr_array(vectoriser.transform(a)) - sparse.csr_array(vectoriser.transform(b))
+        for name in self.vectorisers_:
+            part = sparse.csr_array(self._rows(name, a)) - sparse.csr_array(self._rows(name, b))
             part.eliminate_zeros()
             parts.append(part)
         rows = sparse.hstack(parts, format="csr", dtype=np.float32)
@@ -224,6 +237,49 @@ class SparseLearner:
         # Where no term is in enough answers, one that no answer has stands for all.
         self.model_.margin_, self.model_.tie_ = (stored.floats(name, max(terms, 1)) for name in ("margin", "tie"))
         self.model_.offset_ = meta.offset
+
+    def _counts(self, name: str, data: LearnerData, threads: int) -> TermCounts | None:
+        """Return the terms of all texts of the data set, where other fits have a use for them too."""
+        p = self.params
+        lengths = p.character_ngrams if name == "characters" else p.word_ngrams
+
+        def make(texts: pd.DataFrame) -> TermCounts | None:
+            a, b = self._answers(texts)
+            if not fits_into_memory([*a, *b]):
+                return None
+            if name == "characters":
+                return letter_counts([*a, *b], lengths, p.min_df, threads)
+            return word_counts([*a, *b], lengths, p.min_df)
+
+        if data.shared is None:
+            return None
+        return data.shared.of(f"{name} {lengths} {p.min_df} {p.max_characters}", make)
+
+    def _choose(self, name: str, counts: TermCounts, texts: list[str]) -> None:
+        """Choose the vocabulary and its weights from texts that were counted."""
+        rows = counts.rows(texts)
+        assert rows is not None  # they are of the data set
+        often, holders = counts.frequencies(rows)
+        if name == "characters":
+            vectoriser, places = self._vectoriser(name).chosen(counts.keys, counts.letters, often, holders, len(texts))
+        else:
+            places = most_frequent(often, holders, self.params.words, self.params.min_df)
+            vocabulary = {term: place for place, term in enumerate(counts.names(counts.keys[places]))}
+            vectoriser = self._vectoriser(name, vocabulary)
+            vectoriser.idf_ = smooth_idf(holders[places], len(texts))
+        self.vectorisers_[name] = vectoriser
+        columns = np.full(len(counts.keys), -1, dtype=np.int32)
+        columns[places] = np.arange(len(places), dtype=np.int32)
+        self._counted[name] = counts, columns
+
+    def _rows(self, name: str, texts: list[str]) -> Any:
+        """Return TF-IDF rows of texts, from their counts where these are known."""
+        if name in self._counted:
+            counts, columns = self._counted[name]
+            rows = counts.rows(texts)
+            if rows is not None:
+                return counts.weighted(rows, columns, self.vectorisers_[name].idf_)
+        return self.vectorisers_[name].transform(texts)
 
     def _kinds(self) -> list[str]:
         return [name for name in ("words", "characters") if getattr(self.params, name) > 0]

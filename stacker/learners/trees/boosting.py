@@ -53,7 +53,9 @@ class BoostingParams(Section):
     `bags` models are trained, each on the rows outside one of `bags` inner folds and stopped early on the rows inside;
     their log-odds are averaged. Beyond `rate_from` battles the learning rate grows with the root of their number, up
     to `max_learning_rate`; from `many` battles on, two of the models must do (see `SizeDependentParams`). 0 switches
-    either rule off. `min_child_samples` counts battles, each of which the trees see in both orders.
+    either rule off. `min_child_samples` counts battles, each of which the trees see in both orders. `max_bin` is how
+    many values of a feature a split can tell apart: a round on 1,172 of Kaggle's battles takes .6 (LightGBM) and .5
+    (XGBoost) of its processor time with 63 instead of 255.
     """
 
     renamed = {
@@ -80,6 +82,7 @@ class BoostingParams(Section):
     min_child_samples: float = Field(30, ge=0, le=1e8)
     subsample: float = Field(0.7, ge=0.001, le=1)
     colsample_bytree: float = Field(0.3, ge=0.001, le=1)
+    max_bin: int = Field(63, ge=2, le=255)
     l1: float = Field(0.0, ge=0, le=1e8)
     l2: float = Field(10.0, ge=0, le=1e8)
     components: Components = 16

@@ -58,7 +58,12 @@ class LightGBMLearner(Boosting):
             "num_threads": bag.threads,
             "verbosity": -1,
         }
-        binning = {"verbosity": -1, "num_threads": bag.threads, "bin_construct_sample_cnt": ROWS_FOR_BINS}
+        binning = {
+            "verbosity": -1,
+            "num_threads": bag.threads,
+            "bin_construct_sample_cnt": ROWS_FOR_BINS,
+            "max_bin": p.max_bin,
+        }
         if focal:
             binning["feature_pre_filter"] = False  # with few battles it would leave no feature
         names = [f"f{number}" for number in range(len(train.pairs.names))]

@@ -12,6 +12,8 @@ from stacker.learners.trees.boosting import Boosting, XGBoostParams
 from stacker.learners.trees.tree_balance import focal_objective
 from stacker.learners.trees.xgboost_model import check_model
 
+LOOK_EVERY = 5
+"""Rounds between two looks at the held battles at least: a small rate moves little in a few rounds."""
 HESSIAN_SCALE = 2.0
 """XGBoost doubles the Hessian p (1 - p) of its softmax."""
 
@@ -42,6 +44,7 @@ class XGBoostLearner(Boosting):
             "alpha": p.l1,
             "lambda": p.l2,
             "tree_method": "hist",
+            "max_bin": p.max_bin,
             "seed": bag.seed,
             "nthread": bag.threads,
             "verbosity": 0,
@@ -52,15 +55,16 @@ class XGBoostLearner(Boosting):
         if bag.gamma is not None:
             focal = focal_objective(train.both_outcomes(), train.both_weights(), bag.gamma, HESSIAN_SCALE)
 
-        train_set = xgboost.QuantileDMatrix(_both_orders_iterator(train, bag.start))
-        held_set = xgboost.QuantileDMatrix(_both_orders_iterator(bag.held, bag.start), ref=train_set)
+        binning = {"max_bin": p.max_bin, "nthread": bag.threads}
+        train_set = xgboost.QuantileDMatrix(_both_orders_iterator(train, bag.start), **binning)
+        held_set = xgboost.QuantileDMatrix(_both_orders_iterator(bag.held, bag.start), ref=train_set, **binning)
         # Both sets named here, so that a look at the held battles adds the trees since the last one only.
         booster = xgboost.Booster(settings, [train_set, held_set])
         best, least = 0, float("inf")
         for number in range(p.n_estimators):
             booster.update(train_set, number, focal)
-            # The library's own early stopping looks after each round, which takes half as long as the round.
-            if (number + 1) % bag.pace.look_every and number + 1 < p.n_estimators:
+            # The library's own early stopping looks after each round, which takes as long as the round.
+            if (number + 1) % max(bag.pace.look_every, LOOK_EVERY) and number + 1 < p.n_estimators:
                 continue
             predicted = booster.predict(held_set, output_margin=focal is not None)
             logs = np.log(np.clip(predicted, 1e-12, 1)) if focal is None else predicted

@@ -70,6 +70,8 @@ class CheckSettings:
         Log-odds up to which the word on an answer that is made of the other is not heard.
     rounds : int
         Trees for each kind of answer.
+    max_bin : int
+        How many values of a feature these can tell apart.
     """
 
     count: int = 700
@@ -82,6 +84,7 @@ class CheckSettings:
     sure_cap: float = 2.5
     doubt: float = 1.25
     rounds: int = 150
+    max_bin: int = 255
 
 
 @dataclass(frozen=True)
@@ -209,7 +212,7 @@ def checks_of(data: CheckData, settings: CheckSettings, seed: int, threads: int 
         for _ in pool.map(partial(_held_out_excess, names, data, settings, seed, excess), (0, 1)):
             pass
         kinds = whole.result()
-    derived = _fit_derived(made, of_made, of_real, data.outcome, data.group, seed, threads)
+    derived = _fit_derived(made, of_made, of_real, data.outcome, data.group, seed, threads, settings.max_bin)
     thresholds = _thresholds(excess, settings, settings.bad, settings.off_topic, settings.cap)
     return FittedChecks(AnswerChecks(kinds, derived, thresholds), excess, settings, made, of_made)
 
@@ -260,6 +263,7 @@ def _kinds_of(
         np.concatenate([np.ones_like(weights), weights, each]),
         rounds=settings.rounds,
         seed=seed,
+        max_bin=settings.max_bin,
     )
 
 
@@ -271,6 +275,7 @@ def _fit_derived(
     group: Ints,
     seed: int,
     threads: int,
+    max_bin: int,
 ) -> LightGBMLearner:
     """Fit which of two answers is the one that the other was made of; real answers so near teach by their votes."""
     some = np.flatnonzero(made_of_each_other(of_made) > _CLOSE)
@@ -282,7 +287,7 @@ def _fit_derived(
     groups = np.concatenate([made["group"].to_numpy()[some], group[voted]])
     texts = pd.DataFrame({name: [("",)] * len(votes) for name in TEXT_COLUMNS})
     fit = Fit(votes, weights / weights.mean(), groups, seed, threads)
-    return LightGBMLearner(_TREES).fit(LearnerData(texts, pairs, None), fit)
+    return LightGBMLearner(_TREES.model_copy(update={"max_bin": max_bin})).fit(LearnerData(texts, pairs, None), fit)
 
 
 def _stacked(first: PairMatrix, second: PairMatrix) -> PairMatrix:

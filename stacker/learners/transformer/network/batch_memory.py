@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from pipelines.errors import UserError
+from pipelines.terminal.machine import free_memory
 
 Result = TypeVar("Result")
 
@@ -20,9 +21,7 @@ def free_bytes(device: Any) -> int:
         import torch
 
         return int(torch.cuda.mem_get_info(device)[0])
-    import psutil
-
-    return int(psutil.virtual_memory().available)
+    return free_memory()
 
 
 def bytes_per_token(config: Any, layers: int, longest: int, training: bool) -> int:

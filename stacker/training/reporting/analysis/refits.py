@@ -167,7 +167,7 @@ def block_of(name: str) -> str:
 def only(data: LearnerData, columns: np.ndarray, embeddings: bool) -> LearnerData:
     """Return the battles with the chosen columns, (p,) bool, and with or without their embeddings."""
     keep = np.flatnonzero(columns).tolist()
-    return LearnerData(data.texts, data.pairs.columns(keep), data.embeddings if embeddings else None)
+    return LearnerData(data.texts, data.pairs.columns(keep), data.embeddings if embeddings else None, data.shared)
 
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
