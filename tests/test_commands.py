@@ -60,6 +60,7 @@ REFUSED = [
     ("stacker.recalibrate", ["none", "none.csv", "--out", "out"]),
     ("stacker.bench.few_votes", ["none.csv"]),
     ("stacker.bench", ["--rows", "1"]),
+    ("stacker.bench.scale", ["--battles", "0"]),
     ("stacker.serve", ["none", "--port", "0"]),
     ("stacker.leaderboard", ["starter", "none.csv", "--json", "out.json"]),
     ("stacker.starter", ["none", "--out", "out"]),
