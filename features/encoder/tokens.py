@@ -9,9 +9,12 @@ from features.encoder.engines.engine import Ids
 from pipelines.errors import UserError
 from pipelines.files.saved_files import DamagedError, read_bytes
 
-SAVED = "tokenizer.json"
+SAVED, TYPE = "tokenizer.json", "second_type.txt"
 MOST_TOKENIZER = 64 << 20
 """Bytes of it; the largest vocabularies take 35 MB."""
+
+
+_PAIR = ("x", "y")
 
 
 class Tokens(Protocol):
@@ -21,6 +24,9 @@ class Tokens(Protocol):
 
     def ids(self, texts: Sequence[str]) -> list[Ids]:
         """Return each text's token ids, none of them special: the name of a special token, in a text, is text."""
+
+    def pair_frame(self) -> tuple[Ids, Ids, Ids, int]:
+        """Return what stands before, between and after two texts of one sequence, and the type id of the second."""
 
     def save(self, folder: Path) -> None:
         """Write what `SavedTokens` reads into a folder; nothing where that cannot be had."""
@@ -47,11 +53,19 @@ class OwnTokens:
         )["input_ids"]
         return found
 
+    def pair_frame(self) -> tuple[Ids, Ids, Ids, int]:
+        """As in `Tokens`."""
+        one, two = (self.tokenizer(text, add_special_tokens=False)["input_ids"] for text in _PAIR)
+        both = self.tokenizer(*_PAIR)
+        return _pair_frame(one, two, list(both["input_ids"]), both.get("token_type_ids"))
+
     def save(self, folder: Path) -> None:
         """As in `Tokens`; a tokenizer written in Python has no other form."""
         backend = getattr(self.tokenizer, "backend_tokenizer", None)
         if backend is not None:
             backend.save(str(folder / SAVED))
+            # The tokenizer's settings may leave types out, of which its file knows nothing.
+            (folder / TYPE).write_text(str(self.pair_frame()[3]), encoding="ascii")
 
 
 class SavedTokens:
@@ -84,6 +98,12 @@ class SavedTokens:
         self.tokenizer.no_truncation()
         self.tokenizer.no_padding()
         self.frame = _frame(self.tokenizer.encode("x", add_special_tokens=False).ids, self.tokenizer.encode("x").ids)
+        one, two = (self.tokenizer.encode(text, add_special_tokens=False).ids for text in _PAIR)
+        both = self.tokenizer.encode(*_PAIR)
+        self._pair = _pair_frame(one, two, both.ids, both.type_ids)
+        if (folder / TYPE).is_file():
+            kept = (folder / TYPE).read_text(encoding="ascii", errors="replace").strip()
+            self._pair = (*self._pair[:3], int(kept == "1"))
         self.tokenizer.encode_special_tokens = True
         # What runs a model may take ids on trust, and read anything behind its table.
         highest = max(*self.tokenizer.get_vocab().values(), *self.frame[0], *self.frame[1], 0)
@@ -95,9 +115,15 @@ class SavedTokens:
         found = self.tokenizer.encode_batch_fast(_readable(texts), add_special_tokens=False)
         return [list(each.ids) for each in found]
 
+    def pair_frame(self) -> tuple[Ids, Ids, Ids, int]:
+        """As in `Tokens`."""
+        return self._pair
+
     def save(self, folder: Path) -> None:
         """As in `Tokens`."""
-        shutil.copyfile(self.path, folder / SAVED)
+        for path in (self.path, self.path.with_name(TYPE)):
+            if path.is_file():
+                shutil.copyfile(path, folder / path.name)
 
 
 def open_tokens(folders: Sequence[Path], load: Callable[[], Any], vocabulary: int) -> Tokens:
@@ -141,6 +167,20 @@ def _frame(plain: Ids, framed: Ids) -> tuple[Ids, Ids]:
         if framed[start : start + len(plain)] == plain:
             return framed[:start], framed[start + len(plain) :]
     return [], []
+
+
+def _pair_frame(one: Ids, two: Ids, both: Ids, types: Sequence[int] | None) -> tuple[Ids, Ids, Ids, int]:
+    start = _find(both, one, 0)
+    middle = start + len(one)
+    second = _find(both, two, middle)
+    return both[:start], both[middle:second], both[second + len(two) :], int(types[second]) if types else 0
+
+
+def _find(ids: Ids, part: Ids, start: int) -> int:
+    for place in range(start, len(ids) - len(part) + 1):
+        if ids[place : place + len(part)] == part:
+            return place
+    return start
 
 
 def _readable(texts: Sequence[str]) -> list[str]:

@@ -120,7 +120,6 @@ KINDS = {
             "stacker.learners.transformer.learner:TransformerLearner",
             ("texts",),
             group="transformer",
-            packages=("torch", "transformers"),
             keeps_encoder=True,
         ),
         LearnerKind(

@@ -117,8 +117,9 @@ class EncoderCopies:
 
     def make(self, precision: str) -> None:
         """Make a copy where it is missing. Raises a `RefusedError` where it strays too far from the model."""
-        if self.brought is None:
+        if self.brought is None and not (self._copies.place(precision) / MADE).is_file():
             self._copies.made(precision)
+            self.__dict__.pop("tokens", None)  # from now on by what was saved with the copy
 
     def folders(self) -> list[Path]:
         """Return where copies lie that are there now."""

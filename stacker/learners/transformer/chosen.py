@@ -11,6 +11,7 @@ from pipelines.models.model_loading import check_readable
 from pipelines.terminal.command_line import Progress, silent
 from stacker.learners.balance import BalanceParams
 from stacker.learners.learner_registry import KINDS, Configured
+from stacker.learners.transformer.frozen import frozen_engine
 from stacker.learners.transformer.learner import TransformerLearner
 from stacker.learners.transformer.params import TransformerParams, TransformersParams
 from stacker.learners.transformer.transformer_trees import TransformerTreesLearner
@@ -42,7 +43,9 @@ class ChosenTransformer:
     def identity(self) -> str:
         """Everything besides code, data and seed that its fit depends on."""
         settings = self.params.model_dump_json(exclude=_NO_DIFFERENCE)
-        return " ".join((settings, self.encoder.sha256, tokenizer_sha256(self.encoder.folder)))
+        chosen = frozen_engine(self.params, self.encoder)
+        engine = "" if chosen is None or chosen.copies is None else chosen.copies.version(chosen.precision)
+        return " ".join((settings, self.encoder.sha256, tokenizer_sha256(self.encoder.folder), engine))
 
     def described(self) -> dict[str, Any]:
         """Return what a results file keeps of it, as JSON values."""

@@ -22,6 +22,7 @@ from pipelines.terminal.command_line import Progress
 from stacker.learners.balance import UNSEEN, Correction, class_shares, class_weights
 from stacker.learners.learner_interface import Fit
 from stacker.learners.transformer.fine_tuning_work import BattleLoss, Votes, Work, distinct
+from stacker.learners.transformer.frozen import ArrayHead, FrozenRunner, frozen_engine
 from stacker.learners.transformer.network.adapters import add_adapters, merge_adapters, taken_adapters
 from stacker.learners.transformer.network.batch_memory import TokenBudget
 from stacker.learners.transformer.network.inference import HiddenStateCache, Runner, choose_device, choose_half
@@ -132,7 +133,7 @@ class Fitted:
 
     network: PreferenceNetwork
     structure: Structure
-    runner: Runner
+    runner: Runner | FrozenRunner
     about: dict[str, Any]
     adapters: dict[str, Tensor]
 
@@ -163,14 +164,17 @@ def fit_network(
     loss = BattleLoss(params.losses, torch.from_numpy(class_weights(fit.outcome[train], fit.weight[train])))
 
     runner = make_runner(name, params, network, structure.longest)
-    kept = shelf.of(f"{encoder.sha256} {network.encoder.start} {runner.half}")
+    chosen = None if checkpoint.causal else frozen_engine(params, encoder)
+    engine = "" if chosen is None or chosen.copies is None else chosen.copies.version(chosen.precision)
+    kept = shelf.of(f"{encoder.sha256} {network.encoder.start} {runner.half} {engine}")
     learns = params.tuning != "frozen"
     # A frozen encoder needs its pooled parts alone, which are kept too.
     if learns and kept.fill(network, battles.items, runner.budget, name, progress):
         runner.kept = kept
 
     runner.untrained = kept
-    pooled = torch.from_numpy(runner.pooled(battles.items, progress))
+    by_copy = None if chosen is None else FrozenRunner(chosen, array_head(params, network), name, kept, fit.threads)
+    pooled = torch.from_numpy((by_copy or runner).pooled(battles.items, progress))
     lengths = torch.from_numpy(np.stack([item.lengths for item in battles.items]))
     network.head.cpu().eval()
     with torch.no_grad():
@@ -211,7 +215,16 @@ def fit_network(
         ]
         about["halvings"] = budget.halvings
     network.eval()
-    return Fitted(network, structure, runner, about, adapters)
+    if chosen is not None:
+        by_copy = FrozenRunner(chosen, array_head(params, network), name, kept, fit.threads)
+        about["engine"] = chosen.told
+    return Fitted(network, structure, by_copy or runner, about, adapters)
+
+
+def array_head(params: TransformerParams, network: PreferenceNetwork) -> ArrayHead:
+    """Return a network's head as arrays."""
+    tensors = {name: value.detach().cpu().numpy() for name, value in network.head.state_dict().items()}
+    return ArrayHead.of(params, network.encoder.width, tensors)
 
 
 def held_out(fit: Fit, share: float) -> tuple[Ints, Ints]:

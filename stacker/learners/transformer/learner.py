@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,12 +22,15 @@ from pipelines.files.hashes import code_version
 from pipelines.terminal.command_line import Progress, silent
 from stacker.learners.balance import BalanceParams, Correction, followed_correction, softmax
 from stacker.learners.learner_interface import Fit, LearnerData
+from stacker.learners.transformer.frozen import FrozenRunner, frozen_runner
 from stacker.learners.transformer.network.structure import Battles, Structure, Turns
 from stacker.learners.transformer.params import TransformerParams
+from stacker.learners.transformer.saved_form import read_saved_form
 
 if TYPE_CHECKING:
     from stacker.learners.transformer.network.inference import HiddenStateCache, Runner
 
+_MOST_POSITIONS = 1 << 20
 ROWS_AT_ONCE = 1024
 """Battles that are turned into sequences and run at a time: memory does not grow with the rows."""
 
@@ -65,6 +68,20 @@ class TransformerLearner:
         self.shelf = shelf
         self.progress = progress
         self.threads = 0
+        self._folder: Path | None = None
+        self._network: Any = None
+
+    @property
+    def network_(self) -> Any:
+        """The network in torch; one that was read from a folder is loaded when it is asked for."""
+        if self._network is None:
+            if self._folder is None:
+                raise RuntimeError("the transformer is not fitted")
+            from stacker.learners.transformer.stored import load_network
+
+            stored = load_network(self._folder)
+            self._network, self._tokenizer = stored.network, stored.checkpoint.tokenizer
+        return self._network
 
     def fit(self, data: LearnerData, fit: Fit) -> Self:
         """Fine-tune on the battles, going on from `fit.workdir` where an earlier try was cut short.
@@ -99,24 +116,30 @@ class TransformerLearner:
 
     def logits(self, data: LearnerData) -> Floats:
         """Return (n, 3) log-odds of A, B and tie as trained, those of A and B opposite to each other."""
-        from stacker.learners.transformer.network.network import battle_logits
-
         found = np.empty((len(data), 3))
         for rows, battles in self._parts(data.texts):
-            found[rows] = battle_logits(self.network_.head, self.runner_.numbers(battles.items)[battles.places])
+            found[rows] = self._battle_logits(self.runner_.numbers(battles.items)[battles.places])
         return found
+
+    def _battle_logits(self, numbers: Floats) -> Floats:
+        if isinstance(self.runner_, FrozenRunner):
+            return self.runner_.head.logits(numbers)
+        from stacker.learners.transformer.network.network import battle_logits
+
+        return battle_logits(self.network_.head, numbers)
 
     def embed(self, data: LearnerData) -> Embeddings:
         """Return the fine-tuned encoder's embeddings of n battles: each text as it is read beside the others.
 
         They are the mean hidden states of the prompt and of each answer, the prompt's averaged over both sequences.
         """
-        n, width = len(data), self.network_.encoder.width
+        head = self.runner_.head if isinstance(self.runner_, FrozenRunner) else self.network_.head
+        n, width = len(data), head.width
         prompt, a, b = (np.empty((n, width), dtype=np.float32) for _ in range(3))
         for rows, battles in self._parts(data.texts):
             first, second = np.moveaxis(self.runner_.pooled(battles.items)[battles.places], 1, 0)
             prompt[rows] = _unit(first[:, 0] + second[:, 0])
-            if self.network_.head.both_orders:
+            if head.both_orders:
                 a[rows], b[rows] = _unit(first[:, 1] + second[:, 2]), _unit(first[:, 2] + second[:, 1])
             else:
                 a[rows], b[rows] = _unit(first[:, 1]), _unit(second[:, 1])
@@ -140,7 +163,7 @@ class TransformerLearner:
         save_network(
             folder,
             self.network_,
-            self.structure_.tokenizer,
+            self._tokenizer,
             self.params,
             self.name,
             self.encoder,
@@ -152,13 +175,23 @@ class TransformerLearner:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote; a `UserError` where that is damaged, or its base is not here or has other weights."""
+        folder = Path(folder)
+        found = read_saved_form(folder)
+        learner = cls(found.name, found.params, found.base)
+        learner._folder = folder
+        learner.correction_ = Correction.from_dict(found.meta.get("correction"))
+        learner.about_, learner.adapters_ = found.meta["about"], {}
+        runner = frozen_runner(found)
+        if runner is not None:
+            # Budgets were held against the model's positions when it was fitted.
+            learner.structure_ = Structure(runner.tokens, found.params, _MOST_POSITIONS)
+            learner.runner_ = runner
+            return learner
         from stacker.learners.transformer.stored import load_network
 
-        stored = load_network(Path(folder))
-        learner = cls(stored.name, stored.params, stored.base)
-        learner.network_ = stored.network
-        learner.correction_ = stored.correction
-        learner.about_, learner.adapters_ = stored.about, stored.adapters
+        stored = load_network(folder)
+        learner._network, learner._tokenizer = stored.network, stored.checkpoint.tokenizer
+        learner.adapters_ = stored.adapters
         checkpoint = stored.checkpoint
         learner.structure_ = Structure(
             checkpoint.tokenizer, stored.params, checkpoint.positions, causal=checkpoint.causal
@@ -175,15 +208,15 @@ class TransformerLearner:
         fitted = fit_network(
             self.name, self.params, self.encoder, data.texts, fit, shelf, folder, self.progress, self.correction_
         )
-        self.network_, self.structure_, self.runner_ = fitted.network, fitted.structure, fitted.runner
+        self._network, self.structure_, self.runner_ = fitted.network, fitted.structure, fitted.runner
+        self._tokenizer = fitted.structure.tokenizer
         self.adapters_ = fitted.adapters
         self.about_ = {**fitted.about, "seconds": round(time.monotonic() - began, 1)}
 
     def _adopt(self, folder: Path) -> Self:
         found = type(self).load(folder)
-        self.network_, self.structure_, self.about_ = found.network_, found.structure_, found.about_
-        self.adapters_ = found.adapters_
-        self.runner_ = self._runner()
+        self._network, self.structure_, self.about_ = found.network_, found.structure_, found.about_
+        self._tokenizer, self.adapters_, self.runner_ = found._tokenizer, found.adapters_, found.runner_
         return self
 
     def _runner(self) -> "Runner":
@@ -193,7 +226,8 @@ class TransformerLearner:
 
     def _parts(self, texts: pd.DataFrame) -> Iterator[tuple[slice, Battles]]:
         stage = f"{self.name}: battles"
-        with limited_threads(self.threads):
+        by_copy = isinstance(self.runner_, FrozenRunner)  # which has threads of its own
+        with nullcontext() if by_copy else limited_threads(self.threads):
             for start in range(0, len(texts), ROWS_AT_ONCE):
                 self.progress(stage, start, len(texts))
                 rows = slice(start, start + ROWS_AT_ONCE)

@@ -4,6 +4,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from features.encoder.engines.engine import EngineName
 from pipelines.battles.sources import SourceParams
 from pipelines.settings import LocalPath, PathText, Section, Strengths
 from stacker.learners.balance import BalanceParams
@@ -74,7 +75,9 @@ class TransformerSettings(Section):
     are candidates for the inverse penalty of the head's first, convex fit, chosen on inner folds. `watch` lists what
     early stopping looks at: the weights kept are the best by the first, training goes on while any of them improves
     within `patience` evaluations. `store`: beside keeps only what differs from the named base (of lora the adapters),
-    whole keeps a full copy, auto keeps it beside where the base comes with the install or is a decoder.
+    whole keeps a full copy, auto keeps it beside where the base comes with the install or is a decoder. `engine` runs a
+    frozen encoder on a CPU, as that of the section encoder does, and `precision` int8 is for it; bf16 and fp16 are for
+    a GPU, and what is trained is run by torch.
     """
 
     renamed = {"strengths": "C", "batch": "batch_size", "warmup": "warmup_ratio", "held_share": "validation_fraction"}
@@ -112,7 +115,8 @@ class TransformerSettings(Section):
     evaluations_per_epoch: int = Field(2, ge=1)
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    engine: EngineName = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"
     gradient_checkpointing: bool = False
     memory_share: float = Field(0.4, ge=0.001, lt=1)
     states_gb: float = Field(2.0, ge=0, le=1e6)

@@ -5,13 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-
-from features.encoder.choice import ResolvedEncoder, resolve
+from features.encoder.choice import ResolvedEncoder
 from pipelines.errors import UserError, shown
-from pipelines.files.saved_files import DamagedError, check_names, checking, read_object
-from pipelines.models.model_files import BUILTIN_NAME, MODELS_DIR, check_folder
+from pipelines.files.saved_files import checking
+from pipelines.models.model_files import BUILTIN_NAME, check_folder
 from pipelines.models.model_loading import DECODERS, load_backbone, load_tokenizer, most_tokens
 from stacker.learners.balance import Correction
 from stacker.learners.learner_interface import FORMAT, SETTINGS
@@ -19,10 +16,10 @@ from stacker.learners.transformer.network.adapters import merge_adapters
 from stacker.learners.transformer.network.layers import SplitEncoder, layer_count
 from stacker.learners.transformer.network.network import PreferenceNetwork, make_head
 from stacker.learners.transformer.params import TransformerParams
+from stacker.learners.transformer.saved_form import BASE, WEIGHTS, read_saved_form, readable
 
 _NO_LIMIT = 1 << 20
 """Tokenizers without a limit of their own state an enormous number."""
-WEIGHTS, BASE = "learned.safetensors", "encoder"
 
 
 @dataclass(frozen=True)
@@ -93,6 +90,7 @@ def save_network(
     the encoder's tensors that differ from it.
     """
     import torch
+    from safetensors.torch import save_file
 
     there = base.name == BUILTIN_NAME or network.encoder.causal
     whole = params.store == "whole" or (params.store == "auto" and not there)
@@ -118,6 +116,7 @@ def save_network(
             "sha256": base.sha256,
             "inside": whole,
             "beside": None if base.name == BUILTIN_NAME else str(base.folder.parent),
+            "copies": str(base.models_dir),
         },
         "correction": correction.to_dict(),
         "about": about,
@@ -128,7 +127,7 @@ def save_network(
 
 @dataclass(frozen=True)
 class Stored:
-    """What `load_network` read."""
+    """A fitted transformer that was read, as its network in torch."""
 
     name: str
     params: TransformerParams
@@ -142,21 +141,12 @@ class Stored:
 
 def load_network(folder: Path) -> Stored:
     """Read what `save_network` wrote; a `UserError` where that is damaged, or the base is not here or another one."""
-    try:
-        meta = read_object(folder / SETTINGS)
-        if not (folder / WEIGHTS).is_file():
-            raise DamagedError(folder / WEIGHTS, "is missing")
-        check_names(folder / WEIGHTS, r"(head|encoder|adapter)\..+")
+    from safetensors.torch import load_file
+
+    form = read_saved_form(folder)
+    meta, params, base = form.meta, form.params, form.base
+    with readable(folder):
         learned = load_file(folder / WEIGHTS)
-    except (DamagedError, OSError, ValueError, SafetensorError) as fault:
-        raise UserError(f"{folder}: the saved transformer cannot be read ({fault}); make the judge again.") from fault
-    if meta.get("format") not in (1, FORMAT):
-        raise UserError(
-            f"{folder}: the transformer has format {shown(meta.get('format'))}, this version reads {FORMAT}; make the "
-            f"judge again."
-        )
-    params = TransformerParams(**meta["params"])
-    base = _base(meta["base"], folder)
     checkpoint = open_checkpoint(base.folder, base.name)
     # Loaded networks do not learn: no layer needs a lower half.
     network = build_network(checkpoint, params, layer_count(checkpoint.model))
@@ -190,21 +180,6 @@ def _check_runs(network: PreferenceNetwork, folder: Path) -> None:
         found = network.encoder.model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
         if not torch.isfinite(found).all():
             raise ValueError("its weights give no numbers")
-
-
-def _base(described: dict[str, Any], folder: Path) -> ResolvedEncoder:
-    if described["inside"]:
-        return ResolvedEncoder(described["name"], described["name"], folder / BASE, described["sha256"])
-    # Where it lay when the fit was saved, then where models lie by default.
-    beside = Path(described["beside"] or MODELS_DIR)
-    found = resolve(described["name"], None, beside if beside.is_dir() else MODELS_DIR)
-    if found.sha256 != described["sha256"]:
-        raise UserError(
-            f"{folder}: was fine-tuned from {described['name']} with weights {described['sha256'][:12]}, but the ones "
-            f"here are {found.sha256[:12]}; get the same ones by `python -m pipelines.models fetch "
-            f"{described['name']}`."
-        )
-    return found
 
 
 def _under(tensors: dict[str, Any], prefix: str) -> dict[str, Any]:

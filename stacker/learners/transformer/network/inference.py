@@ -250,7 +250,7 @@ def choose_device(wish: str) -> torch.device:
 
 def choose_half(wish: str, device: torch.device) -> torch.dtype | None:
     """Return the 16-bit type to use: none on a CPU, where it would only be slower and less exact."""
-    if device.type != "cuda" or wish == "fp32":
+    if device.type != "cuda" or wish in ("fp32", "int8"):
         return None
     if wish == "bf16" or (wish == "auto" and torch.cuda.is_bf16_supported()):
         return torch.bfloat16

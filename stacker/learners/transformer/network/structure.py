@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.encoder.engines.engine import Ids
-from features.encoder.tokens import OwnTokens, head_and_tail
+from features.encoder.tokens import OwnTokens, SavedTokens, head_and_tail
 from features.text import words
 from pipelines.battles.table import text_of
 from pipelines.errors import UserError
@@ -136,7 +136,7 @@ class Structure:
     Parameters
     ----------
     tokenizer
-        A transformers tokenizer.
+        A transformers tokenizer, or one saved with a converted copy.
     params : TransformerParams
         Budgets, head and whether lengths are shown.
     most : int
@@ -152,17 +152,19 @@ class Structure:
 
     def __init__(self, tokenizer: Any, params: TransformerParams, most: int, causal: bool = False) -> None:
         self.tokenizer = tokenizer
-        self.tokens = OwnTokens(tokenizer).ids
+        own = tokenizer if isinstance(tokenizer, SavedTokens) else OwnTokens(tokenizer)
+        self.tokens = own.ids
         self.params = params
         self.cut = {name: dict.fromkeys(CUT, 0) for name in ("prompt", "answer")}
         self.joint = params.head == "joint"
         self.causal = causal
+        # A saved tokenizer is that of an encoder whose settings a fit has checked; it has no chat template.
         self.chat = params.form == "chat" or (params.form == "auto" and causal and bool(tokenizer.chat_template))
         if self.chat or causal:
             self.prefix, self.middle, self.suffix = _chat(tokenizer, params.model, self.chat, self.joint)
             self.second_type = 0
         else:
-            self.prefix, self.middle, self.suffix, self.second_type = _template(tokenizer)
+            self.prefix, self.middle, self.suffix, self.second_type = own.pair_frame()
         self.gap, self.between = self.tokens(["…", "|"])
         self._markers: dict[tuple[str, int], Ids] = {}
         self.longest = self._longest()
@@ -270,20 +272,6 @@ def _distinct(pairs: Sequence[tuple[Item, Item]]) -> Battles:
     return Battles([items[key] for key in order], places)
 
 
-def _template(tokenizer: Any) -> tuple[Ids, Ids, Ids, int]:
-    """Return what a tokenizer puts before, between and after two texts, and the type id of the second."""
-    one, two = "x", "y"
-    plain = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in (one, two)]
-    both = tokenizer(one, two)
-    ids: Ids = list(both["input_ids"])
-    start = _find(ids, plain[0], 0)
-    middle = start + len(plain[0])
-    second = _find(ids, plain[1], middle)
-    end = second + len(plain[1])
-    types = both.get("token_type_ids")
-    return ids[:start], ids[middle:second], ids[end:], int(types[second]) if types else 0
-
-
 def _chat(tokenizer: Any, name: str, chat: bool, joint: bool) -> tuple[Ids, Ids, Ids]:
     """Return what stands before the prompt, before each answer and behind the last one, for a decoder or a template.
 
@@ -296,10 +284,3 @@ def _chat(tokenizer: Any, name: str, chat: bool, joint: bool) -> tuple[Ids, Ids,
     line = tokenizer("\n", add_special_tokens=False)["input_ids"]
     first = [tokenizer.bos_token_id] if tokenizer.bos_token_id is not None else []
     return first, list(line), [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else list(line)
-
-
-def _find(ids: Ids, part: Ids, start: int) -> int:
-    for place in range(start, len(ids) - len(part) + 1):
-        if ids[place : place + len(part)] == part:
-            return place
-    return start
