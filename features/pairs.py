@@ -4,9 +4,13 @@ Frozen embeddings become a few pair features by directions that are fitted on tr
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +21,7 @@ from pipelines.errors import UserError, shown
 from pipelines.files.saved_files import Tensors
 
 ROWS_AT_ONCE = 4096
+_Number = TypeVar("_Number", bound=np.generic)
 
 
 class LackingFeaturesError(UserError):
@@ -107,19 +112,16 @@ class PairMatrix:
         ValueError
             When a feature is named without the one that takes its place when the sides are swapped.
         """
-        if tuple(names) == self.names:
+        wanted = tuple(names)
+        if wanted == self.names:
             return self
-        self.require(names)
-        position = {name: column for column, name in enumerate(self.names)}
-        keep = [position[name] for name in names]
-        alone = {int(self.partner[column]) for column in keep} - set(keep)
-        if alone:
-            raise ValueError(f"has no feature {self.names[min(alone)]!r}, which its partner needs")
-        return self.columns(keep)
+        self.require(wanted)
+        keep, partner = _chosen(self.names, wanted, self.partner.tobytes())
+        return PairMatrix(self.values[:, keep], wanted, partner, self.sign[keep])
 
     def require(self, names: Iterable[str]) -> None:
         """Raise a `LackingFeaturesError` where features of these names are not among these."""
-        known = frozenset(self.names)
+        known = _positions(self.names)
         if lacking := [name for name in names if name not in known]:
             raise LackingFeaturesError(lacking)
 
@@ -153,7 +155,7 @@ def join(parts: Sequence[PairMatrix]) -> PairMatrix:
     starts = np.cumsum([0] + [part.values.shape[1] for part in parts[:-1]])
     return PairMatrix(
         np.concatenate([part.values for part in parts], axis=1),
-        tuple(name for part in parts for name in part.names),
+        _joined(tuple(part.names for part in parts)),
         np.concatenate([part.partner + start for part, start in zip(parts, starts, strict=True)]),
         np.concatenate([part.sign for part in parts]),
     )
@@ -161,15 +163,10 @@ def join(parts: Sequence[PairMatrix]) -> PairMatrix:
 
 def answer_pairs(block: str, columns: Sequence[str], a: Floats32, b: Floats32) -> PairMatrix:
     """Turn numbers of answer A and of answer B, each (n, k), into A, B, A - B and |A - B|: (n, 4k)."""
-    k = len(columns)
     a, b = a + 0, b + 0  # a block may say -0, which a flip turns into 0
     difference = a - b
     values = np.concatenate([a, b, difference, np.abs(difference)], axis=1)
-    names = tuple(f"{block}: {column} ({kind})" for kind in ("A", "B", "A - B", "|A - B|") for column in columns)
-    own = np.arange(k)
-    partner = np.concatenate([own + k, own, own + 2 * k, own + 3 * k])
-    sign = np.repeat(np.array([1, 1, -1, 1], dtype=np.float32), k)
-    return PairMatrix(values.astype(np.float32), names, partner, sign)
+    return PairMatrix(values.astype(np.float32), *_four_kinds(block, tuple(columns)))
 
 
 def shared(block: str, columns: Sequence[str], values: Floats32, of: str = "prompt") -> PairMatrix:
@@ -177,6 +174,50 @@ def shared(block: str, columns: Sequence[str], values: Floats32, of: str = "prom
     names = tuple(f"{block}: {column} ({of})" for column in columns)
     k = len(columns)
     return PairMatrix(values.astype(np.float32), names, np.arange(k), np.ones(k, dtype=np.float32))
+
+
+# A judge that is asked battle by battle has the same names each time: what follows from them is kept.
+
+
+@lru_cache(maxsize=64)
+def _positions(names: tuple[str, ...]) -> Mapping[str, int]:
+    return MappingProxyType({name: column for column, name in enumerate(names)})
+
+
+@lru_cache(maxsize=64)
+def _chosen(
+    names: tuple[str, ...], wanted: tuple[str, ...], partner: bytes
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the places of wanted features among all, and the partner of each among the wanted ones."""
+    position, of = _positions(names), np.frombuffer(partner, dtype=np.int64)
+    keep = np.array([position[name] for name in wanted], dtype=np.int64)
+    place = {column: number for number, column in enumerate(keep.tolist())}
+    alone = [column for column in of[keep].tolist() if column not in place]
+    if alone:
+        raise ValueError(f"has no feature {names[min(alone)]!r}, which its partner needs")
+    return _fixed(keep), _fixed(np.array([place[column] for column in of[keep].tolist()], dtype=np.int64))
+
+
+@lru_cache(maxsize=64)
+def _joined(names: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+    return tuple(chain.from_iterable(names))
+
+
+@lru_cache(maxsize=256)
+def _four_kinds(block: str, columns: tuple[str, ...]) -> tuple[tuple[str, ...], NDArray[np.int64], Floats32]:
+    """Return names, partners and signs of the features that `answer_pairs` makes."""
+    k = len(columns)
+    names = tuple(f"{block}: {column} ({kind})" for kind in ("A", "B", "A - B", "|A - B|") for column in columns)
+    own = np.arange(k)
+    partner = np.concatenate([own + k, own, own + 2 * k, own + 3 * k])
+    sign = np.repeat(np.array([1, 1, -1, 1], dtype=np.float32), k)
+    return names, _fixed(partner), _fixed(sign)
+
+
+def _fixed(array: NDArray[_Number]) -> NDArray[_Number]:
+    """Return an array that nobody can write to, as several share it."""
+    array.flags.writeable = False
+    return array
 
 
 class EmbeddingReducer:

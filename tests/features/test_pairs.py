@@ -61,3 +61,15 @@ def test_embeddings_swap_and_take():
     one, two, three = np.arange(12, dtype=np.float32).reshape(3, 2, 2)
     flipped = Embeddings(one, two, three).flip().take(np.array([1]))
     assert (flipped.prompt.tolist(), flipped.a.tolist(), flipped.b.tolist()) == ([[2, 3]], [[10, 11]], [[6, 7]])
+
+
+def test_what_matrices_of_the_same_features_share_cannot_be_written():
+    """Names, partners and signs are kept from battle to battle: a write to one matrix would change every later one."""
+    columns = ("length", "lists")
+    a, b = (np.full((1, 2), number, dtype=np.float32) for number in (1.0, 2.0))
+    first, second = answer_pairs("style", columns, a, b), answer_pairs("style", columns, b, a)
+    assert first.partner is second.partner
+    chosen = first.select(("style: lists (A)", "style: lists (B)"))
+    for array in (first.partner, first.sign, chosen.partner):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 5
