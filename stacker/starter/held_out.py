@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from stacker.judge.judge import Judge
 from stacker.learners.checks.answer_checks import AnswerChecks
 from stacker.learners.learner_interface import LearnerData
 from stacker.starter.card import table
+from stacker.starter.starter_fit import StarterSettings
 from stacker.training.data_set import canonical_order
 from stacker.training.made.check_fitting import CheckData, CheckSettings, check_data, checks_of, real_rows
 from stacker.training.made.made_battles import made_battles
@@ -43,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--cache", type=folder_argument, metavar="FOLDER", help="keep the numbers of texts there for another time"
     )
     chosen = parser.parse_args(arguments)
-    settings = CheckSettings(count=chosen.count, real=chosen.real)
+    settings = replace(StarterSettings().checks, count=chosen.count, real=chosen.real)
     run_command(lambda: _command(chosen.data, chosen.table, settings, chosen.cache))
 
 
@@ -83,7 +85,7 @@ def held_out(
     battles = votes.iloc[canonical_order(votes)].reset_index(drop=True)
     made = made_battles(battles, settings.count, seed, settings.families)
     group = prompt_groups(battles["prompt"])
-    some = real_rows(len(battles), settings.real, seed)
+    some = real_rows(battles, settings.real, seed)
     real, judge = battles.iloc[some].reset_index(drop=True), Judge.load()
     more = tuple(name for name in FeatureParams.model_fields if getattr(judge.features, name))
     data = check_data(made, real, group[some], more=more, cache=cache, threads=threads, progress=progress)

@@ -121,7 +121,7 @@ def fit_counterfactuals(
     if not len(made):
         note("Checks of answers: no answer is short enough to be made worse, so that this judge has none.")
         return None
-    rows = real_rows(len(prepared.battles), own.battles, prepared.fit.seed)
+    rows = real_rows(prepared.battles, own.battles, prepared.fit.seed)
     real = prepared.battles.iloc[rows].reset_index(drop=True)
     data = check_data(
         made,

@@ -15,17 +15,19 @@ from features.blocks.reading.parts.text_parts import HEAD, plain, small_words, s
 from features.text import words
 from pipelines.battles.arrays import Floats32
 
+_SENTENCES = 200
+"""Sentences that are looked for in those of the other answer."""
 Item = TypeVar("Item", str, tuple[str, ...])
 
 
 class _Contents:
     """The words, phrases and sentences of one answer, counted."""
 
-    __slots__ = ("phrases", "plain", "sentences", "spoken", "words")
+    __slots__ = ("found", "phrases", "plain", "sentences", "spoken", "words")
 
     def __init__(self, text: str) -> None:
         head = text[:HEAD]
-        found = small_words(head)
+        self.found = found = small_words(head)
         self.words = Counter(found)
         self.plain = " ".join(found)
         self.phrases = Counter(zip(*(found[start:] for start in range(GRAM)), strict=False))
@@ -54,6 +56,11 @@ class Derivation(Block):
         Column("log words beyond the other answer", LOG_COUNT, length=True),
         Column("headings beyond the other answer", SHARE),
         Column("begins beyond the other answer", FLAG),
+        Column("same beginning as the other answer", SHARE),
+        Column("same end as the other answer", SHARE),
+        Column("stops within a sentence of the other answer", FLAG),
+        Column("parts of sentences of the other answer", SHARE),
+        Column("skips within the other answer", SHARE),
     )
 
     def compute(self, answers: Sequence[str], others: Sequence[str]) -> Floats32:
@@ -69,6 +76,10 @@ class Derivation(Block):
                 _share(Counter(filter(None, own.sentences)), Counter(against.sentences)),
                 own.plain in against.plain if own.plain else not against.plain,
                 *_beyond(own, against),
+                _same_start(own.found, against.found),
+                _same_start(own.found[::-1], against.found[::-1]),
+                *_parts(own, against),
+                _skips(own.sentences, against.sentences),
             )
         return rows
 
@@ -109,3 +120,26 @@ def _beyond(own: _Contents, against: _Contents) -> Iterable[float]:
         sum(map(is_heading, extra)) / len(extra),
         float(first),
     )
+
+
+def _same_start(own: Sequence[str], against: Sequence[str]) -> float:
+    """Return the share of the words up to the first one that differs."""
+    same = next((place for place, (a, b) in enumerate(zip(own, against, strict=False)) if a != b), None)
+    return (min(len(own), len(against)) if same is None else same) / max(len(own), 1)
+
+
+def _parts(own: _Contents, against: _Contents) -> tuple[float, float]:
+    """Return whether the text stops within a sentence of the other, and the share of sentences that are only parts."""
+    known, joined = set(against.sentences), "\n".join(["", *against.sentences])
+    parts = [bool(each) and each not in known and each in joined for each in own.sentences[:_SENTENCES]]
+    last = own.sentences[-1] if own.sentences else ""
+    stops = bool(last) and last not in known and f"\n{last}" in joined
+    return float(stops), sum(parts) / max(len(parts), 1)
+
+
+def _skips(own: Sequence[str], against: Sequence[str]) -> float:
+    """Return how often a sentence does not follow the one that it follows in the other answer, of those in both."""
+    after = dict(zip(against, against[1:], strict=False))
+    known = set(against)
+    pairs = [(one, then) for one, then in zip(own, own[1:], strict=False) if one in known and then in known]
+    return sum(after.get(one) != then for one, then in pairs) / len(pairs) if pairs else 0.0

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from features.blocks.chinese.character_pairs import VERSION, share_of_known_pairs
 from features.blocks.interface import FLAG, LOG_COUNT, PROMPT_AND_ANSWER, SCORE, SHARE, Block, Column
 from features.blocks.reading.data_version import data_version
 from features.blocks.reading.integrity import is_heading
@@ -40,7 +41,7 @@ class Substance(Block):
     """Tells what an answer holds that its prompt has not, and what of it is no content; English and Chinese."""
 
     name = "substance"
-    version = data_version("substance.yaml", "integrity.yaml")
+    version = data_version("substance.yaml", "integrity.yaml") + VERSION
     usual = False
     group = "integrity"
     sees = PROMPT_AND_ANSWER
@@ -70,10 +71,11 @@ class Substance(Block):
         Column("items within lines", SHARE),
         Column("ordinals out of order", SHARE),
         Column("words shared by neighbouring sentences", SCORE),
+        Column("characters that words hold together", SHARE),
     )
 
     def compute(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats32:
-        """Return a (len(answers), len(columns)) float32 array; of an answer without words all is 0 but the signs."""
+        """Return a (len(answers), len(columns)) float32 array; without words all is 0 but signs and characters."""
         rows = np.zeros((len(answers), len(self.columns)), dtype=np.float32)
         for row, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
             text, asked = answer[:HEAD], prompt[:HEAD]
@@ -84,6 +86,7 @@ class Substance(Block):
                 *_hollow(text, found),
                 _script(asked, text),
                 *order_of(found, text),
+                share_of_known_pairs(text[:_SOME]),
             )
         return rows
 

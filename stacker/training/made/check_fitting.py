@@ -7,22 +7,24 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from features.build import FeatureParams, build_features
 from features.cache import BlockCache
 from features.pairs import PairMatrix, parsed
-from pipelines.battles.arrays import Floats, Ints
+from pipelines.battles.arrays import Floats, Floats32, Ints
 from pipelines.battles.folds import prompt_groups
-from pipelines.battles.table import TEXT_COLUMNS
+from pipelines.battles.table import TEXT_COLUMNS, text_of
 from pipelines.terminal.command_line import Progress, silent
 from stacker.learners.checks.answer_checks import FEATURES, AnswerChecks, Thresholds, made_of_each_other
 from stacker.learners.checks.answer_kinds import BAD, OFF_TOPIC, REAL, AnswerKinds
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.trees.boosting import LightGBMParams
 from stacker.learners.trees.lightgbm_trees import LightGBMLearner
-from stacker.training.made.made_answers import FAMILIES
+from stacker.training.made.answer_source import is_chinese
+from stacker.training.made.made_answers import FAMILIES, PARTS
 from stacker.training.made.made_answers import OFF_TOPIC as OFF_TOPIC_FAMILIES
-from stacker.training.made.made_battles import made_battles, weights_of
+from stacker.training.made.made_battles import CHINESE, made_battles, weights_of
 
 _DERIVED_BLOCKS = ("integrity", "derivation", "relevance", "substance", "coherence")
 _CLOSE = 0.2
@@ -130,6 +132,8 @@ class CheckData:
         Features of real battles.
     outcome, group : (n,) int64
         What was voted in these, -1 for nothing, and their prompt groups, numbered as those of the made ones are.
+    chinese : (n,) bool
+        Whether their prompts are Chinese.
     """
 
     made: pd.DataFrame
@@ -137,11 +141,13 @@ class CheckData:
     of_real: PairMatrix
     outcome: Ints
     group: Ints
+    chinese: NDArray[np.bool_]
 
     def take(self, made: Ints, real: Ints) -> "CheckData":
         """Return the chosen made and real battles."""
         chosen = self.made.iloc[made].reset_index(drop=True)
-        return CheckData(chosen, self.of_made.take(made), self.of_real.take(real), self.outcome[real], self.group[real])
+        of_made, of_real = self.of_made.take(made), self.of_real.take(real)
+        return CheckData(chosen, of_made, of_real, self.outcome[real], self.group[real], self.chinese[real])
 
 
 def fit_checks(
@@ -172,15 +178,23 @@ def fit_checks(
     made = made_battles(battles, settings.count, seed, settings.families)
     # The groups are those of all battles, as the made ones have them.
     group = prompt_groups(battles["prompt"])
-    some = real_rows(len(battles), settings.real, seed)
+    some = real_rows(battles, settings.real, seed)
     real = battles.iloc[some].reset_index(drop=True)
     data = check_data(made, real, group[some], more=more, cache=cache, threads=threads, progress=progress)
     return checks_of(data, settings, seed, threads)
 
 
-def real_rows(battles: int, most: int, seed: int) -> Ints:
-    """Return the rows of real battles that checks are fitted to, drawn where there are more than `most`."""
-    return np.sort(np.random.default_rng(seed).permutation(battles)[:most])
+def real_rows(battles: pd.DataFrame, most: int, seed: int) -> Ints:
+    """Return the rows of real battles that checks are fitted to, drawn where there are more than `most`.
+
+    Chinese ones are drawn first, up to their share among the answers that others are made of.
+    """
+    order = np.random.default_rng(seed).permutation(len(battles))
+    if len(order) > most:
+        chinese = _in_chinese(battles)[order]
+        first = chinese & (np.cumsum(chinese) <= CHINESE * most)
+        order = np.concatenate([order[first], order[~first]])
+    return np.sort(order[:most])
 
 
 def check_data(
@@ -198,17 +212,21 @@ def check_data(
     features = FeatureParams(**{name: name in (*FEATURES, *more) for name in FeatureParams.model_fields})
     pairs = build_features(both, features, cache=cache, threads=threads, progress=progress).pairs
     of_made, of_real = pairs.take(np.arange(len(made))), pairs.take(np.arange(len(made), len(both)))
-    return CheckData(made, of_made, of_real, real["outcome"].to_numpy(dtype=np.int64), group)
+    return CheckData(made, of_made, of_real, real["outcome"].to_numpy(dtype=np.int64), group, _in_chinese(real))
+
+
+def _in_chinese(battles: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return (n,): whether prompts are Chinese."""
+    return np.array([is_chinese(text_of(turns)) for turns in battles["prompt"]], dtype=np.bool_)
 
 
 def checks_of(data: CheckData, settings: CheckSettings, seed: int, threads: int = 1) -> FittedChecks:
     """Fit checks to made and real battles; see `fit_checks`."""
     made, of_made, of_real = data.made, data.of_made, data.of_real
-    names = AnswerKinds.names_among(of_made)
-    excess = np.empty((2, len(of_real), 2))
+    names, excess = AnswerKinds.names_among(of_made), np.empty((2, len(of_real), 2))
     # Fits side by side, each by one thread: threads inside one fit wait for each other where cores have other work.
     with ThreadPoolExecutor(max(min(threads, 3), 1)) as pool:
-        whole = pool.submit(_kinds_of, names, made, of_made, of_real, settings, seed)
+        whole = pool.submit(_kinds_of, names, data, settings, seed)
         for _ in pool.map(partial(_held_out_excess, names, data, settings, seed, excess), (0, 1)):
             pass
         kinds = whole.result()
@@ -237,34 +255,42 @@ def _held_out_excess(
     asked, others = np.flatnonzero(data.group % 2 == half), np.flatnonzero(data.group % 2 != half)
     taught = np.flatnonzero(data.made["group"].to_numpy() % 2 != half)
     part = data.take(taught, others)
-    model = _kinds_of(names, part.made, part.of_made, part.of_real, settings, seed)
+    model = _kinds_of(names, part, settings, seed)
     for side, numbers in enumerate(model.sides(data.of_real.take(asked))):
         excess[side, asked] = model.excess(numbers)
 
 
-def _kinds_of(
-    names: tuple[str, ...],
-    made: pd.DataFrame,
-    of_made: PairMatrix,
-    of_real: PairMatrix,
-    settings: CheckSettings,
-    seed: int,
-) -> AnswerKinds:
-    model = AnswerKinds(names)
-    own, worse = model.sides(of_made)
-    real = np.concatenate(model.sides(of_real))
+def _kinds_of(names: tuple[str, ...], data: CheckData, settings: CheckSettings, seed: int) -> AnswerKinds:
+    # Parts of a real answer may be fair answers by themselves: what is wrong with them only the whole one shows.
+    data = data.take(np.flatnonzero(~data.made["kind"].isin(PARTS)), np.arange(len(data.group)))
+    model, made = AnswerKinds(names), data.made
+    own, worse = model.sides(data.of_made)
+    real = np.concatenate(model.sides(data.of_real))
     kinds = np.where(made["family"].isin(OFF_TOPIC_FAMILIES), OFF_TOPIC, BAD)
-    # Real answers next to made ones, and real ones next to each other, weigh as much as all kinds of made ones do.
     weights = weights_of(made["kind"])
-    each = np.full(len(real), weights.sum() / max(len(real), 1), dtype=np.float32)
+    genuine = _genuine_weights(weights, _in_chinese(made), np.tile(data.chinese, 2))
     return model.fit(
         np.concatenate([own, worse, real]),
         np.concatenate([np.full(len(own), REAL), kinds, np.full(len(real), REAL)]),
-        np.concatenate([np.ones_like(weights), weights, each]),
+        np.concatenate([genuine[: len(own)], weights, genuine[len(own) :]]),
         rounds=settings.rounds,
         seed=seed,
         max_bin=settings.max_bin,
     )
+
+
+def _genuine_weights(weights: Floats32, of_made: NDArray[np.bool_], of_real: NDArray[np.bool_]) -> Floats32:
+    """Return (m + n,) weights of real answers: m next to made ones, and n next to each other.
+
+    Either part weighs as much as the m made ones, whose weights are given. In Chinese, of which far more is made than
+    real battles hold, it is twice the made ones as well: else a text would be suspect for being Chinese.
+    """
+    each = np.full(len(of_real), weights.sum() / max(len(of_real), 1), dtype=np.float32)
+    found, chinese = np.concatenate([np.ones_like(weights), each]), np.concatenate([of_made, of_real])
+    for inside, made in ((chinese, of_made), (~chinese, ~of_made)):
+        if made.any():
+            found[inside] *= 2 * weights[made].sum() / found[inside].sum()
+    return found
 
 
 def _fit_derived(

@@ -7,6 +7,37 @@ from stacker.training.made.answer_source import Source, is_chinese, listed, piec
 
 _EMPTY = ("", " ", "...", ".", "N/A", "-", "…", "Okay.", "\n", "Yes.", "OK", "?", "null", "好的。", "無", "TODO")
 _PICTURES = "😀🎉🔥✨🚀💯👍🌟❤️😂🙌💡✅⭐🥳🎯📌🏆👏🤩"
+_NAMES = (
+    "Smith", "Johnson", "Lee", "Garcia", "Müller", "Chen", "Brown", "Kumar", "Davis", "王", "Tanaka", "Rossi", "Novak",
+    "陳志明", "Okafor", "Silva",
+)  # fmt: skip
+_TITLES = (
+    "A comprehensive review", "Principles and practice", "An introduction", "Recent advances", "Handbook",
+    "Foundations", "Theory and applications", "A systematic analysis", "Perspectives", "Selected papers", "總論",
+    "研究與實務", "导论", "A survey of methods",
+)  # fmt: skip
+_PLACES = (
+    "Journal of General Studies", "Nature", "Oxford University Press", "Annual Review", "Science", "Springer",
+    "J Gen Stud", "Ann Rev", "Proc Natl Conf", "Wiley", "學術期刊", "中华书局",
+)  # fmt: skip
+_STYLES = (
+    "[{number}] {name}, {letter}. ({year}). {title}. {place}, {page}-{last}.",
+    "{number}. {name} {letter}{other}, {second} {other}. {title}. {place}. {year};{volume}({issue}):{page}-{last}.",
+    "- {name}, {letter}., & {second}, {other}. ({year}). {title}. {place}, {volume}({issue}), {page}-{last}.",
+    "{name}, {letter}. {title}. {place}, {year}.",
+    "({number}) {name} et al., {title}, {place} {volume}, {page} ({year})",
+    '[{number}] {letter}. {name} and {other}. {second}, "{title}," {place}, vol. {volume}, no. {issue}, {year}.',
+    "{number}. {name} {letter}. {title}. {place}; {year}.",
+    "* {name} ({year}), {title}, p. {page}",
+    "{name} {letter} ({year}) {title}. {place} {volume}:{page}. doi:10.{page}/{year}.{volume}",
+    "[{number}] {name}。《{title}》。{place}，{year} 年，第 {page} 頁。",
+    "{number}. {name}：{title}，{place}，{year}年第{issue}期。",
+    "{number}. {title} - https://www.example.org/{year}/{page}",
+)
+_REFERENCE_HEADS = (
+    "References:\n", "**Sources**\n\n", "", "", "## References\n", "Further reading\n\n", "Literature\n",
+    "參考文獻：\n", "参考资料\n",
+)  # fmt: skip
 _SIGNS = ("*", "-", "=", "#", "!", "★", "~", ".", "_", "█", "→", "?")
 
 
@@ -146,26 +177,38 @@ def citations_alone(source: Source, random: Random) -> str | None:
 
 
 def citations_of(random: Random) -> str:
-    """Return references to works that nobody wrote."""
-    names = ("Smith", "Johnson", "Lee", "Garcia", "Müller", "Chen", "Brown", "Kumar", "Davis", "王", "Tanaka", "Rossi")
-    titles = (
-        "A comprehensive review",
-        "Principles and practice",
-        "An introduction",
-        "Recent advances",
-        "Handbook",
-        "Theory and applications",
-        "A systematic analysis",
-        "Perspectives",
-    )
-    places = ("Journal of General Studies", "Nature", "Oxford University Press", "Annual Review", "Science", "Springer")
+    """Return references to works that nobody wrote, all in one of the usual styles."""
+    style = random.choice(_STYLES)
+    lines = [
+        style.format(
+            number=number,
+            name=random.choice(_NAMES),
+            second=random.choice(_NAMES),
+            letter=random.choice("ABCDEFGH"),
+            other=random.choice("KLMNPRST"),
+            year=random.randint(1975, 2024),
+            title=random.choice(_TITLES),
+            place=random.choice(_PLACES),
+            volume=random.randint(1, 90),
+            issue=random.randint(1, 12),
+            page=random.randint(1, 400),
+            last=random.randint(401, 420),
+        )
+        for number in range(1, random.randint(2, 9))
+    ]
+    return random.choice(_REFERENCE_HEADS) + random.choice(("\n", "\n", "\n\n")).join(lines)
+
+
+def links_alone(source: Source, random: Random) -> str | None:
+    """Give addresses, and say nothing."""
+    hosts = ("example.com", "www.example.net", "docs.site.org", "blog.anywhere.io", "library.edu", "news.site.com")
     lines = []
-    for number in range(1, random.randint(2, 9)):
-        year, page = random.randint(1975, 2024), random.randint(1, 400)
-        who = f"{random.choice(names)}, {random.choice('ABCDEFGH')}. ({year})"
-        cited = f"{who}. {random.choice(titles)}. {random.choice(places)}, {page}-{page + 9}."
-        lines.append(random.choice(("[{}] {}", "{}. {}", "- {1}", "({}) {}")).format(number, cited))
-    return random.choice(("References:\n", "**Sources**\n\n", "", "## References\n")) + "\n".join(lines)
+    for number in range(1, random.randint(2, 8)):
+        path = "/".join(random.sample(("article", "guide", "page", "wiki", "2021", "post", "topic", "id"), 2))
+        address = f"https://{random.choice(hosts)}/{path}/{random.randint(1, 9999)}"
+        shown = random.choice(("{1}", "{0}. {1}", "- {1}", "[{0}] {1}", "[Link {0}]({1})", "- [Source]({1})", "<{1}>"))
+        lines.append(shown.format(number, address))
+    return random.choice(_REFERENCE_HEADS) + "\n".join(lines)
 
 
 def signs_alone(source: Source, random: Random) -> str | None:
@@ -216,17 +259,9 @@ def echo_again(source: Source, random: Random) -> str | None:
         return None
     if random.random() < 0.5:
         return random.choice(("\n\n", " ", "\n")).join([asked] * random.randint(2, 5))
-    forms = (
-        ("您的問題是：{0}", "{0}\n\n這個問題問的是：{0}", "關於「{0}」，答案就是「{0}」。")
-        if is_chinese(asked)
-        else (
-            "You asked: {0}",
-            "The question is: {0}\n\nSo the question is about this: {0}",
-            'Regarding "{0}", the answer is "{0}".',
-            'To answer the question "{0}", one has to ask: {0}',
-        )
-    )
-    return random.choice(forms).format(asked)
+    said = random.sample(list(listed("asked", asked)), random.randint(1, 2))
+    said += random.sample(list(listed("answered", asked)), random.randint(0, 1))
+    return random.choice(("\n\n", "\n", " ")).join(said).replace("{0}", asked)
 
 
 def echo_of_words(source: Source, random: Random) -> str | None:
@@ -238,26 +273,6 @@ def echo_of_words(source: Source, random: Random) -> str | None:
     starts = [random.randrange(max(len(found) - size, 1)) for _ in range(random.randint(2, 6))]
     parts = [space(source.prompt).join(found[start : start + size]).strip("?.!,？。！，") for start in starts]
     return space(source.prompt).join(random.choice(list(listed("about", source.prompt))).format(part) for part in parts)
-
-
-def word_salad(source: Source, random: Random) -> str | None:
-    """Mix words of the prompt and of another answer."""
-    found = pieces(source.other or "") + pieces(source.prompt)[:60]
-    if len(found) <= 20:
-        return None
-    return space(source.prompt).join(random.sample(found, min(random.randint(20, 250), len(found))))
-
-
-def sentence_salad(source: Source, random: Random) -> str | None:
-    """Mix sentences of answers to several other prompts."""
-    found = [
-        sentence for text in (source.other, source.longer, source.near) for sentence in sentence_list(text or "")[:20]
-    ]
-    return (
-        space(source.prompt).join(random.sample(found, min(random.randint(4, 12), len(found))))
-        if len(found) > 5
-        else None
-    )
 
 
 def plea_alone(source: Source, random: Random) -> str | None:

@@ -11,6 +11,22 @@ from types import MappingProxyType
 
 from features.text import sentence_list
 from stacker.training.made.answer_source import MOST, Make, Source, is_chinese, listed, pieces, some, space
+from stacker.training.made.damaged_answers import (
+    cut_in_word,
+    cut_near_end,
+    cut_off,
+    first_sentence,
+    later_part,
+    letters_exchanged,
+    middle_missing,
+    neighbours_exchanged,
+    sentences_missing,
+    sentences_mixed_up,
+    starts_alone,
+    words_again,
+    words_missing,
+    words_of_another,
+)
 from stacker.training.made.hollow_answers import (
     announcement,
     citations_alone,
@@ -25,13 +41,22 @@ from stacker.training.made.hollow_answers import (
     essay,
     fixed_skeleton,
     letters,
+    links_alone,
     placeholders,
     plea_alone,
     praise_alone,
-    sentence_salad,
     signs_alone,
     signs_of,
     skeleton,
+)
+from stacker.training.made.joined_answers import (
+    mixed,
+    other_within,
+    own_end_only,
+    own_start_cut,
+    own_start_only,
+    phrase_salad,
+    sentence_salad,
     word_salad,
 )
 
@@ -139,15 +164,10 @@ def hollow_added(source: Source, random: Random) -> str | None:
 
 def restated(source: Source, random: Random) -> str | None:
     """Say the question again, before the answer, behind it, or both."""
-    asked = source.prompt[:500]
-    if is_chinese(source.prompt):
-        before, after = f"您的問題是：{asked}\n\n這是一個很好的問題。\n\n", f"\n\n以上就是關於「{asked}」的回答。"
-    else:
-        before, after = f"You asked: {asked}\n\nThat is a great question.\n\n", f"\n\nThis was the answer to: {asked}"
-    drawn = random.random()
-    if drawn < 0.3:
-        before = f"{asked}\n\n"
-    return ("" if drawn > 0.8 else before) + source.answer + ("" if drawn < 0.5 else after)
+    asked, drawn = source.prompt[:500], random.random()
+    before = asked if drawn < 0.2 else random.choice(listed("asked", source.prompt)).format(asked)
+    after = random.choice(listed("answered", source.prompt)).format(asked)
+    return "\n\n".join([*([before] if drawn < 0.75 else []), source.answer, *([after] if drawn > 0.45 else [])])
 
 
 def other_answer(source: Source, random: Random) -> str | None:
@@ -163,31 +183,6 @@ def longer_other_answer(source: Source, random: Random) -> str | None:
 def near_answer(source: Source, random: Random) -> str | None:
     """Give an answer to a prompt like this one."""
     return source.near
-
-
-def own_start_only(source: Source, random: Random) -> str | None:
-    """Begin with the answer's first sentences and go on with an answer to another prompt."""
-    found, going_on = sentence_list(source.answer), random.choice((source.longer, source.other))
-    if len(found) < 3 or not going_on:
-        return None
-    start = space(source.answer).join(found[: random.choice((1, 1, 2))])
-    return f"{start}{random.choice((' ', chr(10) * 2))}{going_on}"
-
-
-def own_end_only(source: Source, random: Random) -> str | None:
-    """End an answer to another prompt with the answer's last sentence."""
-    found = sentence_list(source.answer)
-    return f"{source.other}\n\n{found[-1]}" if len(found) > 2 and source.other else None
-
-
-def mixed(source: Source, random: Random) -> str | None:
-    """Take sentences of the answer and of one to another prompt by turns."""
-    own, others = sentence_list(source.answer), sentence_list(source.other or "")
-    if len(own) < 3 or len(others) < 3:
-        return None
-    kept = own[: max(1, len(own) // random.choice((1, 2, 3)))]
-    both = [sentence for pair in zip(kept, others, strict=False) for sentence in pair]
-    return space(source.answer).join([*both, *others[len(kept) :]])
 
 
 def other_language(source: Source, random: Random) -> str | None:
@@ -250,34 +245,6 @@ def _in_places(text: str, new: list[str], old: list[str]) -> str:
     return "".join([*parts, text[at:]])
 
 
-def cut_off(source: Source, random: Random) -> str | None:
-    """Break the answer off, in the middle of a sentence."""
-    if len(source.answer) < (30 if is_chinese(source.answer) else 80):
-        return None
-    part = source.answer[: int(len(source.answer) * random.uniform(0.15, 0.85))].rstrip(" .!?。！？\n")
-    return part if is_chinese(part) else part.rpartition(" ")[0].rstrip(".!?,")
-
-
-def cut_in_word(source: Source, random: Random) -> str | None:
-    """Break the answer off in the middle of a word."""
-    if len(source.answer) < (30 if is_chinese(source.answer) else 80):
-        return None
-    return source.answer[: int(len(source.answer) * random.uniform(0.1, 0.9))].rstrip(" .!?。！？\n")
-
-
-def later_part(source: Source, random: Random) -> str | None:
-    """Leave out how the answer begins."""
-    if len(source.answer) < (40 if is_chinese(source.answer) else 100):
-        return None
-    return source.answer[int(len(source.answer) * random.uniform(0.4, 0.8)) :].strip()
-
-
-def first_sentence(source: Source, random: Random) -> str | None:
-    """Keep the first sentence alone."""
-    found = sentence_list(source.answer)
-    return found[0] if len(found) > 3 else None
-
-
 def plea_added(source: Source, random: Random) -> str | None:
     """Add a text that asks for the vote."""
     plea = random.choice(listed("pleas", source.prompt))
@@ -296,22 +263,27 @@ FAMILIES: Mapping[str, tuple[Make, ...]] = MappingProxyType(
         "repeated": (twice, many_times, sentences_again, end_again, some_again),
         "padded": (empty_summary, padded, preamble, foreign_padding, restated, filler_between),
         "adorned": (praise_added, citations_added, signs_added, hollow_added),
-        "shuffled": (shuffled_words, shuffled_in_lines, reversed_words, word_salad, letters),
+        "shuffled": (shuffled_words, shuffled_in_lines, reversed_words, word_salad, phrase_salad, letters),
+        "garbled": (neighbours_exchanged, words_again, words_of_another, letters_exchanged, sentences_mixed_up),
         "sentence order": (shuffled_sentences,),
-        "cut": (cut_off, first_sentence, cut_in_word, later_part),
+        "cut": (cut_off, cut_near_end, first_sentence, cut_in_word, later_part),
+        "gaps": (sentences_missing, middle_missing, words_missing, starts_alone),
         "emptied": (emptied, signs_alone, announcement),
-        "hollow": (empty_table, empty_record, placeholders, citations_alone),
+        "hollow": (empty_table, empty_record, placeholders, citations_alone, links_alone),
         "skeleton": (skeleton, fixed_skeleton),
         "plea": (plea_added, plea_alone, claim_added),
         "essay": (essay, praise_alone, claims_alone),
         "other": (other_answer, longer_other_answer, near_answer),
-        "own start": (own_start_only, own_end_only, mixed, sentence_salad),
+        "own start": (own_start_only, own_start_cut, own_end_only, other_within),
+        "mixed": (mixed, sentence_salad),
         "language": (other_language,),
         "echo": (echo, echo_again, echo_of_words),
     }
 )
 """Every kind of made answer, by family."""
-OFF_TOPIC = frozenset(("other", "language", "essay", "own start", "echo"))
+OFF_TOPIC = frozenset(("other", "language", "essay", "own start", "mixed", "echo"))
 """Families whose answers are whole texts that answer another prompt or none."""
-WHOLLY_BAD = OFF_TOPIC | {"shuffled", "emptied", "hollow", "skeleton"}
+WHOLLY_BAD = OFF_TOPIC | {"shuffled", "garbled", "emptied", "hollow", "skeleton"}
 """Families whose answers are worse than any real answer to the prompt, not only than the one that they are made of."""
+PARTS = frozenset(("first_sentence", "sentences_missing", "middle_missing", "cut_near_end", "later_part"))
+"""Kinds that may be fair answers by themselves, and are worse than the one that they are a part of."""

@@ -18,6 +18,9 @@ SHORTEST = 15
 """Characters of an answer that others are made of."""
 EVERY = frozenset(("other",))
 """Families of which each kind is made of every answer: whether a prompt is answered is the hardest to tell."""
+CHINESE = 0.2
+"""Chinese answers that others are made of, by the number asked for, where there are as many: tricks are told by other
+signs there, and votes hardly ever are on them."""
 _MATCHED = 20
 """Answers to other prompts that are nearest in length, of which one is drawn."""
 _RIVAL = 0.4
@@ -68,14 +71,20 @@ def made_battles(
 
 
 def _chosen(chinese: NDArray[np.bool_], source: pd.Series, count: int, random: Random) -> list[int]:
-    """Choose answers: of either language and of each set by the root of how many there are, so that all are learnt."""
+    """Choose answers: of either language and of each set by the root of how many there are, so that all are learnt.
+
+    Where Chinese ones then are fewer than `CHINESE` of them, more are added, as far as there are any.
+    """
     keys = pd.Series(np.where(chinese, "zh", "en")) + source
     places = [np.flatnonzero(keys == key).tolist() for key in np.unique(keys)]
     roots = [math.sqrt(len(each)) for each in places]
     wanted = [round(count * root / max(sum(roots), 1)) for root in roots]
-    return sorted(
+    found = {
         place for each, some in zip(places, wanted, strict=True) for place in random.sample(each, min(some, len(each)))
-    )
+    }
+    left = [place for place in np.flatnonzero(chinese).tolist() if place not in found]
+    missing = round(CHINESE * count) - int(chinese[sorted(found)].sum())
+    return sorted(found | set(random.sample(left, max(min(missing, len(left)), 0))))
 
 
 def _real_answers(battles: pd.DataFrame) -> pd.DataFrame:

@@ -37,3 +37,21 @@ def test_the_same_words_stand_in_each_other_and_strangers_do_not():
     assert (
         of("", "")["stands whole in the other answer"] == 1 and of("", ANSWER)["stands whole in the other answer"] == 0
     )
+
+
+def test_an_answer_that_stops_short_is_told_from_the_whole_one():
+    cut = of("The heart pumps blood through the body. It has four", ANSWER)
+    assert cut["stops within a sentence of the other answer"] == 1 and cut["same beginning as the other answer"] == 1
+    assert cut["parts of sentences of the other answer"] == 0.5 and cut["same end as the other answer"] == 0
+    whole = of(ANSWER, "The heart pumps blood through the body. It has four")
+    assert whole["stops within a sentence of the other answer"] == 0
+    assert whole["same beginning as the other answer"] == pytest.approx(10 / 15)
+    padded = of(f"{ANSWER} So it is.", ANSWER)
+    assert padded["stops within a sentence of the other answer"] == padded["skips within the other answer"] == 0
+
+
+def test_sentences_that_are_left_out_or_exchanged_are_leaps():
+    other = "One comes first. Two comes then. Three comes last. Four is beyond."
+    assert of("One comes first. Three comes last. Four is beyond.", other)["skips within the other answer"] == 0.5
+    assert of("Two comes then. One comes first.", other)["skips within the other answer"] == 1
+    assert of(other, other)["skips within the other answer"] == 0

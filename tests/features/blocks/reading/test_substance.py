@@ -96,3 +96,18 @@ def test_the_data_repeat_no_part_that_can_itself_repeat():
     for value in patterns.values():
         for each in value if isinstance(value, list) else [value]:
             assert not re.search(r"[*+]\)[*+]", each)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "1. Doe J, Roe R. On the matter. Int J Res. 2019;12(3):44-51.",
+        "[2] J. Roe, Collected essays, Cambridge, 2011.",
+        "Miller K. Essays: a reader, pp. 12-14",
+        "- https://www.example.org/article/123",
+    ],
+)
+def test_lines_that_cite_are_references_in_any_style(line):
+    column = BLOCK.columns.index("references")
+    assert BLOCK.compute([PROMPT], [line])[0, column] == 1
+    assert BLOCK.compute([PROMPT], ["It was founded in 1998 and has had 10-12 members since."])[0, column] == 0

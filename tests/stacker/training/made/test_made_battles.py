@@ -44,6 +44,15 @@ def test_kinds_do_what_they_say():
     assert made["reversed_words"].split() == ENGLISH.answer.split()[::-1]
     assert ENGLISH.answer.startswith(made["cut_off"]) and len(made["cut_off"]) < 0.9 * len(ENGLISH.answer)
     assert made["own_start_only"].startswith("The heart pumps blood.")
+    assert ENGLISH.answer.startswith(made["cut_near_end"]) and len(made["cut_near_end"]) > 0.7 * len(ENGLISH.answer)
+    assert set(made["sentences_missing"].replace(".", "").split()) < set(ENGLISH.answer.replace(".", "").split())
+    assert ENGLISH.answer.startswith(made["middle_missing"][:10]) and ENGLISH.answer.endswith(
+        made["middle_missing"][-9:]
+    )
+    assert all(word in ENGLISH.answer.split() for word in made["words_missing"].split())
+    assert sorted(made["neighbours_exchanged"].split()) == sorted(ENGLISH.answer.split())
+    assert made["own_start_cut"].startswith("The heart") and ENGLISH.other not in made["own_start_cut"]
+    assert made["other_within"].startswith("The heart pumps blood.") and made["other_within"].endswith("all day long.")
     assert made["echo"] == ENGLISH.prompt and made["first_sentence"] == "The heart pumps blood."
 
 
@@ -65,6 +74,17 @@ def test_a_made_battle_sets_a_real_answer_against_one_made_of_it(battles):
     assert {text for (text,) in made["response_a"]} <= real
     assert set(made["family"]) <= {"repeated", "other", "emptied"}
     assert all(0 <= group < len(battles) for group in made["group"])
+
+
+def test_chinese_answers_are_made_worse_as_often_as_there_are_enough():
+    """Where they are few in the votes, tricks in Chinese would be told by what English ones show."""
+    rows = [(ENGLISH.prompt, ENGLISH.answer, ENGLISH.other)] * 30 + [
+        (CHINESE.prompt, CHINESE.answer, CHINESE.other)
+    ] * 5
+    texts = ((f"{a} {place}", f"{b} {place}", f"{c} {place}") for place, (a, b, c) in enumerate(rows))
+    frame = pd.DataFrame([[(text,) for text in row] for row in texts], columns=["prompt", "response_a", "response_b"])
+    made = made_battles(frame, 20, seed=0, families=("repeated",))
+    assert made["prompt"].map(lambda turns: is_chinese(turns[0])).sum() == 6
 
 
 def test_an_answer_without_end_is_made_into_nothing():
