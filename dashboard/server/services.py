@@ -131,11 +131,11 @@ class Services:
         """Load the judge and what drawing texts and the generators need, without waiting for them."""
         drawings().start()
         self.judges.start()
+        if GENERATORS[self.params.styles.a.generator].recorded:
+            self._warming.submit(self.sources.load)  # first: who answers is to be known when the first page opens
         for kind in {style.generator for style in self.params.styles.every}:
             for load in GENERATORS[kind].warmups():
                 self._warming.submit(load)
-        if GENERATORS[self.params.styles.a.generator].recorded:
-            self._warming.submit(self.sources.load)
 
     def secret(self) -> bytes:
         """Return what signs the cookies of people with accounts and makes their pseudonyms; its file is read once."""

@@ -167,6 +167,7 @@ class Round(JudgedSession):
         """
         if not self._open() or self.full:
             return
+        self.desk.limits.question(question)
         first = self.answers[0]
         notice = await asyncio.to_thread(generator_for(first.style, first.key).notice, question)
         if not self._open():
@@ -175,7 +176,6 @@ class Round(JudgedSession):
         if self.refused is not None:
             self.on_stage()
             return
-        self.desk.limits.question(question)
         self.stage = "answering"  # before the answers say that they are empty
         for answer in self.answers:
             answer.go_on(self.question)

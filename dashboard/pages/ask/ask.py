@@ -36,6 +36,7 @@ class AskPage:
         self.tasks: Tasks = self.memory.setdefault("tasks", Tasks())  # a vote in work outlives a change of language
         self._sources: list[Source] = []
         self._asked_text: str | None = None
+        self._offering = False
 
     @property
     def round(self) -> Round | None:
@@ -80,7 +81,7 @@ class AskPage:
         self.further = FurtherTurns(self.context, self.tasks, lambda: self.round)
         self.composer.param.watch(self._asked, "sent")
         self.composer.param.watch(lambda event: self._keep_own(event.new), "own")
-        self.composer.param.watch(lambda event: self.memory.update(source=event.new), "source")
+        self.composer.param.watch(self._source_picked, "source")
         self.bar.param.watch(self._pressed, "press")
         start = _stack(self.hero, self.composer, css="start")
         answers = self.answers = _stack(*self.columns.views.values(), css="answers")
@@ -267,6 +268,10 @@ class AskPage:
     def _configured(self) -> type[Generator]:
         return GENERATORS[self.context.params.styles.a.generator]
 
+    def _source_picked(self, event: Any) -> None:
+        if not self._offering:  # what is offered first is no choice: another source may be in use a moment later
+            self.memory["source"] = event.new
+
     async def _look_for_sources(self) -> None:
         self._sources = await self.connecting.look()
         self._offer_sources()
@@ -277,7 +282,9 @@ class AskPage:
         own, current = self._configured, None if self.context.sources is None else self.context.sources.current
         offers = [[own.kind, self.say(f"ask.{own.source}")], *([each.name, each.label] for each in self._sources)]
         default = own.kind if current is None else current.name
+        self._offering = True
         self.composer.param.update(may_own=True, sources=offers, source=self.memory.get("source", default))
+        self._offering = False
 
     def _source_chosen(self, source: Source) -> None:
         """Answer by a source from now on, and first of all the question that waits for one."""
