@@ -165,7 +165,7 @@ class Person:
 
     def answer(self, side: str) -> Any:
         """Return a column."""
-        return self.page.locator(f'article[data-side="{side}"]')
+        return self.page.locator(f'article[data-side="{side}"]').last  # below those of earlier turns
 
     @property
     def heading(self) -> Any:
