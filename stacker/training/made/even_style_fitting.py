@@ -40,6 +40,9 @@ class EvenStyleSettings:
     ----------
     made : float
         Weight of all made battles together, of that of all votes: in what is no relevance.
+    evenness : float
+        How fast votes count less the more the lengths of the answers differ: exp(-(d / evenness)²) at a difference d of
+        their log words. Of votes on answers of other lengths much is about length, whatever else differs with it.
     strength, relevance_strength : float
         Inverse of the penalty on the coefficients of either sum.
     bad, off_topic : float
@@ -50,6 +53,7 @@ class EvenStyleSettings:
     """
 
     made: float = 0.1
+    evenness: float = 0.8
     strength: float = 0.1
     relevance_strength: float = 0.02
     bad: float = 0.99
@@ -200,8 +204,17 @@ def _fitted(votes: Votes, made: Made, settings: EvenStyleSettings, thresholds: T
         relevance_names(votes.pairs), votes, None, made.take(np.flatnonzero(others)), 1.0, settings.relevance_strength
     )
     rest = made.take(np.flatnonzero(~others))
-    content = _weights(content_names(votes.pairs), votes, votes.weight, rest, settings.made, settings.strength)
+    weight = even_weights(votes, settings.evenness)
+    content = _weights(content_names(votes.pairs), votes, weight, rest, settings.made, settings.strength)
     return EvenStyle(content, relevance, thresholds)
+
+
+def even_weights(votes: Votes, evenness: float) -> Floats:
+    """Return (n,) weights of votes that fall with how far the lengths are apart; their sum stays as it is."""
+    apart = np.nan_to_num(_values(votes.pairs, (_LENGTH,))[:, 0])
+    found = votes.weight * np.exp(-((apart / evenness) ** 2))
+    total = float(found.sum())
+    return found * (votes.weight.sum() / total) if total > 0 else votes.weight
 
 
 def _weights(

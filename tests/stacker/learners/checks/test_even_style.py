@@ -26,7 +26,14 @@ from stacker.learners.checks.even_style import (
     relevance_names,
     relevance_weight,
 )
-from stacker.training.made.even_style_fitting import EvenStyleSettings, Made, Votes, fit_even_style, of_like_style
+from stacker.training.made.even_style_fitting import (
+    EvenStyleSettings,
+    Made,
+    Votes,
+    even_weights,
+    fit_even_style,
+    of_like_style,
+)
 
 HEART = (
     "The heart pumps blood through the body. It has four chambers, and each of them has its own task. "
@@ -119,6 +126,18 @@ def test_answers_of_like_style_are_of_like_length_and_form():
         ("q", HEART, HEART[:-1]), ("q", HEART, HEART * 2), ("q", HEART, "- " + HEART.replace(" ", "\n- ", 6))
     )
     assert of_like_style(rows).tolist() == [True, False, False]
+
+
+def test_votes_count_less_the_more_the_lengths_differ_and_as_much_in_all(pairs):
+    """By hand: where one answer is e^.8 times as long as the other, a vote counts 1/e of one on alike ones."""
+    column = pairs.names.index("surface: log words (A - B)")
+    values = pairs.values.copy()
+    values[:, column] = np.where(np.arange(len(values)) % 2 == 0, 0.0, 0.8)
+    rows = PairMatrix(values, pairs.names, pairs.partner, pairs.sign)
+    votes = Votes(rows, np.ones(len(values), dtype=bool), np.full(len(values), 2.0), np.zeros(len(values), dtype=int))
+    weight = even_weights(votes, 0.8)
+    assert weight.sum() == pytest.approx(2 * len(values))
+    np.testing.assert_allclose(weight[1] / weight[0], np.exp(-1))
 
 
 def test_a_planted_preference_is_found_and_the_temperature_is_that_of_votes_held_out(fitted, pairs):
