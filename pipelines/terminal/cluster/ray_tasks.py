@@ -40,7 +40,7 @@ MOST_TRIES = 10
 """Times that a task is begun again when its process or its node dies."""
 LOOK_S = 2.0
 """Seconds without a result after which the head of the cluster is looked for."""
-PATIENCE_S = 15.0
+PATIENCE_S = 10.0
 """Seconds without an answer after which the head is taken for dead; Ray itself ends this process after a minute."""
 RECEIVED = "received"
 """Folder of a node's copies of folders."""
@@ -125,6 +125,7 @@ class RayTasks(Tasks):
             finally:
                 sys.excepthook = hook
         self._lost = False
+        self._silent_since: float | None = None
         self._folders: dict[Path, _FolderInStore] = {}
         nodes = [node for node in ray.nodes() if node["Alive"]]
         self._cores = [int(node["Resources"].get("CPU", 0)) for node in nodes]
@@ -195,6 +196,7 @@ class RayTasks(Tasks):
             done, _ = self._reached(ray.wait, references, timeout=LOOK_S)
             if done:
                 return list(done)
+            self._look()
         return []
 
     def _reached(self, call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
@@ -244,17 +246,22 @@ class RayTasks(Tasks):
                 found.set_exception(fault)
 
         Thread(target=answer, daemon=True, name="ray").start()
-        silent_since = time.monotonic()
         while True:
             try:
                 return found.result(2 * LOOK_S)
             except FutureTimeout:
                 if found.done():
                     raise
-            if _answers(self._head):
-                silent_since = time.monotonic()
-            elif time.monotonic() - silent_since > PATIENCE_S:
-                raise self._gone(f"{self._head} does not answer")
+            self._look()
+
+    def _look(self) -> None:
+        """Look whether the head is there, and raise what says that it is gone when it has not been for a while."""
+        if self._head is None or _answers(self._head):
+            self._silent_since = None
+            return
+        self._silent_since = self._silent_since or time.monotonic()
+        if time.monotonic() - self._silent_since > PATIENCE_S:
+            raise self._gone(f"{self._head} does not answer")
 
     def _gone(self, why: str) -> AbruptEndError:
         self._lost = True
