@@ -24,7 +24,7 @@ from pipelines.battles.folds import splits
 from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.terminal.cluster.tasks import Shared, Task, Tasks
 from pipelines.terminal.command_line import Progress
-from stacker.learners.learner_interface import Fit, LearnerData
+from stacker.learners.learner_interface import Fit, LearnerData, SharedWork
 from stacker.learners.learner_registry import KINDS, SWITCHED, Configured, configured_learners
 from stacker.learners.transformer.chosen import KIND as TRANSFORMER
 from stacker.learners.transformer.chosen import TREES_KIND, ChosenTransformer, configured_transformers
@@ -35,8 +35,10 @@ from stacker.training.params import Params
 STAGE = "fits on the cluster"
 TRAVELLING = (*SWITCHED, TRANSFORMER, TREES_KIND)
 """Kinds of learners that are fitted from what travels: battles, features, settings and the weights of a model."""
+SPARSE = "sparse"
+"""A kind whose fits share the counts of terms, so that one process does them all."""
 SHARING = ("frozen", "top_k")
-"""Tunings of transformers whose fits share the work of the frozen layers, so that one process does them all."""
+"""Tunings of transformers whose fits share the work of the frozen layers, as well."""
 _COPIES = 4
 """Memory that is declared for a fit, in sizes of the data that it sees: a copy, both orders, and the library's own."""
 
@@ -54,11 +56,13 @@ class _Data:
         """Return what a kind of learner sees, as its own copy: what is shared is read-only."""
         sees = KINDS[kind].sees
         nothing = PairMatrix(np.zeros((self.n, 0), np.float32), (), np.zeros(0, np.int64), np.zeros(0, np.float32))
-        texts = self.texts.get() if "texts" in sees else pd.DataFrame({each: [()] * self.n for each in TEXT_COLUMNS})
+        reads = "texts" in sees
+        texts = self.texts.get() if reads else pd.DataFrame({each: [()] * self.n for each in TEXT_COLUMNS})
         return LearnerData(
             texts,
             deepcopy(self.pairs.get()) if "pairs" in sees else nothing,
             deepcopy(self.embeddings.get()) if "embeddings" in sees else None,
+            SharedWork(texts) if reads else None,
         )
 
 
@@ -163,18 +167,11 @@ def _taken(held: ExitStack, store: FitStore, key: str) -> bool:
 
 def _groups(wanted: Mapping[Configured, list[_Wanted]], params: Params) -> Iterator[tuple[Configured, list[_Wanted]]]:
     """Yield the fits that one process does, the longest first, so that none is left alone at the end."""
-    shared = params.transformer.tuning in SHARING
-    for learner, fits in wanted.items():
-        if fits and shared and learner.kind in (TRANSFORMER, TREES_KIND):
-            yield learner, fits
-    alone = [
-        (learner, one)
-        for learner, fits in wanted.items()
-        for one in fits
-        if not shared or learner.kind not in (TRANSFORMER, TREES_KIND)
-    ]
-    for learner, one in sorted(alone, key=lambda pair: -len(pair[1].train)):
-        yield learner, [one]
+    frozen = params.transformer.tuning in SHARING
+    together = {kind: frozen if kind in (TRANSFORMER, TREES_KIND) else kind == SPARSE for kind in TRAVELLING}
+    yield from ((learner, fits) for learner, fits in wanted.items() if fits and together[learner.kind])
+    alone = [(learner, one) for learner, fits in wanted.items() if not together[learner.kind] for one in fits]
+    yield from ((learner, [one]) for learner, one in sorted(alone, key=lambda pair: -len(pair[1].train)))
 
 
 def _tasks(

@@ -32,7 +32,7 @@ from pipelines.errors import AbruptEndError, UserError, shown
 from pipelines.files.atomic_files import atomic_folder, sha256_of
 from pipelines.terminal.cluster.shipped_code import shipped_code
 from pipelines.terminal.cluster.tasks import AUTO, CLIENT, Shared, Task, Tasks
-from pipelines.terminal.processes import usable_cores
+from pipelines.terminal.machine import usable_cores
 
 T = TypeVar("T")
 
