@@ -7,7 +7,7 @@ import numpy as np
 from features.blocks.interface import BATTLE, SCORE, SHARE, Block, Column
 from features.blocks.reading.data_version import data_version
 from features.blocks.reading.relevance import bank
-from features.blocks.reading.sentence_vectors import SentenceVectors, sentence_vectors
+from features.blocks.reading.sentence_vectors import SentenceVectors, one_blas_thread, sentence_vectors
 from pipelines.battles.arrays import Floats, Floats32
 
 ELSEWHERE = 0.05
@@ -51,15 +51,16 @@ class Coherence(Block):
     def compute(self, prompts: Sequence[str], answers: Sequence[str], others: Sequence[str]) -> Floats32:
         """Return a (len(answers), len(columns)) float32 array; NaN for what takes two sentences, or three."""
         rows = np.zeros((len(answers), len(self.columns)), dtype=np.float32)
-        for row, (prompt, answer, other) in enumerate(zip(prompts, answers, others, strict=True)):
-            asked, said, against = map(sentence_vectors, (prompt, answer, other))
-            near, off = (said.rows @ asked.whole).astype(np.float64), _off_topic(asked, said)
-            rows[row] = (
-                *_together(said),
-                *_on_topic(near, off, said),
-                *_ends(near, said),
-                *_added(near, off, said, against),
-            )
+        with one_blas_thread():
+            for row, (prompt, answer, other) in enumerate(zip(prompts, answers, others, strict=True)):
+                asked, said, against = map(sentence_vectors, (prompt, answer, other))
+                near, off = (said.rows @ asked.whole).astype(np.float64), _off_topic(asked, said)
+                rows[row] = (
+                    *_together(said),
+                    *_on_topic(near, off, said),
+                    *_ends(near, said),
+                    *_added(near, off, said, against),
+                )
         return rows
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from features.blocks.interface import BATTLE, SCORE, SHARE, Block, Column
 from features.blocks.reading.data_version import data_version
-from features.blocks.reading.sentence_vectors import SentenceVectors, sentence_vectors
+from features.blocks.reading.sentence_vectors import SentenceVectors, one_blas_thread, sentence_vectors
 from pipelines.battles.arrays import Floats32
 
 NEAREST = 5
@@ -46,9 +46,10 @@ class Relevance(Block):
     def compute(self, prompts: Sequence[str], answers: Sequence[str], others: Sequence[str]) -> Floats32:
         """Return a (len(answers), len(columns)) float32 array: of each answer to its prompt, against the other one."""
         rows = np.zeros((len(answers), len(self.columns)), dtype=np.float32)
-        for row, (prompt, answer, other) in enumerate(zip(prompts, answers, others, strict=True)):
-            own = sentence_vectors(answer)
-            rows[row] = (*_to_prompt(sentence_vectors(prompt), own), *_to_other(own, sentence_vectors(other)))
+        with one_blas_thread():
+            for row, (prompt, answer, other) in enumerate(zip(prompts, answers, others, strict=True)):
+                own = sentence_vectors(answer)
+                rows[row] = (*_to_prompt(sentence_vectors(prompt), own), *_to_other(own, sentence_vectors(other)))
         return rows
 
 

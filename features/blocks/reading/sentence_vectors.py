@@ -6,11 +6,12 @@ and takes a twentieth of the time. Each text is encoded alone, by one thread, so
 else is encoded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ MOST = 32
 _REMEMBERED = 1024
 """Texts whose vectors are kept, of 64 kilobytes at most: a block asks for a battle's texts several times in a row, and
 another block for those of the same 256 battles after it."""
-_running = Lock()
+_running = RLock()
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,20 @@ def sentence_vectors(text: str) -> SentenceVectors:
     return SentenceVectors(rows, weights, whole / max(float(np.linalg.norm(whole)), 1e-9))
 
 
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Have NumPy's products inside the block run on one core.
+
+    They are small, and their threads wait for each other: on two cores with a load of 16, 200 cosines took half a
+    second. The limit is the process's, and two at once would undo each other's, so one waits for the other.
+    """
+    limit = _encoder()._threadpool
+    with _running, nullcontext() if limit is None else limit(limits=1, user_api="blas"):
+        yield
+
+
 def _encode(found: Sequence[str]) -> Floats32:
-    with _running:  # the limit on threads is the process's, and two at once would undo each other's
+    with _running:  # it limits threads, too
         rows: Floats32 = _encoder().encode(list(found))
     return rows
 

@@ -226,7 +226,7 @@ def undisturbed() -> Iterator[None]:
     """Keep converters from showing their bars and warnings, which say nothing that the checks do not."""
     import logging
 
-    loud = [logging.getLogger(name) for name in ("torch.onnx", "onnxruntime")]
+    loud = [logging.getLogger(name) for name in ("torch.onnx", "onnxruntime", "transformers")]
     levels = [logger.level for logger in loud]
     for logger in loud:
         logger.setLevel(logging.ERROR)

@@ -16,12 +16,15 @@ from features.encoder.choice import EncoderParams, resolve
 from features.encoder.embedding import EmbeddingBlock
 from features.encoder.tokens import OwnTokens, SavedTokens
 from pipelines.battles.arrays import FLIP
+from pipelines.battles.built_in import sample_battles
 from pipelines.errors import UserError
 from pipelines.models.model_loading import load_tokenizer
 from stacker.learners.transformer.frozen import ArrayHead, FrozenRunner
 from stacker.learners.transformer.learner import TransformerLearner
 from stacker.learners.transformer.network.network import battle_logits, make_head
 from stacker.learners.transformer.params import TransformerParams
+from stacker.training.params import parse_params
+from stacker.training.train import train
 
 SMALL = {"tuning": "frozen", "C": (0.01,), "prompt_tokens": 16, "answer_tokens": 24, "engine": "openvino"}
 OPENVINO = pytest.mark.skipif(find_spec("openvino") is None, reason="the extra openvino is not installed")
@@ -176,3 +179,41 @@ def test_a_saved_transformer_predicts_without_torch(fitted, tmp_path):
     ended = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, timeout=120)
     assert ended.returncode == 0, ended.stderr.decode()[-2000:]
     assert ended.stdout == learner.predict_proba(data).tobytes()
+
+
+_JUDGES = """
+import sys
+from pipelines.battles.built_in import sample_battles
+from stacker import Judge
+judge = Judge.load({folder!r})
+found = judge.predict_proba(sample_battles(5).battles)
+loaded = {{"torch", "transformers", "sentence_transformers"}} & set(sys.modules)
+assert not loaded, loaded
+sys.stdout.buffer.write(found.tobytes())
+"""
+
+
+@OPENVINO
+@pytest.mark.slow
+def test_a_judge_of_encoder_and_frozen_transformer_is_loaded_and_asked_without_torch(tiny_checkpoint, tmp_path):
+    model = str(tiny_checkpoint("bert"))
+    engine = {"engine": "openvino", "precision": "int8"}
+    params = parse_params(
+        {
+            "encoder": {"model": model, "max_tokens": 64, "models_dir": str(tmp_path / "models"), **engine},
+            "transformer": {"models": [model], "store": "beside", "C": [0.01], **engine},
+            "learners": {"lightgbm": {"enabled": False}, "xgboost": {"enabled": False}, "sparse": {"enabled": False}},
+            "training": {"counterfactuals": {"enabled": False}},
+            "folds": {"count": 2},
+            "run": {"cache": str(tmp_path / "cache"), "threads": 1},
+        }
+    )
+    judge = train(sample_battles(40).battles, params).judge
+    judge.save(tmp_path / "judge")
+    record = json.loads((tmp_path / "judge" / "judge.json").read_text(encoding="utf-8"))
+    assert record["encoder"]["engine"] == "openvino int8"
+    code = _JUDGES.format(folder=str(tmp_path / "judge"))
+    root = Path(__file__).parents[4]
+    ended = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, timeout=300, cwd=root)
+    assert ended.returncode == 0, ended.stderr.decode()[-2000:]
+    assert ended.stdout == judge.predict_proba(sample_battles(5).battles).tobytes()
