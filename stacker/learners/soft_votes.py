@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.battles.arrays import FLIP, Floats
 
@@ -27,6 +28,8 @@ class SoftVotes:
         At which student and teacher are compared.
     tie_offset : (n,) float64 or None
         Added to the log-odds of a tie in training alone: by how much ties are more frequent where the vote is from.
+    unvoted : (n,) bool or None
+        Which have no vote of a person: they are learned from, and never choose between settings.
     """
 
     shares: Floats
@@ -35,11 +38,14 @@ class SoftVotes:
     share: float = 0.5
     temperature: float = 2.0
     tie_offset: Floats | None = None
+    unvoted: NDArray[np.bool_] | None = None
 
     def take(self, rows: Any) -> "SoftVotes":
         """Return the chosen battles, by places or (n,) bool."""
         offset = None if self.tie_offset is None else self.tie_offset[rows]
-        return SoftVotes(self.shares[rows], self.weight[rows], self.teacher[rows], self.share, self.temperature, offset)
+        unvoted = None if self.unvoted is None else self.unvoted[rows]
+        shares, weight, teacher = self.shares[rows], self.weight[rows], self.teacher[rows]
+        return SoftVotes(shares, weight, teacher, self.share, self.temperature, offset, unvoted)
 
     def flip(self, swapped: Any) -> "SoftVotes":
         """Return the battles with the sides swapped where (n,) bool say so."""
@@ -53,4 +59,5 @@ class SoftVotes:
         for rows in (self.shares, self.weight, self.teacher):
             found.update(np.ascontiguousarray(rows).tobytes())
         found.update(b"" if self.tie_offset is None else self.tie_offset.tobytes())
+        found.update(b"" if self.unvoted is None else b"unvoted" + self.unvoted.tobytes())
         return found.digest()

@@ -17,10 +17,12 @@ from features.encoder.choice import ResolvedEncoder
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import normalised, prompt_groups
 from pipelines.battles.sources import DataParams, load
+from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_folder
 from pipelines.files.hashes import code_version
 from pipelines.files.object_storage import RemoteFolder, local_folder
+from pipelines.formats.reading import read_battles
 from pipelines.models.model_files import check_folder, files_sha256, is_whole
 from pipelines.terminal.command_line import Progress, silent
 from stacker.judge.members import texts_alone
@@ -28,6 +30,7 @@ from stacker.learners.balance import BalanceParams
 from stacker.learners.learner_interface import Fit
 from stacker.learners.soft_votes import SoftVotes
 from stacker.learners.transformer.chosen import ChosenTransformer
+from stacker.learners.transformer.unvoted import Unvoted
 from stacker.training.cross_fitting import fingerprint
 from stacker.training.params import Params
 
@@ -70,6 +73,42 @@ def after_first_stage(
         + (f"; {left_out:,} on prompts of the run are left out." if left_out else ".")
     )
     return [_trained(one, params, votes, progress) for one in chosen]
+
+
+def with_unvoted(
+    chosen: Sequence[ChosenTransformer],
+    params: Params,
+    battles: pd.DataFrame,
+    note: Callable[[str], None] = lambda _: None,
+) -> list[ChosenTransformer]:
+    """Return the transformers with the battles without a vote that they also learn from, where any are named.
+
+    Parameters
+    ----------
+    battles : DataFrame, n rows
+        Those of the run, whose prompts are left out.
+
+    Raises
+    ------
+    UserError
+        When the file cannot be read, or all of its battles are on prompts of the run.
+    """
+    told = params.transformer.soft_labels.unvoted
+    if told is None or not chosen:
+        return list(chosen)
+    found, _ = read_battles(told.source, labelled=False)
+    texts, left_out = without_prompts(found, battles)
+    if texts.empty:
+        raise UserError(
+            f"transformer.soft_labels.unvoted: {told.source} holds no battle on a prompt that the run has not; name "
+            "another file."
+        )
+    note(
+        f"Battles without a vote: {len(texts):,}, of which each fit keeps those that its own {told.by} is sure of by "
+        f"{told.confidence:g}" + (f"; {left_out:,} on prompts of the run are left out." if left_out else ".")
+    )
+    unvoted = Unvoted(texts[list(TEXT_COLUMNS)], told, params.run.cache / "blocks")
+    return [replace(one, unvoted=unvoted) for one in chosen]
 
 
 def without_prompts(votes: pd.DataFrame, battles: pd.DataFrame) -> tuple[pd.DataFrame, int]:

@@ -35,7 +35,7 @@ from stacker.learners.transformer.learner import TransformerLearner
 from stacker.training.counterfactuals import CheckParts, Counterfactuals, fit_counterfactuals
 from stacker.training.cross_fitting import fitted_on_all, out_of_fold
 from stacker.training.data_set import Prepared, prepare
-from stacker.training.first_stage import after_first_stage
+from stacker.training.first_stage import after_first_stage, with_unvoted
 from stacker.training.params import Params
 from stacker.training.spread_fits import STAGE, fit_on_cluster
 from stacker.training.stage_times import StageTimes, TimedProgress
@@ -144,6 +144,7 @@ def train(
     transformers = choose_transformers(params.transformer, params.encoder)
     with times.of("first stage"):
         transformers = after_first_stage(transformers, params, battles, progress, note)
+        transformers = with_unvoted(transformers, params, battles, note)
     with times.of("answers from elsewhere"):
         outside = outside_of(params, battles, progress, note)
     learners = stack_learners(params, transformers, progress, outside)

@@ -15,6 +15,7 @@ from stacker.learners.transformer.frozen import frozen_engine
 from stacker.learners.transformer.learner import TransformerLearner
 from stacker.learners.transformer.params import TransformerParams, TransformersParams
 from stacker.learners.transformer.transformer_trees import TransformerTreesLearner
+from stacker.learners.transformer.unvoted import Unvoted
 from stacker.learners.trees.boosting import LightGBMParams
 
 KIND, TREES_KIND = "transformer", "transformer_trees"
@@ -33,11 +34,14 @@ class ChosenTransformer:
     encoder : ResolvedEncoder
         What was asked for, what was found, and the hash of its weights; `message` is a line for the user where it is
         the fallback.
+    unvoted : Unvoted or None
+        Battles without a vote that it also learns from.
     """
 
     name: str
     params: TransformerParams
     encoder: ResolvedEncoder
+    unvoted: Unvoted | None = None
 
     @property
     def identity(self) -> str:
@@ -45,7 +49,8 @@ class ChosenTransformer:
         settings = self.params.model_dump_json(exclude=_NO_DIFFERENCE)
         chosen = frozen_engine(self.params, self.encoder)
         engine = "" if chosen is None or chosen.copies is None else chosen.copies.version(chosen.precision)
-        return " ".join((settings, self.encoder.sha256, tokenizer_sha256(self.encoder.folder), engine))
+        found = " ".join((settings, self.encoder.sha256, tokenizer_sha256(self.encoder.folder), engine))
+        return found if self.unvoted is None else f"{found} {self.unvoted.identity}"
 
     def described(self) -> dict[str, Any]:
         """Return what a results file keeps of it, as JSON values."""
@@ -119,7 +124,9 @@ def configured_transformers(
 
     def configured(one: ChosenTransformer) -> list[Configured]:
         def make() -> TransformerLearner:
-            return TransformerLearner(one.name, one.params, one.encoder, shelf=shelf, progress=rising, balance=balance)
+            found = TransformerLearner(one.name, one.params, one.encoder, shelf=shelf, progress=rising, balance=balance)
+            found.unvoted = one.unvoted
+            return found
 
         own = one.identity + balance.named()
         found = [Configured(one.name, KIND, own, make)]

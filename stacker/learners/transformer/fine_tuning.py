@@ -36,6 +36,8 @@ from stacker.learners.transformer.training_loop import fine_tune
 MOST_BATTLES = 20_000
 """More battles change a linear head little, and their pooled parts would take gigabytes."""
 INNER_FOLDS = 3
+ALWAYS = 1_000_000
+"""Inner fold of battles that are learned from and never held out: those without a vote."""
 _STEPS, _STEPS_TO_CHOOSE = 200, 50
 
 
@@ -53,7 +55,7 @@ def fit_head(
     places : (n, 2) int64
         Sequences of each battle.
     folds : (n,) int64
-        Inner fold of each battle, -1 for those that are not to be learned from.
+        Inner fold of each battle, -1 for those that are not to be learned from, `ALWAYS` for those never held out.
     loss : BattleLoss
         What is minimised, beside the squared weights.
     strengths : sequence of float
@@ -69,7 +71,7 @@ def fit_head(
     rows = np.flatnonzero(folds >= 0)
     ordered = sorted(strengths)
     total = np.zeros(len(ordered))
-    numbers = np.unique(folds[rows])
+    numbers = np.unique(folds[rows][folds[rows] != ALWAYS])
     if len(numbers) > 1 and len(ordered) > 1:
         for number in numbers:
             train, held = rows[folds[rows] != number], rows[folds[rows] == number]
@@ -82,7 +84,7 @@ def fit_head(
     _start(head, votes.take(rows))
     _minimise(head, inputs, places[rows], votes.take(rows), loss, ordered[best], _STEPS)
     head.to(torch.float32)
-    return ordered[best], float(total[best] / votes.weight[rows].sum())
+    return ordered[best], float(total[best] / votes.weight[rows][folds[rows] != ALWAYS].sum())
 
 
 def _start(head: Head, votes: Votes) -> None:
@@ -182,7 +184,9 @@ def fit_network(
     # A frozen encoder stops nowhere early: its head learns from every battle.
     rows = np.random.default_rng(fit.seed).permutation(train if learns else len(votes.outcome))[:MOST_BATTLES]
     folds = np.full(len(votes.outcome), -1)
-    folds[rows] = grouped_folds(fit.group[rows], fit.outcome[rows], INNER_FOLDS, fit.seed)
+    voted = rows if fit.soft is None or fit.soft.unvoted is None else rows[~fit.soft.unvoted[rows]]
+    folds[rows] = ALWAYS
+    folds[voted] = grouped_folds(fit.group[voted], fit.outcome[voted], INNER_FOLDS, fit.seed)
     strength, first = fit_head(network.head, inputs, battles.places, votes, folds, loss, params.C)
     network.head.to(device)
     del pooled, inputs
@@ -230,9 +234,12 @@ def array_head(params: TransformerParams, network: PreferenceNetwork) -> ArrayHe
 def held_out(fit: Fit, share: float) -> tuple[Ints, Ints]:
     """Return rows to learn from, and about a `share` of whole prompt groups for early stopping to look at.
 
-    Where all battles have one prompt, both are all rows: nothing can be held out.
+    Where all battles have one prompt, both are all rows: nothing can be held out. Battles without a vote are never
+    looked at.
     """
-    folds = grouped_folds(fit.group, fit.outcome, max(round(1 / share), 2), fit.seed)
+    voted = np.ones(len(fit.outcome), dtype=bool) if fit.soft is None or fit.soft.unvoted is None else ~fit.soft.unvoted
+    folds = np.full(len(fit.outcome), ALWAYS)
+    folds[voted] = grouped_folds(fit.group[voted], fit.outcome[voted], max(round(1 / share), 2), fit.seed)
     held = np.flatnonzero(folds == 0)
     train = np.flatnonzero(folds != 0)
     return (train, held) if len(train) else (held, held)

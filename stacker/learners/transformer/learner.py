@@ -29,6 +29,7 @@ from stacker.learners.transformer.saved_form import read_saved_form
 
 if TYPE_CHECKING:
     from stacker.learners.transformer.network.inference import HiddenStateCache, Runner
+    from stacker.learners.transformer.unvoted import Unvoted
 
 _MOST_POSITIONS = 1 << 20
 ROWS_AT_ONCE = 1024
@@ -48,6 +49,8 @@ class TransformerLearner:
         Shared by the fits of one run, so that frozen layers are run once for all folds; None makes one for each fit.
     balance : BalanceParams or None
         Class weights and focal loss take the place of the loss that the settings ask for; the rest it cannot follow.
+    unvoted : Unvoted or None
+        Battles without a vote that it also learns from.
     """
 
     def __init__(
@@ -59,8 +62,10 @@ class TransformerLearner:
         shelf: "HiddenStateCache | None" = None,
         progress: Progress = silent,
         balance: BalanceParams | None = None,
+        unvoted: "Unvoted | None" = None,
     ) -> None:
         self.name = name
+        self.unvoted = unvoted
         self.balance = balance or BalanceParams()
         self.params = params.balanced(self.balance)
         self.correction_ = Correction()
@@ -93,6 +98,8 @@ class TransformerLearner:
         """
         self.threads = fit.threads
         self.correction_ = followed_correction(self.balance, fit.outcome, fit.weight)
+        if self.unvoted is not None:
+            data, fit = self.unvoted.joined(data, fit)
         with _workdir(fit.workdir) as folder, limited_threads(fit.threads), kept_randomness():
             stamp = self._stamp(data, fit)
             finished = folder / "finished"

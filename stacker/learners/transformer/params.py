@@ -36,6 +36,22 @@ class LossParams(Section):
         return self
 
 
+class UnvotedParams(Section):
+    """Battles without a vote that transformers also learn from, labelled anew in every fit.
+
+    `source` is a file of battles in any form; those on the run's prompts are left out. `by` is the learner that labels
+    them, fitted to the text features of the battles of that fit alone. Kept are those of which it gives one outcome at
+    least `confidence`, at most `most` of them, the surest; each counts as the part `weight` of a vote, and its label is
+    what the learner gives all three outcomes.
+    """
+
+    source: LocalPath
+    by: Literal["lightgbm", "linear"] = "lightgbm"
+    confidence: float = Field(0.6, ge=1 / 3, le=1)
+    weight: float = Field(0.5, gt=0, le=1)
+    most: int = Field(10_000, ge=1)
+
+
 class SoftLabelParams(Section):
     """Votes as distributions, for transformers.
 
@@ -43,6 +59,8 @@ class SoftLabelParams(Section):
     weight than others of its source is in part a tie. `teacher`: a file of another judge's verdicts by the battles'
     ids, as `learners.outside` reads them; the loss is `share` parts the distance from it at `temperature`
     (Kullback-Leibler), the rest that from the vote. A teacher that was trained on these votes must be out of fold.
+    `unvoted`: battles without a vote, labelled by a rule inside each fit; null or a mapping of
+    `UnvotedParams`.
     """
 
     voters: bool = False
@@ -50,6 +68,7 @@ class SoftLabelParams(Section):
     teacher: LocalPath | None = None
     share: float = Field(0.5, ge=0, le=1)
     temperature: float = Field(2.0, ge=0.1, le=100)
+    unvoted: UnvotedParams | None = None
 
 
 class FirstStageParams(Section):
