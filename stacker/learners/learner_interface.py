@@ -42,7 +42,8 @@ def write_settings(folder: Path, content: Mapping[str, Any]) -> None:
 class SharedWork:
     """What fits on parts of one data set have in common: worked out once for all of them, and kept as long as the data.
 
-    Nothing in it may depend on votes, or be fitted: parts that a fit must not see have a share in it.
+    What does not name in its key all that it was fitted to must not be fitted, nor depend on votes: parts that a fit
+    must not see have a share in it.
 
     Parameters
     ----------
@@ -171,6 +172,22 @@ class Learner(Protocol):
         """Read what `save` wrote; a `UserError` where that is missing or damaged."""
 
 
+def fitted_reducer(data: LearnerData, components: int, seed: int) -> EmbeddingReducer:
+    """Return the reducer fitted to the embeddings of all rows given, or the one that another fit on them has fitted."""
+    embeddings = data.embeddings
+    assert embeddings is not None
+
+    def fitted(_: object = None) -> EmbeddingReducer:
+        return EmbeddingReducer(components, seed).fit(embeddings)
+
+    if data.shared is None:
+        return fitted()
+    digest = hashlib.blake2b(f"{components} {seed}".encode(), digest_size=16)
+    for rows in (embeddings.prompt, embeddings.a, embeddings.b):
+        digest.update(np.ascontiguousarray(rows).data)
+    return data.shared.of(f"reducer {digest.hexdigest()}", fitted)
+
+
 class OnPairs(ABC):
     """What learners on pair features share: they find their features by name, among them the reduced embeddings.
 
@@ -185,7 +202,7 @@ class OnPairs(ABC):
         """Fit the reducer of the embeddings to all rows given, and return the features to train on."""
         self.reducer_ = None
         if data.embeddings is not None and self.params.components > 0:
-            self.reducer_ = EmbeddingReducer(self.params.components, fit.seed).fit(data.embeddings)
+            self.reducer_ = fitted_reducer(data, self.params.components, fit.seed)
         pairs = with_reduced(data.pairs, data.embeddings, self.reducer_)
         self.names_ = pairs.names
         return pairs

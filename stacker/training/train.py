@@ -268,8 +268,11 @@ def stack_learners(
     return found
 
 
-def level0(learners: Sequence[Configured], prepared: Prepared, progress: Progress, times: StageTimes) -> Level0:
+def level0(
+    learners: Sequence[Configured], prepared: Prepared, progress: Progress, times: StageTimes | None = None
+) -> Level0:
     """Fit every learner once per fold, or find those fits on disk, and predict the battles held out."""
+    times = times or StageTimes()
     found, swap_errors = [], {}
     for learner in learners:
         with times.of(learner.name):
@@ -280,8 +283,11 @@ def level0(learners: Sequence[Configured], prepared: Prepared, progress: Progres
     return Level0(tuple(learner.name for learner in learners), np.stack(found, axis=1), swap_errors)
 
 
-def members(learners: Sequence[Configured], prepared: Prepared, progress: Progress, times: StageTimes) -> list[Member]:
+def members(
+    learners: Sequence[Configured], prepared: Prepared, progress: Progress, times: StageTimes | None = None
+) -> list[Member]:
     """Return every learner fitted on all battles, as members of a judge."""
+    times = times or StageTimes()
     found = []
     for learner in learners:
         with times.of(learner.name):

@@ -61,9 +61,12 @@ class CharTfidf:
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             more = _counted(*self._sequences(texts[start : start + _TEXTS_AT_ONCE]))
             keys, counts, holders = _merged((keys, counts, holders), more)
+        if len(found) > MOST_LETTERS:  # a sequence with a letter that has no code would stand for many
+            holders = np.where((codes_of(keys) == _UNKNOWN).any(axis=1), 0, holders)
         kept = self._kept(counts, holders)
-        self.keys_: Keys = keys[kept]
         self.idf_ = np.log((1 + len(texts)) / (1 + holders[kept])) + 1
+        self.keys_, self.letters_ = _recoded(keys[kept], self.letters_)
+        del self.__dict__["_code"]  # of the letters before
         return self
 
     def chosen(self, keys: Keys, letters: str, counts: Floats, holders: Ints, texts: int) -> tuple[Self, Ints]:
@@ -84,14 +87,7 @@ class CharTfidf:
             Itself, and the places of the chosen ones among `keys`.
         """
         kept = self._kept(counts, holders)
-        codes = codes_of(keys[kept])
-        used = np.unique(codes[codes > SPACE])
-        own = np.zeros(len(letters) + 2, dtype=np.uint64)
-        own[SPACE] = SPACE
-        own[used] = np.arange(2, 2 + len(used))
-        shifts = np.array([BITS * place for place in range(LONGEST)], dtype=np.uint64)
-        self.keys_ = np.bitwise_or.reduce(own[codes] << shifts, axis=1)
-        self.letters_ = "".join(letters[code - 2] for code in used.tolist())
+        self.keys_, self.letters_ = _recoded(keys[kept], letters)
         self.idf_ = np.log((1 + texts) / (1 + holders[kept])) + 1
         return self, kept
 
@@ -182,6 +178,17 @@ def codes_of(keys: Keys) -> Places:
     """Return (n, LONGEST) codes of the letters of n sequences, 0 behind the last one."""
     shifts = [np.uint64(BITS * place) for place in range(LONGEST)]
     return np.stack([(keys >> shift) & np.uint64(_UNKNOWN) for shift in shifts], axis=1).astype(np.int64)
+
+
+def _recoded(keys: Keys, letters: str) -> tuple[Keys, str]:
+    """Return sequences by codes of those letters alone that they hold, and these letters; the order stays."""
+    codes = codes_of(keys)
+    used = np.unique(codes[codes > SPACE])
+    own = np.zeros(len(letters) + 2, dtype=np.uint64)
+    own[SPACE] = SPACE
+    own[used] = np.arange(2, 2 + len(used))
+    shifts = np.array([BITS * place for place in range(LONGEST)], dtype=np.uint64)
+    return np.bitwise_or.reduce(own[codes] << shifts, axis=1), "".join(letters[code - 2] for code in used.tolist())
 
 
 def spaced(text: str) -> str:

@@ -250,7 +250,7 @@ def test_many_battles_train_two_bags_on_the_same_inner_folds(kind, case):
         ]
 
 
-@pytest.mark.parametrize("look_every", [1, 10])
+@pytest.mark.parametrize("look_every", [5, 10])
 def test_xgboost_keeps_the_rounds_up_to_the_best_look(look_every, case, monkeypatch):
     losses = iter([0.9, 0.7, 0.8, 0.85, 0.6])  # the third and fourth look are worse than the second
     monkeypatch.setattr("stacker.learners.trees.boosting.Bag.loss", lambda self, logs: next(losses))
