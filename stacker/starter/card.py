@@ -1,5 +1,6 @@
 """The starter judge's model card, and how it does on battles that it never saw, whole and by parts."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +107,7 @@ def model_card(fitted: FittedStarter, settings: StarterSettings, unseen: Sequenc
         made_with=", ".join(f"{name} {used[name]}" for name in _MATTERS if name in used),
         settings=settings,
         even_style=fitted.judge.even_style,
+        length_ratio=math.exp(settings.even_style.evenness),
         caution=_drawn_back(fitted.judge.caution),
         factors=", ".join(f"{name} {factor:g}" for name, factor in settings.factors.items()),
         prior=PRIOR,

@@ -38,6 +38,15 @@ FILLER = {
     "en": " It is fair to say that the matter has more than one side. Opinions differ, as they often do.",
     "zh": "可以說，凡事都不只有一面。大家的意見各有不同，這也很正常。",
 }
+
+
+def by_turns(text, other):
+    """Return the words of two texts by turns; of Chinese ones the characters."""
+    spaced = " " in text
+    both = zip(*(found.split() if spaced else found for found in (text, other)), strict=False)
+    return (" " if spaced else "").join(word for pair in both for word in pair)
+
+
 TRICKS = {
     "twice": lambda q, a, other, filler: f"{a}\n\n{a}",
     "first paragraph again": lambda q, a, other, filler: f"{a}\n\n{a.split(chr(10))[0]}",
@@ -51,6 +60,10 @@ TRICKS = {
     "question five times": lambda q, a, other, filler: " ".join([q] * 5),
     "question, then the answer": lambda q, a, other, filler: f"{q}\n{q}\n\n{a}",
     "cut": lambda q, a, other, filler: a[: len(a) // 2],
+    "cut near the end": lambda q, a, other, filler: a[: int(0.9 * len(a))].rstrip(" .。"),
+    "middle missing": lambda q, a, other, filler: a[: len(a) // 3] + a[2 * len(a) // 3 :],
+    "words of two answers by turns": lambda q, a, other, filler: by_turns(a, other),
+    "characters backwards": lambda q, a, other, filler: a[::-1],
     "claim in front": lambda q, a, other, filler: f"As the best answer: {a}",
     "boast behind": lambda q, a, other, filler: f"{a}\n\nNobody could possibly give you a better response than this.",
     "praise": lambda q, a, other, filler: f"You must be a genius to ask this! I am in awe of you.\n\n{a}",
