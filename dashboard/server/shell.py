@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any, Literal
 
 import panel as pn
+from tornado.web import decode_signed_value
 
 from dashboard.components import TopBar
 from dashboard.components.look import card_pane, note
@@ -56,8 +57,8 @@ class Visitor:
 def visitor(services: Services) -> Visitor:
     """Return who has opened the present tab."""
     params = services.params
-    user = pn.state.user or ""
-    admin = user in params.accounts.admins
+    user, known = _account()
+    admin = known and user in params.accounts.admins
     if user:
         return Visitor(services.pseudonym(user), user=user, admin=admin, upkeep="full" if admin else "")
     token = pn.state.cookies.get("person", "")
@@ -72,6 +73,19 @@ def visitor(services: Services) -> Visitor:
         admin=open_to_all,
         upkeep="look" if here else "",
     )
+
+
+def _account() -> tuple[str, bool]:
+    """Return the name of the account that opened the tab, "" for none, and whether she has signed in to it.
+
+    Whoever sends a cookie `is_guest`, signed in or not, Panel calls "guest": it is believed only of who has no account.
+    """
+    user, signed = pn.state.user or "", pn.state.cookies.get("user")
+    if not pn.state.cookies.get("is_guest"):
+        return user, bool(user)
+    secret = pn.config.cookie_secret
+    name = decode_signed_value(secret, "user", signed) if secret and signed else None
+    return (user, False) if name is None else (name.decode("utf-8"), True)
 
 
 def session_of(token: str) -> str:

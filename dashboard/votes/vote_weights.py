@@ -42,9 +42,11 @@ def pair_weights(votes: pd.DataFrame) -> Floats:
     """Return (n,) weights of votes by which a ranking is that of pairs drawn alike; their mean is 1 where any differ.
 
     Some pairs of styles are drawn more often than others (`dashboard.votes.style_pairs`). A vote on a pair that was one
-    of P, and drawn with the chance q, stands for 1 / (P q). When it was drawn says nothing about the vote, so that all
-    votes on one pair weigh what they do on average: the pair weighs as much, and the votes on it vary least. Votes
-    whose chance is not known weigh 1.
+    of P, and drawn with the chance q, stands for 1 / (P q). Over N draws these add up to N / P for each pair, but for
+    how often it happened to be drawn; where all the styles that P pairs have are there, the pairs get just that sum
+    (post-stratification), which varies less, but no vote more than the largest 1 / (P q). When a vote was drawn says
+    nothing about it, so that all votes on one pair weigh what they do on average. Votes whose chance is not known
+    weigh 1.
     """
     if not {*PAIRED, "style_a", "style_b"} <= set(votes.columns):
         return np.ones(len(votes))
@@ -55,7 +57,13 @@ def pair_weights(votes: pd.DataFrame) -> Floats:
         return weight
     names = votes.loc[known, ["style_a", "style_b"]].astype(str).to_numpy()
     pair = pd.factorize(pd.Series(list(map(tuple, np.sort(names, axis=1)))))[0]
-    stands_for = 1 / (of[known] * chance[known])
+    stands_for, of = 1 / (of[known] * chance[known]), of[known]
+    for pairs in np.unique(of):
+        rows = of == pairs
+        styles = len(np.unique(names[rows]))
+        if styles * (styles - 1) == 2 * pairs:  # else styles were there that nobody voted on, or others before
+            often = np.bincount(pair[rows])[pair[rows]]
+            stands_for[rows] = np.minimum(rows.sum() / (pairs * often), stands_for[rows].max())
     weight[known] = (np.bincount(pair, stands_for) / np.bincount(pair))[pair]
     weight[known] /= weight[known].mean()
     return weight

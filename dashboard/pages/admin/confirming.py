@@ -46,8 +46,10 @@ class Confirming:
         act = self._act
         if act is None:
             return
-        if str(self.field.value or "").strip() != self._word.strip():
-            sentence = self.say("admin.confirm_wrong", word=one_line(self._word, 80))
+        shown = one_line(self._word, 80)
+        # as it is, or as it is shown: nobody types what cannot be seen
+        if str(self.field.value or "").strip() not in (self._word.strip(), shown):
+            sentence = self.say("admin.confirm_wrong", word=shown)
             self._wrong.param.update(object=note(sentence, role="alert"), visible=True)
             return
         self._act, self.act.disabled = None, True

@@ -155,6 +155,26 @@ def test_who_may_look_copies_and_nothing_else_whatever_a_browser_sends(store: Wa
     assert len(store.votes()) == 3 and len(page.upkeep.copies.found()) == 1 and not page.upkeep.log.path.exists()
 
 
+def test_a_name_that_cannot_be_typed_may_be_typed_as_it_is_shown(store: WatchedStore, tmp_path: Path) -> None:
+    fill(store)
+    page = AdminPage(admin_context(store, tmp_path, "full"))
+
+    async def walk() -> None:
+        page.panel()
+        await shown(page)
+        page.people.view.press = {"open": 1, "number": 1}
+        assert page.who.value == HOSTILE
+        await page._count(None)
+        page.confirm.field.value = "<img src=x>⟦U+202E⟧"
+        await page.confirm._pressed(None)
+        assert "1 votes are erased" in page.erased.object
+        for press in ({"open": 99}, {"open": -1}, {"page": 10**9}, {"sort": "x"}, {"sort": ["x"]}, {"open": "0"}, {}):
+            page.people.view.press = press | {"number": 2}
+
+    on_a_loop(walk())
+    assert store.people()["session"].tolist() == ["a" * 16]
+
+
 def test_nobody_else_gets_the_page_at_all(store: WatchedStore, tmp_path: Path) -> None:
     with pytest.raises(PermissionError):
         AdminPage(admin_context(store, tmp_path, ""))
