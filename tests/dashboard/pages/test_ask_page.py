@@ -250,6 +250,9 @@ def test_without_a_judge_the_page_says_how_to_make_one_and_takes_votes(browser: 
         person.sees("python -m stacker.run params.yaml")
         person.ask(QUESTION["en-GB"])
         person.stage("open")
+        person.sees("Recorded answers take no further question.")
+        expect(person.page.locator("textarea[name=further]")).to_be_hidden()
+        expect(person.page.get_by_role("button", name="Write both anew")).to_be_hidden()
         person.page.keyboard.press("1")
         expect(person.heading).to_contain_text("No judge was there")
         assert running.rows("SELECT p_a, judge FROM battles") == [(None, "")]

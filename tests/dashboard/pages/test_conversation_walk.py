@@ -109,14 +109,3 @@ def test_both_answers_are_written_anew_and_a_change_of_language_keeps_the_conver
         assert len(json.loads(battle["prompt"])) == 2
         assert dashboard.rows(f"SELECT count(*) FROM battles WHERE id = '{before}'") == [(1,)]
         assert person.faults == []
-
-
-def test_recorded_answers_say_that_they_take_no_further_question(browser: Browser, tmp_path: Path) -> None:
-    with RunningDashboard({}, tmp_path) as running, Person(browser, running.url) as person:
-        expect(person.page.locator(".own summary")).to_be_hidden()
-        person.ask("Why was 1900 not a leap year when 2000 was?")
-        person.stage("open")
-        person.sees("Recorded answers take no further question.")
-        expect(person.page.locator("textarea[name=further]")).to_be_hidden()
-        assert findings(person.page) == []
-        assert person.faults == []
