@@ -74,17 +74,17 @@ class _Recipe:
     transformers: tuple[ChosenTransformer, ...]
     folders: tuple[Shared[Path], ...]
 
-    def learner(self, name: str) -> Configured:
-        """Return a learner by its name."""
+    def learner(self, name: str, kind: str) -> Configured:
+        """Return a learner by its name and kind."""
+        params = self.params
+        if kind not in (TRANSFORMER, TREES_KIND):
+            return next(each for each in configured_learners(params.learners, params.balance) if each.name == name)
         moved = [
             replace(one, encoder=replace(one.encoder, folder=folder.get()))
             for one, folder in zip(self.transformers, self.folders, strict=True)
-            if name.startswith(one.name)
         ]
-        own, params = configured_learners(self.params.learners, self.params.balance), self.params
-        own += configured_transformers(
-            moved, trees=params.transformer.trees, lightgbm=params.learners.lightgbm, balance=params.balance
-        )
+        trees, lightgbm = params.transformer.trees, params.learners.lightgbm
+        own = configured_transformers(moved, trees=trees, lightgbm=lightgbm, balance=params.balance)
         return next(each for each in own if each.name == name)
 
 
@@ -197,14 +197,18 @@ def _tasks(
     for learner, group in groups:
         memory = _COPIES * sum(bytes_of[part] for part in KINDS[learner.kind].sees)
         places = [(one.train, one.held) for one in group]
-        yield Task(_fitted, (recipe, learner.name, parts, told, places), fit.threads, memory)
+        yield Task(_fitted, (recipe, (learner.name, learner.kind), parts, told, places), fit.threads, memory)
 
 
 def _fitted(
-    recipe: Shared[_Recipe], name: str, parts: _Data, told: Shared[Fit], places: Sequence[tuple[Ints, Ints | None]]
+    recipe: Shared[_Recipe],
+    named: tuple[str, str],
+    parts: _Data,
+    told: Shared[Fit],
+    places: Sequence[tuple[Ints, Ints | None]],
 ) -> list[dict[str, Any]]:
     """Do some fits of one learner, and return for each its arrays, or the files of the saved learner."""
-    learner = recipe.get().learner(name)
+    learner = recipe.get().learner(*named)
     data, fit = parts.of(learner.kind), deepcopy(told.get())
     found = []
     for train, held in places:
