@@ -13,9 +13,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol, TypeVar
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from pipelines.files.object_storage import RemoteFolder
 
 ROWS = 20_000
@@ -117,6 +114,9 @@ def _bytes(value: object) -> bytes:
 
 
 def _packed(rows: list[tuple[bytes, bytes]]) -> bytes:
+    import pyarrow as pa  # local paths need none of it
+    import pyarrow.parquet as pq
+
     keys, values = zip(*rows, strict=True)
     table = pa.table({"key": pa.array(keys, pa.binary()), "value": pa.array(values, pa.large_binary())})
     out = io.BytesIO()
@@ -129,5 +129,7 @@ def _unpacked(where: str, name: str, data: bytes) -> list[tuple[bytes, bytes]]:
     if f"{hashlib.sha256(data).hexdigest()[:32]}{_SUFFIX}" != name:
         warnings.warn(f"{where} is damaged (its SHA-256 differs); its rows are computed again.", stacklevel=4)
         return []
+    import pyarrow.parquet as pq
+
     table = pq.read_table(io.BytesIO(data), use_threads=False)
     return list(zip(table["key"].to_pylist(), table["value"].to_pylist(), strict=True))
