@@ -54,7 +54,7 @@ def signed_in(browser: Browser, url: str, language: str, width: int, scheme: str
     page.locator("input[name=username]").fill("ann")
     page.locator("input[name=password]").fill("a long password")
     page.keyboard.press("Enter")
-    page.locator("textarea").wait_for()
+    page.locator("textarea[name=question]").wait_for()
     page.goto(f"{url}admin")
     page.locator(".people tbody tr").first.wait_for()
     return page, faults
