@@ -120,7 +120,7 @@ def test_each_key_is_a_vote_and_each_button_too(browser: Browser, dashboard: Run
         assert person.faults == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_the_words_of_a_button_are_seen_with_the_mouse_on_it(
     browser: Browser, dashboard: RunningDashboard, scheme: str
 ) -> None:
@@ -223,6 +223,7 @@ def test_language_and_theme_change_without_losing_the_answers(browser: Browser, 
         assert person.faults == []
 
 
+@pytest.mark.slow
 def test_the_pseudonym_stays_after_a_reload_and_is_not_the_cookie(
     browser: Browser, dashboard: RunningDashboard
 ) -> None:

@@ -82,10 +82,8 @@ def hostile(talking_server: TalkingServer, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(
-    "first",
-    [pytest.param(first, marks=[pytest.mark.slow] if first else []) for first in range(0, len(HOSTILE), 10)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(0, len(HOSTILE), 10))
 def test_in_a_browser_nothing_runs_and_nothing_is_fetched(
     browser: Browser, hostile: RunningDashboard, talking_server: TalkingServer, first: int
 ) -> None:

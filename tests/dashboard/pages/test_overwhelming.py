@@ -82,6 +82,7 @@ def said(where: Locator, text: str) -> None:
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The inplace keyword")
 def test_a_battle_of_a_file_its_vote_in_the_history_and_a_model_card_are_read_and_say_what_is_not_drawn(
     browser: Browser, judges: Path, tmp_path: Path

