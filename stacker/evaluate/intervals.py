@@ -252,4 +252,4 @@ def resampled_interval(
 def _reach(freedom: float, level: float) -> float:
     from scipy import stats
 
-    return float(stats.t.ppf((1 + level) / 2, freedom))
+    return float(stats.t.isf((1 - level) / 2, freedom))

@@ -172,7 +172,7 @@ def strength_intervals(
     named = np.eye(count)
     design = PairDesign(first, second, controls, count).dense()
     centre = np.concatenate([fitted.values, fitted.coefficients])
-    half = stats.norm.ppf((1 + level) / 2) * np.sqrt(np.clip(np.diag(fitted.covariance), 0.0, None))
+    half = stats.norm.isf((1 - level) / 2) * np.sqrt(np.clip(np.diag(fitted.covariance), 0.0, None))
     groups = Groups.of(group)
     if len(groups.size) < len(group) or weight is not None:
         residual = often * (score - logistic(design @ centre))
@@ -225,7 +225,7 @@ class Likelihood:
         from scipy import optimize, stats
 
         start = self.best(np.zeros(len(of)), np.zeros(len(of)))
-        allowed = self.loss(start) + float(stats.chi2.ppf(level, 1)) / 2
+        allowed = self.loss(start) + float(stats.chi2.isf(1 - level, 1)) / 2
 
         def excess(tilt: float) -> float:
             return self.loss(self.best(side * tilt * of, start)) - allowed

@@ -138,7 +138,7 @@ def _normal_ends(
     variance = probabilities[:, 0] + probabilities[:, 2] / 4 - score**2
     noise = (design.T * (variance / votes)) @ design
     bread = np.linalg.inv(curvature)
-    reach = float(ndtri(0.5 + level / 2)) * np.sqrt(np.clip(np.diag(bread @ noise @ bread), 0, None))
+    reach = -float(ndtri((1 - level) / 2)) * np.sqrt(np.clip(np.diag(bread @ noise @ bread), 0, None))
     return strength - reach, strength + reach
 
 

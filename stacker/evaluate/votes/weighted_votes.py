@@ -26,7 +26,7 @@ def weighted_share_interval(
         pull = held / held.sum()
         off = np.bincount(groups.place, weights=weight * (hits - share)) / held.sum() / np.sqrt(1 - pull)
         alike = max(float(np.sum(off**2)) * worth / chance, 1.0)
-        reaches = (float(stats.t.ppf((1 + level) / 2, max(rows - 1, 1))) for rows in (len(hits), worth))
+        reaches = (float(stats.t.isf((1 - level) / 2, max(rows - 1, 1))) for rows in (len(hits), worth))
         worth = max(worth / alike * (next(reaches) / next(reaches)) ** 2, 1.0)
     k, tail = share * worth, (1 - level) / 2
     low = float(stats.beta.ppf(tail, k, worth - k + 1)) if k > 1e-9 else 0.0

@@ -239,7 +239,7 @@ def strength_ends(found: Estimate, level: float = LEVEL) -> tuple[Floats, Floats
     count, variance = found.count, np.sum(found.influence**2, axis=0)
     variance[:count] = np.maximum(variance[:count], found.floor * np.diag(found.model_based)[:count])
     freedom = np.concatenate([found.freedom, np.full(len(variance) - count, found.freedom.max(initial=0.0))])
-    half = np.where(freedom >= 1, stats.t.ppf((1 + level) / 2, np.maximum(freedom, 1)) * np.sqrt(variance), np.inf)
+    half = np.where(freedom >= 1, stats.t.isf((1 - level) / 2, np.maximum(freedom, 1)) * np.sqrt(variance), np.inf)
     return found.theta - half, found.theta + half
 
 

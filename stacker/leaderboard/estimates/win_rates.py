@@ -103,7 +103,7 @@ def exact_ends(mean: float, variance: float, groups: Groups, level: float = LEVE
     if variance <= 1e-12:
         return mean, mean
     inner = min(max(mean, 1e-3), 1 - 1e-3)
-    known = float(stats.norm.ppf((1 + level) / 2)) / groups.reach(level)
+    known = float(stats.norm.isf((1 - level) / 2)) / groups.reach(level)
     worth = max(inner * (1 - inner) / variance * known**2, 1.0)
     wins, tail = inner * worth, (1 - level) / 2
     low = float(stats.beta.ppf(tail, wins, worth - wins + 1))
@@ -161,7 +161,7 @@ def equal_style_rates(
             continue
         contrast = slope.sum() * np.eye(found.count)[model] - slope
         least = found.floor[model] * float(contrast @ found.model_based[: found.count, : found.count] @ contrast)
-        reach = float(stats.t.ppf((1 + level) / 2, found.freedom[model]))
+        reach = float(stats.t.isf((1 - level) / 2, found.freedom[model]))
         half = reach * max(float(moved @ moved), least) ** 0.5 / max(rate * (1 - rate), 1e-12)
         odds = np.log(rate / (1 - rate))
         low, high = logistic(np.array([odds - half, odds + half]))

@@ -41,6 +41,18 @@ def test_the_interval_is_that_of_drawn_votes():
         assert answer.high == pytest.approx(high[answer.place], abs=0.12)
 
 
+@pytest.mark.parametrize("votes", [1, 400, 1_000_000])
+def test_the_interval_of_any_level_has_ends(votes):
+    """1 - 1e-16 is a number below 1, yet half of 1 and it is 1, whose quantile is infinite."""
+    probabilities = np.array([[0.6, 0.1, 0.3]])
+    usual, sure = (
+        ranking(np.array([0]), np.array([1]), probabilities, 2, votes=votes, level=level)
+        for level in (0.95, np.nextafter(1.0, 0.0))
+    )
+    for narrow, wide in zip(usual, sure, strict=True):
+        assert -np.inf < wide.low <= narrow.low and narrow.high <= wide.high < np.inf
+
+
 @pytest.mark.parametrize("count", [2, 3, 5])
 @pytest.mark.parametrize(
     "votes", [1, 3, pytest.param(10, marks=pytest.mark.slow), pytest.param(60, marks=pytest.mark.slow)]
