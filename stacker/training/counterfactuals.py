@@ -146,11 +146,13 @@ def checked_out_of_fold(fitted: Counterfactuals, stack: Floats, progress: Progre
     """
     found = np.empty((len(fitted.rows), 3))
     folds = fitted.prepared.folds[fitted.rows]
+    count = len(np.unique(folds))
     for done, fold in enumerate(np.unique(folds)):
-        progress("checks: folds", done, len(np.unique(folds)))
+        progress("checks: folds", done, count)
         inside = np.flatnonzero(folds == fold)
         checks = fitted.without(int(fold)).checks
         found[inside] = checks.apply(stack[fitted.rows[inside]], fitted.data.of_real.take(inside))
+    progress("checks: folds", count, count)
     return found
 
 
