@@ -22,7 +22,7 @@ COLUMNS = ("person", "votes", "today", "week", "battles", "last")
 SORTED_BY = {name: "shown" if name == "person" else name for name in COLUMNS}
 LOG_LINES = 30
 _UNITS = ("B", "kB", "MB", "GB", "TB")
-_CARDS = macros("admin/cards.html")
+_CARDS, _FIGURES = macros("admin/cards.html"), macros("figures.html")
 
 
 class PeopleTable:
@@ -108,7 +108,7 @@ def figures(people: pd.DataFrame, slots: AnswerSlots, disk: Sequence[DiskUse], s
     }
     values = {name: f"{count:,}" for name, count in counts.items()}
     values |= {"people": f"{len(people):,}", "waiting": f"{slots.people_waiting:,}", "free": size(free)}
-    return str(_CARDS.figures([(say(f"admin.figure.{name}"), values[name], below[name]) for name in below]))
+    return str(_FIGURES.figures([(say(f"admin.figure.{name}"), values[name], below[name]) for name in below]))
 
 
 def answers(found: Sequence[Health], say: Texts, zone: str) -> str:

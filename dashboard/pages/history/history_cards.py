@@ -31,7 +31,7 @@ PAGE_ROWS = 15
 COLUMNS = ("time", "question", "vote", "call", "agrees", "language")
 FEW = 10
 """Votes below which a row stands back."""
-_CARDS = macros("history/cards.html")
+_CARDS, _FIGURES = macros("history/cards.html"), macros("figures.html")
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def figures(votes: pd.DataFrame, judged: pd.DataFrame, say: Say) -> Markup:
     """Return the key figures: votes, agreement and kappa with their intervals."""
     rate, kappa = agreements.agreement(judged), agreements.kappa(judged)
     chance, longer = chance_agreement(judged), longer_agreement(judged)
-    found = _CARDS.figures(
+    found = _FIGURES.figures(
         [
             (say("history.votes"), f"{len(votes):,}", say("history.judged", count=f"{len(judged):,}")),
             (say("history.agreement"), percent(rate["rate"]), span(rate["low"], rate["high"], percent)),

@@ -50,6 +50,8 @@ REPORT = "int8.json"
 MADE = "made.txt"
 """Says which libraries made a copy: with others its last bits may differ."""
 _MAKERS = ("torch", "transformers", "sentence-transformers")
+_FAULTS = (RuntimeError, ValueError, TypeError, NotImplementedError, AttributeError)
+"""What libraries raise for a model that they cannot convert or run."""
 IDS, MASK, TYPES = "input_ids", "attention_mask", "token_type_ids"
 ROW, HIDDEN = "row", "hidden"
 """What a copy gives: a row of unit length, and the last hidden state of every token."""
@@ -134,7 +136,7 @@ class Copies:
         try:
             self.kind.convert(_module_of(model), max(examples, key=len), part)
             found = self.kind.open(part, 1, self.longest).embed(examples)
-        except (RuntimeError, ValueError, TypeError, NotImplementedError, AttributeError) as fault:
+        except _FAULTS as fault:
             raise self._does_not_convert(fault) from fault
         cosine = float(cosines(found, OneByOne(model, 1).embed(examples)).min())
         if not cosine >= LEAST_CONVERTED_COSINE:
@@ -149,7 +151,7 @@ class Copies:
             self.kind.quantise(source, part)
             # One after the other, so that only one of them is held.
             same = cosines(*(self.kind.open(folder, 1, self.longest).embed(examples) for folder in (part, source)))
-        except (RuntimeError, ValueError, TypeError, NotImplementedError, AttributeError) as fault:
+        except _FAULTS as fault:
             raise self._does_not_convert(fault) from fault
         mean, lowest = float(same.mean()), float(same.min())
         if not (mean >= LEAST_COSINE and lowest >= LOWEST_COSINE):
