@@ -247,6 +247,11 @@ def dominant_script(text: str) -> int:
     return counts.index(most) if most else -1
 
 
+def is_chinese(text: str) -> bool:
+    """Tell whether the script that most letters at the start of a text are written in is that of Chinese."""
+    return dominant_script(text) == SCRIPTS.index("Han")
+
+
 def is_english(text: str) -> bool:
     """Tell whether a text looks English: mostly Latin letters, and not more little words of other languages.
 

@@ -2,23 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from random import Random
 from typing import Literal, Protocol
 
 import yaml
 
-from features.text import SCRIPTS, dominant_script
+from features.text import is_chinese
 
 Language = Literal["en", "zh"]
 Fair = Literal["same", "no_better", "far_worse"]
 """What people would say of the changed answer next to the one it was made of: as good; as good or worse; far worse."""
 MOST_CHARACTERS = 30_000
 """Answers longer than this are changed by no probe: what is made of them would be longer still."""
-_HEAD = 2000
-"""Characters by which the language is told."""
-_HAN = SCRIPTS.index("Han")
 TEXTS: Mapping[str, Mapping[Language, Sequence[str]]] = yaml.safe_load(
     Path(__file__).with_name("probe_texts.yaml").read_text(encoding="utf-8")
 )
@@ -95,12 +91,7 @@ class Probe:
 
 def language_of(text: str) -> Language:
     """Return the language that is written into a text: Chinese where most of its letters are Han, English elsewhere."""
-    return _language_of(text[:_HEAD])
-
-
-@lru_cache(maxsize=256)
-def _language_of(head: str) -> Language:
-    return "zh" if dominant_script(head) == _HAN else "en"
+    return "zh" if is_chinese(text) else "en"
 
 
 def texts_for(key: str, answer: str) -> Sequence[str]:

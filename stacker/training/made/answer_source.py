@@ -7,11 +7,10 @@ from random import Random
 
 import yaml
 
-from features.text import SCRIPTS, dominant_script
+from features.text import is_chinese
 
 MOST = 12_000
 """Characters of an answer from which others are made; longer ones are left alone."""
-_HAN = SCRIPTS.index("Han")
 TEXTS: Mapping[str, Mapping[str, Sequence[str]]] = yaml.safe_load(
     Path(__file__).with_name("made_texts.yaml").read_text(encoding="utf-8")
 )
@@ -40,11 +39,6 @@ class Source:
 
 Make = Callable[[Source, Random], str | None]
 """Returns the made answer; None where a source has nothing to make it of."""
-
-
-def is_chinese(text: str) -> bool:
-    """Tell whether most letters at the start of a text are Chinese."""
-    return dominant_script(text) == _HAN
 
 
 def lang(text: str) -> str:

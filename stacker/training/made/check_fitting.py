@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from features.build import FeatureParams, build_features
 from features.cache import BlockCache
 from features.pairs import PairMatrix, parsed
+from features.text import is_chinese
 from pipelines.battles.arrays import Floats, Floats32, Ints
 from pipelines.battles.folds import prompt_groups
 from pipelines.battles.table import TEXT_COLUMNS, text_of
@@ -21,7 +22,6 @@ from stacker.learners.checks.answer_kinds import BAD, OFF_TOPIC, REAL, AnswerKin
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.trees.boosting import LightGBMParams
 from stacker.learners.trees.lightgbm_trees import LightGBMLearner
-from stacker.training.made.answer_source import is_chinese
 from stacker.training.made.made_answers import FAMILIES, PARTS
 from stacker.training.made.made_answers import OFF_TOPIC as OFF_TOPIC_FAMILIES
 from stacker.training.made.made_battles import CHINESE, made_battles, weights_of

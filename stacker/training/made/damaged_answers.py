@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from random import Random
 
-from features.text import sentence_list
-from stacker.training.made.answer_source import Source, is_chinese, pieces, space
+from features.text import is_chinese, sentence_list
+from stacker.training.made.answer_source import Source, pieces, space
 
 _STOPS = " .!?。！？\n"
 

@@ -2,8 +2,8 @@
 
 from random import Random
 
-from features.text import sentence_list
-from stacker.training.made.answer_source import Source, is_chinese, listed, pieces, some, space
+from features.text import is_chinese, sentence_list
+from stacker.training.made.answer_source import Source, listed, pieces, some, space
 
 _EMPTY = ("", " ", "...", ".", "N/A", "-", "…", "Okay.", "\n", "Yes.", "OK", "?", "null", "好的。", "無", "TODO")
 _PICTURES = "😀🎉🔥✨🚀💯👍🌟❤️😂🙌💡✅⭐🥳🎯📌🏆👏🤩"

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from random import Random
 from types import MappingProxyType
 
-from features.text import sentence_list
-from stacker.training.made.answer_source import MOST, Make, Source, is_chinese, listed, pieces, some, space
+from features.text import is_chinese, sentence_list
+from stacker.training.made.answer_source import MOST, Make, Source, listed, pieces, some, space
 from stacker.training.made.damaged_answers import (
     cut_in_word,
     cut_near_end,
@@ -60,7 +60,7 @@ from stacker.training.made.joined_answers import (
     word_salad,
 )
 
-__all__ = ("FAMILIES", "MOST", "OFF_TOPIC", "WHOLLY_BAD", "Make", "Source", "is_chinese")
+__all__ = ("FAMILIES", "MOST", "OFF_TOPIC", "WHOLLY_BAD", "Make", "Source")
 
 
 def twice(source: Source, random: Random) -> str | None:

@@ -9,10 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.cache import key_of
+from features.text import is_chinese
 from pipelines.battles.arrays import Floats32, Ints
 from pipelines.battles.folds import prompt_groups
 from pipelines.battles.table import text_of
-from stacker.training.made.made_answers import FAMILIES, MOST, WHOLLY_BAD, Source, is_chinese
+from stacker.training.made.made_answers import FAMILIES, MOST, WHOLLY_BAD, Source
 
 SHORTEST = 15
 """Characters of an answer that others are made of."""

@@ -5,8 +5,9 @@ from random import Random
 import pandas as pd
 import pytest
 
+from features.text import is_chinese
 from pipelines.battles.built_in import sample_battles
-from stacker.training.made.made_answers import FAMILIES, MOST, Source, is_chinese
+from stacker.training.made.made_answers import FAMILIES, MOST, Source
 from stacker.training.made.made_battles import made_battles, weights_of
 
 ENGLISH = Source(
