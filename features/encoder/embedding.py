@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from features.encoder.engines.copies import KINDS, Chosen, EncoderCopies, choose
 from features.encoder.engines.engine import Engine, Ids
 from features.encoder.engines.pytorch import OneByOne, SameShape, load_sentence_model
 from features.encoder.tokens import OwnTokens, Tokens, head_and_tail
+from features.encoder.travelling_model import TravellingModel, travelling_model
 from pipelines.battles.arrays import Floats32
 from pipelines.errors import UserError
 from pipelines.models.model_files import tokenizer_sha256
@@ -118,15 +119,17 @@ class EmbeddingBlock:
         return rows
 
     def spread(self, tasks: Tasks) -> Callable[[Sequence[str]], Task] | None:
-        """Return what makes of some texts the task that embeds them on a node, by the weights of this machine.
+        """Return what makes of some texts the task that embeds them on a node, by the weights or copy of this machine.
 
-        None where rows are computed in this process anyway, or by a converted copy, which belongs to this processor.
+        None where rows are computed in this process anyway, or by a copy that came with an older judge.
         """
-        if not tasks.elsewhere or self.copies is not None or self.device != "cpu":
+        if not tasks.elsewhere or self.device != "cpu" or self._copy is not None:
             return None
-        weights = tasks.share_folder(self.encoder.folder)
-        params = self.params.model_copy(update={"engine": "torch", "precision": self.chosen.precision})
-        return lambda texts: Task(_embedded, (weights, self.encoder, params, self.threads, texts), self.threads)
+        chosen = self.chosen
+        model = travelling_model(tasks, self.encoder, None if chosen.copies is None else chosen.precision)
+        params = self.params.model_copy(update={"engine": chosen.engine, "precision": chosen.precision})
+        shared = tasks.share((model, params, self.threads))
+        return lambda texts: Task(_embedded, (shared, texts), self.threads)
 
     def open_ahead(self) -> None:
         """Begin to load a converted copy that is there already, beside other work; the first text waits for it."""
@@ -177,18 +180,16 @@ class EmbeddingBlock:
         return SameShape(self._model, pad, self.params.batch_tokens, chosen.precision)
 
 
-_ON_NODE: dict[tuple[Path, EncoderParams, int], EmbeddingBlock] = {}
+_ON_NODE: dict[tuple[str, EncoderParams, int], EmbeddingBlock] = {}
 """The encoder that this process, on a node of a cluster, has embedded with last."""
 
 
-def _embedded(
-    weights: Shared[Path], encoder: ResolvedEncoder, params: EncoderParams, threads: int, texts: Sequence[str]
-) -> Floats32:
-    folder = weights.get()
-    key = (folder, params, threads)
+def _embedded(shared: Shared[tuple[TravellingModel, EncoderParams, int]], texts: Sequence[str]) -> Floats32:
+    model, params, threads = shared.get()
+    key = (model.encoder.sha256, params, threads)
     if key not in _ON_NODE:
         _ON_NODE.clear()
-        _ON_NODE[key] = EmbeddingBlock(replace(encoder, folder=folder), params, threads)
+        _ON_NODE[key] = EmbeddingBlock(model.here(), params, threads)
     return _ON_NODE[key].compute(texts)
 
 

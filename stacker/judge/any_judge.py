@@ -1,6 +1,5 @@
 """Any judge there is: one that was saved, or a file of verdicts that another judge gave."""
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -9,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from features.encoder.choice import ResolvedEncoder
+from features.encoder.travelling_model import TravellingModel, travelling_model
 from pipelines.battles.arrays import Floats
 from pipelines.errors import UserError
-from pipelines.models.model_files import MODELS_DIR, is_hub_name, stored_folder
+from pipelines.models.model_files import is_hub_name
 from pipelines.terminal.cluster.tasks import Shared, Task, Tasks
 from pipelines.terminal.processes import usable_cores
 from stacker.evaluate.verdicts.verdict_columns import PROBABILITIES
@@ -100,14 +100,14 @@ class TravellingJudge:
     ----------
     folder : Shared of Path
         The judge.
-    models : tuple of (str, Shared of Path)
-        Folders of the models that it reads by, by their names in `MODELS_DIR`; the built-in one is on each node.
+    models : tuple of TravellingModel
+        What it reads by.
     options : Options
         Of how it is asked.
     """
 
     folder: Shared[Path]
-    models: tuple[tuple[str, Shared[Path]], ...]
+    models: tuple[TravellingModel, ...]
     options: Options
 
     def task(self, battles: pd.DataFrame) -> Task:
@@ -121,8 +121,8 @@ class TravellingJudge:
         folder, options = self.folder.get(), self.options
         key = (folder, options.device, options.votes_only, options.cascade)
         if key not in _ON_NODE:
-            for name, model in self.models:
-                _link(stored_folder(MODELS_DIR, name), model.get())
+            for model in self.models:
+                model.here()
             loaded = Judge.load(folder, device=options.device)
             loaded = with_checks(loaded, None) if options.votes_only else loaded
             loaded.cascades = options.cascade
@@ -138,12 +138,6 @@ _ON_NODE: dict[tuple[object, ...], "Judge"] = {}
 def _verdicts(judge: TravellingJudge, battles: pd.DataFrame) -> Floats:
     options = judge.options
     return judge.opened().predict_proba(battles, threads=options.threads, control=options.control)
-
-
-def _link(name: Path, folder: Path) -> None:
-    name.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError):  # another process of this node was first
-        name.symlink_to(folder.resolve(), target_is_directory=True)
 
 
 def travelling(tasks: Tasks, folder: Path, judge: "Judge", options: Options) -> TravellingJudge:
@@ -169,10 +163,12 @@ def travelling(tasks: Tasks, folder: Path, judge: "Judge", options: Options) -> 
             f"--cluster: the judge's learner {here[0]} has its verdicts from files or servers that this machine "
             "knows; leave out --cluster."
         )
+    if judge.encoder is not None:
+        _ = judge.encoder.block.copies  # made here where they are missing, once and not by each node
     readers = [judge.encoder, *(member.learner for member in judge.members)]
     found = [getattr(reader, "resolved", getattr(reader, "encoder", None)) for reader in readers]
-    models = {each.name: each.folder for each in found if isinstance(each, ResolvedEncoder) and is_hub_name(each.name)}
-    shared = tuple((name, tasks.share_folder(path)) for name, path in models.items())
+    models = {each.name: each for each in found if isinstance(each, ResolvedEncoder) and is_hub_name(each.name)}
+    shared = tuple(travelling_model(tasks, each, "int8") for each in models.values())
     options = replace(options, threads=options.threads or usable_cores())
     return TravellingJudge(tasks.share_folder(folder), shared, options)
 

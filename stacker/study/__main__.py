@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipelines.terminal.cluster.tasks import add_cluster_argument
 from pipelines.terminal.command_line import INTERRUPTED, Screen, add_params_arguments, run_command
 from stacker.training.params import Params, read_params
 
@@ -22,10 +23,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--continue-anyway", action="store_true", help="go on with a study whose space, data or parameters changed"
     )
+    add_cluster_argument(parser)
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
-    named = ((name, getattr(chosen, name)) for name in ("trials", "timeout", "workers"))
-    overrides = [*chosen.overrides, *(f"study.{name}={value}" for name, value in named if value is not None)]
+    named = [(f"study.{name}", getattr(chosen, name)) for name in ("trials", "timeout", "workers")]
+    named.append(("run.cluster", chosen.cluster))
+    overrides = [*chosen.overrides, *(f"{name}={value}" for name, value in named if value is not None)]
 
     def command() -> None:
         params = read_params(chosen.params, overrides)

@@ -83,6 +83,12 @@ class Space:
         for combination in itertools.product(*values):
             yield dict(zip(self.distributions, combination, strict=True))
 
+    def choices(self) -> Iterator[tuple[str, Any]]:
+        """Yield the name and each value of every parameter that is a list of choices."""
+        for name, distribution in self.distributions.items():
+            if isinstance(distribution, CategoricalDistribution):
+                yield from ((name, _meant(distribution, value)) for value in distribution.choices)
+
     def described(self) -> dict[str, Any]:
         """Return the space as JSON values, by which a study knows it again."""
         return {

@@ -139,6 +139,13 @@ class StudyLog:
         self.storage.set_trial_user_attr(trial._trial_id, WHY, why[:1000])
         self.study.tell(trial.number, state=TrialState.FAIL)
 
+    def fail_trials_of(self, worker: str, why: str = DEAD) -> None:
+        """Fail the trials that a worker is at, whose process is known to have ended."""
+        with self.lock.asking():
+            for trial in self._trials((TrialState.RUNNING,)):
+                if trial.user_attrs.get(WORKER) == worker:
+                    self.fail(trial, why)
+
     def close(self) -> None:
         """Give the connections and this worker's name back."""
         close_storage(self.storage)

@@ -25,11 +25,12 @@ SET_ASIDE = "set_aside.jsonl"
 
 @dataclass(frozen=True)
 class Job:
-    """A study and what scores its points; `outer` is None for the study over all battles."""
+    """A study, what scores its points, and what these scores depend on; `outer` is None for the one of all battles."""
 
     log: StudyLog
     objective: CrossFitted
     outer: Outer | None
+    about: About
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def open_tuning(params: Params, screen: Screen, continue_anyway: bool) -> Tuning
             name = study.name if outer is None else f"{study.name}, outer fold {outer.number + 1}"
             about = About(space.described(), objective.identity(params), _rest(params, space), code)
             log = StudyLog(storage, lock, name, study, space, params.run.seed)
-            return Job(log.open(about, continue_anyway), objective, outer)
+            return Job(log.open(about, continue_anyway), objective, outer, about)
 
         jobs = [
             opened(outer)

@@ -12,9 +12,11 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
 from pipelines.errors import UserError
+from pipelines.terminal.cluster.tasks import tasks_at
 from pipelines.terminal.command_line import USER_ERROR, Screen
 from pipelines.terminal.processes import usable_cores
 from stacker.study.outcome import write_outcome
+from stacker.study.spread_study import is_spread, tune_on_cluster
 from stacker.study.study_log import StudyLog, work
 from stacker.study.tuning import Tuning, open_tuning
 from stacker.training.params import Params
@@ -44,8 +46,12 @@ def run_study(params: Params, screen: Screen, worker: Sequence[str], continue_an
         For what the user can fix; finished trials are kept.
     """
     begun = time.monotonic()
+    spread = is_spread(params)
     with closing(open_tuning(params, screen, continue_anyway)) as tuning:
-        _tune(tuning, screen, worker, begun)
+        if spread:
+            _spread(tuning, screen, begun)
+        else:
+            _tune(tuning, screen, worker, begun)
         return write_outcome(tuning, screen)
 
 
@@ -60,6 +66,14 @@ def _tune(tuning: Tuning, screen: Screen, worker: Sequence[str], begun: float) -
         left = max(params.study.timeout - (time.monotonic() - begun), 1.0) if params.study.timeout else 0.0
         command = [*worker, "--set", f"run.threads={threads}", "--set", f"study.timeout={left}"]
         _run_team(tuning, command, watch.look)
+    watch.look()
+
+
+def _spread(tuning: Tuning, screen: Screen, begun: float) -> None:
+    params, tasks = tuning.params, tasks_at(tuning.params.run.cluster)
+    screen.note(f"Cluster: {tasks.described()}.")
+    watch = StudyWatch([job.log for job in tuning.jobs], screen)
+    tune_on_cluster(tuning, tasks, watch.look, _deadline(params.study.timeout, begun))
     watch.look()
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from filelock import Timeout
 
+from features.encoder.travelling_model import TravellingModel, travelling_model
 from features.pairs import Embeddings, PairMatrix
 from pipelines.battles.arrays import Ints
 from pipelines.battles.folds import splits
@@ -39,18 +40,28 @@ SPARSE = "sparse"
 """A kind whose fits share the counts of terms, so that one process does them all."""
 SHARING = ("frozen", "top_k")
 """Tunings of transformers whose fits share the work of the frozen layers, as well."""
-_COPIES = 4
+COPIES = 4
 """Memory that is declared for a fit, in sizes of the data that it sees: a copy, both orders, and the library's own."""
 
 
 @dataclass(frozen=True)
-class _Data:
+class TravellingData:
     """What learners see of n battles, in parts that travel by themselves; learners get those that their kind sees."""
 
     n: int
     texts: Shared[pd.DataFrame]
     pairs: Shared[PairMatrix]
     embeddings: Shared[Embeddings | None]
+
+    @classmethod
+    def sent(cls, tasks: Tasks, data: LearnerData) -> "TravellingData":
+        """Put them where tasks find them."""
+        return cls(len(data), tasks.share(data.texts), tasks.share(data.pairs), tasks.share(data.embeddings))
+
+    def whole(self) -> LearnerData:
+        """Return all of it, as a copy."""
+        texts = self.texts.get()
+        return LearnerData(texts, deepcopy(self.pairs.get()), deepcopy(self.embeddings.get()), SharedWork(texts))
 
     def of(self, kind: str) -> LearnerData:
         """Return what a kind of learner sees, as its own copy: what is shared is read-only."""
@@ -68,21 +79,18 @@ class _Data:
 
 @dataclass(frozen=True)
 class _Recipe:
-    """How learners are made where a task runs; `folders` are those of the transformers' weights."""
+    """How learners are made where a task runs; `models` are those of the transformers."""
 
     params: Params
     transformers: tuple[ChosenTransformer, ...]
-    folders: tuple[Shared[Path], ...]
+    models: tuple[TravellingModel, ...]
 
     def learner(self, name: str, kind: str) -> Configured:
         """Return a learner by its name and kind."""
         params = self.params
         if kind not in (TRANSFORMER, TREES_KIND):
             return next(each for each in configured_learners(params.learners, params.balance) if each.name == name)
-        moved = [
-            replace(one, encoder=replace(one.encoder, folder=folder.get()))
-            for one, folder in zip(self.transformers, self.folders, strict=True)
-        ]
+        moved = [replace(one, encoder=model.here()) for one, model in zip(self.transformers, self.models, strict=True)]
         trees, lightgbm = params.transformer.trees, params.learners.lightgbm
         own = configured_transformers(moved, trees=trees, lightgbm=lightgbm, balance=params.balance)
         return next(each for each in own if each.name == name)
@@ -183,27 +191,27 @@ def _tasks(
 ) -> Iterator[Task]:
     data, fit = prepared.data, prepared.fit
     kinds = {learner.kind for learner, _ in groups}
-    folders = tuple(tasks.share_folder(one.encoder.folder) for one in transformers if kinds & {TRANSFORMER, TREES_KIND})
-    recipe = tasks.share(_Recipe(params, tuple(transformers)[: len(folders)], folders))
-    parts = _Data(len(data), tasks.share(data.texts), tasks.share(data.pairs), tasks.share(data.embeddings))
-    told = tasks.share(fit)
-    bytes_of = {"pairs": data.pairs.values.nbytes, "texts": 0, "embeddings": 0}
-    if data.embeddings is not None:
-        bytes_of["embeddings"] = 3 * data.embeddings.a.nbytes
-    if any("texts" in KINDS[kind].sees for kind in kinds):
-        bytes_of["texts"] = int(
-            sum(len(turn) for column in TEXT_COLUMNS for turns in data.texts[column] for turn in turns)
-        )
+    used = tuple(transformers) if kinds & {TRANSFORMER, TREES_KIND} else ()
+    models = tuple(travelling_model(tasks, one.encoder, one.params.precision) for one in used)
+    recipe, told = tasks.share(_Recipe(params, used, models)), tasks.share(fit)
+    parts, bytes_of = TravellingData.sent(tasks, data), bytes_by_part(data)
     for learner, group in groups:
-        memory = _COPIES * sum(bytes_of[part] for part in KINDS[learner.kind].sees)
+        memory = COPIES * sum(bytes_of[part] for part in KINDS[learner.kind].sees)
         places = [(one.train, one.held) for one in group]
         yield Task(_fitted, (recipe, (learner.name, learner.kind), parts, told, places), fit.threads, memory)
+
+
+def bytes_by_part(data: LearnerData) -> dict[str, int]:
+    """Return how large what learners see is, by the names that kinds of learners give it."""
+    texts = (len(turn) for column in TEXT_COLUMNS for turns in data.texts[column] for turn in turns)
+    embeddings = 0 if data.embeddings is None else 3 * data.embeddings.a.nbytes
+    return {"pairs": data.pairs.values.nbytes, "texts": sum(texts), "embeddings": embeddings}
 
 
 def _fitted(
     recipe: Shared[_Recipe],
     named: tuple[str, str],
-    parts: _Data,
+    parts: TravellingData,
     told: Shared[Fit],
     places: Sequence[tuple[Ints, Ints | None]],
 ) -> list[dict[str, Any]]:

@@ -25,3 +25,7 @@ class TravellingTasks(LocalTasks):
             work, arguments = pickle.loads(pickle.dumps((task.work, task.arguments)))
             self.done.append(task)
             yield number, pickle.loads(pickle.dumps(work(*arguments)))
+
+    def workers(self, made, count):
+        """Return objects in this process, made of copies of their arguments."""
+        return super().workers(pickle.loads(pickle.dumps(made)), count)

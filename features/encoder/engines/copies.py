@@ -126,6 +126,12 @@ class EncoderCopies:
         found = [self.brought, self._copies.place(FP32), self._copies.place(INT8)]
         return [folder for folder in found if folder is not None and folder.is_dir()]
 
+    def on_disk(self, precision: str) -> dict[str, Path]:
+        """Return the folders of a copy, and of what was tried and refused, by their paths in the folder of copies."""
+        base = self._copies.folder
+        found = [base / precision, *sorted(base.glob(f"{REFUSED}-*"))]
+        return {f"{base.name}/{folder.name}": folder for folder in found if folder.is_dir()}
+
     def open(self, precision: str, threads: int) -> Any:
         """Load a copy, made when missing; one that is open is shared. A `DamagedError` where it cannot be read."""
         folder = self.brought or self._copies.made(precision)

@@ -1,4 +1,4 @@
-"""Pieces of work on the nodes of a Ray cluster. The only file that knows Ray (extra `ray`).
+"""Pieces of work on the nodes of a Ray cluster. This file and `ray_workers` alone know Ray (extra `ray`).
 
 Ray does again what a dying process or node had begun. What it cannot do, because the head or this process died, the
 same command does: whoever gives tasks keeps each result on disk as it comes.
@@ -30,8 +30,9 @@ from ray import exceptions
 
 from pipelines.errors import AbruptEndError, UserError, shown
 from pipelines.files.atomic_files import atomic_folder, sha256_of
+from pipelines.terminal.cluster.ray_workers import RayWorkers
 from pipelines.terminal.cluster.shipped_code import shipped_code
-from pipelines.terminal.cluster.tasks import AUTO, CLIENT, Shared, Task, Tasks
+from pipelines.terminal.cluster.tasks import AUTO, CLIENT, Shared, Task, Tasks, Workers
 from pipelines.terminal.machine import usable_cores
 
 T = TypeVar("T")
@@ -141,7 +142,7 @@ class RayTasks(Tasks):
 
     def share(self, value: T) -> Shared[T]:
         """Put a value into the object store."""
-        return _InStore(self._reached(ray.put, value))
+        return _InStore(self.reached(ray.put, value))
 
     def share_folder(self, folder: Path) -> Shared[Path]:
         """Put the files of a folder into the object store, once for all that ask for it."""
@@ -151,7 +152,7 @@ class RayTasks(Tasks):
             for name, path in files.items():
                 digest.update(f"{name} {sha256_of(path)}\n".encode())
             content = {name: path.read_bytes() for name, path in files.items()}
-            reference = self._reached(ray.put, content)
+            reference = self.reached(ray.put, content)
             self._folders[folder] = _FolderInStore(reference, digest.hexdigest()[:32])
         return self._folders[folder]
 
@@ -166,14 +167,18 @@ class RayTasks(Tasks):
                     number, task = next(waiting, (-1, None))
                     drawn = task is None
                     if task is not None:
-                        pending[self._reached(self._begun, task)] = number
+                        pending[self.reached(self._begun, task)] = number
                 for reference in self._ready(list(pending)):
-                    result = self._reached(ray.get, reference)
+                    result = self.reached(ray.get, reference)
                     yield pending.pop(reference), result
         finally:
             for reference in () if self._lost else pending:  # nobody waits for them any more
                 with suppress(Exception):
                     ray.cancel(reference, force=True)
+
+    def workers(self, made: Task, count: int) -> Workers:
+        """Return actors that each hold what a task returns."""
+        return RayWorkers(self, made, self._needs(made))
 
     def close(self) -> None:
         """End the connection."""
@@ -181,25 +186,32 @@ class RayTasks(Tasks):
             ray.shutdown()
 
     def _begun(self, task: Task) -> Any:
-        options: dict[str, Any] = {
+        options = {"max_retries": MOST_TRIES, **self._needs(task)}
+        return ray.remote(**options)(_do).remote(task.work, task.arguments)
+
+    def _needs(self, task: Task) -> dict[str, Any]:
+        """Return cores and memory as Ray takes them; more than any node has would wait for a node that never comes."""
+        found: dict[str, Any] = {
             "num_cpus": min(max(task.threads, 1), max(self._cores)),
-            "max_retries": MOST_TRIES,
             "scheduling_strategy": "SPREAD",
         }
-        if task.memory:
-            options["memory"] = min(task.memory, self._most_memory)  # more would wait for a node that never comes
-        return ray.remote(**options)(_do).remote(task.work, task.arguments)
+        return found | ({"memory": min(task.memory, self._most_memory)} if task.memory else {})
+
+    @property
+    def lost(self) -> bool:
+        """Whether the cluster is gone."""
+        return self._lost
 
     def _ready(self, references: list[Any]) -> list[Any]:
         """Return those that are done, at least one, unless there is none to wait for."""
         while references:
-            done, _ = self._reached(ray.wait, references, timeout=LOOK_S)
+            done, _ = self.reached(ray.wait, references, timeout=LOOK_S)
             if done:
                 return list(done)
-            self._look()
+            self.look()
         return []
 
-    def _reached(self, call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
+    def reached(self, call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
         """Return what a call of Ray returns; what it raises becomes what the task raised, or a `UserError`."""
         try:
             return self._answered(call, arguments, more)
@@ -252,9 +264,9 @@ class RayTasks(Tasks):
             except FutureTimeout:
                 if found.done():
                     raise
-            self._look()
+            self.look()
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """Look whether the head is there, and raise what says that it is gone when it has not been for a while."""
         if self._head is None or _answers(self._head):
             self._silent_since = None

@@ -1,13 +1,14 @@
 """Pieces of work that need nothing from each other: done one by one here, or at once on the nodes of a cluster.
 
-Whoever has work to spread sees this file alone; `ray_tasks` is the only one that knows Ray, and nothing loads it unless
-a cluster is named. A piece of work is an importable function with its arguments. It gets whatever it needs by its
-arguments: another node has neither the files nor the working directory of this one.
+Whoever has work to spread sees this file alone; `ray_tasks` and `ray_workers` alone know Ray, and nothing loads it
+unless a cluster is named. A piece of work is an importable function with its arguments. It gets whatever it needs by
+its arguments: another node has neither the files nor the working directory of this one.
 """
 
 import atexit
 from abc import ABC, abstractmethod
 from argparse import ArgumentParser, ArgumentTypeError
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -62,6 +63,41 @@ class Shared(Generic[T]):
         return self.value
 
 
+@dataclass(frozen=True)
+class Died:
+    """What comes of a call whose process died before it answered; `why` is half a sentence."""
+
+    why: str
+
+
+class Workers(ABC):
+    """Processes that each hold an object, made once, and do what they are told one thing after the other.
+
+    Unlike a task, a call is not begun again where its process dies: only who gave it knows what it had done by then.
+    """
+
+    @abstractmethod
+    def begin(self, number: int, method: str, *arguments: Any) -> None:
+        """Have a worker call a method of its object; the first call also makes that.
+
+        A worker that died is another process from then on, with an object of its own.
+        """
+
+    @abstractmethod
+    def ended(self, seconds: float) -> list[tuple[int, Any]]:
+        """Wait for calls that have ended, and return the number of each one's worker, and its result or `Died`.
+
+        Raises
+        ------
+        UserError
+            When the cluster is gone, or as the call raised it.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the processes, whatever they are at."""
+
+
 class Tasks(ABC):
     """Does pieces of work.
 
@@ -104,6 +140,13 @@ class Tasks(ABC):
                 following += 1
 
     @abstractmethod
+    def workers(self, made: Task, count: int) -> Workers:
+        """Return processes that each hold what a task returns, with its cores and memory as long as they live.
+
+        One for which there is no room waits for some.
+        """
+
+    @abstractmethod
     def close(self) -> None:
         """End the connection to a cluster."""
 
@@ -138,12 +181,42 @@ class LocalTasks(Tasks):
         for number, task in enumerate(tasks):
             yield number, task.work(*task.arguments)
 
+    def workers(self, made: Task, count: int) -> Workers:
+        """Return objects in this process."""
+        return _LocalWorkers(made)
+
     def close(self) -> None:
         """Do nothing."""
 
     def described(self) -> str:
         """Return nothing to say."""
         return ""
+
+
+class _LocalWorkers(Workers):
+    """Objects in this process, each of which does what it is told when somebody waits for it."""
+
+    def __init__(self, made: Task) -> None:
+        self._made = made
+        self._held: dict[int, Any] = {}
+        self._told: deque[tuple[int, str, tuple[Any, ...]]] = deque()
+
+    def begin(self, number: int, method: str, *arguments: Any) -> None:
+        """Note what to do."""
+        self._told.append((number, method, arguments))
+
+    def ended(self, seconds: float) -> list[tuple[int, Any]]:
+        """Do what was noted first, and return what came of it."""
+        if not self._told:
+            return []
+        number, method, arguments = self._told.popleft()
+        if number not in self._held:
+            self._held[number] = self._made.work(*self._made.arguments)
+        return [(number, getattr(self._held[number], method)(*arguments))]
+
+    def close(self) -> None:
+        """Forget what was not done yet."""
+        self._told.clear()
 
 
 def tasks_at(address: str | None) -> Tasks:
