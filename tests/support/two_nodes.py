@@ -22,7 +22,7 @@ _STORE = 150_000_000
 
 
 class TwoNodes:
-    """A head and a worker, each with one core, that can be killed and started again.
+    """A head and a worker that can be killed and started again.
 
     Attributes
     ----------
@@ -49,9 +49,9 @@ class TwoNodes:
             for device in ("lo", "cable"):
                 _ip("-n", name, "link", "set", device, "up")
 
-    def start(self, node: str) -> None:
+    def start(self, node: str, cores: int = 1) -> None:
         """Start a node, the head first."""
-        own = ["--node-ip-address", self._hosts[node], "--num-cpus", "1", "--object-store-memory", str(_STORE)]
+        own = ["--node-ip-address", self._hosts[node], "--num-cpus", cores, "--object-store-memory", str(_STORE)]
         head = ["--head", "--port", "6379", "--include-dashboard", "false", "--temp-dir", str(self._scratch / "ray")]
         where = head if node == "head" else ["--address", f"{self._hosts['head']}:6379"]
         command = [Path(sys.executable).parent / "ray", "start", *own, *where]

@@ -1,12 +1,16 @@
 """Studies whose workers are elsewhere: the trials of one machine, done once, whoever dies."""
 
+import subprocess
+import sys
 from contextlib import closing
 
 import pytest
 from optuna.trial import TrialState
+from postgres import empty_database, private_server
 from rich.console import Console
 from small_runs import small_params
 from travelling_tasks import TravellingTasks
+from two_nodes import ROOT, two_nodes
 
 from pipelines.errors import UserError
 from pipelines.terminal.cluster.tasks import Died
@@ -16,6 +20,7 @@ from stacker.study.space import key_of
 from stacker.study.spread_study import is_spread, tune_on_cluster
 from stacker.study.study_log import DEAD, WHY, work
 from stacker.study.tuning import open_tuning
+from stacker.training.params import dump_params
 
 SPACE = {"learners.linear.C": [[0.01], [0.1], [1.0]], "stack.shrink": [1.0, 10.0]}
 TRIALS = 4
@@ -32,7 +37,9 @@ def params_in(folder, **study):
     only["linear"] |= {"components": 0}
     own = {"space": SPACE, "trials": TRIALS, "sampler": "random", "pruner": "none", "outer_folds": 2, "workers": 2}
     own |= {"folder": str(folder / "study"), "storage": f"sqlite:///{folder}/study.sqlite", **study}
-    return small_params(folder, data={"sample": {"rows": 60, "test_rows": 5}}, learners=only, study=own)
+    few = dict.fromkeys(("embedding", "sentiment", "readability", "overlap"), False)
+    sample = {"sample": {"rows": 60, "test_rows": 5}}
+    return small_params(folder, data=sample, features=few, learners=only, study=own)
 
 
 def opened(folder, **study):
@@ -116,3 +123,32 @@ def test_workers_go_to_nodes_where_these_reach_the_study(tmp_path, cluster, stor
         return
     with pytest.raises(UserError, match=found):
         is_spread(params)
+
+
+@pytest.mark.slow
+def test_four_workers_on_two_nodes_of_which_one_is_killed_do_the_study_of_one_machine(tmp_path):
+    space = {"learners.linear.C": [[0.001 * number] for number in range(1, 11)]}
+    how = {"space": space, "trials": 10, "sampler": "grid", "workers": 4, "outer_folds": 0}
+    with opened(tmp_path / "here", **how) as here:
+        work(here.jobs[0].log, here.jobs[0].objective, never)
+        expected, best = trials_of(here), here.jobs[0].log.best().params
+    with private_server() as server, two_nodes() as nodes, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT))
+        nodes.start("head", cores=2)
+        nodes.start("worker", cores=2)
+        params = params_in(tmp_path / "there", storage=empty_database(server), **how)
+        (tmp_path / "params.yaml").write_text(dump_params(params), encoding="utf-8")
+        command = [sys.executable, "-m", "stacker.study", tmp_path / "params.yaml", "--cluster", "auto"]
+        study = nodes.popen("head", command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        said = ""
+        while "3 of 10" not in said:
+            line = study.stdout.readline()
+            assert line, (said, study.communicate())
+            said += line
+        nodes.kill("worker")
+        rest, errors = study.communicate(timeout=240)
+        assert study.returncode == 0, (said + rest, errors)
+        with closing(open_tuning(params, Screen(Console(quiet=True)), False)) as there:
+            log = there.jobs[0].log
+            assert trials_of(there) == expected and log.best().params == best
+            assert not log.count(TrialState.RUNNING)
