@@ -17,6 +17,7 @@ from typing import Self
 import numpy as np
 
 from features.blocks.interface import ComputesRows
+from features.blocks.reading.sentence_vectors import one_text_at_once
 from features.blocks.registry import BLOCKS
 from pipelines.battles.arrays import Floats32
 from pipelines.terminal.cluster.tasks import Task, Tasks
@@ -174,8 +175,9 @@ def on_cluster(
 
 
 def computed(block: str, texts: Texts) -> Floats32:
-    """Return a block's rows of some texts, by its name."""
-    return BLOCKS[block].compute(*texts)
+    """Return a block's rows of some texts, by its name, in a process that has a core to itself."""
+    with one_text_at_once():
+        return BLOCKS[block].compute(*texts)
 
 
 def request(block: str, texts: Sequence[Sequence[str]]) -> bytes:

@@ -7,7 +7,7 @@ import numpy as np
 from features.blocks.interface import BATTLE, SCORE, SHARE, Block, Column
 from features.blocks.reading.data_version import data_version
 from features.blocks.reading.relevance import bank
-from features.blocks.reading.sentence_vectors import SentenceVectors, one_blas_thread, sentence_vectors
+from features.blocks.reading.sentence_vectors import SentenceVectors, encode_ahead, one_blas_thread, sentence_vectors
 from pipelines.battles.arrays import Floats, Floats32
 
 ELSEWHERE = 0.05
@@ -52,6 +52,7 @@ class Coherence(Block):
         """Return a (len(answers), len(columns)) float32 array; NaN for what takes two sentences, or three."""
         rows = np.zeros((len(answers), len(self.columns)), dtype=np.float32)
         with one_blas_thread():
+            encode_ahead(prompts, answers, others)
             for row, (prompt, answer, other) in enumerate(zip(prompts, answers, others, strict=True)):
                 asked, said, against = map(sentence_vectors, (prompt, answer, other))
                 near, off = (said.rows @ asked.whole).astype(np.float64), _off_topic(asked, said)

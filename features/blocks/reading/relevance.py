@@ -8,7 +8,7 @@ import numpy as np
 
 from features.blocks.interface import BATTLE, SCORE, SHARE, Block, Column
 from features.blocks.reading.data_version import data_version
-from features.blocks.reading.sentence_vectors import SentenceVectors, one_blas_thread, sentence_vectors
+from features.blocks.reading.sentence_vectors import SentenceVectors, encode_ahead, one_blas_thread, sentence_vectors
 from pipelines.battles.arrays import Floats32
 
 NEAREST = 5
@@ -47,6 +47,7 @@ class Relevance(Block):
         """Return a (len(answers), len(columns)) float32 array: of each answer to its prompt, against the other one."""
         rows = np.zeros((len(answers), len(self.columns)), dtype=np.float32)
         with one_blas_thread():
+            encode_ahead(prompts, answers, others)
             for row, (prompt, answer, other) in enumerate(zip(prompts, answers, others, strict=True)):
                 own = sentence_vectors(answer)
                 rows[row] = (*_to_prompt(sentence_vectors(prompt), own), *_to_other(own, sentence_vectors(other)))

