@@ -148,12 +148,14 @@ class LocalModel:
         names = sorted(path for path in self.folder.glob("*") if path.suffix in (".safetensors", ".json", ".jinja"))
         self.most = most_tokens(self.folder)
         self.identity = " ".join(f"{path.name} {_hash(path, path.stat().st_mtime_ns)}" for path in names)
+        if params.precision != "fp32":
+            self.identity += f" {params.precision}"
 
     def ask(self, messages: Messages, tops: bool) -> ChatReply:
         """Return its reply, greedily written."""
         import torch
 
-        tokenizer, model = _loaded(str(self.folder))
+        tokenizer, model = _loaded(str(self.folder), self.params.precision)
         inputs = _inputs(tokenizer, messages)
         count = int(inputs["input_ids"].shape[1])
         if self.most is not None and count >= self.most:
@@ -187,11 +189,12 @@ def _hash(path: Path, changed: int) -> str:
 
 
 @lru_cache(maxsize=2)
-def _loaded(folder: str) -> tuple[Any, Any]:
+def _loaded(folder: str, precision: str) -> tuple[Any, Any]:
+    import torch
+
     from pipelines.models.model_loading import load_generator
 
-    tokenizer, model = load_generator(Path(folder))
-    return tokenizer, model.float()
+    return load_generator(Path(folder), dtype=torch.bfloat16 if precision == "bf16" else torch.float32)
 
 
 def _inputs(tokenizer: Any, messages: Messages) -> Any:

@@ -1,5 +1,7 @@
 """Settings of a language model that is asked: where it is, how it answers, what it costs and what it may cost."""
 
+from typing import Literal
+
 from pydantic import Field, field_validator, model_validator
 
 from pipelines.chat.server_address import base_address
@@ -29,6 +31,8 @@ class ChatParams(Section):
         Questions that a server has at a time.
     retries : int
         How often a question is asked again after the server was busy, broke off or fell silent.
+    precision : str
+        In how many bits a model in a folder computes; bf16 takes half the time and memory where the processor has it.
     price_in, price_out : float
         Price of a million tokens read and written, in whatever money.
     most_calls, most_tokens, most_cost : number
@@ -43,6 +47,7 @@ class ChatParams(Section):
     seconds: float = Field(120.0, gt=0, le=86_400)
     parallel: int = Field(4, ge=1, le=MOST_PARALLEL)
     retries: int = Field(4, ge=0, le=100)
+    precision: Literal["fp32", "bf16"] = "fp32"
     price_in: float = Field(0.0, ge=0, le=1e6)
     price_out: float = Field(0.0, ge=0, le=1e6)
     most_calls: int = Field(0, ge=0)

@@ -62,6 +62,12 @@ def after_first_stage(
     first = params.transformer.first
     if not first.sources or not chosen:
         return list(chosen)
+    for one in chosen:
+        if one.params.quantization != "none":
+            raise UserError(
+                f"transformer.first trains weights of {one.encoder.name}, and quantized ones cannot be trained: set "
+                "quantization to none, or leave sources empty."
+            )
     kept = local_folder(params.run.cache / "first_stage")
     kept.mkdir(parents=True, exist_ok=True)
     loaded = load(DataParams(sources=first.sources), kept / "set_aside.jsonl")

@@ -23,7 +23,7 @@ from stacker.learners.balance import UNSEEN, Correction, class_shares, class_wei
 from stacker.learners.learner_interface import Fit
 from stacker.learners.transformer.fine_tuning_work import BattleLoss, Votes, Work, distinct
 from stacker.learners.transformer.frozen import ArrayHead, FrozenRunner, frozen_engine
-from stacker.learners.transformer.network.adapters import add_adapters, merge_adapters, taken_adapters
+from stacker.learners.transformer.network.adapters import add_adapters, put_adapters, taken_adapters
 from stacker.learners.transformer.network.batch_memory import TokenBudget
 from stacker.learners.transformer.network.inference import HiddenStateCache, Runner, choose_device, choose_half
 from stacker.learners.transformer.network.layers import layer_count
@@ -156,7 +156,7 @@ def fit_network(
     Early stopping looks at probabilities with the `correction` of the loss that is trained.
     """
     torch.manual_seed(fit.seed)
-    checkpoint = open_checkpoint(encoder.folder, encoder.name)
+    checkpoint = open_checkpoint(encoder.folder, encoder.name, params)
     device = choose_device(params.device)
     network = build_network(checkpoint, params, first_trained(params, layer_count(checkpoint.model))).to(device)
     structure = Structure(checkpoint.tokenizer, params, checkpoint.positions, causal=checkpoint.causal)
@@ -168,7 +168,7 @@ def fit_network(
     runner = make_runner(name, params, network, structure.longest)
     chosen = None if checkpoint.causal else frozen_engine(params, encoder)
     engine = "" if chosen is None or chosen.copies is None else chosen.copies.version(chosen.precision)
-    kept = shelf.of(f"{encoder.sha256} {network.encoder.start} {runner.half} {engine}")
+    kept = shelf.of(f"{encoder.sha256} {network.encoder.start} {runner.half} {params.quantization} {engine}")
     learns = params.tuning != "frozen"
     # A frozen encoder needs its pooled parts alone, which are kept too.
     if learns and kept.fill(network, battles.items, runner.budget, name, progress):
@@ -213,7 +213,7 @@ def fit_network(
         fine_tune(work, folder, fit.seed, progress)
         if handle is not None:
             adapters = taken_adapters(handle)
-            merge_adapters(network.encoder.model, adapters, params)
+            put_adapters(network.encoder.model, adapters, params)
         about["evaluations"] = [
             {metric: value if np.isfinite(value) else None for metric, value in entry.items()} for entry in work.history
         ]
@@ -261,4 +261,7 @@ def make_runner(name: str, params: TransformerParams, network: PreferenceNetwork
     budget = TokenBudget.from_memory(
         network.encoder.model.config, device, params.memory_share, 1, longest, training=False
     )
+    if params.quantization == "8bit":
+        # Its outliers are found over a whole batch, and what a text gives must not depend on those beside it.
+        budget = TokenBudget.one_by_one()
     return Runner(network, budget, name, half=choose_half(params.precision, device))

@@ -6,6 +6,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from features.encoder.engines.engine import EngineName
 from pipelines.battles.sources import SourceParams
+from pipelines.models.quantized_weights import Quantization
 from pipelines.settings import LocalPath, PathText, Section, Strengths
 from stacker.learners.balance import BalanceParams
 
@@ -96,7 +97,8 @@ class TransformerSettings(Section):
     within `patience` evaluations. `store`: beside keeps only what differs from the named base (of lora the adapters),
     whole keeps a full copy, auto keeps it beside where the base comes with the install or is a decoder. `engine` runs a
     frozen encoder on a CPU, as that of the section encoder does, and `precision` int8 is for it; bf16 and fp16 are for
-    a GPU, and what is trained is run by torch.
+    a GPU, and what is trained is run by torch. `quantization` loads the weights of a decoder in 8bit (LLM.int8) or 4bit
+    (NF4; with lora this is QLoRA), by the extra `quantized`.
     """
 
     renamed = {"strengths": "C", "batch": "batch_size", "warmup": "warmup_ratio", "held_share": "validation_fraction"}
@@ -136,6 +138,7 @@ class TransformerSettings(Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     engine: EngineName = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"
+    quantization: Quantization = "none"
     gradient_checkpointing: bool = False
     memory_share: float = Field(0.4, ge=0.001, lt=1)
     states_gb: float = Field(2.0, ge=0, le=1e6)
@@ -145,6 +148,15 @@ class TransformerSettings(Section):
     def _layers_to_train(self) -> Self:
         if self.tuning == "top_k" and self.top_layers == 0:
             raise ValueError("tuning top_k needs top_layers of 1 or more; for none choose frozen, for every layer all")
+        return self
+
+    @model_validator(mode="after")
+    def _quantized_weights_stay(self) -> Self:
+        if self.quantization != "none":
+            if self.tuning not in ("frozen", "lora"):
+                raise ValueError(f"quantization {self.quantization} leaves no weights to train: set tuning to lora")
+            if self.store == "whole":
+                raise ValueError("quantized weights are not written: set store to beside, and keep the base")
         return self
 
 

@@ -8,11 +8,13 @@ from typing import Any
 from features.encoder.choice import ResolvedEncoder
 from pipelines.errors import UserError, shown
 from pipelines.files.saved_files import checking
-from pipelines.models.model_files import BUILTIN_NAME, check_folder
+from pipelines.models.model_files import BUILTIN_NAME, check_folder, read_config
 from pipelines.models.model_loading import DECODERS, load_backbone, load_tokenizer, most_tokens
+from pipelines.models.quantized_weights import keep_gradients, quantized_settings
 from stacker.learners.balance import Correction
 from stacker.learners.learner_interface import FORMAT, SETTINGS
-from stacker.learners.transformer.network.adapters import merge_adapters
+from stacker.learners.transformer.network.adapters import put_adapters
+from stacker.learners.transformer.network.inference import choose_device, choose_half
 from stacker.learners.transformer.network.layers import SplitEncoder, layer_count
 from stacker.learners.transformer.network.network import PreferenceNetwork, make_head
 from stacker.learners.transformer.params import TransformerParams
@@ -42,16 +44,18 @@ class Checkpoint:
     causal: bool
 
 
-def open_checkpoint(folder: Path, name: str) -> Checkpoint:
-    """Open a checkpoint folder; `name` is how it is called in errors.
+def open_checkpoint(folder: Path, name: str, params: TransformerParams | None = None) -> Checkpoint:
+    """Open a checkpoint folder; `name` is how it is called in errors, `params` say in how many bits and where.
 
     Raises
     ------
     UserError
-        When the folder is incomplete, its tokenizer cannot pad, or weights and tokenizer do not belong together.
+        When the folder is incomplete, its tokenizer cannot pad, weights and tokenizer do not belong together, or
+        weights that are to be quantised are an encoder's.
     """
     check_folder(folder)
-    tokenizer, model = load_tokenizer(folder, name), load_backbone(folder, name)
+    tokenizer, model = load_tokenizer(folder, name), load_backbone(folder, name, **_in_bits(folder, name, params))
+    keep_gradients(model)
     if getattr(model, "pooler", None) is not None:
         # Parts are pooled by the heads; a pooler that is not in a checkpoint would be filled at random.
         model.pooler = None
@@ -64,6 +68,19 @@ def open_checkpoint(folder: Path, name: str) -> Checkpoint:
     most, own = most_tokens(folder) or _NO_LIMIT, int(tokenizer.model_max_length)
     causal = model.config.model_type in DECODERS
     return Checkpoint(model, tokenizer, min(most, own) if 0 < own < _NO_LIMIT else most, causal)
+
+
+def _in_bits(folder: Path, name: str, params: TransformerParams | None) -> dict[str, Any]:
+    """Return what loads the weights in 8 or 4 bits where the settings ask for it."""
+    if params is None or params.quantization == "none":
+        return {}
+    if read_config(folder).get("model_type") not in DECODERS:
+        raise UserError(
+            f"transformer {name}: quantization is for decoders ({', '.join(DECODERS)}); set it to none, and precision "
+            "to int8 where an encoder is to be fast."
+        )
+    device = choose_device(params.device)
+    return quantized_settings(params.quantization, device, f"transformer {name}", choose_half(params.precision, device))
 
 
 def build_network(checkpoint: Checkpoint, params: TransformerParams, start: int) -> PreferenceNetwork:
@@ -99,7 +116,7 @@ def save_network(
     if whole:
         model.save_pretrained(folder / BASE)
         tokenizer.save_pretrained(folder / BASE)
-    elif adapters:
+    elif adapters or params.quantization != "none":
         learned |= {f"adapter.{key}": value for key, value in adapters.items()}
     else:
         before = open_checkpoint(base.folder, base.name).model.state_dict()
@@ -147,7 +164,7 @@ def load_network(folder: Path) -> Stored:
     meta, params, base = form.meta, form.params, form.base
     with readable(folder):
         learned = load_file(folder / WEIGHTS)
-    checkpoint = open_checkpoint(base.folder, base.name)
+    checkpoint = open_checkpoint(base.folder, base.name, params)
     # Loaded networks do not learn: no layer needs a lower half.
     network = build_network(checkpoint, params, layer_count(checkpoint.model))
     try:
@@ -163,7 +180,7 @@ def load_network(folder: Path) -> Stored:
         )
     adapters = _under(learned, "adapter.")
     with checking(folder / WEIGHTS):
-        merge_adapters(checkpoint.model, adapters, params)
+        put_adapters(checkpoint.model, adapters, params)
     network.eval()
     if meta["base"]["inside"]:
         _check_runs(network, folder)

@@ -238,6 +238,8 @@ def _trainer(work: Work, folder: Path, seed: int, before: Metrics, progress: Pro
         fp16=half == torch.float16,
         seed=seed % (1 << 32),
     )
+    # With several GPUs the Trainer would copy the network to each, and copies have no halves (`SplitEncoder`).
+    args._n_gpu = min(args.n_gpu, 1)
     trainer = BattleTrainer(work, args, before, seed)
     trainer.add_callback(_Flow(trainer, progress))
     return trainer

@@ -36,6 +36,11 @@ def test_probabilities_are_those_of_the_model_and_what_it_writes_begins_with_the
     written = model.ask(MESSAGES, tops=False)
     assert 1 <= written.tokens_out <= 4 and written.tops == ()
     assert open_model(ChatParams(model=str(folder))).identity == model.identity
+    half = open_model(ChatParams(model=str(folder), precision="bf16"))
+    assert half.identity != model.identity  # what was kept in 32 bits is not taken for a reply in 16
+    rounded = half.ask(MESSAGES, tops=True).tops[0]
+    assert max(abs(rounded.get(token, chance) - chance) for token, chance in reply.tops[0].items()) < 0.1
+    assert rounded != reply.tops[0]
 
 
 def test_a_question_longer_than_its_context_is_refused_and_no_folder_is_one_sentence(folder, tmp_path):

@@ -59,6 +59,13 @@ class TokenBudget:
         room = int(share * free_bytes(device) / bytes_per_token(config, layers, longest, training))
         return cls(min(room, most))
 
+    @classmethod
+    def one_by_one(cls) -> "TokenBudget":
+        """Return the budget by which every sequence is a batch of its own."""
+        found = cls(LEAST_TOKENS)
+        found.tokens = 1
+        return found
+
     def halve(self, name: str) -> None:
         """Halve the budget. Raises a `UserError` where it is at its least already."""
         if self.tokens <= LEAST_TOKENS:

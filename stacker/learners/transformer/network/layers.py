@@ -69,7 +69,8 @@ class SplitEncoder(nn.Module):
                 "top_layers 0, or all."
             )
         for name, weight in model.named_parameters():
-            weight.requires_grad = start == 0 or _layer_number(name, path) >= start
+            # Those in 8 or 4 bits are whole numbers, which learn nothing.
+            weight.requires_grad = weight.is_floating_point() and (start == 0 or _layer_number(name, path) >= start)
 
     def lower(self, batch: dict[str, Tensor]) -> Tensor | None:
         """Return the (m, l, d) hidden states below the upper half, None where there is no lower half."""

@@ -279,3 +279,24 @@ def test_weights_of_another_head_are_refused(tiny_checkpoint, tmp_path):
     (saved / "learner.json").write_text(json.dumps(meta))
     with pytest.raises(UserError, match="does not fit .* and a joint head; make the judge again"):
         TransformerLearner.load(saved)
+
+
+def test_with_several_gpus_one_is_used_so_that_halves_are_not_torn_apart(tiny_checkpoint, monkeypatch):
+    """The Trainer would copy the network to each GPU; the copies' upper halves would go on using the first one's."""
+
+    class Two(training.TrainingArguments):
+        def __post_init__(self):
+            super().__post_init__()
+            self._n_gpu = 2
+
+    seen = []
+    step = training.BattleTrainer.training_step
+    monkeypatch.setattr(training, "TrainingArguments", Two)
+    monkeypatch.setattr(
+        training.BattleTrainer,
+        "training_step",
+        lambda self, model, *rest: seen.append((type(model).__name__, self.args.n_gpu)) or step(self, model, *rest),
+    )
+    data, outcome = learner_data(20)
+    fitted(tiny_checkpoint("distilbert"), data, outcome, device="cpu")
+    assert seen and set(seen) == {("PreferenceNetwork", 1)}
