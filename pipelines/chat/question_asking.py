@@ -21,6 +21,8 @@ FOR_GOOD = {"key_refused", "no_model", "no_key", "no_package"}
 """Faults that no later try mends."""
 OF_ONE = {400, 413, 422}
 """Status of a request that is refused for what it holds: others may be answered."""
+MOST_REFUSED = 20
+"""Refused questions after which a server that has answered none is not asked on: it is not for what they hold."""
 LONGEST_WAIT_S = 60.0
 
 
@@ -193,6 +195,9 @@ def ask_all(
                     if isinstance(fault, ServerFault) and fault.details.get("status") in OF_ONE:
                         spent.refused += 1
                         spent.first_refusal = spent.first_refusal or str(fault).rstrip(".")
+                        if spent.refused >= MOST_REFUSED and not found and not spent.calls:
+                            failed = failed or fault
+                            stop.set()
                     elif isinstance(fault, Exception):
                         failed = failed or fault
                         stop.set()

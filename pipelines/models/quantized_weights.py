@@ -4,7 +4,6 @@
 made for GPUs; its kernels for processors are slow.
 """
 
-import logging
 from importlib.util import find_spec
 from typing import Any, Literal
 
@@ -41,8 +40,6 @@ def quantized_settings(kind: Quantization, device: Any, named: str, half: Any = 
     import torch
     from transformers import BitsAndBytesConfig
 
-    # It tells of a kernel that it would get from the Hub, and of every map that it casts.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     if kind == "8bit":
         config = BitsAndBytesConfig(load_in_8bit=True)
     else:

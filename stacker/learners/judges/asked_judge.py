@@ -46,7 +46,10 @@ class AskedJudge:
         found = f"{told['name']}: {told['battles'] - told['missing']:,} of {told['battles']:,} battles have a verdict"
         found += (
             f"; it favours the answer that it sees first by {told['first']:+.2f} in log-odds, which both orders cancel"
+            f", and names the same place in both of {told['torn']:.0%} of its questions"
         )
+        if told["written"]:
+            found += f"; {told['written']:,} replies came without probabilities, so that what they write counts"
         if told["missing"]:
             found += f"; the verdicts on the other {told['missing']:,} go by the other learners"
         if told["unread"]:
@@ -89,6 +92,11 @@ def ask_judge(
     missing = int(np.isnan(asked.margin[:, 0]).sum())
     if missing > params.max_missing * len(battles):
         stopped = f" (stopped by {asker.spent.stopped})" if asker.spent.stopped else ""
+        if asker.spent.refused >= missing:
+            raise UserError(
+                f"learners.judges {params.name}: gave no verdict on {missing:,} of {len(battles):,} battles, as its "
+                f"server refused them ({asker.spent.first_refusal})."
+            )
         raise UserError(
             f"learners.judges {params.name}: gave no verdict on {missing:,} of {len(battles):,} battles{stopped}; "
             f"raise its limits, or set its max_missing above {missing / len(battles):.2f}."
@@ -101,6 +109,8 @@ def ask_judge(
         "missing": missing,
         "unread": asked.unread,
         "first": asked.first,
+        "torn": asked.torn,
+        "written": asked.written,
         "calls": asker.spent.calls,
         "tokens_in": asker.spent.tokens_in,
         "tokens_out": asker.spent.tokens_out,

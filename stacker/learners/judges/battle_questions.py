@@ -38,12 +38,18 @@ class Asked:
         Replies that say nothing.
     first : float
         How much the model favours the answer that it sees first, in log-odds, on average.
+    torn : float
+        The share of questions in whose two orders it names the same place, and so both answers.
+    written : int
+        Replies without probabilities of tokens where these were asked for, which are read by what they write.
     """
 
     margin: Floats
     tie: Floats
     unread: int
     first: float
+    torn: float = 0.0
+    written: int = 0
 
 
 def questions_of(params: JudgeParams) -> tuple[Principle, ...]:
@@ -155,7 +161,7 @@ class BattleQuestions:
             np.full((len(texts), len(self.questions)), np.nan),
         )
         leaning: list[float] = []
-        unread = read = done = 0
+        torn = unread = read = written = done = 0
         example = ""
         try:
             for part in _parts(texts):
@@ -168,6 +174,7 @@ class BattleQuestions:
                         continue
                     for place, pair in enumerate(battle):
                         said = [said_of(replies[each.key]) for each in pair]
+                        written += sum(each.tops and not replies[each.key].tops for each in pair)
                         unread += said.count(None)
                         read += 2 - said.count(None)
                         if said[0] is None or said[1] is None:
@@ -177,6 +184,7 @@ class BattleQuestions:
                         margin[row, place] = (said[0][0] - said[1][0]) / 2
                         tie[row, place] = (said[0][1] + said[1][1]) / 2
                         leaning.append((said[0][0] + said[1][0]) / 2)
+                        torn += said[0][0] * said[1][0] > 0
                 done += len(flat)
         finally:
             store.close()
@@ -186,9 +194,10 @@ class BattleQuestions:
                 f"(one begins with {shown(example, 80) or 'nothing'}); have its prompt ask for one letter, or allow "
                 f"more max_tokens."
             )
-        if note is not None and self.spent.calls:
+        if note is not None and (self.spent.calls or self.spent.refused):
             note(told_spent(self.params.name, self.params, self.spent))
-        return Asked(*_without_gaps(margin, tie), unread, float(np.mean(leaning)) if leaning else 0.0)
+        first, torn_share = (float(np.mean(leaning)), torn / len(leaning)) if leaning else (0.0, 0.0)
+        return Asked(*_without_gaps(margin, tie), unread, first, torn_share, written)
 
 
 @dataclass(frozen=True)

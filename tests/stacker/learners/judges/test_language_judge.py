@@ -58,10 +58,14 @@ def test_a_position_bias_vanishes_by_the_two_orders_whatever_the_server_gives(se
         whole = np.array([len(turns) == 1 for turns in battles["response_a"]])
         assert np.allclose(margin[whole, 0], np.clip(lengths(battles) / 40, -4, 4)[whole], atol=1e-6)
         assert abs(asked.told["first"] - 1.5) < 1e-6
+        assert asked.told["written"] == 0 and "replies came without" not in asked.sentence()
+        one_line = np.abs(np.clip(lengths(battles) / 40, -4, 4)) < 1.5  # where the bias turns one of the orders
+        assert np.isclose(asked.told["torn"], one_line.mean(), atol=(~whole).mean())
     else:
         far = np.abs(lengths(battles)) > 100  # beyond what the bias can turn
         assert (np.sign(margin[far, 0]) == np.sign(lengths(battles)[far])).all() and far.any()
         assert asked.told["first"] > 0
+        assert f"{2 * N} replies came without probabilities, so that what they write counts" in asked.sentence()
     assert len(server.asked) == 2 * N and server.most_at_once <= 4
     assert f"{2 * N} questions to {model}, 0 of them answered before; {2 * N} calls" in notes[0]
     assert f"llm: {2 * N} calls, {asked.told['tokens_in']:,} tokens in" in notes[1]
@@ -85,6 +89,7 @@ def test_a_server_that_refuses_for_a_while_is_asked_again_and_nothing_twice(serv
         ("status-401", "refuses the key"),
         ("status-404", "has no model status-404"),
         ("status-500", "answered with status 500"),
+        ("status-400", "answered with status 400"),  # as of a server that is bound to another model
         ("status-429", "has no room now"),
         ("page", "not OpenAI's"),
         ("drops", "The connection broke"),
@@ -123,6 +128,14 @@ def test_texts_that_a_server_refuses_are_left_out_and_told(server, battles, tmp_
     assert asked.told["missing"] == 1 and "2 questions were refused (the first: The server" in notes[-1]
     found = fitted(asked, odd).predict_proba(data_of(odd))
     assert np.isnan(found[0]).all() and np.isfinite(found[1:]).all()
+
+
+def test_a_server_that_refuses_every_question_is_told_as_such(server, battles, tmp_path):
+    with pytest.raises(UserError, match=r"no verdict on 3 of 3 battles, as its server refused them \(The server at"):
+        ask_judge(params(server, "status-400"), battles.iloc[:3].reset_index(drop=True), tmp_path)
+    with pytest.raises(UserError, match="answered with status 400"):
+        ask_judge(params(server, "status-400", parallel=1), battles, tmp_path)
+    assert server.requests <= 6 + 20
 
 
 def test_nonsense_is_one_sentence_and_not_paid_for_again(server, battles, tmp_path):
