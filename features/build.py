@@ -25,7 +25,7 @@ from features.blocks.interface import (
     ComputesRows,
 )
 from features.blocks.registry import BLOCKS, switch_field, switches
-from features.cache import BlockCache, key_of
+from features.cache import KeepsRows, key_of
 from features.pairs import Embeddings, PairMatrix, answer_pairs, join, shared
 from features.parallel import PAYS_FROM, Chunk, Runner, Texts, even_chunks, in_line, in_turn, on_cluster
 from pipelines.battles.arrays import Floats32
@@ -34,7 +34,7 @@ from pipelines.settings import Section
 from pipelines.terminal.cluster.tasks import Spreads, Tasks
 from pipelines.terminal.command_line import Progress, silent
 
-_ITEMS = (TEXT, ANSWER, PROMPT_AND_ANSWER, ANSWER_AND_OTHER, BATTLE, BOTH_ANSWERS, LANGUAGE_MODEL)
+ITEMS = (TEXT, ANSWER, PROMPT_AND_ANSWER, ANSWER_AND_OTHER, BATTLE, BOTH_ANSWERS, LANGUAGE_MODEL)
 """What blocks see that is computed once for each distinct text, or pair of texts."""
 ENCODER_CHUNK = 1024
 """Texts the encoder is given at once; what it has done is kept after each chunk."""
@@ -73,7 +73,7 @@ class BattleFeatures:
 
 
 @dataclass(frozen=True)
-class _Battles:
+class DistinctTexts:
     """The distinct texts of n battles, and the place of each battle's prompt and answers among them."""
 
     texts: list[str]
@@ -84,7 +84,7 @@ class _Battles:
 
 
 @dataclass(frozen=True)
-class _Items:
+class Items:
     """The distinct items that blocks see, and the place among them of what each of n battles needs.
 
     `of` is (3, n) where a text is an item (answer A, answer B, the prompt), (2, n) where an answer is one, by itself,
@@ -101,7 +101,7 @@ class _Work:
     """What a block must do: its items, the rows so far, and which of them are missing."""
 
     block: ComputesRows
-    items: _Items
+    items: Items
     rows: Floats32
     missing: list[int]
 
@@ -116,7 +116,7 @@ def build_features(
     params: FeatureParams,
     *,
     encoder_block: ComputesRows | None = None,
-    cache: BlockCache | None = None,
+    cache: KeepsRows | None = None,
     threads: int = 1,
     progress: Progress = silent,
     tasks: Tasks | None = None,
@@ -131,7 +131,7 @@ def build_features(
         Blocks that are off leave no column.
     encoder_block : ComputesRows or None
         Gives rows of unit length; without it there are no embeddings and no cosines.
-    cache : BlockCache or None
+    cache : KeepsRows or None
         Where rows are found again, and kept chunk by chunk; None keeps nothing.
     threads : int
         Processes that may run at once; few texts are computed in this one.
@@ -140,10 +140,10 @@ def build_features(
     tasks : Tasks or None
         Counts and embeds texts where it works elsewhere than in this process; the rows are the same.
     """
-    found = _distinct(battles)
+    found = distinct_texts(battles)
     on = [block for block in BLOCKS.values() if getattr(params, block.switch)]
     seen = {block.sees for block in on} | {TEXT}
-    items = {sees: _items(sees, found) for sees in seen.intersection(_ITEMS)}
+    items = {sees: items_seen(sees, found) for sees in seen.intersection(ITEMS)}
     works = [
         _work(block, items[block.sees], cache) for block in on if block.sees in items and block.sees != LANGUAGE_MODEL
     ]
@@ -176,7 +176,7 @@ def feature_columns(params: FeatureParams, encoder_block: ComputesRows | None = 
     return build_features(nothing, params, encoder_block=encoder_block)
 
 
-def _distinct(battles: pd.DataFrame) -> _Battles:
+def distinct_texts(battles: pd.DataFrame) -> DistinctTexts:
     """Join the turns of each text and number the distinct texts in the order they are met."""
     place: dict[str, int] = {}
     columns = []
@@ -184,13 +184,13 @@ def _distinct(battles: pd.DataFrame) -> _Battles:
         places = (place.setdefault(text_of(turns), len(place)) for turns in battles[column])
         columns.append(np.fromiter(places, dtype=np.int64, count=len(battles)))
     texts = list(place)
-    return _Battles(texts, [key_of(text) for text in texts], *columns)
+    return DistinctTexts(texts, [key_of(text) for text in texts], *columns)
 
 
-def _items(sees: str, found: _Battles) -> _Items:
+def items_seen(sees: str, found: DistinctTexts) -> Items:
     """Find the distinct texts, or the distinct pairs or triples of texts, that blocks see."""
     if sees == TEXT:
-        return _Items((found.texts,), found.keys, np.stack([found.a, found.b, found.prompt]))
+        return Items((found.texts,), found.keys, np.stack([found.a, found.b, found.prompt]))
     prompt, answer, other = (np.stack(sides) for sides in ([found.prompt] * 2, [found.a, found.b], [found.b, found.a]))
     columns = {
         ANSWER: (answer,),
@@ -207,16 +207,16 @@ def _items(sees: str, found: _Battles) -> _Items:
         keys = [found.keys[place] for place in distinct[:, 0]]
     else:
         keys = [key_of(*(found.keys[place].hex() for place in places)) for places in distinct]
-    return _Items(texts, keys, of.reshape(columns[0].shape))
+    return Items(texts, keys, of.reshape(columns[0].shape))
 
 
-def _ordered(found: _Battles) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _ordered(found: DistinctTexts) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Order the two answers of each battle by their content, so that the sides make no difference."""
     swap = np.array([found.keys[a] > found.keys[b] for a, b in zip(found.a, found.b, strict=True)], dtype=bool)
     return np.where(swap, found.b, found.a), np.where(swap, found.a, found.b)
 
 
-def _work(block: ComputesRows, items: _Items, cache: BlockCache | None) -> _Work:
+def _work(block: ComputesRows, items: Items, cache: KeepsRows | None) -> _Work:
     """Look up what is known of a block's items."""
     if cache is None:
         rows = np.full((len(items.keys), len(block.columns)), np.nan, dtype=np.float32)
@@ -226,7 +226,7 @@ def _work(block: ComputesRows, items: _Items, cache: BlockCache | None) -> _Work
 
 
 def _store(
-    works: Sequence[_Work], results: Iterator[tuple[Chunk, Floats32]], cache: BlockCache | None, progress: Progress
+    works: Sequence[_Work], results: Iterator[tuple[Chunk, Floats32]], cache: KeepsRows | None, progress: Progress
 ) -> None:
     """Put computed rows in their places and into the cache, and report."""
     of = {work.block.name: work for work in works}
@@ -248,7 +248,7 @@ def _store(
 
 
 def _of_items(block: ComputesRows, rows: Floats32) -> list[PairMatrix]:
-    """Build the features of a block from its rows, (items of a battle, n, columns), as `_Items` orders them."""
+    """Build the features of a block from its rows, (items of a battle, n, columns), as `Items` orders them."""
     if len(rows) == 1:
         return [shared(block.name, block.columns, rows[0], of="A,B")]
     if len(rows) == 2:
@@ -289,7 +289,7 @@ def _of_embeddings(block: Block, embeddings: Embeddings) -> list[PairMatrix]:
 
 
 def _read(
-    block: Block, settings: Any, items: _Items, cache: BlockCache | None, threads: int, progress: Progress
+    block: Block, settings: Any, items: Items, cache: KeepsRows | None, threads: int, progress: Progress
 ) -> _Work:
     """Have a language model read what is not known; without items it is not even looked for."""
     if not items.keys:
@@ -301,7 +301,7 @@ def _read(
 
 
 def _embed(
-    block: ComputesRows, items: _Items, cache: BlockCache | None, progress: Progress, tasks: Tasks | None
+    block: ComputesRows, items: Items, cache: KeepsRows | None, progress: Progress, tasks: Tasks | None
 ) -> Embeddings:
     """Embed the distinct texts; the encoder uses the cores by itself, of this machine or of each node."""
     work = _work(block, items, cache)

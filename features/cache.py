@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,19 @@ def code_of(kind: type) -> str:
     own = {each.__module__ for each in kind.__mro__[:-1]}
     way = code_version("features.cache", "features.parallel", follow=False)
     return code_version(*sorted(own)) + way
+
+
+class KeepsRows(Protocol):
+    """Where rows of blocks are found again, as `BlockCache` keeps them."""
+
+    def get(self, block: ComputesRows, keys: Sequence[bytes]) -> tuple[Floats32, NDArray[np.bool_]]: ...  # noqa: D102
+    def put(self, block: ComputesRows, keys: Sequence[bytes], rows: Floats32) -> None: ...  # noqa: D102
+
+
+def name_of(block: ComputesRows) -> str:
+    """Return a name that changes with a block's version, code and columns."""
+    about = "\n".join((block.name, block.version, code_of(type(block)), *block.columns))
+    return f"{block.name}-{hashlib.sha256(about.encode()).hexdigest()[:16]}"
 
 
 class BlockCache:
@@ -77,9 +91,8 @@ class BlockCache:
             _close_all(self._open)
 
     def path(self, block: ComputesRows) -> Path:
-        """Return the file of a block: its name, version, code and columns are all in the file's name."""
-        about = "\n".join((block.name, block.version, code_of(type(block)), *block.columns))
-        return self.folder / f"{block.name}-{hashlib.sha256(about.encode()).hexdigest()[:16]}.sqlite"
+        """Return the file of a block."""
+        return self.folder / f"{name_of(block)}.sqlite"
 
     def get(self, block: ComputesRows, keys: Sequence[bytes]) -> tuple[Floats32, NDArray[np.bool_]]:
         """Return the rows kept for these keys, (len(keys), columns), and which were found; others are NaN."""

@@ -25,7 +25,7 @@ from pipelines.formats.records import IDS
 from pipelines.formats.row_stream import open_form
 from pipelines.terminal.cluster.tasks import Task, Tasks, add_cluster_argument, tasks_at
 from pipelines.terminal.command_line import Screen, check_output, output_suffix, run_command
-from stacker.judge.any_judge import TravellingJudge, travelling
+from stacker.judge.any_judge import AskedElsewhere, asked_elsewhere
 from stacker.judge.elsewhere import Elsewhere, add_elsewhere_arguments, named_files
 from stacker.judge.provenance import read_provenance
 from stacker.judge.verdict_control import HELD_EQUAL, add_control_argument, even_style_for, with_checks
@@ -145,6 +145,7 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
     UserError
         When the judge, a file or an option cannot be used; all files are looked at before the first is predicted.
     """
+    from features.remote_cache import block_cache
     from pipelines.terminal.processes import usable_cores
     from stacker.judge.judge import Judge
 
@@ -167,11 +168,11 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
     elsewhere.asking(options.cache, screen, options.ask_servers)
     judge.cascades = options.cascade
     tasks, threads = tasks_at(options.cluster), options.threads or usable_cores()
-    travels = None
+    travels, cache = None, None if options.cache is None else block_cache(options.cache / "blocks")
     if tasks.elsewhere:
         screen.note(f"Cluster: {tasks.described()}.")
-        travels = travelling(tasks, folder, judge, replace(options, threads=threads))
-    work = _Work(judge, options, suffix, total, threads, elsewhere, tasks, travels)
+        travels = asked_elsewhere(tasks, folder, judge, replace(options, threads=threads), cache)
+    work = _Work(judge, options, suffix, total, threads, elsewhere, tasks, travels, cache)
     with kept_parts(out, suffix, stamp) as (parts, found), screen.working():
         if found:
             count = len(list(parts.folder.glob("part-*" + suffix)))
@@ -200,12 +201,13 @@ class _Work:
     threads: int
     elsewhere: Elsewhere
     tasks: Tasks
-    travelling: TravellingJudge | None
+    travelling: AskedElsewhere | None
+    cache: Any
 
-    def task(self, battles: pd.DataFrame, cache: Any) -> Task:
+    def task(self, battles: pd.DataFrame) -> Task:
         if self.travelling is not None:
             return self.travelling.task(battles)
-        how = {"cache": cache, "threads": self.threads, "control": self.options.control}
+        how = {"cache": self.cache, "threads": self.threads, "control": self.options.control}
         return Task(partial(self.judge.predict_proba, **how), (battles,))
 
     @property
@@ -222,9 +224,6 @@ class _Numbers:
 
 
 def _predict_parts(work: _Work, inputs: Sequence[Path], parts: Parts, screen: Screen) -> _Numbers:
-    from features.remote_cache import block_cache
-
-    cache = None if work.options.cache is None else block_cache(work.options.cache / "blocks")
     done = _Numbers()
     how: dict[str, Any] = {"labelled": False, "rescue": work.options.rescue, "note": screen.note}
     how |= work.options.reading.arguments()
@@ -237,7 +236,7 @@ def _predict_parts(work: _Work, inputs: Sequence[Path], parts: Parts, screen: Sc
             work.elsewhere.look_up(battles)  # also of parts that are done: what is missing is counted over all
             if not parts.whole(done.parts):
                 waiting[next(begun)] = (done.parts, battles, bad)
-                yield work.task(battles, cache)
+                yield work.task(battles)
             done.parts += 1
             done.battles += len(battles)
             done.bad += sum(not row.rescued for row in bad)
@@ -245,10 +244,11 @@ def _predict_parts(work: _Work, inputs: Sequence[Path], parts: Parts, screen: Sc
             seen = done.battles + done.bad
             screen.progress(_STAGE, seen, max(work.total, seen))
 
-    for place, probabilities in work.tasks.run(missing()):
+    for place, result in work.tasks.run(missing()):
+        probabilities = result if work.travelling is None else work.travelling.received(result)
         _write_part(work, *waiting.pop(place), probabilities, parts)
-    if cache is not None:
-        cache.close()  # a shared one sends what is new
+    if work.cache is not None:
+        work.cache.close()  # a shared one sends what is new
     return done
 
 

@@ -22,12 +22,12 @@ from pipelines.terminal.cluster.tasks import LocalTasks, Task, Tasks, add_cluste
 from pipelines.terminal.command_line import Screen, check_output, run_command
 from stacker.judge.any_judge import (
     STARTER,
+    AskedElsewhere,
     SavedJudge,
-    TravellingJudge,
     VerdictFile,
+    asked_elsewhere,
     folder_of,
     open_judge,
-    travelling,
 )
 from stacker.judge.verdict_control import Control, add_control_argument
 from stacker.judge.verdict_files import Options as VerdictOptions
@@ -235,7 +235,7 @@ class _AskedBy:
     """Who is asked, by what: the judge in this process, or as it travels to the nodes of a cluster."""
 
     tasks: Tasks
-    judge: SavedJudge | VerdictFile | TravellingJudge
+    judge: SavedJudge | VerdictFile | AskedElsewhere
 
     @classmethod
     def of(cls, asked: SavedJudge | VerdictFile, folder: Path, options: Options, screen: Screen) -> "_AskedBy":
@@ -243,8 +243,9 @@ class _AskedBy:
         if not tasks.elsewhere or not isinstance(asked, SavedJudge):
             return cls(tasks, asked)
         screen.note(f"Cluster: {tasks.described()}.")
-        how = {name: getattr(options, name) for name in ("device", "threads", "control", "cache")}
-        return cls(tasks, travelling(tasks, folder_of(folder), asked.judge, VerdictOptions(**how)))
+        how = {name: getattr(options, name) for name in ("device", "threads", "control")}
+        options_there = VerdictOptions(**how)
+        return cls(tasks, asked_elsewhere(tasks, folder_of(folder), asked.judge, options_there, asked.cache))
 
     def verdicts(
         self, read: Iterator[tuple[pd.DataFrame, int]], waiting: "deque[tuple[pd.DataFrame, int]]"
@@ -256,7 +257,8 @@ class _AskedBy:
                 waiting.append(part)
                 yield self.judge.task(part[0])
 
-        return self.tasks.in_order(begun())
+        found = self.tasks.in_order(begun())
+        return map(self.judge.received, found) if isinstance(self.judge, AskedElsewhere) else found
 
 
 def _read_votes(

@@ -1,5 +1,6 @@
 """Any judge there is: one that was saved, or a file of verdicts that another judge gave."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -7,7 +8,10 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 import pandas as pd
 
+from features.build import FeatureParams
+from features.carried_rows import CarriedRows, Rows, keep_rows, known_rows
 from features.encoder.choice import ResolvedEncoder
+from features.encoder.embedding import EmbeddingBlock
 from features.encoder.travelling_model import TravellingModel, travelling_model
 from pipelines.battles.arrays import Floats
 from pipelines.errors import UserError
@@ -16,6 +20,7 @@ from pipelines.terminal.cluster.tasks import Shared, Task, Tasks
 from pipelines.terminal.processes import usable_cores
 from stacker.evaluate.verdicts.verdict_columns import PROBABILITIES
 from stacker.evaluate.verdicts.verdict_table import VerdictTable, read_verdicts
+from stacker.judge.input_texts import battles_of
 from stacker.judge.provenance import read_provenance
 from stacker.judge.verdict_control import HELD_EQUAL, Control, even_style_for, with_checks
 from stacker.judge.verdict_files import Options
@@ -94,7 +99,7 @@ class SavedJudge:
 
 @dataclass(frozen=True)
 class TravellingJudge:
-    """A judge of this project, asked on the nodes of a cluster; it gives the verdicts that it gives here.
+    """A judge of this project, as it is asked on the nodes of a cluster; it gives the verdicts that it gives here.
 
     Attributes
     ----------
@@ -109,10 +114,6 @@ class TravellingJudge:
     folder: Shared[Path]
     models: tuple[TravellingModel, ...]
     options: Options
-
-    def task(self, battles: pd.DataFrame) -> Task:
-        """Return the work of giving (n, 3) probabilities for n battles."""
-        return Task(_verdicts, (self, battles), self.options.threads)
 
     def opened(self) -> "Judge":
         """Return the judge, where a task runs; a process opens it once."""
@@ -133,14 +134,47 @@ class TravellingJudge:
 
 _ON_NODE: dict[tuple[object, ...], "Judge"] = {}
 """The judge that this process, on a node of a cluster, has asked last."""
+NewRows = Mapping[str, Sequence[Rows]]
 
 
-def _verdicts(judge: TravellingJudge, battles: pd.DataFrame) -> Floats:
-    options = judge.options
-    return judge.opened().predict_proba(battles, threads=options.threads, control=options.control)
+def _verdicts(
+    sent: Shared[TravellingJudge], battles: pd.DataFrame, known: Mapping[str, Rows] | None
+) -> tuple[Floats, NewRows]:
+    judge = sent.get()
+    cache, options = None if known is None else CarriedRows(known), judge.options
+    found = judge.opened().predict_proba(battles, cache=cache, threads=options.threads, control=options.control)
+    return found, {} if cache is None else cache.new
 
 
-def travelling(tasks: Tasks, folder: Path, judge: "Judge", options: Options) -> TravellingJudge:
+@dataclass(frozen=True)
+class AskedElsewhere:
+    """A judge that is asked on the nodes of a cluster, and the cache that this machine keeps of what they compute."""
+
+    judge: "Judge"
+    sent: Shared[TravellingJudge]
+    threads: int
+    cache: "BlockCache | None" = None
+
+    def task(self, battles: pd.DataFrame) -> Task:
+        """Return the work of giving (n, 3) probabilities for n battles; `received` takes its result."""
+        known = None if self.cache is None else known_rows(battles_of(battles), *self._features, self.cache)
+        return Task(_verdicts, (self.sent, battles, known), self.threads)
+
+    def received(self, result: tuple[Floats, NewRows]) -> Floats:
+        """Return the probabilities, and keep the rows that came with them."""
+        if self.cache is not None:
+            keep_rows(result[1], *self._features, self.cache)
+        return result[0]
+
+    @property
+    def _features(self) -> tuple[FeatureParams, EmbeddingBlock | None]:
+        encoder = self.judge.encoder
+        return self.judge.seen_features, None if encoder is None else encoder.block
+
+
+def asked_elsewhere(
+    tasks: Tasks, folder: Path, judge: "Judge", options: Options, cache: "BlockCache | None" = None
+) -> AskedElsewhere:
     """Return a judge as it is asked by `tasks`.
 
     Parameters
@@ -148,15 +182,13 @@ def travelling(tasks: Tasks, folder: Path, judge: "Judge", options: Options) -> 
     folder : Path
         The judge's folder, from which `judge` was loaded.
     options : Options
-        Of how it is asked.
+        Of how it is asked; its cache is opened as `cache`.
 
     Raises
     ------
     UserError
-        When the judge has learners that only this machine can ask, or a cache is named.
+        When the judge has learners that only this machine can ask.
     """
-    if options.cache is not None:
-        raise UserError("--cluster: the nodes do not reach the folder of --cache; leave out one of the two.")
     here = [member.name for member in judge.members if may_be_silent(member.kind)]
     if here:
         raise UserError(
@@ -169,8 +201,9 @@ def travelling(tasks: Tasks, folder: Path, judge: "Judge", options: Options) -> 
     found = [getattr(reader, "resolved", getattr(reader, "encoder", None)) for reader in readers]
     models = {each.name: each for each in found if isinstance(each, ResolvedEncoder) and is_hub_name(each.name)}
     shared = tuple(travelling_model(tasks, each, "int8") for each in models.values())
-    options = replace(options, threads=options.threads or usable_cores())
-    return TravellingJudge(tasks.share_folder(folder), shared, options)
+    threads = options.threads or usable_cores()
+    travels = TravellingJudge(tasks.share_folder(folder), shared, replace(options, threads=threads, cache=None))
+    return AskedElsewhere(judge, tasks.share(travels), threads, cache)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.build import FeatureParams
-from features.cache import BlockCache
+from features.cache import KeepsRows
 from features.encoder.embedding import Encoder
 from pipelines.battles.arrays import Floats
 from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS
@@ -123,7 +123,7 @@ class Judge:
         self,
         frame: pd.DataFrame,
         *,
-        cache: BlockCache | None = None,
+        cache: KeepsRows | None = None,
         threads: int = 1,
         progress: Progress = silent,
         control: Control = None,
@@ -222,7 +222,7 @@ class Judge:
         self,
         battles: pd.DataFrame,
         *,
-        cache: BlockCache | None = None,
+        cache: KeepsRows | None = None,
         threads: int = 1,
         progress: Progress = silent,
         control: Control = None,
@@ -234,7 +234,7 @@ class Judge:
         battles : DataFrame, n rows
             Columns `prompt`, `response_a`, `response_b`: a str is one turn, a sequence of str the turns of a
             conversation; other columns are not looked at.
-        cache : BlockCache or None
+        cache : KeepsRows or None
             Where numbers of texts are kept; None computes them anew.
         threads : int
             Processes for the text features.
@@ -269,10 +269,14 @@ class Judge:
         pooled = self.pool.predict_proba(said)
         return pooled if self.caution is None else self.caution.apply(pooled, data.texts)
 
-    def data(self, battles: pd.DataFrame, *, cache: BlockCache | None, threads: int, progress: Progress) -> LearnerData:
+    def data(self, battles: pd.DataFrame, *, cache: KeepsRows | None, threads: int, progress: Progress) -> LearnerData:
         """Return what the learners see of the battles."""
-        seen = seen_features(self.features, self.checks, self.even_style)
-        return learner_data(battles, seen, self.encoder, cache, threads, progress)
+        return learner_data(battles, self.seen_features, self.encoder, cache, threads, progress)
+
+    @property
+    def seen_features(self) -> FeatureParams:
+        """Which blocks are computed."""
+        return seen_features(self.features, self.checks, self.even_style)
 
     def member_probabilities(self, data: LearnerData) -> Floats:
         """Return (n, K, 3): the probabilities of each learner; NaN where one that may says nothing of a battle.

@@ -8,7 +8,7 @@ import pandas as pd
 
 from features.blocks.registry import BLOCKS
 from features.build import FeatureParams, build_features
-from features.cache import BlockCache, code_of
+from features.cache import KeepsRows, code_of
 from features.encoder.embedding import Encoder
 from features.pairs import shared
 from pipelines.battles.arrays import Floats
@@ -85,7 +85,7 @@ def learner_data(
     battles: pd.DataFrame,
     features: FeatureParams,
     encoder: Encoder | None,
-    cache: BlockCache | None,
+    cache: KeepsRows | None,
     threads: int,
     progress: Progress,
     tasks: Tasks | None = None,

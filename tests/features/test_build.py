@@ -11,6 +11,7 @@ from features.build import BattleFeatures, FeatureParams, build_features
 from features.cache import BlockCache
 from features.encoder.choice import EncoderParams, resolve
 from features.encoder.embedding import EmbeddingBlock
+from features.encoder.engines.conversion import Copies
 from pipelines.battles.arrays import Floats32
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=60)
@@ -153,3 +154,21 @@ def test_texts_counted_and_embedded_elsewhere_have_the_same_rows(tiny_checkpoint
     for side in ("prompt", "a", "b"):
         assert getattr(here.embeddings, side).tobytes() == getattr(there.embeddings, side).tobytes()
     assert {task.work.__name__ for task in tasks.done} == {"computed", "_embedded"} and len(tasks.done) > 20
+
+
+def test_a_copy_converted_here_embeds_elsewhere_and_none_is_converted_there(tiny_checkpoint, tmp_path, monkeypatch):
+    pytest.importorskip("openvino")
+    monkeypatch.setattr("features.build.PAYS_FROM", 0)
+    monkeypatch.setattr("features.build.ENCODER_CHUNK", 7)
+    params = EncoderParams(max_tokens=16, engine="openvino", precision="fp32", models_dir=tmp_path / "models")
+    block = EmbeddingBlock(resolve(str(tiny_checkpoint("bert")), None, params.models_dir), params, 1)
+    here = build_features(battles(12), FeatureParams(), encoder_block=block)
+    monkeypatch.setattr(Copies, "_convert", None)
+    (tmp_path / "node").mkdir()
+    monkeypatch.chdir(tmp_path / "node")
+    tasks = TravellingTasks()
+    there = build_features(battles(12), FeatureParams(), encoder_block=block, tasks=tasks)
+    assert here.embeddings is not None and there.embeddings is not None
+    assert here.embeddings.a.tobytes() == there.embeddings.a.tobytes()
+    assert "_embedded" in {task.work.__name__ for task in tasks.done}
+    assert [path.is_symlink() for path in (tmp_path / "node" / "models" / ".converted").glob("*/*")] == [True]

@@ -1,7 +1,9 @@
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -261,5 +263,24 @@ def test_a_judge_asked_on_the_nodes_of_a_cluster_writes_the_same_bytes(judge, tm
     run(judge, [tmp_path / "test.csv"], tmp_path / "there.csv", on_nodes)
     assert len(tasks.done) == 5
     assert (tmp_path / "here.csv").read_bytes() == (tmp_path / "there.csv").read_bytes()
-    with pytest.raises(UserError, match="--cluster: the nodes do not reach the folder of --cache"):
-        run(judge, [tmp_path / "test.csv"], tmp_path / "more.csv", replace(on_nodes, cache=tmp_path / "cache"))
+
+
+def test_a_cache_is_that_of_this_machine_though_the_nodes_compute(judge, tmp_path, monkeypatch):
+    tasks = TravellingTasks()
+    monkeypatch.setattr(predict, "tasks_at", lambda address: LocalTasks() if address is None else tasks)
+    table(30).to_csv(tmp_path / "test.csv", index=False)
+    kept = {}
+    for name, cluster in (("here", None), ("there", "auto")):
+        how = replace(QUICK, cluster=cluster, cache=tmp_path / name)
+        run(judge, [tmp_path / "test.csv"], tmp_path / f"{name}.csv", how)
+        kept[name] = {path.name: sorted(rows_in(path)) for path in (tmp_path / name / "blocks").glob("*.sqlite")}
+    assert kept["here"] and kept["here"] == kept["there"]
+    sent = []
+    monkeypatch.setattr("features.carried_rows.CarriedRows.put", lambda _, block, keys, rows: sent.append(block.name))
+    run(judge, [tmp_path / "test.csv"], tmp_path / "again.csv", how)
+    assert sent == [] and (tmp_path / "here.csv").read_bytes() == (tmp_path / "again.csv").read_bytes()
+
+
+def rows_in(path):
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute("SELECT key, row FROM numbers").fetchall()

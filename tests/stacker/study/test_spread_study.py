@@ -23,7 +23,7 @@ from stacker.study.tuning import open_tuning
 from stacker.training.params import dump_params
 
 SPACE = {"learners.linear.C": [[0.01], [0.1], [1.0]], "stack.shrink": [1.0, 10.0]}
-TRIALS = 4
+TRIALS = 2
 
 
 @pytest.fixture(autouse=True)
