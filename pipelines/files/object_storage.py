@@ -33,8 +33,8 @@ LOCAL = ("file", "local")
 PACKAGES = {
     "s3": "'preference-stacker[s3]'",
     "s3a": "'preference-stacker[s3]'",
-    "gs": "gcsfs, of the release that fsspec is of",
-    "gcs": "gcsfs, of the release that fsspec is of",
+    "gs": "'preference-stacker[gs]'",
+    "gcs": "'preference-stacker[gs]'",
 }
 """What to install for a protocol."""
 MOST_FOLDER = 64 << 30

@@ -122,7 +122,7 @@ def test_a_folder_that_was_cut_off_is_refused(folder, tmp_path):
 def test_a_protocol_without_its_package_names_the_package(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "gcsfs", None)
     monkeypatch.setenv(HOME, str(tmp_path))
-    with pytest.raises(UserError, match="pip install gcsfs"):
+    with pytest.raises(UserError, match=r"pip install 'preference-stacker\[gs\]'"):
         RemoteFolder("gs://bucket/folder").check()
 
 
