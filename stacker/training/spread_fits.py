@@ -198,7 +198,9 @@ def _tasks(
     for learner, group in groups:
         memory = COPIES * sum(bytes_of[part] for part in KINDS[learner.kind].sees)
         places = [(one.train, one.held) for one in group]
-        yield Task(_fitted, (recipe, (learner.name, learner.kind), parts, told, places), fit.threads, memory)
+        work = (recipe, (learner.name, learner.kind), parts, told, places)
+        gpu = learner.kind in (TRANSFORMER, TREES_KIND) and params.transformer.device != "cpu"
+        yield Task(_fitted, work, fit.threads, memory, gpu)
 
 
 def bytes_by_part(data: LearnerData) -> dict[str, int]:

@@ -130,6 +130,7 @@ class RayTasks(Tasks):
         self._folders: dict[Path, _FolderInStore] = {}
         nodes = [node for node in ray.nodes() if node["Alive"]]
         self._cores = [int(node["Resources"].get("CPU", 0)) for node in nodes]
+        self._has_gpu = any(node["Resources"].get("GPU", 0) >= 1 for node in nodes)
         self._most_memory = max((int(node["Resources"].get("memory", 0)) for node in nodes), default=0)
         self._head = None if address.startswith(CLIENT) else str(ray.get_runtime_context().gcs_address)
         if not sum(self._cores):
@@ -195,6 +196,8 @@ class RayTasks(Tasks):
             "num_cpus": min(max(task.threads, 1), max(self._cores)),
             "scheduling_strategy": "SPREAD",
         }
+        # Where they ask for none, all tasks of a node would take its first GPU.
+        found |= {"num_gpus": 1} if task.gpu and self._has_gpu else {}
         return found | ({"memory": min(task.memory, self._most_memory)} if task.memory else {})
 
     @property

@@ -44,12 +44,15 @@ class Task:
         Cores that it keeps busy.
     memory : int
         Bytes that it needs besides; 0 where it is little.
+    gpu : bool
+        Whether it has a GPU to itself, where the cluster has any.
     """
 
     work: Callable[..., Any]
     arguments: tuple[Any, ...] = ()
     threads: int = 1
     memory: int = 0
+    gpu: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from small_runs import small_params
 from travelling_tasks import TravellingTasks
 
 from pipelines.battles.built_in import sample_battles
+from stacker.learners.transformer.chosen import choose_transformers
+from stacker.learners.transformer.params import TransformersParams
 from stacker.training.cross_fitting import all_battles_key
 from stacker.training.data_set import prepare
 from stacker.training.spread_fits import fit_on_cluster
@@ -57,3 +59,21 @@ def test_a_fit_that_another_command_is_at_is_left_to_it(battles, tmp_path):
     with prepared.store.fitting(all_battles_key(learners[0], prepared.fit, prepared.prints, prepared.store)):
         fit_on_cluster(tasks, params, [], learners, prepared, lambda *_: None)
     assert len(tasks.done) == params.folds.count
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("device", "wanted"), [("auto", True), ("cpu", False)])
+def test_only_fits_of_transformers_ask_for_a_gpu_and_not_those_for_a_processor(
+    battles, tmp_path, tiny_checkpoint, device, wanted
+):
+    class Told(TravellingTasks):
+        def run(self, tasks):
+            self.done += list(tasks)
+            return iter(())
+
+    transformer = TransformersParams(models=(str(tiny_checkpoint("distilbert")),), device=device)
+    params = small_params(tmp_path).model_copy(update={"transformer": transformer})
+    chosen, prepared, tasks = choose_transformers(transformer, params.encoder), prepare(params, battles), Told()
+    fit_on_cluster(tasks, params, chosen, stack_learners(params, chosen), prepared, lambda *_: None)
+    by_name = {task.arguments[1][0]: task.gpu for task in tasks.done}
+    assert by_name.pop(chosen[0].name) == wanted and by_name and not any(by_name.values())

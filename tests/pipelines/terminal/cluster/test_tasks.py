@@ -48,3 +48,16 @@ def test_code_on_a_node_has_the_hashes_that_it_has_here(tmp_path):
 def test_whether_ray_is_installed_changes_no_hash_of_code():
     # The file that imports Ray would bring Ray's version into the hashes of everything that can be spread.
     assert "pipelines.terminal.cluster.ray_tasks" not in _files(("stacker.training.train",), True, ROOT)
+
+
+@pytest.mark.slow  # Ray takes seconds to import
+def test_a_gpu_is_asked_for_only_where_there_is_one():
+    pytest.importorskip("ray")
+    from pipelines.terminal.cluster.ray_tasks import RayTasks
+
+    cluster = RayTasks.__new__(RayTasks)
+    cluster._lost, cluster._cores, cluster._most_memory = True, [2], 0
+    for there in (True, False):
+        cluster._has_gpu = there
+        assert cluster._needs(Task(abs, gpu=True)).get("num_gpus") == (1 if there else None)
+        assert "num_gpus" not in cluster._needs(Task(abs))
