@@ -1,41 +1,36 @@
 """Battles in, features out: runs each switched-on block once per distinct text and builds the pair features."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import create_model
 
 from features.blocks.interface import (
-    ANSWER,
-    ANSWER_AND_OTHER,
     BATTLE,
-    BOTH_ANSWERS,
     EMBEDDINGS,
     LANGUAGE_MODEL,
-    PROMPT_AND_ANSWER,
     TEXT,
     TURNS,
+    BeginsRows,
     Block,
     BlockSettings,
     ComputesRows,
 )
 from features.blocks.registry import BLOCKS, switch_field, switches
-from features.cache import KeepsRows, key_of
+from features.cache import KeepsRows
+from features.items import ITEMS, Items, Work, distinct_texts, items_seen, store, work_of
 from features.pairs import Embeddings, PairMatrix, answer_pairs, join, shared
-from features.parallel import PAYS_FROM, Chunk, Runner, Texts, even_chunks, in_line, in_turn, on_cluster
+from features.parallel import PAYS_FROM, Chunk, Runner, even_chunks, in_line, in_turn, on_cluster
 from pipelines.battles.arrays import Floats32
-from pipelines.battles.table import TEXT_COLUMNS, text_of
+from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.settings import Section
 from pipelines.terminal.cluster.tasks import Spreads, Tasks
 from pipelines.terminal.command_line import Progress, silent
 
-ITEMS = (TEXT, ANSWER, PROMPT_AND_ANSWER, ANSWER_AND_OTHER, BATTLE, BOTH_ANSWERS, LANGUAGE_MODEL)
-"""What blocks see that is computed once for each distinct text, or pair of texts."""
 ENCODER_CHUNK = 1024
 """Texts the encoder is given at once; what it has done is kept after each chunk."""
 
@@ -72,45 +67,6 @@ class BattleFeatures:
     embeddings: Embeddings | None
 
 
-@dataclass(frozen=True)
-class DistinctTexts:
-    """The distinct texts of n battles, and the place of each battle's prompt and answers among them."""
-
-    texts: list[str]
-    keys: list[bytes]
-    prompt: NDArray[np.int64]
-    a: NDArray[np.int64]
-    b: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Items:
-    """The distinct items that blocks see, and the place among them of what each of n battles needs.
-
-    `of` is (3, n) where a text is an item (answer A, answer B, the prompt), (2, n) where an answer is one, by itself,
-    with the prompt or with the other answer, and (1, n) where the two answers are.
-    """
-
-    texts: Texts
-    keys: list[bytes]
-    of: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What a block must do: its items, the rows so far, and which of them are missing."""
-
-    block: ComputesRows
-    items: Items
-    rows: Floats32
-    missing: list[int]
-
-    @property
-    def characters(self) -> int:
-        """Characters that are still to be looked at."""
-        return sum(len(column[place]) for column in self.items.texts for place in self.missing)
-
-
 def build_features(
     battles: pd.DataFrame,
     params: FeatureParams,
@@ -145,13 +101,17 @@ def build_features(
     seen = {block.sees for block in on} | {TEXT}
     items = {sees: items_seen(sees, found) for sees in seen.intersection(ITEMS)}
     works = [
-        _work(block, items[block.sees], cache) for block in on if block.sees in items and block.sees != LANGUAGE_MODEL
+        work_of(block, items[block.sees], cache) for block in on if block.sees in items and block.sees != LANGUAGE_MODEL
     ]
+    seen_by_encoder = [block for block in on if block.sees == EMBEDDINGS]
+    embedding = None
+    if seen_by_encoder and encoder_block is not None:
+        embedding = _Embedding(work_of(encoder_block, items[TEXT], cache), tasks)
     with Runner(threads, sum(work.characters for work in works), tasks) as runner:
         todo = [(work.block, work.missing, work.items.texts) for work in works]
         encoding = {block.name for block in on if block.sees == BATTLE}  # its sentences, all of them
         with closing(runner.run(in_line(todo, encoding))) as results:
-            _store(works, results, cache, progress)
+            store(works, results, cache, progress)
     parts = [shared("", (), np.zeros((len(battles), 0), dtype=np.float32))]  # where every block is off
     for block in on:
         if block.sees == LANGUAGE_MODEL:
@@ -161,10 +121,8 @@ def build_features(
     for block in on:
         if block.sees == TURNS:
             parts.extend(_of_turns(block, battles))
-    embeddings = None
-    seen_by_encoder = [block for block in on if block.sees == EMBEDDINGS]
-    if seen_by_encoder and encoder_block is not None:
-        embeddings = _embed(encoder_block, items[TEXT], cache, progress, tasks)
+    embeddings = None if embedding is None else embedding.done(cache, progress)
+    if embeddings is not None:
         for block in seen_by_encoder:
             parts.extend(_of_embeddings(block, embeddings))
     return BattleFeatures(join(parts), embeddings)
@@ -174,77 +132,6 @@ def feature_columns(params: FeatureParams, encoder_block: ComputesRows | None = 
     """Return what `build_features` gives for no battle: the names of the features, and how the swap acts on them."""
     nothing = pd.DataFrame({column: pd.Series(dtype=object) for column in TEXT_COLUMNS})
     return build_features(nothing, params, encoder_block=encoder_block)
-
-
-def distinct_texts(battles: pd.DataFrame) -> DistinctTexts:
-    """Join the turns of each text and number the distinct texts in the order they are met."""
-    place: dict[str, int] = {}
-    columns = []
-    for column in TEXT_COLUMNS:
-        places = (place.setdefault(text_of(turns), len(place)) for turns in battles[column])
-        columns.append(np.fromiter(places, dtype=np.int64, count=len(battles)))
-    texts = list(place)
-    return DistinctTexts(texts, [key_of(text) for text in texts], *columns)
-
-
-def items_seen(sees: str, found: DistinctTexts) -> Items:
-    """Find the distinct texts, or the distinct pairs or triples of texts, that blocks see."""
-    if sees == TEXT:
-        return Items((found.texts,), found.keys, np.stack([found.a, found.b, found.prompt]))
-    prompt, answer, other = (np.stack(sides) for sides in ([found.prompt] * 2, [found.a, found.b], [found.b, found.a]))
-    columns = {
-        ANSWER: (answer,),
-        PROMPT_AND_ANSWER: (prompt, answer),
-        LANGUAGE_MODEL: (prompt, answer),
-        ANSWER_AND_OTHER: (answer, other),
-        BATTLE: (prompt, answer, other),
-        BOTH_ANSWERS: tuple(places[None] for places in _ordered(found)),
-    }[sees]
-    flat = np.stack([column.ravel() for column in columns], axis=1)
-    distinct, of = np.unique(flat, axis=0, return_inverse=True)
-    texts = tuple([found.texts[place] for place in column] for column in distinct.T)
-    if len(columns) == 1:
-        keys = [found.keys[place] for place in distinct[:, 0]]
-    else:
-        keys = [key_of(*(found.keys[place].hex() for place in places)) for places in distinct]
-    return Items(texts, keys, of.reshape(columns[0].shape))
-
-
-def _ordered(found: DistinctTexts) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Order the two answers of each battle by their content, so that the sides make no difference."""
-    swap = np.array([found.keys[a] > found.keys[b] for a, b in zip(found.a, found.b, strict=True)], dtype=bool)
-    return np.where(swap, found.b, found.a), np.where(swap, found.a, found.b)
-
-
-def _work(block: ComputesRows, items: Items, cache: KeepsRows | None) -> _Work:
-    """Look up what is known of a block's items."""
-    if cache is None:
-        rows = np.full((len(items.keys), len(block.columns)), np.nan, dtype=np.float32)
-        return _Work(block, items, rows, list(range(len(items.keys))))
-    rows, known = cache.get(block, items.keys)
-    return _Work(block, items, rows, np.flatnonzero(~known).tolist())
-
-
-def _store(
-    works: Sequence[_Work], results: Iterator[tuple[Chunk, Floats32]], cache: KeepsRows | None, progress: Progress
-) -> None:
-    """Put computed rows in their places and into the cache, and report."""
-    of = {work.block.name: work for work in works}
-    done: dict[str, int] = {}
-    for chunk, rows in results:
-        name = chunk.block.name
-        work = of[name]
-        if name not in done:
-            done[name] = len(work.items.keys) - len(work.missing)
-            progress(name, done[name], len(work.items.keys))
-        work.rows[list(chunk.places)] = rows
-        if cache is not None:
-            cache.put(work.block, [work.items.keys[place] for place in chunk.places], rows)
-        done[name] += len(chunk.places)
-        progress(name, done[name], len(work.items.keys))
-    for name, work in of.items():
-        if name not in done:
-            progress(name, len(work.items.keys), len(work.items.keys))
 
 
 def _of_items(block: ComputesRows, rows: Floats32) -> list[PairMatrix]:
@@ -288,27 +175,39 @@ def _of_embeddings(block: Block, embeddings: Embeddings) -> list[PairMatrix]:
     return found
 
 
-def _read(
-    block: Block, settings: Any, items: Items, cache: KeepsRows | None, threads: int, progress: Progress
-) -> _Work:
+def _read(block: Block, settings: Any, items: Items, cache: KeepsRows | None, threads: int, progress: Progress) -> Work:
     """Have a language model read what is not known; without items it is not even looked for."""
     if not items.keys:
-        return _work(block, items, None)
-    work = _work(block.opened(settings, threads), items, cache)
+        return work_of(block, items, None)
+    work = work_of(block.opened(settings, threads), items, cache)
     line = even_chunks(work.block, work.missing, work.items.texts, READER_CHUNK)
-    _store([work], in_turn(line), cache, progress)
+    store([work], in_turn(line), cache, progress)
     return work
 
 
-def _embed(
-    block: ComputesRows, items: Items, cache: KeepsRows | None, progress: Progress, tasks: Tasks | None
-) -> Embeddings:
-    """Embed the distinct texts; the encoder uses the cores by itself, of this machine or of each node."""
-    work = _work(block, items, cache)
-    line = even_chunks(block, work.missing, work.items.texts, ENCODER_CHUNK)
-    pays = tasks is not None and work.characters >= PAYS_FROM
-    task = block.spread(tasks) if tasks is not None and pays and isinstance(block, Spreads) else None
-    results = in_turn(line) if task is None or tasks is None else on_cluster(tasks, line, task)
-    _store([work], results, cache, progress)
-    a, b, prompt = items.of
-    return Embeddings(work.rows[prompt], work.rows[a], work.rows[b])
+class _Embedding:
+    """The encoder's work on distinct texts; the encoder uses the cores by itself, of this machine or of each node.
+
+    Where it can, it begins on a few texts at once, beside the blocks of other features.
+    """
+
+    def __init__(self, work: Work, tasks: Tasks | None) -> None:
+        self.work, self.tasks = work, tasks
+        self.line = list(even_chunks(work.block, work.missing, work.items.texts, ENCODER_CHUNK))
+        begin = work.block.begin if isinstance(work.block, BeginsRows) and len(self.line) == 1 else None
+        self.begun = None if begin is None else begin(*self.line[0].texts)
+
+    def done(self, cache: KeepsRows | None, progress: Progress) -> Embeddings:
+        """Return the embeddings of the battles."""
+        work = self.work
+        store([work], self._results(), cache, progress)
+        a, b, prompt = work.items.of
+        return Embeddings(work.rows[prompt], work.rows[a], work.rows[b])
+
+    def _results(self) -> Iterator[tuple[Chunk, Floats32]]:
+        if self.begun is not None:
+            return iter([(self.line[0], self.begun())])
+        tasks, block = self.tasks, self.work.block
+        pays = tasks is not None and self.work.characters >= PAYS_FROM
+        task = block.spread(tasks) if tasks is not None and pays and isinstance(block, Spreads) else None
+        return in_turn(iter(self.line)) if task is None or tasks is None else on_cluster(tasks, iter(self.line), task)

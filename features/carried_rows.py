@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from features.blocks.interface import EMBEDDINGS, LANGUAGE_MODEL, TEXT, ComputesRows
 from features.blocks.registry import BLOCKS
-from features.build import ITEMS, FeatureParams, distinct_texts, items_seen
+from features.build import FeatureParams
 from features.cache import BlockCache, name_of
+from features.items import ITEMS, distinct_texts, items_seen
 from pipelines.battles.arrays import Floats32
 
 Rows = tuple[list[bytes], Floats32]

@@ -6,8 +6,9 @@ from the attributes of `Block`. To add one: its file here with a subclass of `Bl
 words in both languages in `words/NAME.yaml`; a test fails while a column has none.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 from pipelines.battles.arrays import Floats32
 from pipelines.settings import Section
@@ -81,6 +82,14 @@ class ComputesRows(Protocol):
 
     def compute(self, *args: Any, **kwargs: Any) -> Floats32:
         """Return a (n, len(columns)) float32 array for n items; NaN where a number does not apply."""
+
+
+@runtime_checkable
+class BeginsRows(Protocol):
+    """What may begin on a few items and be asked for their rows later: other work is done meanwhile."""
+
+    def begin(self, items: Sequence[str]) -> Callable[[], Floats32] | None:
+        """Return what waits for the rows that `compute` would give; None where it does not begin ahead."""
 
 
 class BlockSettings(Section):

@@ -11,7 +11,7 @@ import numpy as np
 
 from features.encoder.choice import EncoderParams, ResolvedEncoder, device_of, resolve, width_of
 from features.encoder.engines.copies import KINDS, Chosen, EncoderCopies, choose_engine, is_installed, kind_of
-from features.encoder.engines.engine import Engine, Ids
+from features.encoder.engines.engine import FEW, Begins, Engine, Ids
 from features.encoder.engines.pytorch import OneByOne, SameShape, load_sentence_model
 from features.encoder.tokens import OwnTokens, Tokens, head_and_tail
 from features.encoder.travelling_model import TravellingModel, travelling_model
@@ -117,6 +117,11 @@ class EmbeddingBlock:
             part = slice(start, start + _TEXTS_AT_ONCE)
             rows[part] = self._engine.embed(self.token_ids(texts[part]))
         return rows
+
+    def begin(self, texts: Sequence[str]) -> Callable[[], Floats32] | None:
+        """Begin on a few texts and return what waits for their rows; None where they are many, or the engine waits."""
+        engine = self._engine if 0 < len(texts) <= FEW else None
+        return engine.begin(self.token_ids(texts)) if isinstance(engine, Begins) else None
 
     def spread(self, tasks: Tasks) -> Callable[[Sequence[str]], Task] | None:
         """Return what makes of some texts the task that embeds them on a node, by the weights or copy of this machine.

@@ -20,7 +20,7 @@ from stacker.judge.answer_ranking import RankedAnswer, every_pair, ranking
 from stacker.judge.explain.explanation_baseline import Baseline
 from stacker.judge.input_texts import Text, battles_of, one_battle, turns_of
 from stacker.judge.judge_folder import JudgeParts, load_parts, save_parts, seen_features
-from stacker.judge.members import Member, cascaded, check_said, learner_data
+from stacker.judge.members import Begun, Member, begun_by, cascaded, check_said, learner_data, said_of
 from stacker.judge.verdict import DECIDED, Verdict
 from stacker.judge.verdict_control import Control, even_style_for
 from stacker.learners.checks.answer_checks import AnswerChecks
@@ -253,8 +253,10 @@ class Judge:
         found = np.empty((len(battles), 3))
         for start in range(0, len(battles), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
-            data = self.data(battles.iloc[rows], cache=cache, threads=threads, progress=progress)
-            found[rows] = self.verdicts(data, self.member_probabilities(data), control)
+            part = battles.iloc[rows]
+            begun = {} if self.cascades else begun_by(self.members, self.pool.heard(), part)
+            data = self.data(part, cache=cache, threads=threads, progress=progress)
+            found[rows] = self.verdicts(data, self.member_probabilities(data, begun), control)
         return found
 
     def verdicts(self, data: LearnerData, said: Floats, control: Control = None) -> Floats:
@@ -278,8 +280,10 @@ class Judge:
         """Which blocks are computed."""
         return seen_features(self.features, self.checks, self.even_style)
 
-    def member_probabilities(self, data: LearnerData) -> Floats:
+    def member_probabilities(self, data: LearnerData, begun: Begun | None = None) -> Floats:
         """Return (n, K, 3): the probabilities of each learner; NaN where one that may says nothing of a battle.
+
+        A learner without any weight in the pool is not asked, and has 1/3 each. `begun` are learners that have begun.
 
         Raises
         ------
@@ -289,7 +293,7 @@ class Judge:
         if self.cascades:
             said = cascaded(self.members, self.pool, data)
         else:
-            said = np.stack([member.learner.predict_proba(data) for member in self.members], axis=1)
+            said = said_of(self.members, self.pool.heard(), data, begun or {})
         check_said(self.members, said)
         return said
 

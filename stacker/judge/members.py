@@ -1,10 +1,11 @@
 """The learners that a judge is made of, and battles as these see them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from features.blocks.registry import BLOCKS
 from features.build import FeatureParams, build_features
@@ -17,9 +18,12 @@ from pipelines.errors import UserError
 from pipelines.files.hashes import code_version
 from pipelines.terminal.cluster.tasks import Tasks
 from pipelines.terminal.command_line import Progress
-from stacker.learners.learner_interface import Learner, LearnerData
+from stacker.learners.learner_interface import BeginsVerdicts, Learner, LearnerData
 from stacker.learners.learner_registry import may_be_silent
 from stacker.learners.stacking.pool import Pool, silent_learners
+
+Begun = Mapping[int, Callable[[], Floats]]
+"""What waits for the probabilities of learners that have begun, by their place."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,26 @@ def check_said(members: Sequence[Member], said: Floats) -> None:
         refusal = getattr(member.learner, "refusal", "")
         if refusal and silent[:, place].all():
             raise UserError(refusal)
+
+
+def said_of(members: Sequence[Member], heard: NDArray[np.bool_], data: LearnerData, begun: Begun) -> Floats:
+    """Return (n, K, 3) of what learners say; those that are not heard, as they have no weight, have 1/3 each."""
+    said = np.full((len(data), len(members), 3), 1 / 3)
+    for place, member in enumerate(members):
+        if heard[place]:
+            said[:, place] = begun[place]() if place in begun else member.learner.predict_proba(data)
+    return said
+
+
+def begun_by(members: Sequence[Member], heard: NDArray[np.bool_], battles: pd.DataFrame) -> Begun:
+    """Have those learners begin, by place, that may do so before features are there."""
+    found: dict[int, Callable[[], Floats]] = {}
+    for place, member in enumerate(members):
+        if heard[place] and isinstance(member.learner, BeginsVerdicts):
+            wait = member.learner.begin(battles)
+            if wait is not None:
+                found[place] = wait
+    return found
 
 
 def cascaded(members: Sequence[Member], pool: Pool, data: LearnerData) -> Floats:

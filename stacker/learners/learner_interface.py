@@ -231,6 +231,14 @@ class OnPairs(ABC):
 
 
 @runtime_checkable
+class BeginsVerdicts(Protocol):
+    """A learner that reads texts alone, and may begin on a few battles before their features are there."""
+
+    def begin(self, texts: pd.DataFrame) -> Callable[[], Floats] | None:
+        """Return what waits for the probabilities that `predict_proba` would give; None where it does not begin."""
+
+
+@runtime_checkable
 class AskedLearner(Protocol):
     """A learner whose margin is a sum over questions that were asked of a model."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -12,6 +12,8 @@ Ids = list[int]
 EngineName = Literal["auto", "torch", "onnx", "openvino"]
 """Engines that there are; those besides torch run converted copies, see `copies.KINDS`; auto takes the fastest here."""
 
+FEW = 8
+"""Texts, such as those of two battles, on which an engine may begin while other features are computed."""
 _LENGTH_CLASS = 64
 """Tokens to a multiple of which lengths are rounded up by `in_classes`."""
 
@@ -21,6 +23,17 @@ class Engine(Protocol):
 
     def embed(self, ids: Sequence[Ids]) -> Floats32:
         """Return an (n, d) float32 array; `ids` are n lists of token ids, special tokens included."""
+
+
+@runtime_checkable
+class Begins(Protocol):
+    """An engine that works by itself while Python does something else."""
+
+    def begin(self, ids: Sequence[Ids]) -> Callable[[], Floats32]:
+        """Begin on a few texts; what is returned waits for the rows that `embed` gives."""
+
+    def begin_states(self, ids: Sequence[Ids], types: Sequence[Ids]) -> Callable[[], list[Floats32]]:
+        """Begin on a few texts; what is returned waits for their last hidden states, (tokens, d) each."""
 
 
 def rounded_up(tokens: int, step: int) -> int:

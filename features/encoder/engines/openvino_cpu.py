@@ -97,6 +97,29 @@ class Requests:
         self._longest = longest
         self._queue = ov.AsyncInferQueue(self._model, threads + 1)
         self._lock = Lock()  # the queue has one callback
+        self._idle: list[Any] = []
+
+    def begin(self, ids: Sequence[Ids]) -> Callable[[], Floats32]:
+        """As `engine.Begins` says."""
+        wait = self._begun(ids, None)
+
+        def rows() -> Floats32:
+            found = np.empty((len(ids), self._width), dtype=np.float32)
+            wait(lambda place, output: found.__setitem__(place, output(0)[0]))
+            return found
+
+        return rows
+
+    def begin_states(self, ids: Sequence[Ids], types: Sequence[Ids]) -> Callable[[], list[Floats32]]:
+        """As `engine.Begins` says."""
+        wait = self._begun(ids, types)
+
+        def states() -> list[Floats32]:
+            found: list[Any] = [None] * len(ids)
+            wait(lambda place, output: found.__setitem__(place, output(1)[0, : len(ids[place])].copy()))
+            return found
+
+        return states
 
     def embed(self, ids: Sequence[Ids]) -> Floats32:
         """Return an (n, d) float32 array; the longest texts are begun first, so that the threads end together."""
@@ -117,6 +140,25 @@ class Requests:
 
         self._run(ids, types, keep)
         return states
+
+    def _begun(self, ids: Sequence[Ids], types: Sequence[Ids] | None) -> Callable[[Callable[..., None]], None]:
+        """Begin on each text, the longest first; without the queue, whose callbacks would have to wait for Python."""
+        begun = []
+        for place in sorted(range(len(ids)), key=lambda place: len(ids[place]), reverse=True):
+            try:
+                request = self._idle.pop()
+            except IndexError:
+                request = self._model.create_infer_request()
+            request.start_async(self._taken(ids[place], None if types is None else types[place]))
+            begun.append((place, request))
+
+        def wait(keep: Callable[..., None]) -> None:
+            for place, request in begun:
+                request.wait()
+                keep(place, lambda output, request=request: request.get_output_tensor(output).data)
+                self._idle.append(request)
+
+        return wait
 
     def _run(self, ids: Sequence[Ids], types: Sequence[Ids] | None, keep: Callable[..., None]) -> None:
         with self._lock:

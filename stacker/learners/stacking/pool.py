@@ -183,6 +183,14 @@ class Pool:
         pooled_tie = _weighted(tie, self.tie_weights_) + self.tie_offset_
         return probabilities_of(pooled_margin / self.temperature_, pooled_tie / self.temperature_)
 
+    def heard(self) -> NDArray[np.bool_]:
+        """Return (K,): which learners have a weight, in this pool or in one of its fallbacks."""
+        found = (self.margin_weights_ != 0) | (self.tie_weights_ != 0)
+        for silent, pool in self.fallbacks_.items():
+            speaking = [place for place in range(len(found)) if place not in silent]
+            found[speaking] |= pool.heard()
+        return found
+
     def of_speaking(self, silent: Any) -> tuple["Pool", list[int]]:
         """Return the pool for battles of which some learners say nothing, and the places of those that it is of.
 

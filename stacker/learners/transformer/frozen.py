@@ -4,7 +4,7 @@ The copy is that of the run's frozen encoder where both are one model: it lies o
 sequence goes alone, so that its numbers do not depend on those beside it, and fits and verdicts have the same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from scipy.special import log_expit, softplus
 
 from features.encoder.choice import ResolvedEncoder, sees_gpu
 from features.encoder.engines.copies import Chosen, choose_engine, is_installed
+from features.encoder.engines.engine import FEW, Begins
 from features.encoder.engines.pytorch import load_sentence_model
 from features.encoder.tokens import SavedTokens
 from pipelines.battles.arrays import FLIP, Floats
@@ -206,22 +207,41 @@ class FrozenRunner:
                 return np.asarray(self.kept.parts(items))
         return self._pooled(items, progress)
 
-    def _pooled(self, items: Sequence[Item], progress: Progress) -> Floats:
+    def begin(self, items: Sequence[Item]) -> Callable[[], Floats] | None:
+        """Begin on a few sequences and return what waits for their numbers; None where they are many."""
+        engine = self._opened()
+        if not 0 < len(items) <= FEW or not isinstance(engine, Begins):
+            return None
+        wait = engine.begin_states([item.ids.tolist() for item in items], [item.types.tolist() for item in items])
+        lengths = np.stack([item.lengths for item in items]).astype(np.float64)
+        return lambda: self.head.numbers(self._means(items, wait()), lengths)
+
+    def _opened(self) -> Any:
         if self._engine is None:
             copies = self.chosen.copies
             if copies is None:
                 raise RuntimeError("a frozen transformer by torch has another runner")
             self._engine = copies.open(self.chosen.precision, self.threads)
+        return self._engine
+
+    def _pooled(self, items: Sequence[Item], progress: Progress) -> Floats:
+        engine = self._opened()
         found = np.zeros((len(items), len(self.head.parts), self.head.width))
         for start in range(0, len(items), _AT_ONCE):
             progress(f"{self.name}: sequences", start, len(items))
             part = items[start : start + _AT_ONCE]
-            states = self._engine.states([item.ids.tolist() for item in part], [item.types.tolist() for item in part])
-            for row, (item, hidden) in enumerate(zip(part, states, strict=True), start):
-                for place, wanted in enumerate(self.head.parts):
-                    chosen = item.parts == wanted
-                    if chosen.any():
-                        # In 32 bits, as what is kept for other folds: a verdict has the numbers of the fit.
-                        found[row, place] = hidden[chosen].mean(axis=0, dtype=np.float64).astype(np.float32)
+            states = engine.states([item.ids.tolist() for item in part], [item.types.tolist() for item in part])
+            found[start : start + len(part)] = self._means(part, states)
         progress(f"{self.name}: sequences", len(items), len(items))
+        return found
+
+    def _means(self, items: Sequence[Item], states: Sequence[Any]) -> Floats:
+        """Return the (N, parts, d) mean hidden states of the parts of sequences."""
+        found = np.zeros((len(items), len(self.head.parts), self.head.width))
+        for row, (item, hidden) in enumerate(zip(items, states, strict=True)):
+            for place, wanted in enumerate(self.head.parts):
+                chosen = item.parts == wanted
+                if chosen.any():
+                    # In 32 bits, as what is kept for other folds: a verdict has the numbers of the fit.
+                    found[row, place] = hidden[chosen].mean(axis=0, dtype=np.float64).astype(np.float32)
         return found

@@ -5,7 +5,7 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from features.encoder.choice import ResolvedEncoder
+from features.encoder.engines.engine import FEW
 from features.pairs import Embeddings
 from pipelines.battles.arrays import Floats
 from pipelines.battles.table import TEXT_COLUMNS
@@ -120,6 +121,17 @@ class TransformerLearner:
     def predict_proba(self, data: LearnerData) -> Floats:
         """Return (n, 3) probabilities of A, B and tie, their prior corrected; exact under swapping of the sides."""
         return self.correction_.apply(softmax(self.logits(data)))
+
+    def begin(self, texts: pd.DataFrame) -> Callable[[], Floats] | None:
+        """As `stacker.learners.learner_interface.BeginsVerdicts` says."""
+        runner = self.runner_
+        if not isinstance(runner, FrozenRunner) or len(texts) > FEW:
+            return None
+        battles = self.structure_.battles(texts)
+        wait = runner.begin(battles.items)
+        if wait is None:
+            return None
+        return lambda: self.correction_.apply(softmax(runner.head.logits(wait()[battles.places])))
 
     def logits(self, data: LearnerData) -> Floats:
         """Return (n, 3) log-odds of A, B and tie as trained, those of A and B opposite to each other."""

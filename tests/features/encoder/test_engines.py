@@ -209,6 +209,11 @@ def test_a_row_is_the_same_to_the_bit_in_any_company(block, engine: str):
     assert opened.compute(TEXTS[::-1])[::-1].tobytes() == whole.tobytes()
     for place in (0, 1, 3, 4, len(TEXTS) - 1):
         assert opened.compute([TEXTS[place]]).tobytes() == whole[place].tobytes()
+    assert opened.begin(TEXTS) is None  # too many to begin on while something else is computed
+    begun = [opened.begin(TEXTS[start : start + 3]) for start in (0, 3)]
+    assert (None in begun) == (engine != "openvino")
+    for start, wait in zip((0, 3), begun, strict=True):
+        assert wait is None or wait().tobytes() == whole[start : start + 3].tobytes()
     single = block(engine)
     single.threads = 1
     assert single.compute(TEXTS).tobytes() == whole.tobytes()

@@ -17,6 +17,7 @@ from pipelines.battles.arrays import FLIP
 from pipelines.battles.built_in import sample_battles
 from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError
+from pipelines.terminal.command_line import silent
 from stacker.judge.explain.explanation_baseline import Baseline
 from stacker.judge.judge import Judge
 from stacker.judge.judge_folder import FORMAT
@@ -207,3 +208,20 @@ def test_a_verdict_is_bitwise_identical_whatever_battles_it_comes_with(at_once):
     alone = np.concatenate([judge.predict_proba(rows.iloc[row : row + 1]) for row in range(len(rows))])
     parts = [judge.predict_proba(rows.iloc[row : row + at_once]) for row in range(0, len(rows), at_once)]
     assert np.concatenate(parts).tobytes() == alone.tobytes()
+
+
+def test_a_learner_without_weight_is_not_asked_and_the_verdict_stays(monkeypatch):
+    judge = small_judge()
+    frame = battles(6)[0]
+    monkeypatch.setattr(judge.pool, "margin_weights_", np.array([1.0, *np.zeros(len(judge.members) - 1)]))
+    monkeypatch.setattr(judge.pool, "tie_weights_", judge.pool.margin_weights_)
+    data = judge.data(frame, cache=None, threads=1, progress=silent)
+    said = np.stack([member.learner.predict_proba(data) for member in judge.members], axis=1)
+    expected = judge.verdicts(data, said)
+
+    def never(*_):
+        raise AssertionError("a learner without weight is asked")
+
+    for member in judge.members[1:]:
+        monkeypatch.setattr(member.learner, "predict_proba", never)
+    assert judge.predict_proba(frame).tobytes() == expected.tobytes()

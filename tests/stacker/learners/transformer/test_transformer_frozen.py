@@ -97,6 +97,9 @@ def test_verdicts_are_those_of_torch_and_the_same_when_it_is_saved(fitted, tmp_p
     np.testing.assert_allclose(found, by_torch.predict_proba(data), atol=2e-3)  # the heads' fits end a little apart
     assert abs(found - learner.predict_proba(data.flip())[:, FLIP]).max() <= 1e-9
     assert learner.predict_proba(data.take(np.array([3]))).tobytes() == found[3:4].tobytes()
+    begun = learner.begin(data.texts.iloc[3:5])
+    assert begun is not None and begun().tobytes() == found[3:5].tobytes()
+    assert learner.begin(data.texts) is None and by_torch.begin(data.texts.iloc[:1]) is None
     (tmp_path / "saved").mkdir()
     learner.save(tmp_path / "saved")
     again = TransformerLearner.load(tmp_path / "saved")
