@@ -284,16 +284,10 @@ class Judge:
         """Return (n, K, 3): the probabilities of each learner; NaN where one that may says nothing of a battle.
 
         A learner without any weight in the pool is not asked, and has 1/3 each. `begun` are learners that have begun.
-
-        Raises
-        ------
-        UserError
-            As `stacker.judge.members.check_said` does.
+        A `UserError` where one gives none, as `stacker.judge.members.check_said` has it.
         """
-        if self.cascades:
-            said = cascaded(self.members, self.pool, data)
-        else:
-            said = said_of(self.members, self.pool.heard(), data, begun or {})
+        heard = self.pool.heard()
+        said = cascaded(self.members, self.pool, data) if self.cascades else said_of(self.members, heard, data, begun)
         check_said(self.members, said)
         return said
 

@@ -56,12 +56,13 @@ def check_said(members: Sequence[Member], said: Floats) -> None:
             raise UserError(refusal)
 
 
-def said_of(members: Sequence[Member], heard: NDArray[np.bool_], data: LearnerData, begun: Begun) -> Floats:
+def said_of(members: Sequence[Member], heard: NDArray[np.bool_], data: LearnerData, begun: Begun | None) -> Floats:
     """Return (n, K, 3) of what learners say; those that are not heard, as they have no weight, have 1/3 each."""
     said = np.full((len(data), len(members), 3), 1 / 3)
     for place, member in enumerate(members):
         if heard[place]:
-            said[:, place] = begun[place]() if place in begun else member.learner.predict_proba(data)
+            wait = (begun or {}).get(place)
+            said[:, place] = member.learner.predict_proba(data) if wait is None else wait()
     return said
 
 
