@@ -239,7 +239,10 @@ def _show(screen: Screen, found: dict[str, Any], folder: RunFolder, predicted: b
     if chosen is not None:
         screen.note(told_cascade(chosen["share"], chosen["keep"]))
     for each in found["transformers"]:
-        cut = each["fit"]["cut"]
+        cut = each["fit"].get("cut")
+        if cut is None:
+            screen.note(f"{each['name']} is a head on the encoder's embeddings, which read each text once.")
+            continue
         screen.note(
             f"{each['name']} read {share_read(cut['prompt']):.0%} of the prompts' tokens and "
             f"{share_read(cut['answer']):.0%} of the answers'."

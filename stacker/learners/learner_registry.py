@@ -123,6 +123,12 @@ KINDS = {
             keeps_encoder=True,
         ),
         LearnerKind(
+            "encoder_head",
+            "stacker.learners.transformer.encoder_head:EncoderHeadLearner",
+            ("embeddings", "texts"),
+            group="transformer",
+        ),
+        LearnerKind(
             "transformer_trees",
             "stacker.learners.transformer.transformer_trees:TransformerTreesLearner",
             ("pairs", "embeddings", "texts"),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.encoder.choice import resolve
 from pipelines.battles.arrays import Floats
 from pipelines.chat.shared_replies import shared_replies
 from pipelines.errors import UserError
@@ -31,7 +32,9 @@ from stacker.learners.stacking.pool import silent_learners
 from stacker.learners.stacking.stack import cross_fitted, fit_stack
 from stacker.learners.starter_prior import configured_prior
 from stacker.learners.transformer.chosen import ChosenTransformer, choose_transformers, configured_transformers
+from stacker.learners.transformer.encoder_head import EncoderHeadLearner
 from stacker.learners.transformer.learner import TransformerLearner
+from stacker.learners.transformer.params import SoftLabelParams
 from stacker.training.counterfactuals import CheckParts, Counterfactuals, fit_counterfactuals
 from stacker.training.cross_fitting import fitted_on_all, out_of_fold
 from stacker.training.data_set import Prepared, prepare
@@ -185,7 +188,7 @@ def train(
         {**chosen.described(), "fit": member.learner.about_}
         for chosen in transformers
         for member in fitted
-        if member.name == chosen.name and isinstance(member.learner, TransformerLearner)
+        if member.name == chosen.name and isinstance(member.learner, TransformerLearner | EncoderHeadLearner)
     ]
     return Trained(judge, prepared, level, described, times, outside, curve, own)
 
@@ -248,7 +251,12 @@ def stack_learners(
     found = [
         *configured_learners(params.learners, params.balance),
         *configured_transformers(
-            transformers, progress, params.transformer.trees, params.learners.lightgbm, params.balance
+            transformers,
+            progress,
+            params.transformer.trees,
+            params.learners.lightgbm,
+            params.balance,
+            _shared_encoder(params) if transformers else None,
         ),
         *(each.configured() for each in outside),
         *configured_rewards(
@@ -266,6 +274,14 @@ def stack_learners(
             "to true."
         )
     return found
+
+
+def _shared_encoder(params: Params) -> str | None:
+    """Return the hash of the encoder whose embeddings a transformer may be a head on; None where it may not."""
+    own = params.transformer
+    if not params.features.embedding or own.trees != "none" or own.soft_labels != SoftLabelParams():
+        return None
+    return resolve(params.encoder.model, params.encoder.fallback, params.encoder.models_dir).sha256
 
 
 def level0(

@@ -11,6 +11,7 @@ from pipelines.models.model_loading import check_readable
 from pipelines.terminal.command_line import Progress, silent
 from stacker.learners.balance import BalanceParams
 from stacker.learners.learner_registry import KINDS, Configured
+from stacker.learners.transformer.encoder_head import EncoderHeadLearner, reads_apart
 from stacker.learners.transformer.frozen import frozen_engine
 from stacker.learners.transformer.learner import TransformerLearner
 from stacker.learners.transformer.params import TransformerParams, TransformersParams
@@ -18,7 +19,7 @@ from stacker.learners.transformer.transformer_trees import TransformerTreesLearn
 from stacker.learners.transformer.unvoted import Unvoted
 from stacker.learners.trees.boosting import LightGBMParams
 
-KIND, TREES_KIND = "transformer", "transformer_trees"
+KIND, TREES_KIND, HEAD_KIND = "transformer", "transformer_trees", "encoder_head"
 _NO_DIFFERENCE = {"model", "memory_share", "states_gb"}
 """Settings that say where things come from or how much memory they may take, not what a fit gives."""
 
@@ -100,6 +101,7 @@ def configured_transformers(
     trees: Literal["none", "logits", "embeddings"] = "none",
     lightgbm: LightGBMParams | None = None,
     balance: BalanceParams | None = None,
+    shared: str | None = None,
 ) -> list[Configured]:
     """Return the chosen transformers as learners of the stack; all of them share one memory for frozen layers.
 
@@ -111,18 +113,29 @@ def configured_transformers(
         The settings of those trees; None takes the defaults.
     balance : BalanceParams or None
         The section `balance`; each learner follows it as far as it can.
+    shared : str or None
+        Hash of the encoder whose embeddings the learners are given, as `encoder_head.reads_apart` takes it.
+
+    Raises
+    ------
+    UserError
+        When a transformer is to read apart and cannot.
     """
-    if not chosen:
-        return []
+    balance = balance or BalanceParams()
+    apart = {one.name for one in chosen if _is_apart(one, shared, balance)}
+    if len(apart) == len(chosen):  # torch is not even imported
+        return [_head(one) for one in chosen]
     from stacker.learners.transformer.network.inference import HiddenStateCache
 
     first = chosen[0].params
     shelf = HiddenStateCache(first.states_gb, first.memory_share)
     rising = Rising(progress)
     settings = lightgbm or LightGBMParams()
-    balance = balance or BalanceParams()
 
     def configured(one: ChosenTransformer) -> list[Configured]:
+        if one.name in apart:
+            return [_head(one)]
+
         def make() -> TransformerLearner:
             found = TransformerLearner(one.name, one.params, one.encoder, shelf=shelf, progress=rising, balance=balance)
             found.unvoted = one.unvoted
@@ -140,6 +153,15 @@ def configured_transformers(
         return found
 
     return [each for one in chosen for each in configured(one)]
+
+
+def _is_apart(one: ChosenTransformer, shared: str | None, balance: BalanceParams) -> bool:
+    return reads_apart(one.params, one.encoder.sha256, None if one.unvoted is not None else shared, balance)
+
+
+def _head(one: ChosenTransformer) -> Configured:
+    identity = " ".join((one.name, one.encoder.sha256, str(one.params.C)))
+    return Configured(one.name, HEAD_KIND, identity, lambda: EncoderHeadLearner(one.name, one.params))
 
 
 class Rising:

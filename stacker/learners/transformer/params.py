@@ -88,23 +88,26 @@ class FirstStageParams(Section):
 class TransformerSettings(Section):
     """How a transformer reads, learns and is kept; whatever its weights are.
 
-    `form`: how a battle is written down; structured marks its texts with their lengths, chat is the model's own chat
-    template, auto takes that for decoders that have one. `tuning`: frozen fits the head alone; top_k trains the upper
-    `top_layers` layers; lora puts adapters of `lora_rank` into the upper `top_layers` layers (0 means every layer); all
-    trains all. Budgets are in tokens of the model's own tokenizer, markers not counted. `batch_size` is in battles. `C`
-    are candidates for the inverse penalty of the head's first, convex fit, chosen on inner folds. `watch` lists what
-    early stopping looks at: the weights kept are the best by the first, training goes on while any of them improves
-    within `patience` evaluations. `store`: beside keeps only what differs from the named base (of lora the adapters),
-    whole keeps a full copy, auto keeps it beside where the base comes with the install or is a decoder. `engine` runs a
-    frozen encoder on a CPU, as that of the section encoder does, and `precision` int8 is for it; bf16 and fp16 are for
-    a GPU, and what is trained is run by torch. `quantization` loads the weights of a decoder in 8bit (LLM.int8) or 4bit
-    (NF4; with lora this is QLoRA), by the extra `quantized`.
+    `reads`: together, the prompt and an answer in one sequence; apart, a head alone, on the embeddings that the run's
+    encoder makes of each text anyway; auto, apart where the model is that encoder and no other key says how battles are
+    read or what is trained. `form`: how a battle is written down; structured marks its texts with their lengths, chat
+    is the model's own chat template, auto takes that for decoders that have one. `tuning`: frozen fits the head alone;
+    top_k trains the upper `top_layers` layers; lora puts adapters of `lora_rank` into the upper `top_layers` layers (0
+    means every layer); all trains all. Budgets are in tokens of the model's own tokenizer, markers not counted.
+    `batch_size` is in battles. `C` are candidates for the inverse penalty of the head's first, convex fit, chosen on
+    inner folds. `watch` lists what early stopping looks at: the weights kept are the best by the first, training goes
+    on while any of them improves within `patience` evaluations. `store`: beside keeps only what differs from the named
+    base (of lora the adapters), whole keeps a full copy, auto keeps it beside where the base comes with the install or
+    is a decoder. `engine` runs a frozen encoder on a CPU, as that of the section encoder does, and `precision` int8 is
+    for it; bf16 and fp16 are for a GPU, and what is trained is run by torch. `quantization` loads the weights of a
+    decoder in 8bit (LLM.int8) or 4bit (NF4; with lora this is QLoRA), by the extra `quantized`.
     """
 
     renamed = {"strengths": "C", "batch": "batch_size", "warmup": "warmup_ratio", "held_share": "validation_fraction"}
 
     head: Literal["joint", "pairwise"] = "pairwise"
     ties: Literal["davidson", "rao_kupper"] = "davidson"
+    reads: Literal["auto", "together", "apart"] = "auto"
     form: Literal["auto", "structured", "chat"] = "auto"
     tuning: Literal["frozen", "top_k", "lora", "all"] = "frozen"
     top_layers: int = Field(1, ge=0)

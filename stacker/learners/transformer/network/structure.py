@@ -235,7 +235,11 @@ class Structure:
         add(PROMPT + len(answers) if self.causal else 0, self.suffix)
         types = np.zeros(len(ids), dtype=np.int8)
         types[first_types:] = self.second_type
-        lengths = [number for text in (prompt, *answers) for number in _scaled(text)] if self.params.lengths else []
+        lengths = (
+            [each for text in (prompt, *answers) for each in scaled_lengths(text.words, text.characters)]
+            if self.params.lengths
+            else []
+        )
         return Item(
             np.array(ids, dtype=np.int32), types, np.array(parts, dtype=np.int8), np.array(lengths, dtype=np.float32)
         )
@@ -258,9 +262,9 @@ class Structure:
         return special + markers + self.params.prompt_tokens + answers * self.params.answer_tokens
 
 
-def _scaled(text: _Text) -> tuple[float, float]:
-    # Centred and scaled by what is usual of answers, so that a head's penalty sees them as it sees the rest.
-    return (math.log1p(text.words) - 4.5) / 1.2, (math.log1p(text.characters) - 6.2) / 1.2
+def scaled_lengths(words: int, characters: int) -> tuple[float, float]:
+    """Return a text's log lengths, centred and scaled by what is usual of answers: a head's penalty sees them alike."""
+    return (math.log1p(words) - 4.5) / 1.2, (math.log1p(characters) - 6.2) / 1.2
 
 
 def _distinct(pairs: Sequence[tuple[Item, Item]]) -> Battles:
