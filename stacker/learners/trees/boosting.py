@@ -70,11 +70,11 @@ class BoostingParams(Section):
     }
 
     enabled: bool = True
-    learning_rate: float = Field(0.05, ge=1e-6, le=1)
+    learning_rate: float = Field(0.1, ge=1e-6, le=1)
     rate_from: int = Field(5500, ge=0)
     max_learning_rate: float = Field(0.12, ge=1e-6, le=1)
     n_estimators: int = Field(1000, ge=1, le=1_000_000)
-    early_stopping_rounds: int = Field(40, ge=1)
+    early_stopping_rounds: int = Field(20, ge=1)
     bags: int = Field(4, ge=1, le=MOST_FOLDS)
     many: int = Field(20000, ge=0)
     num_leaves: int = Field(8, ge=2, le=4096)
