@@ -156,7 +156,7 @@ class StarterSettings:
         max_bin=255,
     )
     linear: LinearParams = LinearParams(C=(0.0003, 0.001, 0.003, 0.01), inner_folds=5)
-    checks: CheckSettings = CheckSettings(bad=0.998, off_topic=0.97)
+    checks: CheckSettings = CheckSettings()
     even_style: EvenStyleSettings = EvenStyleSettings()
     seed: int = 0
 

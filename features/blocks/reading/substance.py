@@ -16,6 +16,7 @@ from features.blocks.reading.integrity import is_heading
 from features.blocks.reading.parts.sentence_kinds import is_claim, is_filler, is_plea, pattern
 from features.blocks.reading.parts.sentence_order import order_of
 from features.blocks.reading.parts.text_parts import HEAD, plain_words, small_words, spoken
+from features.blocks.reading.parts.word_pairs import word_pairs
 from features.text import FUNCTION_WORDS, SCRIPTS, code_points, dominant_script, script_counts
 from pipelines.battles.arrays import Floats32, Ints
 
@@ -41,7 +42,7 @@ class Substance(Block):
     """Tells what an answer holds that its prompt has not, and what of it is no content; English and Chinese."""
 
     name = "substance"
-    version = data_version("substance.yaml", "integrity.yaml") + VERSION
+    version = data_version("substance.yaml", "integrity.yaml", "parts/word_pairs.npz") + VERSION
     usual = False
     group = "integrity"
     sees = PROMPT_AND_ANSWER
@@ -72,6 +73,10 @@ class Substance(Block):
         Column("ordinals out of order", SHARE),
         Column("words shared by neighbouring sentences", SCORE),
         Column("characters that words hold together", SHARE),
+        Column("order of common words", SCORE),
+        Column("order of all common words", SCORE),
+        Column("words twice in a row", SHARE),
+        Column("letters that no word holds", SHARE),
     )
 
     def compute(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats32:
@@ -87,6 +92,7 @@ class Substance(Block):
                 _script(asked, text),
                 *order_of(found, text),
                 share_of_known_pairs(text[:_SOME]),
+                *word_pairs(text),
             )
         return rows
 

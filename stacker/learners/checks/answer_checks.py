@@ -17,6 +17,8 @@ from pipelines.battles.arrays import Floats
 from pipelines.files.atomic_files import write_json
 from pipelines.files.saved_files import Names, Number, Saved, checking, read_object
 from stacker.learners.checks.answer_kinds import AnswerKinds
+from stacker.learners.checks.certain_signs import CertainSigns, unopposed
+from stacker.learners.checks.odd_answers import OddAnswers
 from stacker.learners.stacking.pool import margins_and_ties, probabilities_of
 from stacker.learners.stacking.recalibration import Recalibration
 from stacker.learners.trees.lightgbm_trees import LightGBMLearner
@@ -43,12 +45,13 @@ _NEEDED = tuple(name.format(side) for name in (_SIZE, _WHOLE, _PHRASES, _WORDS) 
 
 
 class Thresholds(Saved):
-    """Where penalties begin, on the scales of `AnswerKinds.excess`, and how large they grow.
+    """Where penalties begin, on the scales of `AnswerChecks.excess`, and how large they grow.
 
     Attributes
     ----------
-    bad, off_topic : float
-        Log-odds from which a text counts as bad, or as an answer to another prompt.
+    bad, off_topic, odd : float
+        From where on a text counts as bad, as an answer to another prompt, or as odd; None where oddness counts for
+        nothing.
     cap : float
         The largest penalty, in log-odds of the verdict.
     derived : float
@@ -56,14 +59,14 @@ class Thresholds(Saved):
     doubt : float
         Log-odds up to which the word on derived answers is not heard: both then count as alike.
     surely_bad, surely_off_topic : float or None
-        Log-odds from which the penalty grows once more: beyond what even one real answer in a thousand shows. None for
-        never.
+        From where on the penalty grows once more: beyond what even one real answer in a thousand shows. None for never.
     sure_cap : float
         By how much it grows at most.
     """
 
     bad: Number
     off_topic: Number
+    odd: Number | None = None
     cap: float = Field(1.5, ge=0, le=20)
     derived: float = Field(1.5, ge=0, le=20)
     doubt: float = Field(0.0, ge=0, le=20)
@@ -71,20 +74,28 @@ class Thresholds(Saved):
     surely_off_topic: Number | None = None
     sure_cap: float = Field(0.0, ge=0, le=20)
 
+    def beyond(self, excess: Floats) -> Floats:
+        """Return (..., 3): how far answers are beyond where they count as bad, off the topic and odd."""
+        return _less(excess, (self.bad, self.off_topic, self.odd))
+
     def penalties(self, excess: Floats) -> Floats:
-        """Return (...,) penalties of answers, from (..., 2) how bad and how far off the topic each of them is."""
-        found = np.clip(SLOPE * (excess - (self.bad, self.off_topic)), 0.0, self.cap)
-        if self.surely_bad is not None and self.surely_off_topic is not None:
-            surely = (self.surely_bad, self.surely_off_topic)
-            found = found + np.clip(SLOPE * (excess - surely), 0.0, self.sure_cap)
+        """Return (...,) penalties of answers, from (..., 3) how bad, how far off the topic and how odd they are."""
+        surely = _less(excess, (self.surely_bad, self.surely_off_topic, None))
+        found = np.clip(SLOPE * self.beyond(excess), 0.0, self.cap) + np.clip(SLOPE * surely, 0.0, self.sure_cap)
         return np.asarray(found.max(axis=-1))
 
 
+def _less(excess: Floats, thresholds: tuple[float | None, ...]) -> Floats:
+    return excess - np.array([np.inf if each is None else each for each in thresholds])
+
+
 class ChecksFile(Saved):
-    """What checks.json holds; `names` are the features of `AnswerKinds`."""
+    """What checks.json holds; `names` are the features of `AnswerKinds`; judges of before have no `signs` and `odd`."""
 
     names: Names
     thresholds: Thresholds
+    signs: CertainSigns | None = None
+    odd: OddAnswers | None = None
     temperature: float = Field(1.0, gt=0, le=1e6)
     tie_offset: Number = 0.0
 
@@ -103,12 +114,18 @@ class AnswerChecks:
         Where their word begins to count.
     scale : Recalibration
         What was done to the verdicts of the votes after the checks were made: they speak on the scale of before.
+    signs : CertainSigns or None
+        What speaks against the word of `derived` where that is wrong about tricks that it was never shown.
+    odd : OddAnswers or None
+        Tells answers such as no real one is.
     """
 
     kinds: AnswerKinds
     derived: LightGBMLearner
     thresholds: Thresholds
     scale: Recalibration = Recalibration()
+    signs: CertainSigns | None = None
+    odd: OddAnswers | None = None
 
     def apply(self, probabilities: Floats, pairs: PairMatrix) -> Floats:
         """Return (n, 3) probabilities in which the checks have had their say; swapping the sides swaps them exactly.
@@ -127,13 +144,14 @@ class AnswerChecks:
         said = near * self.thresholds.derived * self._derived(pairs, near)
         penalty = self.penalties(pairs)
         # The difference first: swapping the sides then turns the sign of the whole sum, to the last bit.
-        found = probabilities_of((1 - near) * margin + said + (penalty[1] - penalty[0]), tie)
+        gap = self._unopposed_gap(penalty[1] - penalty[0], pairs, near)
+        found = probabilities_of((1 - near) * margin + said + gap, tie)
         found[same_words(pairs)] = SAME
         return found
 
     def penalties(self, pairs: PairMatrix) -> Floats:
         """Return (2, n): what answer A and answer B of n battles lose, in log-odds of the verdict."""
-        return self.thresholds.penalties(self._excess(pairs))
+        return self.thresholds.penalties(self.excess(pairs))
 
     def findings(self, pairs: PairMatrix) -> list[tuple[str, str]]:
         """Return what the checks find in the first battle: keys of `FINDINGS`, and the answer, "A" or "B"."""
@@ -145,19 +163,17 @@ class AnswerChecks:
         said = float(near[0] * self._derived(one, near)[0])
         if abs(said) > _TOLD:
             found.append(("derived", "B" if said > 0 else "A"))
-        for side, beyond in zip("AB", self._beyond(one)[:, 0], strict=True):
+        for side, beyond in zip("AB", self.thresholds.beyond(self.excess(one))[:, 0], strict=True):
             if beyond.max() > 0:
-                found.append((("bad", "off topic")[int(beyond.argmax())], side))
+                found.append((("bad", "off topic", "bad")[int(beyond.argmax())], side))
         return found
 
-    def _beyond(self, pairs: PairMatrix) -> Floats:
-        """Return (2, n, 2): how far answers A and B are beyond the thresholds of a bad text and of another topic."""
-        return self._excess(pairs) - (self.thresholds.bad, self.thresholds.off_topic)
-
-    def _excess(self, pairs: PairMatrix) -> Floats:
-        """Return (2, n, 2): how bad, and how far off the topic, answers A and B are; one call asks about both."""
+    def excess(self, pairs: PairMatrix) -> Floats:
+        """Return (2, n, 3): how bad, how far off the topic and how odd answers A and B are; 0 for what is not known."""
         sides = self.kinds.sides(pairs)
-        return self.kinds.excess(sides.reshape(-1, sides.shape[-1])).reshape(2, len(pairs), 2)
+        kinds = self.kinds.excess(sides.reshape(-1, sides.shape[-1])).reshape(2, len(pairs), 2)
+        odd = np.zeros((2, len(pairs))) if self.odd is None else self.odd.oddness(pairs)
+        return np.concatenate([kinds, odd[..., None]], axis=-1)
 
     def _derived(self, pairs: PairMatrix, near: Floats) -> Floats:
         """Return (n,) between -1 and 1: whether A, or B, is the answer that the other one was made of."""
@@ -166,7 +182,22 @@ class AnswerChecks:
         if len(rows):
             close = pairs.take(rows)
             margin = margins_and_ties(self.derived.predict_pairs(close))[0]
+            if self.signs is not None:
+                margin = unopposed(margin, self.signs.margins(close))
             found[rows] = heard(margin, self.thresholds.doubt)
+        return found
+
+    def _unopposed_gap(self, gap: Floats, pairs: PairMatrix, near: Floats) -> Floats:
+        """Return (n,) by how much more B is penalised, less where one answer is made of the other and signs oppose it.
+
+        What such answers share is no reason to prefer either.
+        """
+        rows = np.flatnonzero((near > 0) & (gap != 0))
+        if self.signs is None or not len(rows):
+            return gap
+        found = gap.copy()
+        spoken = unopposed(gap[rows], self.signs.margins(pairs.take(rows)))
+        found[rows] = (1 - near[rows]) * gap[rows] + near[rows] * spoken
         return found
 
     def recalibrated(self, by: Recalibration) -> "AnswerChecks":
@@ -182,6 +213,10 @@ class AnswerChecks:
             When some are not computed.
         """
         pairs.require([*self.kinds.names, *self.derived.names_, *_NEEDED])
+        if self.signs is not None:
+            self.signs.check(pairs)
+        if self.odd is not None:
+            self.odd.check(pairs)
 
     def save(self, folder: Path) -> None:
         """Write the checks into a new folder."""
@@ -190,7 +225,9 @@ class AnswerChecks:
         self.kinds.save(folder)
         self.derived.save(inside)
         scale = {"temperature": self.scale.temperature, "tie_offset": self.scale.tie_offset}
-        content = ChecksFile(names=self.kinds.names, thresholds=self.thresholds, **scale)
+        content = ChecksFile(
+            names=self.kinds.names, thresholds=self.thresholds, signs=self.signs, odd=self.odd, **scale
+        )
         write_json(folder / FILE, content.model_dump(mode="json"))
 
     @classmethod
@@ -207,7 +244,7 @@ class AnswerChecks:
             stored = ChecksFile.model_validate(read_object(path))
         kinds = AnswerKinds.load(folder, stored.names)
         scale = Recalibration(stored.temperature, stored.tie_offset)
-        return cls(kinds, LightGBMLearner.load(folder / DERIVED), stored.thresholds, scale)
+        return cls(kinds, LightGBMLearner.load(folder / DERIVED), stored.thresholds, scale, stored.signs, stored.odd)
 
 
 def heard(margin: Floats, doubt: float) -> Floats:

@@ -11,38 +11,19 @@ from numpy.typing import NDArray
 
 from features.build import FeatureParams, build_features
 from features.cache import BlockCache
-from features.pairs import PairMatrix, parsed
+from features.pairs import PairMatrix
 from features.text import is_chinese
 from pipelines.battles.arrays import Floats, Floats32, Ints
 from pipelines.battles.folds import prompt_groups
 from pipelines.battles.table import TEXT_COLUMNS, text_of
 from pipelines.terminal.command_line import Progress, silent
-from stacker.learners.checks.answer_checks import FEATURES, AnswerChecks, Thresholds, made_of_each_other
+from stacker.learners.checks.answer_checks import FEATURES, AnswerChecks, Thresholds
 from stacker.learners.checks.answer_kinds import BAD, OFF_TOPIC, REAL, AnswerKinds
-from stacker.learners.learner_interface import Fit, LearnerData
-from stacker.learners.trees.boosting import LightGBMParams
-from stacker.learners.trees.lightgbm_trees import LightGBMLearner
+from stacker.learners.checks.odd_answers import OddAnswers
+from stacker.training.made.derived_fitting import fit_certain_signs, fit_derived
 from stacker.training.made.made_answers import FAMILIES, PARTS
 from stacker.training.made.made_answers import OFF_TOPIC as OFF_TOPIC_FAMILIES
 from stacker.training.made.made_battles import CHINESE, made_battles, weights_of
-
-_DERIVED_BLOCKS = ("integrity", "derivation", "relevance", "substance", "coherence")
-_CLOSE = 0.2
-"""How far one answer must be made of the other to teach which of them was first."""
-_TREES = LightGBMParams(
-    n_estimators=200,
-    rate_from=0,
-    many=0,
-    early_stopping_rounds=30,
-    bags=2,
-    learning_rate=0.08,
-    num_leaves=10,
-    min_child_samples=20,
-    subsample=0.7,
-    colsample_bytree=0.4,
-    l2=5.0,
-    components=0,
-)
 
 
 @dataclass(frozen=True)
@@ -60,12 +41,13 @@ class CheckSettings:
         What is done to them, keys of `made_answers.FAMILIES`.
     real : int
         Real battles that the thresholds are taken from, and close ones of which are learnt from by their votes.
-    bad, off_topic : float
-        Quantiles of real answers beyond which a text counts as bad, or as an answer to another prompt.
+    bad, off_topic, odd : float
+        Quantiles of real answers, of those that did not lose, beyond which a text counts as bad, as an answer to
+        another prompt, or as odd.
     cap : float
         The largest penalty for these, in log-odds.
     sure : float
-        Quantile of real answers beyond which a penalty grows once more.
+        Quantile of these beyond which the penalty of a bad text, and of one to another prompt, grows once more.
     sure_cap : float
         By how much it does at most, in log-odds.
     doubt : float
@@ -79,11 +61,12 @@ class CheckSettings:
     count: int = 700
     families: tuple[str, ...] = tuple(FAMILIES)
     real: int = 2500
-    bad: float = 0.996
-    off_topic: float = 0.98
+    bad: float = 0.998
+    off_topic: float = 0.985
     cap: float = 1.1
     sure: float = 0.998
-    sure_cap: float = 2.5
+    sure_cap: float = 1.5
+    odd: float = 0.999
     doubt: float = 1.25
     rounds: int = 150
     max_bin: int = 255
@@ -97,8 +80,8 @@ class FittedChecks:
     ----------
     checks : AnswerChecks
         The checks of the verdict as voted.
-    excess : (2, n, 2) float
-        `AnswerKinds.excess` of both answers of n real battles, by models that saw no answer to their prompts.
+    excess : (k, 3) float
+        `AnswerChecks.excess` of k real answers that did not lose, by models that saw no answer to their prompts.
     settings : CheckSettings
         How they were fitted.
     made : DataFrame, m rows
@@ -113,9 +96,9 @@ class FittedChecks:
     made: pd.DataFrame
     pairs: PairMatrix
 
-    def thresholds(self, bad: float, off_topic: float, cap: float) -> Thresholds:
+    def thresholds(self, bad: float, off_topic: float, odd: float, cap: float) -> Thresholds:
         """Return thresholds at these quantiles of real answers."""
-        return _thresholds(self.excess, self.settings, bad, off_topic, cap)
+        return _thresholds(self.excess, self.settings, (bad, off_topic, odd), cap)
 
 
 @dataclass(frozen=True)
@@ -223,27 +206,41 @@ def _in_chinese(battles: pd.DataFrame) -> NDArray[np.bool_]:
 def checks_of(data: CheckData, settings: CheckSettings, seed: int, threads: int = 1) -> FittedChecks:
     """Fit checks to made and real battles; see `fit_checks`."""
     made, of_made, of_real = data.made, data.of_made, data.of_real
-    names, excess = AnswerKinds.names_among(of_made), np.empty((2, len(of_real), 2))
+    names, excess = AnswerKinds.names_among(of_made), np.empty((2, len(of_real), 3))
     # Fits side by side, each by one thread: threads inside one fit wait for each other where cores have other work.
     with ThreadPoolExecutor(max(min(threads, 3), 1)) as pool:
         whole = pool.submit(_kinds_of, names, data, settings, seed)
         for _ in pool.map(partial(_held_out_excess, names, data, settings, seed, excess), (0, 1)):
             pass
         kinds = whole.result()
-    derived = _fit_derived(made, of_made, of_real, data.outcome, data.group, seed, threads, settings.max_bin)
-    thresholds = _thresholds(excess, settings, settings.bad, settings.off_topic, settings.cap)
-    return FittedChecks(AnswerChecks(kinds, derived, thresholds), excess, settings, made, of_made)
+    derived = fit_derived(made, of_made, of_real, data.outcome, data.group, seed, threads, settings.max_bin)
+    signs, odd = fit_certain_signs(made, of_made, of_real), OddAnswers.of(of_real, did_not_lose(data.outcome))
+    excess = excess[did_not_lose(data.outcome)]
+    thresholds = _thresholds(excess, settings, (settings.bad, settings.off_topic, settings.odd), settings.cap)
+    return FittedChecks(AnswerChecks(kinds, derived, thresholds, signs=signs, odd=odd), excess, settings, made, of_made)
 
 
-def _thresholds(excess: Floats, settings: CheckSettings, bad: float, off_topic: float, cap: float) -> Thresholds:
-    sure = [float(np.quantile(excess[..., column], settings.sure)) for column in (0, 1)]
+def did_not_lose(outcome: Ints) -> NDArray[np.bool_]:
+    """Return (2, n): whether answers A and B of n battles won, tied, or were not voted on.
+
+    What people voted down may be as bad as a made answer; how far these go is no reason to let that pass.
+    """
+    return np.stack([outcome != 1, outcome != 0])
+
+
+def _thresholds(
+    excess: Floats, settings: CheckSettings, quantiles: tuple[float, float, float], cap: float
+) -> Thresholds:
+    bad, off_topic, odd = (float(np.quantile(excess[:, kind], level)) for kind, level in enumerate(quantiles))
+    surely = np.quantile(excess[:, :2], settings.sure, axis=0).tolist()
     return Thresholds(
-        bad=float(np.quantile(excess[..., 0], bad)),
-        off_topic=float(np.quantile(excess[..., 1], off_topic)),
+        bad=bad,
+        off_topic=off_topic,
+        odd=odd,
         cap=cap,
         doubt=settings.doubt,
-        surely_bad=sure[0],
-        surely_off_topic=sure[1],
+        surely_bad=surely[0],
+        surely_off_topic=surely[1],
         sure_cap=settings.sure_cap,
     )
 
@@ -251,13 +248,14 @@ def _thresholds(excess: Floats, settings: CheckSettings, bad: float, off_topic: 
 def _held_out_excess(
     names: tuple[str, ...], data: CheckData, settings: CheckSettings, seed: int, excess: Floats, half: int
 ) -> None:
-    """Put the excess of half of the real answers into (2, n, 2), by a model that saw no answer to their prompts."""
+    """Put the excess of half of the real answers into (2, n, 3), by models that saw no answer to their prompts."""
     asked, others = np.flatnonzero(data.group % 2 == half), np.flatnonzero(data.group % 2 != half)
     taught = np.flatnonzero(data.made["group"].to_numpy() % 2 != half)
-    part = data.take(taught, others)
-    model = _kinds_of(names, part, settings, seed)
-    for side, numbers in enumerate(model.sides(data.of_real.take(asked))):
-        excess[side, asked] = model.excess(numbers)
+    part, pairs = data.take(taught, others), data.of_real.take(asked)
+    model, kept = _kinds_of(names, part, settings, seed), did_not_lose(part.outcome)
+    excess[:, asked, 2] = OddAnswers.of(part.of_real, kept).oddness(pairs)
+    for side, numbers in enumerate(model.sides(pairs)):
+        excess[side, asked, :2] = model.excess(numbers)
 
 
 def _kinds_of(names: tuple[str, ...], data: CheckData, settings: CheckSettings, seed: int) -> AnswerKinds:
@@ -291,30 +289,3 @@ def _genuine_weights(weights: Floats32, of_made: NDArray[np.bool_], of_real: NDA
         if made.any():
             found[inside] *= 2 * weights[made].sum() / found[inside].sum()
     return found
-
-
-def _fit_derived(
-    made: pd.DataFrame,
-    of_made: PairMatrix,
-    of_real: PairMatrix,
-    outcome: Ints,
-    group: Ints,
-    seed: int,
-    threads: int,
-    max_bin: int,
-) -> LightGBMLearner:
-    """Fit which of two answers is the one that the other was made of; real answers so near teach by their votes."""
-    some = np.flatnonzero(made_of_each_other(of_made) > _CLOSE)
-    voted = np.flatnonzero((made_of_each_other(of_real) > _CLOSE) & (outcome >= 0) & (outcome < 2))
-    names = [name for name in of_made.names if parsed(name).block in _DERIVED_BLOCKS]
-    pairs = _stacked(of_made.take(some).select(names), of_real.take(voted).select(names))
-    weights = np.concatenate([weights_of(made["kind"].iloc[some]).astype(np.float64), np.ones(len(voted))])
-    votes = np.concatenate([np.zeros(len(some), dtype=np.int64), outcome[voted]])
-    groups = np.concatenate([made["group"].to_numpy()[some], group[voted]])
-    texts = pd.DataFrame({name: [("",)] * len(votes) for name in TEXT_COLUMNS})
-    fit = Fit(votes, weights / weights.mean(), groups, seed, threads)
-    return LightGBMLearner(_TREES.model_copy(update={"max_bin": max_bin})).fit(LearnerData(texts, pairs, None), fit)
-
-
-def _stacked(first: PairMatrix, second: PairMatrix) -> PairMatrix:
-    return PairMatrix(np.concatenate([first.values, second.values]), first.names, first.partner, first.sign)

@@ -45,7 +45,7 @@ class EvenStyleSettings:
         their log words. Of votes on answers of other lengths much is about length, whatever else differs with it.
     strength, relevance_strength : float
         Inverse of the penalty on the coefficients of either sum.
-    bad, off_topic : float
+    bad, off_topic, odd : float
         Quantiles of real answers beyond which the checks count in this verdict.
     cap : float
         The largest penalty of the checks, in log-odds. At 4, and quantiles of .98 and .95, few more tricks lost, and
@@ -57,7 +57,8 @@ class EvenStyleSettings:
     strength: float = 0.1
     relevance_strength: float = 0.02
     bad: float = 0.99
-    off_topic: float = 0.98
+    off_topic: float = 0.985
+    odd: float = 0.999
     cap: float = 1.5
 
 
@@ -160,7 +161,9 @@ def even_style_of_pairs(
     )
     own = np.array([of_group[group] for group in fitted.made["group"].tolist()], dtype=np.int64)
     made = Made(fitted.pairs, fitted.made["family"], fitted.made["kind"], own)
-    return fit_even_style(votes, made, settings, fitted.thresholds(settings.bad, settings.off_topic, settings.cap))
+    return fit_even_style(
+        votes, made, settings, fitted.thresholds(settings.bad, settings.off_topic, settings.odd, settings.cap)
+    )
 
 
 def fit_even_style(votes: Votes, made: Made, settings: EvenStyleSettings, thresholds: Thresholds) -> EvenStyle:

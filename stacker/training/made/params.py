@@ -20,12 +20,13 @@ class CounterfactualParams(Section):
     With fewer than `fewest` battles there are no checks: a hundred did not tell well where checks should begin.
     `answers` real answers are made worse in every family of `families`, and `battles` real battles tell where checks
     begin to count, so that a run of many battles costs no more than one of some thousand. `held_out` families are never
-    trained on: the report says how the checks do on them. `bad` and `off_topic` are quantiles of real answers beyond
-    which a text counts as bad, or as an answer to another prompt, and costs `cap` log-odds at most; beyond the quantile
-    `sure` it may cost `sure_cap` more. The word on which of two like answers is made of the other is not heard up to
-    `doubt` log-odds. `rounds` is the number of trees for each kind of answer. `style` adds a second verdict, with style
-    held equal. `shown` made battles of each family tell in the report which tricks win, 0 for none. `submission` is
-    whether the checks have a say in submission.csv too: the tests of a competition hold no made answer.
+    trained on: the report says how the checks do on them. `bad`, `off_topic` and `odd` are quantiles of real answers
+    that did not lose, beyond which a text counts as bad, as an answer to another prompt, or as such as no real answer
+    is, and costs `cap` log-odds at most; beyond the quantile `sure` it may cost `sure_cap` more. The word on which of
+    two like answers is made of the other is not heard up to `doubt` log-odds. `rounds` is the number of trees for each
+    kind of answer. `style` adds a second verdict, with style held equal. `shown` made battles of each family tell in
+    the report which tricks win, 0 for none. `submission` is whether the checks have a say in submission.csv too: the
+    tests of a competition hold no made answer.
     """
 
     enabled: bool = True
@@ -36,6 +37,7 @@ class CounterfactualParams(Section):
     battles: int = Field(_USUAL.real, ge=100, le=1_000_000)
     bad: float = Field(_USUAL.bad, ge=0.5, le=1)
     off_topic: float = Field(_USUAL.off_topic, ge=0.5, le=1)
+    odd: float = Field(_USUAL.odd, ge=0.5, le=1)
     cap: float = Field(_USUAL.cap, ge=0, le=20)
     sure: float = Field(_USUAL.sure, ge=0.5, le=1)
     sure_cap: float = Field(_USUAL.sure_cap, ge=0, le=20)
@@ -65,6 +67,7 @@ class CounterfactualParams(Section):
             real=self.battles,
             bad=self.bad,
             off_topic=self.off_topic,
+            odd=self.odd,
             cap=self.cap,
             sure=self.sure,
             sure_cap=self.sure_cap,

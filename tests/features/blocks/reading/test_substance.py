@@ -1,12 +1,14 @@
 """What an answer holds: each column sees what it is named after, and sees nothing of it in an ordinary answer."""
 
 import re
+import time
+import zlib
 
 import numpy as np
 import pytest
 import yaml
 
-from features.blocks.reading.parts import sentence_kinds
+from features.blocks.reading.parts import sentence_kinds, word_pairs
 from features.blocks.reading.substance import Substance
 from stacker.training.made.answer_source import TEXTS
 
@@ -34,6 +36,11 @@ def column(name, answer, prompt=PROMPT):
         ("sentences of the prompt's words", f"The human heart pumps blood. {PROMPT}", ANSWER),
         ("content words that the prompt has not", ANSWER, PROMPT),
         ("log content words that the prompt has not", ANSWER, f"{PROMPT} That is a great question."),
+        ("order of common words", ANSWER, " ".join(sorted(ANSWER.split()))),
+        ("order of all common words", ANSWER, " ".join(sorted(ANSWER.split()))),
+        ("words twice in a row", "The the blood blood flows flows.", ANSWER),
+        ("words twice in a row", "血血液液流入右心房房", CHINESE),
+        ("letters that no word holds", " ".join(word[::-1] for word in ANSWER.split()), ANSWER),
         ("most frequent word", "heart heart heart heart", ANSWER),
         ("markup", "| a | b |\n|---|---|\n|  |  |", ANSWER),
         ("pictures and signs", "🎉🚀🔥" * 10, ANSWER),
@@ -111,3 +118,33 @@ def test_lines_that_cite_are_references_in_any_style(line):
     column = BLOCK.columns.index("references")
     assert BLOCK.compute([PROMPT], [line])[0, column] == 1
     assert BLOCK.compute([PROMPT], ["It was founded in 1998 and has had 10-12 members since."])[0, column] == 0
+
+
+def test_what_follows_what_is_counted_by_hand(tmp_path, monkeypatch):
+    """Of `the cat`, 4 of 6 pairs: 2 are due to chance, so log((4 + 1) / (8/3 + 1)) with one added to both."""
+    table = word_pairs.count_pairs(["the cat"] * 4 + ["the dog", "a cat"], word=1, pair=2, letters=1, smoothing=1.0)
+    number = {name: table.words[zlib.crc32(name.encode())] for name in ("the", "cat", "dog", "a")}
+    k = len(number)
+    found = table.of(np.array([number["the"] * k + number["cat"], number["a"] * k + number["dog"]]))
+    expected = [np.log(5 / (5 * 5 / 6 + 1)), np.log(1 / (1 * 1 / 6 + 1))]
+    np.testing.assert_allclose(found, expected)
+    word_pairs.save_pairs(table, tmp_path / "word_pairs.npz")
+    monkeypatch.setattr(word_pairs, "__file__", str(tmp_path / "word_pairs.py"))
+    word_pairs._table.cache_clear()
+    stored = word_pairs._table()
+    np.testing.assert_allclose(stored.of(np.array([number["the"] * k + number["cat"]])), expected[:1], atol=1 / 62)
+    np.testing.assert_array_equal(stored.triples, table.triples)
+    word_pairs._table.cache_clear()
+
+
+def test_a_text_of_few_common_words_has_them_in_the_usual_order():
+    """Else every short answer, and every one in another language, would be in no order."""
+    for text in ("", "Yes.", "Der Himmel ist blau.", CHINESE, "🎉"):
+        assert word_pairs.word_pairs(text)[0] == word_pairs.TYPICAL
+
+
+def test_a_long_text_of_one_sign_or_one_letter_takes_no_longer(benchmark_seconds=1.0):
+    started = time.perf_counter()
+    for text in ("a" * 200_000, "a " * 100_000, "'" * 200_000, "血" * 200_000):
+        word_pairs.word_pairs(text)
+    assert time.perf_counter() - started < benchmark_seconds

@@ -1,5 +1,8 @@
 """Checks of answers: what no real answer shows loses, real answers hardly notice, and swaps are exact."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,7 +26,7 @@ from stacker.learners.checks.answer_checks import (
 )
 from stacker.learners.checks.answer_kinds import FILE as KINDS_FILE
 from stacker.learners.stacking.recalibration import Recalibration
-from stacker.training.made.check_fitting import CheckSettings, fit_checks
+from stacker.training.made.check_fitting import CheckSettings, did_not_lose, fit_checks
 
 PARAMS = FeatureParams(**{name: name in FEATURES for name in FeatureParams.model_fields})
 SETTINGS = CheckSettings(count=12, families=("repeated", "plea", "other", "emptied"), real=40, rounds=20)
@@ -88,11 +91,21 @@ def test_a_penalty_is_never_more_than_its_cap(checks, pairs):
 
 def test_a_penalty_grows_once_more_beyond_what_hardly_any_real_answer_shows():
     limits = Thresholds(bad=1.0, off_topic=2.0, cap=1.5, surely_bad=3.0, surely_off_topic=9.0, sure_cap=2.0)
-    excess = np.array([[0.0, 0.0], [1.2, 0.0], [2.5, 0.0], [4.0, 0.0], [9.0, 0.0], [0.0, 8.0], [0.0, 99.0]])
+    excess = np.zeros((7, 3))
+    excess[:, 0] = [0.0, 1.2, 2.5, 4.0, 9.0, 0.0, 0.0]
+    excess[:, 1] = [0.0, 0.0, 0.0, 0.0, 0.0, 8.0, 99.0]
+    excess[:, 2] = 50.0
     expected = [0.0, 0.2 * SLOPE, 1.5, 1.5 + SLOPE, 3.5, 1.5, 3.5]
     np.testing.assert_allclose(limits.penalties(excess), expected)
     once = limits.model_copy(update={"surely_bad": None, "surely_off_topic": None})
     assert once.penalties(excess).max() == 1.5
+    odd = limits.model_copy(update={"odd": 49.5})
+    np.testing.assert_allclose(odd.penalties(excess), np.maximum(expected, 0.5 * SLOPE))
+
+
+def test_what_lost_is_no_measure_of_real_answers():
+    outcome = np.array([0, 1, 2, -1])
+    assert did_not_lose(outcome).tolist() == [[True, False, True, True], [False, True, True, True]]
 
 
 def test_the_word_on_a_derived_answer_is_not_heard_while_it_is_doubtful():
@@ -113,9 +126,23 @@ def test_saved_checks_say_the_same_and_a_changed_file_is_refused(checks, pairs, 
     with pytest.raises(DamagedError, match="num_class"):
         AnswerChecks.load(tmp_path / "checks")
     path = tmp_path / "checks" / FILE
+    stored = json.loads(path.read_text())
+    assert stored["signs"]["weights"] and stored["odd"]["names"]
     path.write_text(path.read_text().replace('"cap": 1.1', '"cap": -1'))
     with pytest.raises(DamagedError, match="cap"):
         AnswerChecks.load(tmp_path / "checks")
+
+
+def test_checks_of_before_have_neither_signs_nor_oddness_and_speak_as_they_did(checks, pairs, tmp_path):
+    before = replace(checks, signs=None, odd=None)
+    before.save(tmp_path / "checks")
+    path = tmp_path / "checks" / FILE
+    stored = json.loads(path.read_text())
+    del stored["signs"], stored["odd"], stored["thresholds"]["odd"]
+    path.write_text(json.dumps(stored))
+    loaded = AnswerChecks.load(tmp_path / "checks")
+    np.testing.assert_array_equal(loaded.apply(verdicts(len(pairs)), pairs), before.apply(verdicts(len(pairs)), pairs))
+    assert loaded.thresholds.odd is None
 
 
 def test_features_that_are_not_computed_are_named(checks, battles):

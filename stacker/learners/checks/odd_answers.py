@@ -1,0 +1,138 @@
+"""How odd an answer is: by signs that hardly any real answer shows, whatever trick they come from.
+
+No made answer is needed for it: of each sign it is known how far real answers go that people preferred, or called
+equal. An answer counts as odd by the two signs in which it goes farthest beyond these, both by itself and next to the
+other answer of its battle, so that a question for a poem in Latin makes no answer in Latin odd.
+"""
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from features.pairs import PairMatrix
+from pipelines.battles.arrays import Floats
+from pipelines.files.saved_files import Names, Number, Saved
+
+SIGNS = {
+    "substance: words twice in a row": 1.0,
+    "substance: letters that no word holds": 1.0,
+    "substance: order of common words": -1.0,
+    "substance: order of all common words": -1.0,
+    "substance: characters that words hold together": -1.0,
+    "substance: phrases of the prompt": 1.0,
+    "substance: sentences of the prompt's words": 1.0,
+    "substance: empty cells and values": 1.0,
+    "substance: praise and claims": 1.0,
+    "substance: references": 1.0,
+    "substance: log content words that the prompt has not": -1.0,
+    "substance: longest run of one sign": 1.0,
+    "substance: pictures and signs": 1.0,
+    "overlap: Jaccard of words": 1.0,
+    "overlap: answer words from the prompt": 1.0,
+    "integrity: longest repetition": 1.0,
+    "integrity: repeated sentences": 1.0,
+    "integrity: empty headings": 1.0,
+    "integrity: text that is a plea": 1.0,
+    "integrity: filler": 1.0,
+    "integrity: odd characters": 1.0,
+    "integrity: placeholders": 1.0,
+    "relevance: other questions that it is nearer to": 1.0,
+    "relevance: nearness": -1.0,
+    "relevance: nearness above that to other questions": -1.0,
+}
+"""Columns, and 1 where more is odd, -1 where less is."""
+SHARES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005)
+"""Shares of real answers beyond the stored values of a sign."""
+_LEVELS = -np.log10(np.array(SHARES))
+_TOLD = 2
+"""Signs that are added up."""
+
+
+class OddAnswers(Saved):
+    """How far real answers go in each sign.
+
+    Attributes
+    ----------
+    names : tuple of p str
+        Keys of `SIGNS`.
+    own, apart : tuple of p tuples
+        Values that the `SHARES` of real answers are beyond: of a sign, and of its difference from the other answer.
+    own_tail, apart_tail : tuple of p float
+        How far they go on an average beyond the last but some, by which it is told how odd what is farther is.
+    """
+
+    names: Names
+    own: tuple[tuple[Number, ...], ...]
+    apart: tuple[tuple[Number, ...], ...]
+    own_tail: tuple[Annotated[Number, Field(gt=0)], ...]
+    apart_tail: tuple[Annotated[Number, Field(gt=0)], ...]
+
+    @model_validator(mode="after")
+    def _whole(self) -> "OddAnswers":
+        sizes = {len(self.names), len(self.own), len(self.apart), len(self.own_tail), len(self.apart_tail)}
+        if len(sizes) > 1 or any(len(values) != len(SHARES) for values in (*self.own, *self.apart)):
+            raise ValueError("names, values and tails are not as many")
+        if any(list(values) != sorted(values) for values in (*self.own, *self.apart)):
+            raise ValueError("values do not rise")
+        unknown = sorted(set(self.names) - SIGNS.keys())
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is no sign of an odd answer")
+        return self
+
+    @classmethod
+    def of(cls, pairs: PairMatrix, kept: np.ndarray) -> "OddAnswers":
+        """Return how far the answers `kept`, (2, n) bool, of n real battles go."""
+        names = tuple(name for name in SIGNS if f"{name} (A)" in set(pairs.names))
+        own, apart = (values[kept] for values in _values(pairs, names))
+        found = {}
+        for key, values in (("own", own), ("apart", apart)):
+            edges = np.quantile(values, 1 - np.array(SHARES), axis=0)
+            beyond = [np.mean(np.maximum(column[column > edge] - edge, 0.0)) if (column > edge).any() else 0.0
+                      for column, edge in zip(values.T, edges[5], strict=True)]  # fmt: skip
+            tails = np.maximum(np.maximum(beyond, 0.1 * values.std(axis=0)), 1e-3)
+            found[key] = tuple(tuple(column) for column in edges.T.tolist())
+            found[f"{key}_tail"] = tuple(tails.tolist())
+        return cls(names=names, **found)
+
+    def oddness(self, pairs: PairMatrix) -> Floats:
+        """Return (2, n): how odd answers A and B of n battles are, in powers of ten."""
+        own, apart = _values(pairs, self.names)
+        found = np.empty_like(own)
+        for place in range(len(self.names)):
+            alone = _surprise(own[..., place], self.own[place], self.own_tail[place])
+            next_to = _surprise(apart[..., place], self.apart[place], self.apart_tail[place])
+            found[..., place] = np.minimum(alone, next_to)
+        return np.asarray(np.sort(found, axis=-1)[..., -_TOLD:].sum(axis=-1))
+
+    def check(self, pairs: PairMatrix) -> None:
+        """Look up every feature that is needed.
+
+        Raises
+        ------
+        LackingFeaturesError
+            When some are not computed.
+        """
+        pairs.require([f"{name} ({side})" for name in self.names for side in "AB"])
+
+
+def _values(pairs: PairMatrix, names: tuple[str, ...]) -> tuple[Floats, Floats]:
+    """Return two (2, n, p): the signs of answers A and B, more being odder, and how much odder either is."""
+    position = {name: column for column, name in enumerate(pairs.names)}
+    directions = np.array([SIGNS[name] for name in names])
+    a, b = (
+        np.nan_to_num(pairs.values[:, [position[f"{name} ({side})"] for name in names]].astype(np.float64), posinf=1e30)
+        * directions
+        for side in "AB"
+    )
+    return np.stack([a, b]), np.stack([a - b, b - a])
+
+
+def _surprise(values: Floats, edges: tuple[float, ...], tail: float) -> Floats:
+    """Return the negative power of ten of the share of real answers that go as far; of equal edges the least counts."""
+    distinct, first = np.unique(np.array(edges), return_index=True)
+    inside = np.interp(values, distinct, _LEVELS[first], left=0.0)
+    # At an edge that many share the least level counts, beyond it the last one of those.
+    last = np.searchsorted(np.array(edges), values, side="left") - 1
+    above = np.where(last >= 0, _LEVELS[np.maximum(last, 0)], 0.0)
+    return np.asarray(np.maximum(inside, above) + np.maximum(values - edges[-1], 0.0) / (tail * np.log(10.0)))
