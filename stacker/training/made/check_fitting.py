@@ -46,8 +46,8 @@ class CheckSettings:
         another prompt, or as odd.
     cap : float
         The largest penalty for these, in log-odds.
-    sure : float
-        Quantile of these beyond which the penalty of a bad text, and of one to another prompt, grows once more.
+    sure, sure_bad : float
+        Quantiles of these beyond which the penalty of an answer to another prompt, and of a bad text, grows once more.
     sure_cap : float
         By how much it does at most, in log-odds.
     doubt : float
@@ -62,9 +62,10 @@ class CheckSettings:
     families: tuple[str, ...] = tuple(FAMILIES)
     real: int = 2500
     bad: float = 0.998
-    off_topic: float = 0.985
+    off_topic: float = 0.98
     cap: float = 1.1
     sure: float = 0.998
+    sure_bad: float = 0.9993
     sure_cap: float = 1.5
     odd: float = 0.999
     doubt: float = 1.25
@@ -232,15 +233,14 @@ def _thresholds(
     excess: Floats, settings: CheckSettings, quantiles: tuple[float, float, float], cap: float
 ) -> Thresholds:
     bad, off_topic, odd = (float(np.quantile(excess[:, kind], level)) for kind, level in enumerate(quantiles))
-    surely = np.quantile(excess[:, :2], settings.sure, axis=0).tolist()
     return Thresholds(
         bad=bad,
         off_topic=off_topic,
         odd=odd,
         cap=cap,
         doubt=settings.doubt,
-        surely_bad=surely[0],
-        surely_off_topic=surely[1],
+        surely_bad=float(np.quantile(excess[:, 0], settings.sure_bad)),
+        surely_off_topic=float(np.quantile(excess[:, 1], settings.sure)),
         sure_cap=settings.sure_cap,
     )
 
