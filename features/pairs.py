@@ -125,6 +125,10 @@ class PairMatrix:
         if lacking := [name for name in names if name not in known]:
             raise LackingFeaturesError(lacking)
 
+    def places(self, names: tuple[str, ...]) -> NDArray[np.int64]:
+        """Return the places of features of these names; a `KeyError` where one is not there."""
+        return _places(self.names, names)
+
     def columns(self, keep: Sequence[int]) -> "PairMatrix":
         """Return the chosen columns; a column and its partner are kept or dropped together."""
         position = {column: place for place, column in enumerate(keep)}
@@ -182,6 +186,12 @@ def shared(block: str, columns: Sequence[str], values: Floats32, of: str = "prom
 @lru_cache(maxsize=64)
 def _positions(names: tuple[str, ...]) -> Mapping[str, int]:
     return MappingProxyType({name: column for column, name in enumerate(names)})
+
+
+@lru_cache(maxsize=64)
+def _places(names: tuple[str, ...], wanted: tuple[str, ...]) -> NDArray[np.int64]:
+    position = _positions(names)
+    return _fixed(np.array([position[name] for name in wanted], dtype=np.int64))
 
 
 @lru_cache(maxsize=64)

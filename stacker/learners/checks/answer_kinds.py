@@ -13,8 +13,8 @@ import numpy as np
 from features.pairs import PairMatrix, parsed
 from pipelines.battles.arrays import Floats, Floats32, Ints
 from pipelines.files.saved_files import checking, read_bytes
+from stacker.learners.trees.boosting import FEW_ROWS
 from stacker.learners.trees.lightgbm_text import canonical_text
-from stacker.learners.trees.lightgbm_trees import FEW_ROWS
 
 REAL, BAD, OFF_TOPIC = 0, 1, 2
 """What an answer may be."""
@@ -91,8 +91,7 @@ class AnswerKinds:
 
     def sides(self, pairs: PairMatrix) -> Floats32:
         """Return (2, n, p): the numbers of the answers A, and of the answers B, of n battles."""
-        position = {name: column for column, name in enumerate(pairs.names)}
-        own = np.array([position[name] for name in self.names], dtype=np.int64)
+        own = pairs.places(self.names)
         others = pairs.values[:, pairs.partner[own]] * pairs.sign[own]
         return np.stack([pairs.values[:, own], others.astype(np.float32)])
 

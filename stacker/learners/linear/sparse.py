@@ -165,6 +165,9 @@ class SparseLearner:
     def _differences(self, data: LearnerData, threads: int = 1) -> Iterator[Any]:
         """Yield the difference block by block; one block without rows where there are no battles."""
         starts = range(0, max(len(data), 1), ROWS_AT_ONCE)
+        if len(starts) == 1:
+            yield self._block(data.texts)
+            return
         with ThreadPoolExecutor(max(threads, 1), thread_name_prefix="sparse") as pool:
             yield from pool.map(lambda start: self._block(data.texts.iloc[start : start + ROWS_AT_ONCE]), starts)
 
@@ -178,7 +181,8 @@ class SparseLearner:
         a, b = self._answers(texts)
         parts = []
         for name in self.vectorisers_:
-            part = sparse.csr_array(self._rows(name, a)) - sparse.csr_array(self._rows(name, b))
+            both = sparse.csr_array(self._rows(name, [*a, *b]))
+            part = both[: len(a)] - both[len(a) :]
             part.eliminate_zeros()
             parts.append(part)
         rows = sparse.hstack(parts, format="csr", dtype=np.float32)

@@ -88,6 +88,10 @@ class BoostingParams(Section):
     components: Components = 16
 
 
+FEW_ROWS = 256
+"""Up to so many rows are predicted by one thread, in one call."""
+
+
 class LightGBMParams(BoostingParams):
     """Settings of LightGBM."""
 
@@ -146,9 +150,12 @@ class Boosting(OnPairs):
     def predict_pairs(self, pairs: PairMatrix) -> Floats:
         """Return (n, 3): softmax of the log-odds averaged over both orders and all bags, with its prior corrected."""
         pairs = pairs.select(self.names_)
-        # One order in memory at a time.
-        straight = self._log_odds(pairs)
-        both = softmax((straight + self._log_odds(pairs.flip())[:, FLIP]) / 2)
+        if len(pairs) <= FEW_ROWS:
+            # Of few rows most of the time goes into the call.
+            straight, swapped = np.split(self._log_odds(np.concatenate([pairs.values, pairs.flip().values])), 2)
+        else:  # one order in memory at a time
+            straight, swapped = self._log_odds(pairs.values), self._log_odds(pairs.flip().values)
+        both = softmax((straight + swapped[:, FLIP]) / 2)
         return self.correction_.apply(both)
 
     def save(self, folder: Path) -> None:
@@ -211,10 +218,10 @@ class Boosting(OnPairs):
         logs = self._apply(booster, held.pairs.values) + self._apply(booster, held.pairs.flip().values)[:, FLIP]
         return tie_matched(softmax(logs / 2 + [0.0, 0.0, start]), held.outcome, held.weight)
 
-    def _log_odds(self, pairs: PairMatrix) -> Floats:
-        total = np.zeros((len(pairs), 3))
+    def _log_odds(self, values: Floats32) -> Floats:
+        total = np.zeros((len(values), 3))
         for booster in self.boosters_:
-            total += self._apply(booster, pairs.values)
+            total += self._apply(booster, values)
         total /= len(self.boosters_)
         total[:, 2] += self.start_
         return total - total.mean(axis=1, keepdims=True)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipelines.battles.arrays import Floats, Floats32
 from stacker.learners.trees.bags import Bag, Rows, starts
-from stacker.learners.trees.boosting import Boosting, LightGBMParams
+from stacker.learners.trees.boosting import FEW_ROWS, Boosting, LightGBMParams
 from stacker.learners.trees.lightgbm_text import canonical_text
 from stacker.learners.trees.tree_balance import focal_objective
 
@@ -17,9 +17,6 @@ HESSIAN_SCALE = 1.5
 
 ROWS_FOR_BINS = 50_000
 """Rows that the limits of the histograms are taken from; the library holds them in float64 meanwhile."""
-
-FEW_ROWS = 256
-"""Up to so many rows are predicted by one thread."""
 
 
 class LightGBMLearner(Boosting):
@@ -91,7 +88,7 @@ class LightGBMLearner(Boosting):
 
     def _apply(self, booster: Any, values: Floats32) -> Floats:
         # Threads that wait for one another take longer than a few rows do, most of all on busy cores.
-        few = {"num_threads": 1} if len(values) <= FEW_ROWS else {}
+        few = {"num_threads": 1} if len(values) <= 2 * FEW_ROWS else {}
         return np.asarray(booster.predict(values, raw_score=True, **few), dtype=np.float64)
 
     def contributions(self, booster: Any, values: Floats32) -> Floats:

@@ -77,7 +77,7 @@ class XGBoostLearner(Boosting):
         return booster[: best + 1]
 
     def _apply(self, booster: Any, values: Floats32) -> Floats:
-        return np.asarray(booster.inplace_predict(values, predict_type="margin"), dtype=np.float64)
+        return np.asarray(booster.inplace_predict(values, predict_type="margin", validate_features=False), dtype=np.float64)
 
     def contributions(self, booster: Any, values: Floats32) -> Floats:
         """As `Boosting` says."""

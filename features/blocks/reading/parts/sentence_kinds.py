@@ -44,7 +44,15 @@ def is_claim(sentence: str) -> bool:
 
 
 def _triggered(kind: str, sentence: str) -> bool:
-    return any(trigger in sentence for trigger in _patterns()[f"{kind} triggers"])
+    for trigger in _triggers(kind):  # a generator for `any` takes twice as long
+        if trigger in sentence:
+            return True
+    return False
+
+
+@cache
+def _triggers(kind: str) -> tuple[str, ...]:
+    return tuple(_patterns()[f"{kind} triggers"])
 
 
 @cache

@@ -49,15 +49,16 @@ _PIECE = re.compile(r"\n+|[A-Za-z]+(?:['’][a-z]+)?|\d+(?:[.,]\d+)*|[^\W\d_a-zA
 
 def classes(text: str) -> Ints:
     """Return the classes of a text's words and marks, in their order."""
-    return np.fromiter(map(_class_of, _PIECE.findall(text)), dtype=np.int64)
+    pieces = _PIECE.findall(text)
+    found = list(map(_KNOWN.get, pieces))
+    every = [_class_of(piece) if known is None else known for piece, known in zip(pieces, found, strict=True)]
+    return np.array(every, dtype=np.int64)
 
 
 def _class_of(piece: str) -> int:
-    known = _KNOWN.get(piece)
-    if known is None:
-        known = _shape_of(piece)
-        if len(_KNOWN) < _MOST_KNOWN and len(piece) < 40:
-            _KNOWN[piece] = known
+    known = _shape_of(piece)
+    if len(_KNOWN) < _MOST_KNOWN and len(piece) < 40:
+        _KNOWN[piece] = known
     return known
 
 
