@@ -15,6 +15,7 @@ from pipelines.battles.arrays import Floats, Floats32, Ints
 from pipelines.files.saved_files import checking, read_bytes
 from stacker.learners.trees.boosting import FEW_ROWS
 from stacker.learners.trees.lightgbm_text import canonical_text
+from stacker.learners.trees.native_boosters import NativeLightGBM, packaged
 
 REAL, BAD, OFF_TOPIC = 0, 1, 2
 """What an answer may be."""
@@ -49,6 +50,7 @@ class AnswerKinds:
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
+        self.booster_: Any = None
 
     @classmethod
     def names_among(cls, pairs: PairMatrix) -> tuple[str, ...]:
@@ -97,13 +99,16 @@ class AnswerKinds:
 
     def excess(self, rows: Floats32) -> Floats:
         """Return (n, 2): the log-odds of a bad text, and of one that answers another prompt, against a real answer."""
-        few: dict[str, Any] = {"num_threads": 1} if len(rows) <= FEW_ROWS else {}
-        raw = np.asarray(self.booster_.predict(rows, raw_score=True, **few), dtype=np.float64)
+        if isinstance(self.booster_, NativeLightGBM):
+            raw = self.booster_.raw(rows)
+        else:
+            few: dict[str, Any] = {"num_threads": 1} if len(rows) <= FEW_ROWS else {}
+            raw = np.asarray(self.booster_.predict(rows, raw_score=True, **few), dtype=np.float64)
         return raw[:, [BAD, OFF_TOPIC]] - raw[:, [REAL]]
 
     def save(self, folder: Path) -> None:
         """Write the trees in LightGBM's own text."""
-        self.booster_.save_model(folder / FILE)
+        packaged(self.booster_).save_model(folder / FILE)
 
     @classmethod
     def load(cls, folder: Path, names: Sequence[str]) -> Self:
@@ -118,8 +123,5 @@ class AnswerKinds:
         data = read_bytes(path)
         model = cls(names)
         with checking(path):
-            text = canonical_text(data, len(model.names))
-            import lightgbm
-
-            model.booster_ = lightgbm.Booster(model_str=text)
+            model.booster_ = NativeLightGBM(canonical_text(data, len(model.names)))
         return model

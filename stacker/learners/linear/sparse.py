@@ -28,6 +28,7 @@ from stacker.learners.linear.term_counts import (
     smooth_idf,
     word_counts,
 )
+from stacker.learners.linear.word_tfidf import WordTfidf, fitting_vectoriser
 
 LONGEST_WORDS = 5
 """Words of the longest phrase that is counted."""
@@ -292,16 +293,9 @@ class SparseLearner:
         p = self.params
         if name == "characters":
             return CharTfidf(p.character_ngrams, p.characters, p.min_df)
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
-        return TfidfVectorizer(
-            ngram_range=p.word_ngrams,
-            max_features=p.words,
-            min_df=p.min_df,
-            sublinear_tf=True,
-            dtype=np.float32,
-            vocabulary=vocabulary,
-        )
+        if vocabulary is not None:
+            return WordTfidf(p.word_ngrams, vocabulary)
+        return fitting_vectoriser(p.word_ngrams, p.words, p.min_df)
 
     def _answers(self, texts: pd.DataFrame) -> tuple[list[str], list[str]]:
         most = self.params.max_characters

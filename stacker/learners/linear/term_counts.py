@@ -24,7 +24,7 @@ MOST_BYTES, MEMORY_SHARE = 1_200_000_000, 0.25
 BYTES_A_CHARACTER = 6
 """An estimate for sequences of two to four letters: nearly one distinct one a letter."""
 _TEXTS_AT_ONCE = 512
-_WORDS = re.compile(r"(?u)\b\w\w+\b")
+WORD = re.compile(r"(?u)\b\w\w+\b")
 """The words of scikit-learn's vectorisers."""
 _WORD_BITS = np.uint64(32)
 
@@ -143,7 +143,7 @@ def word_counts(answers: Sequence[str], lengths: tuple[int, int], least: int) ->
     def counted(part: Sequence[str]) -> Counted:
         found = []
         for text in part:
-            words = _WORDS.findall(text.lower())
+            words = WORD.findall(text.lower())
             own = np.fromiter((number.setdefault(word, len(number)) for word in words), np.uint64, len(words))
             first = own + np.uint64(1) << _WORD_BITS
             keys = [first] if shortest == 1 else []

@@ -10,6 +10,7 @@ from pipelines.battles.arrays import Floats, Floats32
 from stacker.learners.trees.bags import Bag, Rows, starts
 from stacker.learners.trees.boosting import FEW_ROWS, Boosting, LightGBMParams
 from stacker.learners.trees.lightgbm_text import canonical_text
+from stacker.learners.trees.native_boosters import NativeLightGBM, packaged
 from stacker.learners.trees.tree_balance import focal_objective
 
 HESSIAN_SCALE = 1.5
@@ -87,27 +88,29 @@ class LightGBMLearner(Boosting):
         )
 
     def _apply(self, booster: Any, values: Floats32) -> Floats:
+        if isinstance(booster, NativeLightGBM):
+            return booster.raw(values)
         # Threads that wait for one another take longer than a few rows do, most of all on busy cores.
         few = {"num_threads": 1} if len(values) <= 2 * FEW_ROWS else {}
         return np.asarray(booster.predict(values, raw_score=True, **few), dtype=np.float64)
 
     def contributions(self, booster: Any, values: Floats32) -> Floats:
         """As `Boosting` says."""
+        if isinstance(booster, NativeLightGBM):
+            return booster.contributions(values)
         flat = np.asarray(booster.predict(values, pred_contrib=True), dtype=np.float64)
         return flat.reshape(len(values), 3, -1).transpose(0, 2, 1)
 
     def gains(self, booster: Any) -> Floats:
         """As `Boosting` says."""
-        return np.asarray(booster.feature_importance("gain"), dtype=np.float64)
+        return np.asarray(packaged(booster).feature_importance("gain"), dtype=np.float64)
 
     def _write(self, booster: Any, path: Path) -> None:
+        booster = packaged(booster)
         booster.save_model(path, num_iteration=booster.best_iteration)
 
     def _read(self, data: bytes, features: int) -> Any:
-        text = canonical_text(data, features)
-        import lightgbm
-
-        return lightgbm.Booster(model_str=text)
+        return NativeLightGBM(canonical_text(data, features))
 
 
 def _varies(rows: Rows) -> bool:

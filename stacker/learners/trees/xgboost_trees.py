@@ -9,6 +9,7 @@ import numpy as np
 from pipelines.battles.arrays import FLIP, Floats, Floats32
 from stacker.learners.trees.bags import Bag, Rows, starts
 from stacker.learners.trees.boosting import Boosting, XGBoostParams
+from stacker.learners.trees.native_boosters import NativeXGBoost, packaged
 from stacker.learners.trees.tree_balance import focal_objective
 from stacker.learners.trees.xgboost_model import check_model
 
@@ -77,10 +78,14 @@ class XGBoostLearner(Boosting):
         return booster[: best + 1]
 
     def _apply(self, booster: Any, values: Floats32) -> Floats:
-        return np.asarray(booster.inplace_predict(values, predict_type="margin", validate_features=False), dtype=np.float64)
+        if isinstance(booster, NativeXGBoost):
+            return booster.raw(values)
+        return np.asarray(booster.inplace_predict(values, predict_type="margin"), dtype=np.float64)
 
     def contributions(self, booster: Any, values: Floats32) -> Floats:
         """As `Boosting` says."""
+        if isinstance(booster, NativeXGBoost):
+            return booster.contributions(values)
         import xgboost
 
         found = booster.predict(xgboost.DMatrix(values), pred_contribs=True)
@@ -89,21 +94,16 @@ class XGBoostLearner(Boosting):
     def gains(self, booster: Any) -> Floats:
         """As `Boosting` says."""
         gains = np.zeros(len(self.names_))
-        for name, gain in booster.get_score(importance_type="total_gain").items():
+        for name, gain in packaged(booster).get_score(importance_type="total_gain").items():
             gains[int(name.removeprefix("f"))] = gain
         return gains
 
     def _write(self, booster: Any, path: Path) -> None:
-        booster.save_model(path)
+        packaged(booster).save_model(path)
 
     def _read(self, data: bytes, features: int) -> Any:
         check_model(data, features)
-        import xgboost
-
-        booster = xgboost.Booster(model_file=bytearray(data))
-        # Threads that wait for one another take longer than one verdict does; of many rows the trees take a small part.
-        booster.set_param({"nthread": 1})
-        return booster
+        return NativeXGBoost(data)
 
 
 def _both_orders_iterator(rows: Rows, start: float) -> Any:
