@@ -13,7 +13,7 @@ from pydantic import model_validator
 
 from dashboard.generators.conversation import Turn, chat_messages
 from dashboard.generators.generator import GenerationFault, Generator, Source, StyleParams
-from pipelines.chat.chat_client import CONNECT_SECONDS, FAULTS, ServerFault, adapt, certificates, refusal
+from pipelines.chat.chat_client import CONNECT_SECONDS, FAULTS, ServerFault, adapt, certificates, refusal, words_of
 
 if TYPE_CHECKING:
     from openai import APIError, AsyncOpenAI, AsyncStream
@@ -103,7 +103,7 @@ async def _begin(
             stream: AsyncStream[ChatCompletionChunk] = await client.chat.completions.create(**options)
             return stream
         except BadRequestError as error:
-            if not adapt(options, error.message):
+            if not adapt(options, words_of(error)):
                 raise _refusal(error, style) from None
         except APIError as error:
             raise _refusal(error, style) from None

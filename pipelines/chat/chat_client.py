@@ -1,6 +1,7 @@
 """What every client of a server that speaks OpenAI's chat protocol shares: its library, its faults, its odd wishes."""
 
 import ssl
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -87,10 +88,17 @@ def adapt(options: dict[str, Any], message: str) -> bool:
     return True
 
 
+def words_of(error: "APIError") -> str:
+    """Return what a server said of a fault; those made with FastAPI say it in `detail`, which the client leaves out."""
+    told, body = str(error.message), error.body
+    detail = body.get("detail") if isinstance(body, Mapping) else None
+    return f"{told} - {detail}" if isinstance(detail, str) and detail not in told else told
+
+
 def refusal(error: "APIError", url: str, model: str, variable: str) -> ServerFault:
     """Turn an error of the client into a fault; the server's own words are shortened and kept to one line."""
     status = getattr(error, "status_code", None)
-    message = " ".join(str(error.message).split())[:LONGEST_MESSAGE]
+    message = " ".join(words_of(error).split())[:LONGEST_MESSAGE]
     wait = _wait(error)
     if status in (401, 403):
         return ServerFault("key_refused", url=url, status=status, variable=variable or "api_key_env")

@@ -6,7 +6,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipelines.chat.chat_client import CONNECT_SECONDS, ServerFault, adapt, certificates, http_library, refusal
+from pipelines.chat.chat_client import (
+    CONNECT_SECONDS,
+    ServerFault,
+    adapt,
+    certificates,
+    http_library,
+    refusal,
+    words_of,
+)
 from pipelines.chat.chat_params import ChatParams
 from pipelines.chat.chat_reply import ChatReply, reply_of
 from pipelines.errors import UserError
@@ -90,7 +98,7 @@ class ServerModel:
             try:
                 return self._read(messages, options)
             except BadRequestError as error:
-                if not adapt(options, str(error.message)):
+                if not adapt(options, words_of(error)):
                     raise refusal(error, url, params.model, params.api_key_env) from None
                 with self._lock:
                     self._options = options if tops else {**self._options_of_tops(), **options}

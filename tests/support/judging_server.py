@@ -1,12 +1,13 @@
 """A real server of OpenAI's protocol that judges, and misbehaves as the model's name says.
 
 The longer answer is the better one; on top of that every model favours what it sees first by `bias` in log-odds.
-`judges` gives probabilities of tokens; `writes` has none and writes its verdict; `plain` refuses to be asked for them;
-`streams` sends events without being asked to; `nonsense` writes no verdict; `page` sends HTML; `stalls` sends half a
-reply and then nothing; `drops` breaks off; `busy-N` refuses the first N requests with 429, `broken-N` with 500;
-`dies-N` answers N requests and then closes its door; `refuses` says 400 to texts with "forbidden" in them;
-`status-N` always refuses with N; `endless` never stops sending. `revises` criticises what is not called perfect and
-makes it "Better: ..."; `cuts` does so too and says that it ran into the limit.
+`judges` gives probabilities of tokens; `writes` has none and writes its verdict; `plain` refuses to be asked for
+them; `streams` sends events without being asked to; `nonsense` writes no verdict; `page` sends HTML; `stalls` sends
+half a reply and then nothing; `drops` breaks off; `busy-N` refuses the first N requests with 429, `broken-N` with
+500; `dies-N` answers N requests and then closes its door; `refuses` says 400 to texts with "forbidden" in them;
+`status-N` always refuses with N; `pinned` is another model and says so as FastAPI does; `endless` never stops
+sending. `revises` criticises what is not called perfect and makes it "Better: ..."; `cuts` does so too and says that
+it ran into the limit.
 """
 
 import json
@@ -69,6 +70,8 @@ class _Handler(BaseHTTPRequestHandler):
         text = asked["messages"][-1]["content"]
         if kind in ("busy", "broken") and number <= int(count):
             return self._json(429 if kind == "busy" else 500, {"error": {"message": "not now"}})
+        if kind == "pinned":  # as transformers serve
+            return self._json(400, {"detail": "Server is pinned to 'other'; requested 'pinned'."})
         if kind == "status":
             return self._json(int(count), {"error": {"message": "no"}})
         if kind == "dies" and number > int(count):

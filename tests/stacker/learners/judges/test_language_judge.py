@@ -89,7 +89,7 @@ def test_a_server_that_refuses_for_a_while_is_asked_again_and_nothing_twice(serv
         ("status-401", "refuses the key"),
         ("status-404", "has no model status-404"),
         ("status-500", "answered with status 500"),
-        ("status-400", "answered with status 400"),  # as of a server that is bound to another model
+        ("pinned", "answered with status 400: Error code: 400 - Server is pinned to 'other'; requested 'pinned'"),
         ("status-429", "has no room now"),
         ("page", "not OpenAI's"),
         ("drops", "The connection broke"),
