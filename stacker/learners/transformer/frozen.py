@@ -46,9 +46,7 @@ def frozen_engine(params: TransformerParams, encoder: ResolvedEncoder, make: boo
     UserError
         When an engine that the settings name is not installed, or refuses the model.
     """
-    if params.tuning != "frozen" or params.engine == "torch" or params.device == "cuda":
-        return None
-    if read_config(encoder.folder).get("model_type") in DECODERS or (params.device == "auto" and sees_gpu()):
+    if params.tuning != "frozen" or not may_be_converted(params, encoder):
         return None
     precision = params.precision if params.precision in ("auto", "int8") else "fp32"
     chosen = choose_engine(encoder, params.engine, precision, "cpu", lambda: load_sentence_model(encoder), make=make)
@@ -56,6 +54,14 @@ def frozen_engine(params: TransformerParams, encoder: ResolvedEncoder, make: boo
         return None
     # A tokenizer written in Python is not saved with a copy, and asks for transformers.
     return chosen if isinstance(chosen.copies.tokens, SavedTokens) else None
+
+
+def may_be_converted(params: TransformerParams, encoder: ResolvedEncoder) -> bool:
+    """Tell whether a converted copy may run an encoder: on a CPU, where nothing says otherwise; no decoders."""
+    if params.engine == "torch" or params.device == "cuda":
+        return False
+    decoder = read_config(encoder.folder).get("model_type") in DECODERS
+    return not (decoder or (params.device == "auto" and sees_gpu()))
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from stacker.learners.transformer.frozen import FrozenRunner, frozen_runner
 from stacker.learners.transformer.network.structure import Battles, Structure, Turns
 from stacker.learners.transformer.params import TransformerParams
 from stacker.learners.transformer.saved_form import read_saved_form
+from stacker.learners.transformer.tuned_copy import tuned_runner
 
 if TYPE_CHECKING:
     from stacker.learners.transformer.network.inference import HiddenStateCache, Runner
@@ -87,6 +88,7 @@ class TransformerLearner:
 
             stored = load_network(self._folder)
             self._network, self._tokenizer = stored.network, stored.checkpoint.tokenizer
+            self.adapters_ = stored.adapters
         return self._network
 
     def fit(self, data: LearnerData, fit: Fit) -> Self:
@@ -194,13 +196,17 @@ class TransformerLearner:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote; a `UserError` where that is damaged, or its base is not here or has other weights."""
-        folder = Path(folder)
+        return cls._read(Path(folder), by_copy=True)
+
+    @classmethod
+    def _read(cls, folder: Path, by_copy: bool) -> Self:
+        """Read what `save` wrote; `by_copy` is whether a fine-tuned encoder may be converted."""
         found = read_saved_form(folder)
         learner = cls(found.name, found.params, found.base)
         learner._folder = folder
         learner.correction_ = Correction.from_dict(found.meta.get("correction"))
         learner.about_, learner.adapters_ = found.meta["about"], {}
-        runner = frozen_runner(found)
+        runner = frozen_runner(found) or (tuned_runner(found) if by_copy else None)
         if runner is not None:
             # Budgets were held against the model's positions when it was fitted.
             learner.structure_ = Structure(runner.tokens, found.params, _MOST_POSITIONS)
@@ -233,7 +239,7 @@ class TransformerLearner:
         self.about_ = {**fitted.about, "seconds": round(time.monotonic() - began, 1)}
 
     def _adopt(self, folder: Path) -> Self:
-        found = type(self).load(folder)
+        found = type(self)._read(folder, by_copy=False)
         self._network, self.structure_, self.about_ = found.network_, found.structure_, found.about_
         self._tokenizer, self.adapters_, self.runner_ = found._tokenizer, found.adapters_, found.runner_
         return self

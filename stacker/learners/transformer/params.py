@@ -99,7 +99,8 @@ class TransformerSettings(Section):
     on while any of them improves within `patience` evaluations. `store`: beside keeps only what differs from the named
     base (of lora the adapters), whole keeps a full copy, auto keeps it beside where the base comes with the install or
     is a decoder. `engine` runs a frozen encoder on a CPU, as that of the section encoder does, and `precision` int8 is
-    for it; bf16 and fp16 are for a GPU, and what is trained is run by torch. `quantization` loads the weights of a
+    for it; bf16 and fp16 are for a GPU. An encoder that was trained is run by torch in its run, and by a converted copy
+    (in fp32, unless `precision` says int8) in a saved judge. `quantization` loads the weights of a
     decoder in 8bit (LLM.int8) or 4bit (NF4; with lora this is QLoRA), by the extra `quantized`.
     """
 

@@ -17,6 +17,7 @@ from stacker.learners.transformer.params import TransformerParams
 
 ONE_STEP = {
     "tuning": "top_k",
+    "engine": "torch",  # the copies of fine-tuned encoders have tests of their own
     "epochs": 0.05,
     "C": (0.01,),
     "batch_size": 16,
