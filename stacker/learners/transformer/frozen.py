@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_expit, softplus
 
 from features.encoder.choice import ResolvedEncoder, sees_gpu
 from features.encoder.engines.copies import Chosen, choose_engine, is_installed
@@ -131,6 +130,8 @@ class ArrayHead:
             gap, tie = numbers[:, 0, 0] - numbers[:, 1, 0], (numbers[:, 0, 1] + numbers[:, 1, 1]) / 2
             found = np.stack([gap / 2, -gap / 2, tie], axis=1)
             if self.ties == "rao_kupper":
+                from scipy.special import log_expit, softplus  # not at the top: most judges start without it
+
                 threshold = softplus(tie) + 1e-6
                 a, b = log_expit(gap - threshold), log_expit(-gap - threshold)
                 rest = a + b + 2 * threshold + np.log(-np.expm1(-2 * threshold))
