@@ -104,7 +104,7 @@ class Judge:
         UserError
             When a text is something else, or the judge has no such verdict.
         """
-        probabilities = self.predict_proba(one_battle(prompt, response_a, response_b), control=control)[0]
+        probabilities = self._told(one_battle(prompt, response_a, response_b), control)[0]
         return self.verdict(probabilities) if control is None else Verdict.of(probabilities)
 
     def verdict(self, probabilities: Floats) -> Verdict:
@@ -163,7 +163,7 @@ class Judge:
         from stacker.judge.explain.judge_explained import explained_as_voted, explained_with_even_style
 
         even = even_style_for(self.even_style, control)
-        data = self.data(one_battle(prompt, response_a, response_b), cache=None, threads=1, progress=silent)
+        data = self.data(one_battle(prompt, response_a, response_b))
         return explained_as_voted(self, data) if even is None else explained_with_even_style(self, even, data)
 
     def rank(
@@ -248,15 +248,16 @@ class Judge:
         UserError
             When a column is missing or a cell holds something else; the sentence names column and row.
         """
+        return self._told(battles_of(battles), control, cache=cache, threads=threads, progress=progress)
+
+    def _told(self, battles: pd.DataFrame, control: Control, **of: Any) -> Floats:
+        """Do what `predict_proba` does for tuples of turns; `of` is what `data` takes."""
         even_style_for(self.even_style, control)
-        battles = battles_of(battles)
         found = np.empty((len(battles), 3))
         for start in range(0, len(battles), ROWS_AT_ONCE):
-            rows = slice(start, start + ROWS_AT_ONCE)
-            part = battles.iloc[rows]
+            part = battles.iloc[rows := slice(start, start + ROWS_AT_ONCE)]
             begun = {} if self.cascades else begun_by(self.members, self.pool.heard(), part)
-            data = self.data(part, cache=cache, threads=threads, progress=progress)
-            found[rows] = self.verdicts(data, self.member_probabilities(data, begun), control)
+            found[rows] = self.verdicts(data := self.data(part, **of), self.member_probabilities(data, begun), control)
         return found
 
     def verdicts(self, data: LearnerData, said: Floats, control: Control = None) -> Floats:
@@ -271,7 +272,9 @@ class Judge:
         pooled = self.pool.predict_proba(said)
         return pooled if self.caution is None else self.caution.apply(pooled, data.texts)
 
-    def data(self, battles: pd.DataFrame, *, cache: KeepsRows | None, threads: int, progress: Progress) -> LearnerData:
+    def data(
+        self, battles: pd.DataFrame, *, cache: KeepsRows | None = None, threads: int = 1, progress: Progress = silent
+    ) -> LearnerData:
         """Return what the learners see of the battles."""
         return learner_data(battles, self.seen_features, self.encoder, cache, threads, progress)
 

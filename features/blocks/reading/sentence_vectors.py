@@ -34,6 +34,8 @@ _REMEMBERED = 1024
 another block for those of the same 256 battles after it."""
 _threads = 2
 """Texts that are encoded at once: of a battle two are answers, and a third thread would have the question alone."""
+_ahead: frozenset[str] = frozenset()
+"""Texts that were encoded ahead last."""
 _opening, _limiting, _inside = Lock(), Lock(), 0
 _limit: Any = None
 
@@ -75,14 +77,23 @@ def sentence_vectors(text: str) -> SentenceVectors:
 
 def encode_ahead(*columns: Sequence[str]) -> None:
     """Encode the texts of a few columns, several at once, so that `sentence_vectors` has them at hand."""
+    global _ahead
     texts = dict.fromkeys(chain.from_iterable(columns))
-    threads = min(_threads, usable_cores(), len(texts))
-    if threads < 2 or len(texts) > _REMEMBERED:
+    threads = min(_threads, _cores(), len(texts))
+    # Blocks ask for the same texts one after the other.
+    if threads < 2 or len(texts) > _REMEMBERED or texts.keys() <= _ahead:
         return
     longest_first = sorted(texts, key=len, reverse=True)
     with one_blas_thread(), ThreadPoolExecutor(threads, "sentences") as pool:
         for _ in pool.map(sentence_vectors, longest_first):
             pass
+    _ahead = frozenset(texts)
+
+
+@cache
+def _cores() -> int:
+    """Return the cores that this process may use; to look takes as long as to encode some words."""
+    return usable_cores()
 
 
 @contextmanager

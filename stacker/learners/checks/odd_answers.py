@@ -5,6 +5,7 @@ equal. An answer counts as odd by the two signs in which it goes farthest beyond
 other answer of its battle, so that a question for a poem in Latin makes no answer in Latin odd.
 """
 
+from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -118,10 +119,11 @@ class OddAnswers(Saved):
 
 def _values(pairs: PairMatrix, names: tuple[str, ...]) -> tuple[Floats, Floats]:
     """Return two (2, n, p): the signs of answers A and B, more being odder, and how much odder either is."""
-    position = {name: column for column, name in enumerate(pairs.names)}
     directions = np.array([SIGNS[name] for name in names])
     a, b = (
-        np.nan_to_num(pairs.values[:, [position[f"{name} ({side})"] for name in names]].astype(np.float64), posinf=1e30)
+        np.nan_to_num(
+            pairs.values[:, pairs.places(tuple(f"{name} ({side})" for name in names))].astype(np.float64), posinf=1e30
+        )
         * directions
         for side in "AB"
     )
@@ -130,9 +132,17 @@ def _values(pairs: PairMatrix, names: tuple[str, ...]) -> tuple[Floats, Floats]:
 
 def _surprise(values: Floats, edges: tuple[float, ...], tail: float) -> Floats:
     """Return the negative power of ten of the share of real answers that go as far; of equal edges the least counts."""
-    distinct, first = np.unique(np.array(edges), return_index=True)
-    inside = np.interp(values, distinct, _LEVELS[first], left=0.0)
+    rising, distinct, levels = _curve(edges)
+    inside = np.interp(values, distinct, levels, left=0.0)
     # At an edge that many share the least level counts, beyond it the last one of those.
-    last = np.searchsorted(np.array(edges), values, side="left") - 1
+    last = rising.searchsorted(values, side="left") - 1
     above = np.where(last >= 0, _LEVELS[np.maximum(last, 0)], 0.0)
     return np.asarray(np.maximum(inside, above) + np.maximum(values - edges[-1], 0.0) / (tail * np.log(10.0)))
+
+
+@lru_cache(maxsize=1024)
+def _curve(edges: tuple[float, ...]) -> tuple[Floats, Floats, Floats]:
+    """Return the edges, those that are distinct, and the least level of each of these."""
+    rising = np.array(edges)
+    distinct, first = np.unique(rising, return_index=True)
+    return rising, distinct, _LEVELS[first]
