@@ -22,6 +22,8 @@ from pipelines.models.model_loading import ensure_padding, most_tokens
 from pipelines.terminal.cluster.tasks import Shared, Task, Tasks
 from pipelines.terminal.processes import release_memory, usable_cores
 
+_REMEMBERED = 64
+"""Texts of single battles whose rows are kept: a prompt's answers are compared, explained and ranked in turn."""
 _TEXTS_AT_ONCE = 256
 """The tokenizer's own records take about 100 bytes a token; few texts at once keep memory steady."""
 
@@ -69,6 +71,7 @@ class EmbeddingBlock:
             kind_of(params.engine)
         self._copy = copy
         self._begun: Future[Engine] | None = None
+        self._recent: dict[str, Floats32] = {}
 
     @cached_property
     def chosen(self) -> Chosen:
@@ -121,7 +124,20 @@ class EmbeddingBlock:
     def begin(self, texts: Sequence[str]) -> Callable[[], Floats32] | None:
         """Begin on a few texts and return what waits for their rows; None where they are many, or the engine waits."""
         engine = self._engine if 0 < len(texts) <= FEW else None
-        return engine.begin(self.token_ids(texts)) if isinstance(engine, Begins) else None
+        if not isinstance(engine, Begins):
+            return None
+        recent = self._recent
+        new = [text for text in dict.fromkeys(texts) if text not in recent]
+        wait = engine.begin(self.token_ids(new)) if new else None
+
+        def rows() -> Floats32:
+            found = {text: recent[text] for text in texts if text in recent}
+            found |= zip(new, wait(), strict=True) if wait is not None else ()
+            # A new mapping, not one that another thread may be reading.
+            self._recent = dict([*recent.items(), *found.items()][-_REMEMBERED:])
+            return np.stack([found[text] for text in texts])
+
+        return rows
 
     def spread(self, tasks: Tasks) -> Callable[[Sequence[str]], Task] | None:
         """Return what makes of some texts the task that embeds them on a node, by the weights or copy of this machine.
@@ -149,6 +165,7 @@ class EmbeddingBlock:
         """Give back the memory of a converted copy; the next text wakes it. Seen with the built-in encoder: .2 GB."""
         if self.chosen.copies is not None:
             self._begun = None
+            self._recent = {}
             for name in ("_engine", "_model"):
                 self.__dict__.pop(name, None)
             release_memory()

@@ -214,6 +214,8 @@ def test_a_row_is_the_same_to_the_bit_in_any_company(block, engine: str):
     assert (None in begun) == (engine != "openvino")
     for start, wait in zip((0, 3), begun, strict=True):
         assert wait is None or wait().tobytes() == whole[start : start + 3].tobytes()
+    again = opened.begin([TEXTS[1], TEXTS[6], TEXTS[1]])  # a row that it has by now, and a text that it has not
+    assert again is None or again().tobytes() == whole[[1, 6, 1]].tobytes()
     single = block(engine)
     single.threads = 1
     assert single.compute(TEXTS).tobytes() == whole.tobytes()

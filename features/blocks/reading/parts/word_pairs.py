@@ -86,7 +86,9 @@ def word_pairs(text: str) -> tuple[float, float, float, float]:
     small = text[:_HEAD].lower()
     table = _table()
     pieces = _PIECE.findall(small)
-    known = np.array([_number_of(piece, table) for piece in pieces], dtype=np.int64)
+    met = list(map(_NUMBERS.get, pieces))
+    every = [_number_of(piece, table) if one is None else one for piece, one in zip(pieces, met, strict=True)]
+    known = np.array(every, dtype=np.int64)
     mean = TYPICAL
     codes = np.zeros(0, dtype=np.int64)
     if len(known) > 1:
@@ -100,9 +102,15 @@ def word_pairs(text: str) -> tuple[float, float, float, float]:
 
 
 def _number_of(piece: str, table: PairTable) -> int:
-    if not "a" <= piece[0] <= "z":
-        return -1
-    return table.words.get(zlib.crc32(piece.encode()), -1)
+    number = table.words.get(zlib.crc32(piece.encode()), -1) if "a" <= piece[0] <= "z" else -1
+    if len(_NUMBERS) < _MOST_NUMBERS and len(piece) < 40:
+        _NUMBERS[piece] = number
+    return number
+
+
+_NUMBERS: dict[str, int] = {}
+_MOST_NUMBERS = 50_000
+"""Pieces whose number is remembered; a text of ever new words must not fill the memory."""
 
 
 def _again(pieces: Sequence[str]) -> float:
