@@ -170,7 +170,7 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
     tasks, threads = tasks_at(options.cluster), options.threads or usable_cores()
     travels, cache = None, None if options.cache is None else block_cache(options.cache / "blocks")
     if tasks.elsewhere:
-        screen.note(f"Cluster: {tasks.described()}.")
+        tasks.announce(screen.note)
         travels = asked_elsewhere(tasks, folder, judge, replace(options, threads=threads), cache)
     work = _Work(judge, options, suffix, total, threads, elsewhere, tasks, travels, cache)
     with kept_parts(out, suffix, stamp) as (parts, found), screen.working():

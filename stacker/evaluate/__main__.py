@@ -242,7 +242,7 @@ class _AskedBy:
         tasks = tasks_at(options.cluster) if isinstance(asked, SavedJudge) else LocalTasks()
         if not tasks.elsewhere or not isinstance(asked, SavedJudge):
             return cls(tasks, asked)
-        screen.note(f"Cluster: {tasks.described()}.")
+        tasks.announce(screen.note)
         how = {name: getattr(options, name) for name in ("device", "threads", "control")}
         options_there = VerdictOptions(**how)
         return cls(tasks, asked_elsewhere(tasks, folder_of(folder), asked.judge, options_there, asked.cache))

@@ -71,7 +71,7 @@ def _tune(tuning: Tuning, screen: Screen, worker: Sequence[str], begun: float) -
 
 def _spread(tuning: Tuning, screen: Screen, begun: float) -> None:
     params, tasks = tuning.params, tasks_at(tuning.params.run.cluster)
-    screen.note(f"Cluster: {tasks.described()}.")
+    tasks.announce(screen.note)
     watch = StudyWatch([job.log for job in tuning.jobs], screen)
     tune_on_cluster(tuning, tasks, watch.look, _deadline(params.study.timeout, begun))
     watch.look()

@@ -142,8 +142,7 @@ def train(
     """
     times = StageTimes()
     tasks = tasks_at(params.run.cluster)
-    if tasks.elsewhere:
-        note(f"Cluster: {tasks.described()}.")
+    tasks.announce(note)
     transformers = choose_transformers(params.transformer, params.encoder)
     with times.of("first stage"):
         transformers = after_first_stage(transformers, params, battles, progress, note)

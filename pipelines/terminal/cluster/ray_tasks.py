@@ -30,6 +30,7 @@ from ray import exceptions
 
 from pipelines.errors import AbruptEndError, UserError, shown
 from pipelines.files.atomic_files import atomic_folder, sha256_of
+from pipelines.terminal.cluster.ray_nodes import LOOK_S, Nodes, say_nothing
 from pipelines.terminal.cluster.ray_workers import RayWorkers
 from pipelines.terminal.cluster.shipped_code import shipped_code
 from pipelines.terminal.cluster.tasks import AUTO, CLIENT, Shared, Task, Tasks, Workers
@@ -39,8 +40,6 @@ T = TypeVar("T")
 
 MOST_TRIES = 10
 """Times that a task is begun again when its process or its node dies."""
-LOOK_S = 2.0
-"""Seconds without a result after which the head of the cluster is looked for."""
 PATIENCE_S = 10.0
 """Seconds without an answer after which the head is taken for dead; Ray itself ends this process after a minute."""
 RECEIVED = "received"
@@ -125,21 +124,24 @@ class RayTasks(Tasks):
                 ) from fault
             finally:
                 sys.excepthook = hook
+        say_nothing()
         self._lost = False
+        self._note: Callable[[str], None] = lambda _: None
+        self._head = None if address.startswith(CLIENT) else str(ray.get_runtime_context().gcs_address)
         self._silent_since: float | None = None
         self._folders: dict[Path, _FolderInStore] = {}
-        nodes = [node for node in ray.nodes() if node["Alive"]]
-        self._cores = [int(node["Resources"].get("CPU", 0)) for node in nodes]
-        self._has_gpu = any(node["Resources"].get("GPU", 0) >= 1 for node in nodes)
-        self._most_memory = max((int(node["Resources"].get("memory", 0)) for node in nodes), default=0)
-        self._head = None if address.startswith(CLIENT) else str(ray.get_runtime_context().gcs_address)
-        if not sum(self._cores):
-            raise UserError(f"run.cluster {address}: none of its {len(nodes)} nodes has a CPU for tasks; add one.")
+        self._nodes = Nodes(lambda: list(self.reached(ray.nodes)))
+        if not self._nodes.cores:
+            raise UserError(
+                f"run.cluster {address}: none of its {len(self._nodes)} nodes has a CPU for tasks; add one."
+            )
 
-    def described(self) -> str:
-        """Return the address, the nodes and their cores."""
-        nodes = f"{len(self._cores)} nodes" if len(self._cores) != 1 else "1 node"
-        return f"{'this cluster' if self.address == AUTO else self.address}, {nodes}, {sum(self._cores)} cores"
+    def announce(self, note: Callable[[str], None]) -> None:
+        """Say the address, the nodes and their cores, and from now on each node that is lost."""
+        self._note = note
+        nodes = f"{len(self._nodes)} nodes" if len(self._nodes) != 1 else "1 node"
+        where = "this cluster" if self.address == AUTO else self.address
+        note(f"Cluster: {where}, {nodes}, {self._nodes.cores} cores.")
 
     def share(self, value: T) -> Shared[T]:
         """Put a value into the object store."""
@@ -159,16 +161,17 @@ class RayTasks(Tasks):
 
     def run(self, tasks: Iterable[Task]) -> Iterator[tuple[int, Any]]:
         """Yield each task's number and result as they come, with some more tasks waiting than there are cores."""
-        most, waiting = 2 * sum(self._cores) + 2, enumerate(tasks)
+        waiting = enumerate(tasks)
         pending: dict[Any, int] = {}
         drawn = False
         try:
             while pending or not drawn:
-                while not drawn and len(pending) < most:
+                while not drawn and len(pending) < 2 * self._nodes.cores + 2:
                     number, task = next(waiting, (-1, None))
                     drawn = task is None
                     if task is not None:
                         pending[self.reached(self._begun, task)] = number
+                self.look_at_nodes()
                 for reference in self._ready(list(pending)):
                     result = self.reached(ray.get, reference)
                     yield pending.pop(reference), result
@@ -193,12 +196,12 @@ class RayTasks(Tasks):
     def _needs(self, task: Task) -> dict[str, Any]:
         """Return cores and memory as Ray takes them; more than any node has would wait for a node that never comes."""
         found: dict[str, Any] = {
-            "num_cpus": min(max(task.threads, 1), max(self._cores)),
+            "num_cpus": min(max(task.threads, 1), self._nodes.most_cores),
             "scheduling_strategy": "SPREAD",
         }
         # Where they ask for none, all tasks of a node would take its first GPU.
-        found |= {"num_gpus": 1} if task.gpu and self._has_gpu else {}
-        return found | ({"memory": min(task.memory, self._most_memory)} if task.memory else {})
+        found |= {"num_gpus": 1} if task.gpu and self._nodes.has_gpu else {}
+        return found | ({"memory": min(task.memory, self._nodes.most_memory)} if task.memory else {})
 
     @property
     def lost(self) -> bool:
@@ -269,6 +272,11 @@ class RayTasks(Tasks):
                     raise
             self.look()
 
+    def look_at_nodes(self) -> None:
+        """Say which nodes are lost since this was called."""
+        for sentence in self._nodes.look():
+            self._note(sentence)
+
     def look(self) -> None:
         """Look whether the head is there, and raise what says that it is gone when it has not been for a while."""
         if self._head is None or _answers(self._head):
@@ -299,4 +307,5 @@ def _answers(head: str) -> bool:
 
 def _first_line(fault: BaseException) -> str:
     lines = [line.strip() for line in str(fault).splitlines() if line.strip()]
-    return shown(lines[0] if lines else type(fault).__name__, 200).rstrip(".")
+    told = [line for line in lines if not line.endswith(":")][-1:] if lines and lines[0].endswith(":") else lines[:1]
+    return shown(told[0] if told else type(fault).__name__, 200).rstrip(".")

@@ -17,6 +17,7 @@ class Connection(Protocol):
     def lost(self) -> bool: ...  # noqa: D102
     def reached(self, call: Callable[..., Any], *arguments: Any, **more: Any) -> Any: ...  # noqa: D102
     def look(self) -> None: ...  # noqa: D102
+    def look_at_nodes(self) -> None: ...  # noqa: D102
 
 
 class _Holder:
@@ -56,6 +57,7 @@ class RayWorkers(Workers):
         """Return what came of calls that have ended."""
         if not self._pending:
             return []
+        self._connection.look_at_nodes()
         done, _ = self._connection.reached(ray.wait, list(self._pending), timeout=seconds)
         if not done:
             self._connection.look()

@@ -154,8 +154,8 @@ class Tasks(ABC):
         """End the connection to a cluster."""
 
     @abstractmethod
-    def described(self) -> str:
-        """Return where the work is done, for a note; "" for this machine alone."""
+    def announce(self, note: Callable[[str], None]) -> None:
+        """Say where work is done, and from then on what becomes of nodes there; nothing of this machine alone."""
 
 
 @runtime_checkable
@@ -191,9 +191,8 @@ class LocalTasks(Tasks):
     def close(self) -> None:
         """Do nothing."""
 
-    def described(self) -> str:
-        """Return nothing to say."""
-        return ""
+    def announce(self, note: Callable[[str], None]) -> None:
+        """Say nothing."""
 
 
 class _LocalWorkers(Workers):
