@@ -4,8 +4,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ray._private import worker
-
 LOOK_S = 2.0
 """Seconds after which the nodes, and without a result the head, are looked at again."""
 
@@ -25,9 +23,9 @@ class Nodes:
         self._looked = 0.0
         self.look()
 
-    def look(self) -> list[str]:
-        """Look at the nodes where that is some time ago, and return a sentence for each that is lost since."""
-        if self._there and time.monotonic() - self._looked < LOOK_S:
+    def look(self, now: bool = False) -> list[str]:
+        """Look at the nodes, where that is some time ago or `now`, and return a sentence for each that is lost since."""
+        if self._there and not now and time.monotonic() - self._looked < LOOK_S:
             return []
         self._looked = time.monotonic()
         there = {node["NodeID"]: node for node in self._ask() if node["Alive"]}
@@ -70,6 +68,8 @@ def say_nothing() -> None:
 
     It does so whatever `log_to_driver` and `logging_level` are, in paragraphs about its own tools.
     """
+    from ray._private import worker
+
     worker.print_to_stdstream = _unsaid
 
 

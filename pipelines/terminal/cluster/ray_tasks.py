@@ -272,9 +272,9 @@ class RayTasks(Tasks):
                     raise
             self.look()
 
-    def look_at_nodes(self) -> None:
-        """Say which nodes are lost since this was called."""
-        for sentence in self._nodes.look():
+    def look_at_nodes(self, now: bool = False) -> None:
+        """Say which nodes are lost since this was called, if that is some time ago."""
+        for sentence in self._nodes.look(now):
             self._note(sentence)
 
     def look(self) -> None:

@@ -17,7 +17,7 @@ class Connection(Protocol):
     def lost(self) -> bool: ...  # noqa: D102
     def reached(self, call: Callable[..., Any], *arguments: Any, **more: Any) -> Any: ...  # noqa: D102
     def look(self) -> None: ...  # noqa: D102
-    def look_at_nodes(self) -> None: ...  # noqa: D102
+    def look_at_nodes(self, now: bool = False) -> None: ...  # noqa: D102
 
 
 class _Holder:
@@ -79,4 +79,5 @@ class RayWorkers(Workers):
             return number, self._connection.reached(ray.get, reference)
         except exceptions.RayActorError as fault:
             self._actors.pop(number, None)
+            self._connection.look_at_nodes(now=True)
             return number, Died(type(fault).__name__)
