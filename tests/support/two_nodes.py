@@ -68,6 +68,8 @@ class TwoNodes:
             "RAY_worker_niceness": "0",
             "OMP_NUM_THREADS": "1",
         }
+        if command[0] == sys.executable:  # "auto" would find other clusters of this machine, too
+            environment["RAY_ADDRESS"] = f"{self._hosts['head']}:6379"
         command = ["ip", "netns", "exec", self._names[node], *map(str, command)]
         return subprocess.Popen(command, env=environment, cwd=self._scratch, **how)  # type: ignore[call-overload]
 

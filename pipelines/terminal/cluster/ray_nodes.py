@@ -24,7 +24,7 @@ class Nodes:
         self.look()
 
     def look(self, now: bool = False) -> list[str]:
-        """Look at the nodes, where that is some time ago or `now`, and return a sentence for each that is lost since."""
+        """Look at the nodes, if that is some time ago or `now`, and return a sentence for each that is lost since."""
         if self._there and not now and time.monotonic() - self._looked < LOOK_S:
             return []
         self._looked = time.monotonic()
