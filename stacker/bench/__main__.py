@@ -71,7 +71,8 @@ def _bench(chosen: argparse.Namespace, screen: Screen) -> None:
         spent = result["verdicts"]
         screen.note(
             f"Judge: first verdict {spent['start_s']:.2f} s after the start of its process; one verdict "
-            f"{spent['p50_ms']:.0f} ms (p50), {spent['p95_ms']:.0f} ms (p95)."
+            f"{spent['p50_ms']:.0f} ms (p50), {spent['p95_ms']:.0f} ms (p95), {spent['processor_p50_ms']:.0f} ms of "
+            "processor time (p50)."
         )
     screen.note(f"Results: {chosen.to / 'bench.json'}, {chosen.to / 'bench.svg'}")
 

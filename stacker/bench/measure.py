@@ -118,7 +118,8 @@ def time_verdicts(folder: Path, battles: pd.DataFrame) -> dict[str, Any]:
     -------
     dict
         `start_s`, from the start of the process to the first verdict; `import_s`, `load_s` and `first_s`, its parts;
-        `p50_ms` and `p95_ms` of the verdicts that follow, each of one battle with texts that are new.
+        `p50_ms` and `p95_ms` of the verdicts that follow, each of one battle with texts that are new, and
+        `processor_p50_ms`, their processor time, which other work on the machine hardly moves.
 
     Raises
     ------
@@ -158,13 +159,14 @@ def _main(folder: str, path: str, begun: float) -> None:
     imported = time.time()
     judge = Judge.load(folder)
     loaded = time.time()
-    spent = []
+    spent, busy = [], []
     for turns in json.loads(Path(path).read_text(encoding="utf-8")):
         cells = {name: [tuple(turns[place])] for place, name in enumerate(TEXT_COLUMNS)}
         table = pd.DataFrame(cells)
-        before = time.perf_counter()
+        before, used = time.perf_counter(), time.process_time()
         judge.predict_proba(table)
         spent.append(time.perf_counter() - before)
+        busy.append(time.process_time() - used)
     later = np.array(spent[1:] or spent) * 1000
     found = {
         "start_s": loaded - begun + spent[0],
@@ -175,6 +177,7 @@ def _main(folder: str, path: str, begun: float) -> None:
         "verdicts": len(later),
         "p50_ms": float(np.percentile(later, 50)),
         "p95_ms": float(np.percentile(later, 95)),
+        "processor_p50_ms": float(np.percentile(np.array(busy[1:] or busy) * 1000, 50)),
     }
     sys.stdout.write(json.dumps(found) + "\n")
 
