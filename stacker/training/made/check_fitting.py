@@ -62,12 +62,12 @@ class CheckSettings:
     families: tuple[str, ...] = tuple(FAMILIES)
     real: int = 2500
     bad: float = 0.998
-    off_topic: float = 0.98
-    cap: float = 1.1
+    off_topic: float = 0.97
+    cap: float = 1.0
     sure: float = 0.998
     sure_bad: float = 0.9993
     sure_cap: float = 1.5
-    odd: float = 0.999
+    odd: float = 0.995
     doubt: float = 1.25
     rounds: int = 150
     max_bin: int = 255

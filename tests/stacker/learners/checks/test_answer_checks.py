@@ -128,7 +128,7 @@ def test_saved_checks_say_the_same_and_a_changed_file_is_refused(checks, pairs, 
     path = tmp_path / "checks" / FILE
     stored = json.loads(path.read_text())
     assert stored["signs"]["weights"] and stored["odd"]["names"]
-    path.write_text(path.read_text().replace('"cap": 1.1', '"cap": -1'))
+    path.write_text(path.read_text().replace('"cap": 1.0', '"cap": -1'))
     with pytest.raises(DamagedError, match="cap"):
         AnswerChecks.load(tmp_path / "checks")
 
