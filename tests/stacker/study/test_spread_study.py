@@ -148,7 +148,8 @@ def test_four_workers_on_two_nodes_of_which_one_is_killed_do_the_study_of_one_ma
         nodes.kill("worker")
         rest, errors = study.communicate(timeout=240)
         assert study.returncode == 0, (said + rest, errors)
-        assert rest.count("is lost; what it was at is done again") == 1 and "raylet" not in rest + errors
+        # It may end before the head takes the node for dead.
+        assert rest.count("is lost; what it was at is done again") <= 1 and "raylet" not in rest + errors
         with closing(open_tuning(params, Screen(Console(quiet=True)), False)) as there:
             log = there.jobs[0].log
             assert trials_of(there) == expected and log.best().params == best
