@@ -1,7 +1,7 @@
 """Weights in 8 or 4 bits by bitsandbytes: how a model is loaded so, and what must be set right for it to learn.
 
-8 bits are LLM.int8 (Dettmers et al., 2022), 4 bits are NF4 (QLoRA, Dettmers et al., 2023). The package is an extra, and
-made for GPUs; its kernels for processors are slow.
+8 bits are LLM.int8 (Dettmers et al., 2022), 4 bits are NF4 (QLoRA, Dettmers et al., 2023). The package is an extra,
+made for GPUs; on processors it saves memory and no time.
 """
 
 from importlib.util import find_spec

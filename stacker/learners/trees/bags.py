@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.pairs import PairMatrix
 from pipelines.battles.arrays import FLIP, Floats, Ints
@@ -115,6 +116,8 @@ class Bag:
         What brings the booster's probabilities back to the real prior.
     pace : SizeDependentParams
         Learning rate, and how often the held battles are looked at.
+    number : int
+        Which of the boosters it is.
     """
 
     held: Rows
@@ -124,6 +127,7 @@ class Bag:
     pace: SizeDependentParams
     seed: int
     threads: int
+    number: int = 0
 
     def loss(self, logs: Floats) -> float:
         """Return the log loss of (2n, 3) log-odds of the held battles and their swaps, by corrected probabilities.
@@ -132,6 +136,23 @@ class Bag:
         battles best.
         """
         return symmetric_log_loss(logs, self.held.outcome, self.held.weight, self.correction)
+
+
+def half_of_columns(partner: Ints, seed: int, number: int) -> NDArray[np.bool_]:
+    """Return (p,): the half of the features that a booster sees; the next one sees the other half.
+
+    A feature and the one that takes its place when the sides are swapped stay together.
+
+    Parameters
+    ----------
+    partner : (p,) int
+        As `PairMatrix` has it.
+    """
+    first = np.minimum(np.arange(len(partner)), partner)
+    distinct = np.random.default_rng((seed, number // 2)).permutation(np.unique(first))
+    middle = len(distinct) // 2
+    chosen = distinct[middle:] if number % 2 else distinct[:middle]
+    return np.asarray(np.isin(first, chosen))
 
 
 def both_orders(outcome: Ints) -> Ints:

@@ -132,7 +132,7 @@ class Boosting(OnPairs):
             train, correction, start = self._balanced(_rows(pairs, fit, train_rows), seed)
             gamma = self.balance.gamma if self.balance.method == "focal" else None
             held_part = _rows(pairs, fit, held_rows)
-            booster = self._train(train, Bag(held_part, start, gamma, correction, pace, seed, threads))
+            booster = self._train(train, Bag(held_part, start, gamma, correction, pace, seed, threads, number))
             if self.balance.method in SYNTHETIC:
                 correction = self._moved(booster, held_part, start)
             return booster, correction, start

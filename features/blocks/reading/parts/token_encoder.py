@@ -6,7 +6,7 @@ package's `NumpyBackend`, but for the order in which products are added up (3e-7
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,18 +46,19 @@ class _Table:
         """Return rows in `out`."""
         return np.take(self.rows, rows, axis=0, out=out, mode="clip")  # with another mode NumPy fills a copy first
 
-    def add(self, tokens: Sequence[int], rows: Floats32) -> None:
-        """Append tokens with their (len(tokens), `_ROWS` * 256) rows."""
-        first, count = len(self.places), len(tokens)
-        self.rows[first * _ROWS : (first + count) * _ROWS] = rows.reshape(-1, _NARROW)
-        self.places.update(zip(tokens, range(first, first + count), strict=True))
+    def add(self, tokens: Sequence[int], rows: Mapping[int, Floats32]) -> None:
+        """Append tokens, of each of which `rows` has the (`_ROWS` * 256,) numbers."""
+        whole = self.rows.reshape(-1, _ROWS * _NARROW)
+        for place, token in enumerate(tokens, len(self.places)):
+            whole[place] = rows[token]
+            self.places[token] = place
 
     def renewed(self, wanted: int) -> "_Table":
         """Return another table with room for `wanted` more tokens, and the half of these that came most often."""
         kept = sorted(self.places, key=lambda token: -self.uses.get(token, 0))[: KNOWN // 2]
         table = _Table(max(KNOWN, len(kept) + wanted))
-        places = np.array([self.places[token] for token in kept], dtype=np.int64)
-        table.add(kept, self.rows.reshape(-1, _ROWS * _NARROW)[places])
+        whole = self.rows.reshape(-1, _ROWS * _NARROW)
+        table.add(kept, {token: whole[self.places[token]] for token in kept})
         table.uses = {token: self.uses.get(token, 0) // 2 for token in kept}
         return table
 
@@ -153,19 +154,26 @@ class TokenEncoder:
 
     def _known(self, ids: Sequence[int]) -> tuple[_Table, Ints]:
         """Return the table that has the rows of all these tokens, and the place of each there."""
-        with self._lock:
-            table = self._table
-            new = [each for each in dict.fromkeys(ids) if each not in table.places]
-            if len(table.places) + len(new) > table.size:
-                # Another thread may still read the old one, so that stays as it is.
-                table = self._table = table.renewed(len(set(ids)))
-                new = [each for each in dict.fromkeys(ids) if each not in table.places]
+        wanted, rows = list(dict.fromkeys(ids)), dict[int, Floats32]()
+        while True:
+            with self._lock:
+                table = self._table
+                new = [each for each in wanted if each not in table.places]
+                if rows.keys() >= set(new):
+                    if len(table.places) + len(new) > table.size:
+                        # Another thread may still read the old one, so that stays as it is.
+                        table = self._table = table.renewed(len(wanted))
+                        new = [each for each in wanted if each not in table.places]
+                    if rows.keys() >= set(new):
+                        table.add(new, rows)
+                        for each in ids:
+                            table.uses[each] = table.uses.get(each, 0) + 1
+                        return table, np.array([table.places[each] for each in ids])
+            # Outside the lock: two threads work on their texts' new tokens at once, or twice on the same.
+            new = [each for each in new if each not in rows]
             for start in range(0, len(new), _BLOCK):
                 part = new[start : start + _BLOCK]
-                table.add(part, self._rows(part + [0] * (_BLOCK - len(part)))[: len(part)])
-            for each in ids:
-                table.uses[each] = table.uses.get(each, 0) + 1
-            return table, np.array([table.places[each] for each in ids])
+                rows |= zip(part, self._rows(part + [0] * (_BLOCK - len(part))), strict=False)
 
     def _rows(self, tokens: Sequence[int]) -> Floats32:
         """Return (len(tokens), `_ROWS` * 256): what each of these tokens has in the table."""

@@ -51,11 +51,11 @@ def test_an_encoder_is_told_what_makes_it_fast(tiny_checkpoint):
 
 @pytest.mark.slow
 @quantizes
-@pytest.mark.parametrize("kind", ["8bit", "4bit"])
-def test_fitted_saved_loaded_and_asked(tiny_decoder, tmp_path, kind):
+@pytest.mark.parametrize(("kind", "tuning"), [("8bit", "lora"), ("4bit", "lora"), ("4bit", "frozen")])
+def test_fitted_saved_loaded_and_asked(tiny_decoder, tmp_path, kind, tuning):
     data, outcome = learner_data(24)
     folder = tiny_decoder("llama", kind="base")
-    made = learner(folder, quantization=kind, tuning="lora", epochs=1, top_layers=1, learning_rate=0.01)
+    made = learner(folder, quantization=kind, tuning=tuning, epochs=1, top_layers=1, learning_rate=0.01)
     made.fit(data, fit_of(outcome))
     said = made.predict_proba(data)
     assert np.abs(said[:, [1, 0, 2]] - made.predict_proba(data.flip())).max() <= 1e-9
@@ -72,7 +72,7 @@ def test_fitted_saved_loaded_and_asked(tiny_decoder, tmp_path, kind):
     assert {path.name for path in (tmp_path / "saved").iterdir()} == {"learned.safetensors", "learner.json"}
     again = TransformerLearner.load(tmp_path / "saved")
     np.testing.assert_allclose(again.predict_proba(data), said, rtol=0, atol=2e-3 if kind == "8bit" else 1e-6)
-    plain = learner(folder, tuning="lora", epochs=1, top_layers=1).fit(data, fit_of(outcome))
+    plain = learner(folder, tuning=tuning, epochs=1, top_layers=1).fit(data, fit_of(outcome))
     assert np.abs(plain.predict_proba(data) - said).max() > 1e-6  # the weights really are others
 
 

@@ -9,7 +9,7 @@ from stacker.learners.balance import BalanceParams, Correction
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.linear.linear import LinearLearner, LinearParams
 from stacker.learners.linear.sparse import SparseLearner, SparseParams
-from stacker.learners.trees.bags import SizeDependentParams, symmetric_log_loss
+from stacker.learners.trees.bags import SizeDependentParams, half_of_columns, symmetric_log_loss
 from stacker.learners.trees.boosting import LightGBMParams, XGBoostParams
 from stacker.learners.trees.lightgbm_trees import LightGBMLearner
 from stacker.learners.trees.tree_balance import focal_objective, synthetic_battles
@@ -225,6 +225,30 @@ def test_the_loss_that_is_watched_is_that_of_corrected_probabilities():
     assert symmetric_log_loss(logs, outcome, np.ones(1)) == pytest.approx(np.log(3))
     correction = Correction(tie=np.log(2.0))
     assert symmetric_log_loss(logs, outcome, np.ones(1), correction) == pytest.approx(np.log(2))
+
+
+def test_two_boosters_see_all_features_and_partners_stay_together():
+    partner = np.array([1, 0, 2, 4, 3, 5, 6, 8, 7, 9])
+    for seed in range(5):
+        halves = [half_of_columns(partner, seed, number) for number in range(4)]
+        for half in halves:
+            np.testing.assert_array_equal(half, half[partner])
+        np.testing.assert_array_equal(halves[0], ~halves[1])
+        np.testing.assert_array_equal(halves[2], ~halves[3])
+        np.testing.assert_array_equal(halves[0], half_of_columns(partner, seed, 0))
+
+
+def test_a_booster_that_sees_half_of_many_features_splits_on_no_other(case, monkeypatch):
+    monkeypatch.setattr("stacker.learners.trees.xgboost_trees.MANY_COLUMNS", 4)
+    learner = fitted("xgboost", case, bags=2, colsample_bytree=0.5)
+    data = case[0]
+    pairs = learner.pairs(data)
+    gains = [learner.gains(booster) > 0 for booster in learner.boosters_]
+    assert all(gain.any() for gain in gains) and not (gains[0] & gains[1]).any()
+    for number, gain in enumerate(gains):
+        assert not gain[~half_of_columns(pairs.partner, case[1].seed, number)].any()
+    said = learner.predict_proba(data)
+    np.testing.assert_allclose(learner.predict_proba(data.flip())[:, FLIP], said, atol=1e-9)
 
 
 def test_the_learning_rate_grows_with_the_root_of_the_battles_up_to_its_limit():
