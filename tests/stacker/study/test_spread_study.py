@@ -55,12 +55,14 @@ def never():
     return False
 
 
-def test_trials_done_elsewhere_have_the_points_and_values_of_one_machine_and_their_fits_come_back(tmp_path):
-    with opened(tmp_path / "here") as here, opened(tmp_path / "there") as there:
+@pytest.mark.parametrize("outer", [0, pytest.param(2, marks=pytest.mark.slow)])
+def test_trials_done_elsewhere_have_the_points_and_values_of_one_machine_and_their_fits_come_back(outer, tmp_path):
+    here, there = (opened(tmp_path / name, outer_folds=outer) for name in ("here", "there"))
+    with here as here, there as there:
         for job in here.jobs:
             work(job.log, job.objective, never)
         tune_on_cluster(there, TravellingTasks(), lambda: None, never)
-        assert [len(each) for each in trials_of(here)] == [TRIALS] * 3
+        assert [len(each) for each in trials_of(here)] == [TRIALS] * (1 + outer)
         assert trials_of(here) == trials_of(there)
         stores = [each.whole.prepared(each.params).store.folder for each in (here, there)]
         assert {path.name for path in stores[0].glob("*.npz")} == {path.name for path in stores[1].glob("*.npz")}
