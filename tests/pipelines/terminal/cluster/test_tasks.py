@@ -53,11 +53,13 @@ def test_whether_ray_is_installed_changes_no_hash_of_code():
 @pytest.mark.slow  # Ray takes seconds to import
 def test_a_gpu_is_asked_for_only_where_there_is_one():
     pytest.importorskip("ray")
+    from pipelines.terminal.cluster.ray_nodes import Nodes
     from pipelines.terminal.cluster.ray_tasks import RayTasks
 
     cluster = RayTasks.__new__(RayTasks)
-    cluster._lost, cluster._cores, cluster._most_memory = True, [2], 0
-    for there in (True, False):
-        cluster._has_gpu = there
-        assert cluster._needs(Task(abs, gpu=True)).get("num_gpus") == (1 if there else None)
+    cluster._lost = True
+    for gpus in (1, 0):
+        node = {"NodeID": "a", "Alive": True, "Resources": {"CPU": 2.0, "GPU": float(gpus), "memory": 1e9}}
+        cluster._nodes = Nodes(lambda node=node: [node])
+        assert cluster._needs(Task(abs, gpu=True)).get("num_gpus") == (gpus or None)
         assert "num_gpus" not in cluster._needs(Task(abs))
