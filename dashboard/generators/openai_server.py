@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,7 +12,16 @@ from pydantic import model_validator
 
 from dashboard.generators.conversation import Turn, chat_messages
 from dashboard.generators.generator import GenerationFault, Generator, Source, StyleParams
-from pipelines.chat.chat_client import CONNECT_SECONDS, FAULTS, ServerFault, adapt, certificates, refusal, words_of
+from pipelines.chat.chat_client import (
+    CONNECT_SECONDS,
+    FAULTS,
+    ServerFault,
+    adapt,
+    certificates,
+    key_in,
+    refusal,
+    words_of,
+)
 
 if TYPE_CHECKING:
     from openai import APIError, AsyncOpenAI, AsyncStream
@@ -76,16 +84,13 @@ def warm() -> None:
 @asynccontextmanager
 async def _client(style: StyleParams) -> AsyncIterator["AsyncOpenAI"]:
     try:
-        context = await asyncio.to_thread(certificates)
+        context, key = await asyncio.to_thread(certificates), key_in(style.api_key_env)
     except ServerFault as fault:
         raise _generation_fault(fault) from None
     from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 
-    if style.api_key_env and not os.environ.get(style.api_key_env):
-        raise GenerationFault("no_key", variable=style.api_key_env)
     # reading is timed by `guarded`, which knows what has arrived; a retry would show the beginning twice
     timeout = Timeout(style.total_seconds, connect=min(CONNECT_SECONDS, style.stall_seconds))
-    key = os.environ[style.api_key_env] if style.api_key_env else "none"
     async with (
         DefaultAsyncHttpxClient(verify=context, timeout=timeout) as http,
         AsyncOpenAI(base_url=style.base_url, api_key=key, max_retries=0, timeout=timeout, http_client=http) as client,

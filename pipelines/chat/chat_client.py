@@ -1,7 +1,10 @@
 """What every client of a server that speaks OpenAI's chat protocol shares: its library, its faults, its odd wishes."""
 
+import math
+import os
 import ssl
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -12,6 +15,8 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5.0
 LONGEST_MESSAGE = 200
 """Characters of a server's own error message that are passed on."""
+MOST_OF_A_REFUSAL = 64 << 10
+"""Bytes that are read of a reply with an error's status; its sentence stands at the beginning."""
 FAULTS = {
     "refused": "The server at {url} does not answer: start it, or correct base_url in params.yaml.",
     "dropped": "The connection broke in the middle of the answer; try again.",
@@ -21,12 +26,15 @@ FAULTS = {
     "status": "The server at {url} answered with status {status}: {message}",
     "bad_reply": "The server at {url} sent something that is not OpenAI's streaming protocol; check base_url.",
     "no_key": "The environment variable {variable} is not set: set it to the server's key and start again.",
+    "odd_key": "The environment variable {variable} holds signs that no key has: copy the key into it anew.",
     "no_package": "The package {package} is not installed: pip install {package}.",
 }
 """One English sentence per code."""
 NOT_STREAMED = {
     "silent": "The server at {url} did not reply in {seconds} seconds; allow more seconds, or ask fewer at a time.",
     "too_long": "The model {model} reads {most} tokens and a question has {tokens}: show it fewer characters.",
+    "moved": "The server at {url} sends requests on to {target}, and none is sent on from here: correct base_url.",
+    "proxy": "The proxy that the variables of this shell name cannot be used ({fault}): correct or unset them.",
 }
 """What a client that streams has other words for, and what only a model in a folder says."""
 
@@ -70,6 +78,62 @@ def http_library() -> Any:
     return import_module(DefaultAsyncHttpxClient.__mro__[1].__module__.partition(".")[0])
 
 
+def key_in(variable: str) -> str:
+    """Return the key that a variable of the environment holds; without a variable what servers without keys take.
+
+    Raises
+    ------
+    ServerFault
+        When it is not set, or holds what no header can carry.
+    """
+    if not variable:
+        return "none"
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise ServerFault("no_key", variable=variable)
+    if not (key.isascii() and key.isprintable()):
+        raise ServerFault("odd_key", variable=variable)
+    return key
+
+
+def careful_client(seconds: float) -> Any:
+    """Return an HTTP client for whole replies.
+
+    It goes to no other address than it is given, as what is asked may not be for others, and reads at most
+    `MOST_OF_A_REFUSAL` bytes, for at most `seconds`, of a reply with an error's status, which the library above it
+    would read to its end.
+    """
+    from openai import DefaultHttpxClient, Timeout
+
+    library, context = http_library(), certificates()
+
+    class Short(library.SyncByteStream):  # type: ignore[misc]
+        def __init__(self, stream: Any) -> None:
+            self.stream = stream
+
+        def __iter__(self) -> Iterator[bytes]:
+            count, end = 0, time.monotonic() + seconds
+            for piece in self.stream:
+                yield piece
+                count += len(piece)
+                if count > MOST_OF_A_REFUSAL or time.monotonic() > end:
+                    return
+
+        def close(self) -> None:
+            self.stream.close()
+
+    def shorten(response: Any) -> None:
+        if response.status_code >= 300:
+            response.stream = Short(response.stream)
+
+    timeout = Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
+    hooks: Any = {"response": [shorten]}
+    try:
+        return DefaultHttpxClient(verify=context, timeout=timeout, follow_redirects=False, event_hooks=hooks)
+    except (ImportError, ValueError) as fault:  # its proxies are those of the environment
+        raise ServerFault("proxy", fault=str(fault).rstrip(".")[:LONGEST_MESSAGE]) from fault
+
+
 def adapt(options: dict[str, Any], message: str) -> bool:
     """Change the options of a request that a server refused to what its message asks for; return whether that helps.
 
@@ -98,26 +162,40 @@ def words_of(error: "APIError") -> str:
 def refusal(error: "APIError", url: str, model: str, variable: str) -> ServerFault:
     """Turn an error of the client into a fault; the server's own words are shortened and kept to one line."""
     status = getattr(error, "status_code", None)
-    message = " ".join(words_of(error).split())[:LONGEST_MESSAGE]
-    wait = _wait(error)
+    if status is not None:
+        return fault_of(status, words_of(error), url, model, variable, _wait(error))
+    from openai import APIConnectionError
+
+    if isinstance(error, APIConnectionError):
+        return ServerFault("refused", url=url)
+    return fault_of(200, words_of(error), url, model, variable)
+
+
+def fault_of(status: int, words: str, url: str, model: str, variable: str, wait: float = 0.0) -> ServerFault:
+    """Return the fault that a status means, with what the server says of it."""
     if status in (401, 403):
         return ServerFault("key_refused", url=url, status=status, variable=variable or "api_key_env")
     if status == 404:
         return ServerFault("no_model", url=url, status=status, model=model)
     if status in (429, 503):
         return ServerFault("busy", wait, url=url, status=status)
-    if status is not None:
-        return ServerFault("status", wait, url=url, status=status, message=message)
-    from openai import APIConnectionError
+    message = " ".join(words[: 10 * LONGEST_MESSAGE].split())[:LONGEST_MESSAGE]
+    return ServerFault("status", wait, url=url, status=status, message=message)
 
-    if isinstance(error, APIConnectionError):
-        return ServerFault("refused", url=url)
-    return ServerFault("status", url=url, status=200, message=message)
+
+def moved(error: "APIError", url: str) -> ServerFault | None:
+    """Return the fault of a server that sends requests on to another address; None where it does not."""
+    response = getattr(error, "response", None)
+    if response is None or not 300 <= response.status_code < 400:
+        return None
+    target = str(response.headers.get("location") or "nowhere").removesuffix("/chat/completions")
+    return ServerFault("moved", url=url, target=" ".join(target.split())[:LONGEST_MESSAGE])
 
 
 def _wait(error: "APIError") -> float:
     headers = getattr(getattr(error, "response", None), "headers", {})
     try:
-        return max(float(headers.get("retry-after", 0)), 0.0)
+        wait = float(headers.get("retry-after", 0))
     except ValueError:
         return 0.0
+    return max(wait, 0.0) if math.isfinite(wait) else 0.0

@@ -1,22 +1,24 @@
 """The language models that can be asked: one interface, a server of OpenAI's protocol, a causal model in a folder."""
 
-import os
 import time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
 from pipelines.chat.chat_client import (
-    CONNECT_SECONDS,
     ServerFault,
     adapt,
+    careful_client,
     certificates,
+    fault_of,
     http_library,
+    key_in,
+    moved,
     refusal,
     words_of,
 )
 from pipelines.chat.chat_params import ChatParams
-from pipelines.chat.chat_reply import ChatReply, reply_of
+from pipelines.chat.chat_reply import ChatReply, ErrorInReply, reply_of
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import sha256_of
 
@@ -69,21 +71,20 @@ class ServerModel:
     def __init__(self, params: ChatParams) -> None:
         from threading import Lock
 
-        context = certificates()
-        from openai import DefaultHttpxClient, OpenAI, Timeout
+        certificates()  # says what to install where there is no client
+        from openai import OpenAI
 
-        if params.api_key_env and not os.environ.get(params.api_key_env):
-            raise ServerFault("no_key", variable=params.api_key_env)
-        key = os.environ[params.api_key_env] if params.api_key_env else "none"
-        timeout = Timeout(params.seconds, connect=min(CONNECT_SECONDS, params.seconds))
-        http = DefaultHttpxClient(verify=context, timeout=timeout)
-        self.client = OpenAI(base_url=params.base_url, api_key=key, max_retries=0, timeout=timeout, http_client=http)
+        key, http = key_in(params.api_key_env), careful_client(params.seconds)
+        self.client = OpenAI(
+            base_url=params.base_url, api_key=key, max_retries=0, timeout=http.timeout, http_client=http
+        )
         self.params = params
         self.identity = params.model
         self.parallel = params.parallel
         self._options: dict[str, Any] = {"temperature": params.temperature, "max_tokens": params.max_tokens}
         self._options |= {"logprobs": True, "top_logprobs": TOPS}
-        self._lock, self._broken = Lock(), http_library().TransportError
+        library = http_library()
+        self._lock, self._broken, self._garbled = Lock(), library.TransportError, library.DecodingError
 
     def ask(self, messages: Messages, tops: bool) -> ChatReply:
         """Return its reply; what the server refused once is not asked for again."""
@@ -108,7 +109,9 @@ class ServerModel:
                 broken = "connect" not in type(error.__cause__).__name__.lower()
                 raise ServerFault("dropped") if broken else refusal(error, url, params.model, "") from None
             except APIError as error:
-                raise refusal(error, url, params.model, params.api_key_env) from None
+                raise moved(error, url) or refusal(error, url, params.model, params.api_key_env) from None
+            except ErrorInReply as error:
+                raise fault_of(error.status, str(error), url, params.model, params.api_key_env) from None
             except (AttributeError, TypeError, ValueError, LookupError):
                 raise ServerFault("bad_reply", url=url) from None
 
@@ -135,6 +138,8 @@ class ServerModel:
             if "Timeout" in type(fault).__name__:
                 raise ServerFault("silent", url=self.params.base_url, seconds=f"{self.params.seconds:g}") from None
             raise ServerFault("dropped") from None
+        except self._garbled:
+            raise ServerFault("bad_reply", url=self.params.base_url) from None
         return reply_of(bytes(body))
 
 

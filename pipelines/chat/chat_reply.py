@@ -43,17 +43,33 @@ class ChatReply:
         return cls(str(held["text"]), tuple(held["tops"]), int(held["tokens_in"]), int(held["tokens_out"]))
 
 
+class ErrorInReply(Exception):  # noqa: N818 - an error of a server, told in a body that comes with status 200
+    """What a server says went wrong, and the HTTP status that it names; 200 where it names none."""
+
+    def __init__(self, words: str, status: int) -> None:
+        super().__init__(words)
+        self.status = status
+
+
 def reply_of(body: bytes) -> ChatReply:
-    """Return the reply that a body holds; a `ValueError` where it is none of the protocol."""
-    text = body.decode("utf-8", "replace")
+    """Return the reply that a body holds.
+
+    Raises
+    ------
+    ValueError
+        Where it is none of the protocol.
+    ErrorInReply
+        Where the server tells an error in the place of a reply, as gateways to several providers do.
+    """
+    text = body.decode("utf-8-sig", "replace")
     if text.lstrip()[:1] == "{":
         held = _object(text)
         choice = _choice(held)
         message = choice.get("message")
-        content = message.get("content") if isinstance(message, Mapping) else choice.get("text")
-        if not isinstance(content, str | None) or "message" not in choice:
+        content = message.get("content") if isinstance(message, Mapping) else None
+        if "message" not in choice:
             raise ValueError("no message")
-        return ChatReply((content or "")[:MOST_TEXT], _tops(choice), *_usage(held))
+        return ChatReply(_written(content)[:MOST_TEXT], _tops(choice), *_usage(held))
     pieces: list[str] = []
     tops: list[Top] = []
     usage, ended = (0, 0), False
@@ -65,11 +81,12 @@ def reply_of(body: bytes) -> ChatReply:
             ended = True
             break
         held = _object(data)
+        _check_error(held)
         usage = _usage(held) if held.get("usage") else usage
         if held.get("choices"):
             choice = _choice(held)
             delta = choice.get("delta")
-            pieces.append(str(delta.get("content") or "") if isinstance(delta, Mapping) else "")
+            pieces.append(_written(delta.get("content")) if isinstance(delta, Mapping) else "")
             tops += _tops(choice)
             ended = ended or bool(choice.get("finish_reason"))
     if not ended:
@@ -87,7 +104,26 @@ def _object(text: str) -> dict[str, Any]:
     return held
 
 
+def _check_error(held: Mapping[str, Any]) -> None:
+    """Raise an `ErrorInReply` where a server tells an error in the place of choices."""
+    error = held.get("error")
+    if error and not held.get("choices"):
+        words = error.get("message") if isinstance(error, Mapping) else error
+        code = error.get("code") if isinstance(error, Mapping) else None
+        raise ErrorInReply(str(words or error), code if isinstance(code, int) and 400 <= code < 600 else 200)
+
+
+def _written(content: Any) -> str:
+    """Return the text of a message: a string, or parts of which some are text; a `ValueError` for anything else."""
+    if isinstance(content, list):
+        return "".join(str(part.get("text") or "") for part in content if isinstance(part, Mapping))
+    if not isinstance(content, str | None):
+        raise ValueError("no text")
+    return content or ""
+
+
 def _choice(held: Mapping[str, Any]) -> Mapping[str, Any]:
+    _check_error(held)
     choices = held.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], Mapping):
         raise ValueError("no choices")

@@ -6,8 +6,8 @@ them; `streams` sends events without being asked to; `nonsense` writes no verdic
 half a reply and then nothing; `drops` breaks off; `busy-N` refuses the first N requests with 429, `broken-N` with
 500; `dies-N` answers N requests and then closes its door; `refuses` says 400 to texts with "forbidden" in them;
 `status-N` always refuses with N; `pinned` is another model and says so as FastAPI does; `endless` never stops
-sending. `revises` criticises what is not called perfect and makes it "Better: ..."; `cuts` does so too and says that
-it ran into the limit.
+sending, `endless-N` with status N; `raw-NAME` sends what `garbled_replies` has of that name. `revises` criticises what
+is not called perfect and makes it "Better: ..."; `cuts` does so too and says that it ran into the limit.
 """
 
 import json
@@ -15,6 +15,8 @@ import math
 import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from garbled_replies import GARBLED, UNUSUAL
 
 BIAS = 1.5
 
@@ -95,8 +97,12 @@ class _Handler(BaseHTTPRequestHandler):
                 self.judging.closing.wait()
             self.close_connection = True
             return self.connection.close()
+        if kind == "raw":
+            self.wfile.write({**GARBLED, **UNUSUAL}[count])
+            self.close_connection = True
+            return None
         if kind == "endless":
-            self.send_response(200)
+            self.send_response(int(count or 200))
             self.send_header("Content-Type", "application/json")
             self.end_headers()
             self.close_connection = True

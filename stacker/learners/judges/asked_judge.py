@@ -12,7 +12,7 @@ from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.errors import UserError
 from pipelines.terminal.command_line import Progress, silent
-from stacker.learners.judges.battle_questions import BattleQuestions, questions_of
+from stacker.learners.judges.battle_questions import BattleQuestions, questions_of, says_nothing
 from stacker.learners.judges.judge_prompt import read_prompt
 from stacker.learners.judges.known_battles import KnownBattles
 from stacker.learners.judges.language_judge import LanguageJudge
@@ -97,9 +97,12 @@ def ask_judge(
                 f"learners.judges {params.name}: gave no verdict on {missing:,} of {len(battles):,} battles, as its "
                 f"server refused them ({asker.spent.first_refusal})."
             )
+        if not stopped and asked.unread:
+            raise says_nothing(params.name, asked.unread, 2 * len(questions) * len(battles), asked.example)
+        allow = f", or set its max_missing above {missing / len(battles):.2f}" if missing < len(battles) else ""
         raise UserError(
             f"learners.judges {params.name}: gave no verdict on {missing:,} of {len(battles):,} battles{stopped}; "
-            f"raise its limits, or set its max_missing above {missing / len(battles):.2f}."
+            f"raise its limits{allow}."
         )
     told = {
         "name": params.name,

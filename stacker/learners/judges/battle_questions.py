@@ -42,6 +42,8 @@ class Asked:
         The share of questions in whose two orders it names the same place, and so both answers.
     written : int
         Replies without probabilities of tokens where these were asked for, which are read by what they write.
+    example : str
+        How the first reply that says nothing begins; "" where all say something.
     """
 
     margin: Floats
@@ -50,6 +52,7 @@ class Asked:
     first: float
     torn: float = 0.0
     written: int = 0
+    example: str = ""
 
 
 def questions_of(params: JudgeParams) -> tuple[Principle, ...]:
@@ -179,7 +182,7 @@ class BattleQuestions:
                         read += 2 - said.count(None)
                         if said[0] is None or said[1] is None:
                             silent_one = pair[0 if said[0] is None else 1]
-                            example = example or replies[silent_one.key].text
+                            example = example or shown(replies[silent_one.key].text, 80) or "nothing"
                             continue
                         margin[row, place] = (said[0][0] - said[1][0]) / 2
                         tie[row, place] = (said[0][1] + said[1][1]) / 2
@@ -189,15 +192,19 @@ class BattleQuestions:
         finally:
             store.close()
         if unread > read and unread + read >= FEWEST:
-            raise UserError(
-                f"learners.judges {self.params.name}: {unread:,} of {unread + read:,} replies name neither A, B nor C "
-                f"(one begins with {shown(example, 80) or 'nothing'}); have its prompt ask for one letter, or allow "
-                f"more max_tokens."
-            )
+            raise says_nothing(self.params.name, unread, unread + read, example)
         if note is not None and (self.spent.calls or self.spent.refused):
             note(told_spent(self.params.name, self.params, self.spent))
         first, torn_share = (float(np.mean(leaning)), torn / len(leaning)) if leaning else (0.0, 0.0)
-        return Asked(*_without_gaps(margin, tie), unread, first, torn_share, written)
+        return Asked(*_without_gaps(margin, tie), unread, first, torn_share, written, example)
+
+
+def says_nothing(name: str, unread: int, replies: int, example: str) -> UserError:
+    """Return the error for a model of whose replies so many name nothing."""
+    return UserError(
+        f"learners.judges {name}: {unread:,} of {replies:,} replies name neither A, B nor C (one begins with "
+        f"{example}); have its prompt ask for one letter, or allow more max_tokens."
+    )
 
 
 @dataclass(frozen=True)
