@@ -108,10 +108,10 @@ class VerdictColumns:
         return Said((b, a, tie), -found.margin)
 
     def numbers(self, row: Mapping[str, Any]) -> list[float] | None:
-        """Return the numbers of a row's verdict as they stand there; None where they are none."""
-        cells = [row.get(name) for name in self.values]
-        found = [cell for cell in _unfolded(cells) if cell is not None] if self.kind != WINNERS else []
-        return found if len(found) in (2, 3) else None
+        """Return the numbers of a row's verdict as they stand there; None where one of them is none."""
+        cells = _unfolded([row.get(name) for name in self.values]) if self.kind != WINNERS else []
+        found = [cell for cell in cells if cell is not None]
+        return found if len(found) == len(cells) and len(found) in (2, 3) else None
 
     def was_swapped(self, row: Mapping[str, Any]) -> bool:
         """Tell whether the judge saw B's answer first, so that what it calls A is B."""

@@ -30,6 +30,7 @@ TOLD = 12
 JUDGES = ("judge", "judge_model", "judge_name", "evaluator")
 """Columns that name who judged, the first that is there."""
 Bools = NDArray[np.bool_]
+CHOOSE = "name the one that is meant by --judge-model"
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,11 @@ class VerdictTable:
 
         Where a file of votes has an id again for another vote, the reader calls that one `id#2`; the verdict is that of
         `id` all the same, unless there is one of `id#2`. Tables that hold ids as
-        numbers may say 7.0 for 7.
+        numbers may say 7.0 for 7. Spaces around an id do not count.
         """
         base, mark, number = name.rpartition("#")
         names = [name, base] if mark and number.isdigit() else [name]
+        names = list(dict.fromkeys([*names, *(known.strip() for known in names)]))
         spelled = (each for known in names for each in (known, f"{known}.0", known.removesuffix(".0")))
         return next((each for each in spelled if each in self.place), name)
 
@@ -111,7 +113,7 @@ class _Askings:
         self.said.append((np.nan,) * 4 if said is None else (*said.probabilities, said.margin))
 
 
-def read_verdicts(path: Path, judge: str = "", values: str = "") -> VerdictTable:
+def read_verdicts(path: Path, judge: str = "", values: str = "", choose: str = CHOOSE) -> VerdictTable:
     """Read a file of another judge's verdicts.
 
     Parameters
@@ -124,6 +126,8 @@ def read_verdicts(path: Path, judge: str = "", values: str = "") -> VerdictTable
         Where the file names judges (`JUDGES`), the one whose rows are read; "" where it names one at most.
     values : str
         `verdict_columns.LOGITS` where the numbers of columns that are named as those of probabilities are logits.
+    choose : str
+        What is to be done where the file names several judges.
 
     Raises
     ------
@@ -143,9 +147,7 @@ def read_verdicts(path: Path, judge: str = "", values: str = "") -> VerdictTable
             others |= {named: None} if named else {}
             if len(others) > 1:
                 names = shown(", ".join(others), 100)
-                raise UserError(
-                    f"{path}: holds verdicts of several judges ({names}); name the one that is meant by --judge-model."
-                )
+                raise UserError(f"{path}: holds verdicts of several judges ({names}); {choose}.")
             if columns is None:
                 columns = columns_of(row.values)
                 if columns is not None and values == LOGITS and columns.kind == PROBABILITIES:
@@ -158,6 +160,11 @@ def read_verdicts(path: Path, judge: str = "", values: str = "") -> VerdictTable
             elif opened.columns is not None or len(waiting) > TOLD:
                 break
         met = opened.columns or tuple(waiting[0].values if waiting else ())
+    if columns is None and not waiting:
+        raise UserError(f"{path}: holds no rows{f' of {judge}' if judge else ''}; give it {NEEDED}.")
+    if columns is None and waiting[0].fault:
+        first = waiting[0]
+        raise UserError(f"{path}, {first.unit} {first.place}: cannot be read ({first.fault}); correct it.")
     if columns is None:
         has = shown(", ".join(map(str, met[:TOLD])), 200) or "none"
         raise UserError(f"{path}: has no verdicts that can be read; its columns are {has}; give it {NEEDED}.")
@@ -184,7 +191,7 @@ def _judge_of(row: Mapping[str, object]) -> str:
 def _read(askings: _Askings, columns: VerdictColumns, row: RawRow, path: Path) -> None:
     """Add what a row says."""
     where = f"{path}, {row.unit} {row.place}"
-    name = id_of({IDS[0]: row.values.get(columns.id)})
+    name = id_of({IDS[0]: row.values.get(columns.id)}).strip()
     if not name:
         askings.first_failure = askings.first_failure or f"{where}: has no id"
         return

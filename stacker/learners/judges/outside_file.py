@@ -85,7 +85,7 @@ def read_outside(path: Path, values: Values = "auto") -> OutsideFile:
         When the file cannot be read, holds no predictions, or numbers that could be either.
     """
     found = _told(path) if values == "auto" else values
-    table = read_verdicts(path, values=LOGITS if found == "logits" else "")
+    table = read_verdicts(path, values=LOGITS if found == "logits" else "", choose="keep the rows of one of them")
     if table.kind != PROBABILITIES:
         raise UserError(f"{path}: holds {table.kind}, and a learner needs probabilities or logits; give it {NEEDED}.")
     return OutsideFile(path, found, table)
@@ -97,7 +97,7 @@ def _told(path: Path) -> Literal["probabilities", "logits"]:
     with open_rows(path) as opened:
         for row in opened.rows:
             columns = columns_of(row.values) if columns is None else columns
-            numbers = None if columns is None else columns.numbers(row.values)
+            numbers = None if columns is None or row.fault else columns.numbers(row.values)
             if numbers is not None:
                 kept.append((f"{row.unit} {row.place}", numbers))
     if columns is not None and columns.kind == LOGITS:

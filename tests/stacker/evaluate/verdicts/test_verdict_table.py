@@ -170,6 +170,15 @@ def test_what_holds_no_verdict_is_one_sentence(tmp_path, rows, sentence):
     assert str(told.value).endswith(".") and "\n" not in str(told.value)
 
 
+def test_a_file_without_rows_and_one_whose_first_row_is_broken_say_so(tmp_path):
+    (tmp_path / "v.csv").write_text("id,p_a,p_b,p_tie\n")
+    with pytest.raises(UserError, match=r"v\.csv: holds no rows; give it an id"):
+        read_verdicts(tmp_path / "v.csv")
+    (tmp_path / "v.jsonl").write_text('{"id": "x", "winner": \n')
+    with pytest.raises(UserError, match=r"v\.jsonl, line 1: cannot be read \(.*\); correct it\."):
+        read_verdicts(tmp_path / "v.jsonl")
+
+
 def test_a_text_of_a_million_spaces_costs_no_time(tmp_path):
     rows = [
         {"id": "x", "winner": " " * 10**6 + "B"},

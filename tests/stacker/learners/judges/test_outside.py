@@ -72,6 +72,21 @@ def test_logits_log_probabilities_and_percentages_are_told_apart(tmp_path, battl
     scores.to_csv(tmp_path / "s.csv", index=False)
     with pytest.raises(UserError, match="holds scores, and a learner needs probabilities or logits"):
         read_outside(tmp_path / "s.csv")
+    several = write_predictions(tmp_path / "several.csv", ids, said, judge=["x", "y"] * (len(said) // 2))
+    with pytest.raises(UserError, match=r"holds verdicts of several judges \(x, y\); keep the rows of one of them\."):
+        read_outside(several)
+
+
+@pytest.mark.parametrize("cell", ["", "NaN", "N/A", "inf", "-inf", "1e999"])
+def test_a_row_that_lacks_a_number_says_nothing_and_the_others_count(tmp_path, battles, cell):
+    said = oracle(np.random.default_rng(0), battles["outcome"].to_numpy())
+    for name, values in (("probabilities", said), ("logits", np.log(said) + 3)):
+        path = write_predictions(tmp_path / f"{name}.csv", [f" {each} " for each in battles["id"]], values)
+        lines = path.read_text().splitlines()
+        lines[4] = f"{lines[4].split(',')[0]},{cell},0.4,0.2"
+        path.write_text("\n".join(lines))
+        found = opened(path, battles)
+        assert (found.told["values"], found.told["unread"], found.told["missing"]) == (name, 1, 1)
 
 
 def test_both_orders_are_averaged_and_an_id_that_comes_again_is_told(tmp_path, battles):
