@@ -14,10 +14,10 @@ import yaml
 
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_folder, write_json
-from pipelines.files.hashes import hashes_of
-from pipelines.files.saved_files import MOST_WORDS_JSON, DamagedError, checking, read_object
+from pipelines.files.saved_files import DamagedError, checking, read_object
+from pipelines.kaggle.bundled_models import copy_models, localise, localise_params
 from pipelines.kaggle.wheels import PROJECT, download_wheels, installed, installed_wheel, project_wheel
-from pipelines.models.model_files import MODELS_DIR, find_model, is_builtin, is_hub_name, stored_folder
+from pipelines.models.model_files import MODELS_DIR, is_builtin
 from pipelines.terminal.command_line import run_command
 
 Wheels = Literal["installed", "download", "none"]
@@ -84,17 +84,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = ("user", "slug", "wheels", "python", "gpu", "competition")
     options = Options(**{name: getattr(chosen, name) for name in names}, also=tuple(chosen.also))
     out = chosen.out or chosen.run / "kaggle"
-    run_command(lambda: bundle(chosen.run, out, options))
+    told: list[str] = []
+    run_command(lambda: told.extend(bundle(chosen.run, out, options)))
     sys.stdout.write(
-        f"Bundle: {out}\nPush it with Kaggle's own client:\n"
-        f"  kaggle datasets create -p {out / DATASET} --dir-mode zip\n"
+        "".join(f"{line}\n" for line in (f"Bundle: {out}", *told, "Push it with Kaggle's own client:"))
+        + f"  kaggle datasets create -p {out / DATASET} --dir-mode zip\n"
         f"  kaggle kernels push -p {out / 'predict'}\n"
         f"or, to train there:\n  kaggle kernels push -p {out / 'train'}\n"
     )
 
 
-def bundle(run: Path, out: Path, options: Options) -> None:
-    """Write the dataset and both notebooks, whole or not at all.
+def bundle(run: Path, out: Path, options: Options) -> list[str]:
+    """Write the dataset and both notebooks, whole or not at all; return sentences on what is to be known of them.
 
     Parameters
     ----------
@@ -113,18 +114,18 @@ def bundle(run: Path, out: Path, options: Options) -> None:
     with atomic_folder(out, f"{DATASET}/{ABOUT}") as part:
         dataset = part / DATASET
         shutil.copytree(run / "judge", dataset / "judge")
-        bases = _localise(dataset)
-        params = _train_params(run / "params.yaml")
-        bases = {**dict.fromkeys(_models_named(params)), **bases}
-        _copy_models(bases, dataset / MODELS_DIR.name)
+        needed, params = localise(dataset), _train_params(run / "params.yaml")
+        needed.models = {**localise_params(params), **needed.models}
+        copy_models(needed, dataset / MODELS_DIR.name)
         (dataset / "params.yaml").write_text(
             yaml.safe_dump(params, sort_keys=False, allow_unicode=True), encoding="utf-8"
         )
         reads = params.get("features", {}).get("relevance", False) or (dataset / "judge" / "checks").is_dir()
-        packages = [*_packages(kinds, bases, options), *(READING if reads else ())]
+        packages = [*_packages(kinds, needed.models, options), *(READING if reads else ())]
         requirements = _wheels(packages, dataset / "wheels", options)
         checks = params.get("training", {}).get("counterfactuals", {}).get("submission", True)
         about = {"format": 1, "prior": prior, "requirements": requirements, "python": platform.python_version()}
+        about["without"] = list(needed.without)
         about["checks"] = checks  # whether they have a say in what is submitted, as in the run's own submission
         write_json(dataset / ABOUT, about)
         title = options.slug.replace("-", " ").title()
@@ -135,6 +136,7 @@ def bundle(run: Path, out: Path, options: Options) -> None:
         for kind in STEPS:
             write_json(part / kind / f"{kind}.ipynb", notebook(kind, title))
             write_json(part / kind / "kernel-metadata.json", _kernel(kind, title, options))
+    return list(needed.sentences())
 
 
 def notebook(kind: str, title: str) -> dict[str, Any]:
@@ -178,51 +180,6 @@ def _check_names(options: Options) -> None:
         )
 
 
-def _localise(dataset: Path) -> dict[str, Path | None]:
-    """Point the copied judge at `models/` of the folder it will run in; return the models it needs, by name."""
-    needed: dict[str, Path | None] = {}
-    path = dataset / "judge" / "judge.json"
-    described = read_object(path)
-    with checking(path):
-        if described["encoder"] is not None:
-            settings = described["encoder"]["params"]
-            needed[settings["model"]] = Path(settings["models_dir"])
-            settings["model"], settings["models_dir"] = _name_there(settings["model"]), str(MODELS_DIR)
-    for learner in (dataset / "judge" / "learners").glob("*/learner.json"):
-        meta = read_object(learner, MOST_WORDS_JSON)
-        with checking(learner):
-            base = meta.get("base")
-            if base is not None and not base["inside"]:
-                needed[base["name"]] = None if base["beside"] is None else Path(base["beside"])
-                base["name"], base["beside"] = _name_there(base["name"]), str(MODELS_DIR)
-                write_json(learner, meta)
-    files = hashes_of(path.parent, but=(path.name,))
-    write_json(path, {**described, "files": {name: file.model_dump() for name, file in files.items()}})
-    return needed
-
-
-def _name_there(name: str) -> str:
-    """Return how a model is called where `models/` holds it: a folder by its place, a Hub name as it is."""
-    if is_builtin(name) or not Path(name).is_dir():
-        return name
-    return str(MODELS_DIR / Path(name).resolve().name)
-
-
-def _copy_models(needed: dict[str, Path | None], folder: Path) -> None:
-    for name, beside in needed.items():
-        if is_builtin(name):
-            continue
-        source = Path(name) if Path(name).is_dir() else None
-        if source is None and is_hub_name(name):
-            source = find_model(name, beside or MODELS_DIR)
-        if source is None:
-            if beside is None:
-                continue  # named by params.yaml alone, and not here when the run was made either
-            raise UserError(f"encoder {name}: is not on this disk, so it cannot be bundled; fetch it again.")
-        place = folder / (source.resolve().name if Path(name).is_dir() else stored_folder(folder, name).name)
-        shutil.copytree(source, place, dirs_exist_ok=True)
-
-
 def _train_params(path: Path) -> dict[str, Any]:
     """Return the run's parameters without what belongs to this machine."""
     try:
@@ -232,16 +189,7 @@ def _train_params(path: Path) -> dict[str, Any]:
     params.pop("dashboard", None)
     for section, keys in (("data", ("dir", "sources")), ("run", ("folder", "cache"))):
         params[section] = {key: value for key, value in params.get(section, {}).items() if key not in keys}
-    encoder = params.get("encoder", {})
-    if "model" in encoder:
-        encoder["model"], encoder["models_dir"] = _name_there(encoder["model"]), str(MODELS_DIR)
     return params
-
-
-def _models_named(params: dict[str, Any]) -> list[str]:
-    models = params.get("transformer", {}).get("models", [])
-    names = [each if isinstance(each, str) else each.get("model", "") for each in models]
-    return [name for name in (params.get("encoder", {}).get("model", ""), *names) if name]
 
 
 def _packages(kinds: list[str], bases: dict[str, Path | None], options: Options) -> list[str]:
