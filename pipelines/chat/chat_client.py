@@ -107,24 +107,11 @@ def careful_client(seconds: float) -> Any:
 
     library, context = http_library(), certificates()
 
-    class Short(library.SyncByteStream):  # type: ignore[misc]
-        def __init__(self, stream: Any) -> None:
-            self.stream = stream
-
-        def __iter__(self) -> Iterator[bytes]:
-            count, end = 0, time.monotonic() + seconds
-            for piece in self.stream:
-                yield piece
-                count += len(piece)
-                if count > MOST_OF_A_REFUSAL or time.monotonic() > end:
-                    return
-
-        def close(self) -> None:
-            self.stream.close()
+    short: Any = type("Short", (_Short, library.SyncByteStream), {})
 
     def shorten(response: Any) -> None:
         if response.status_code >= 300:
-            response.stream = Short(response.stream)
+            response.stream = short(response.stream, seconds)
 
     timeout = Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
     hooks: Any = {"response": [shorten]}
@@ -132,6 +119,24 @@ def careful_client(seconds: float) -> Any:
         return DefaultHttpxClient(verify=context, timeout=timeout, follow_redirects=False, event_hooks=hooks)
     except (ImportError, ValueError) as fault:  # its proxies are those of the environment
         raise ServerFault("proxy", fault=str(fault).rstrip(".")[:LONGEST_MESSAGE]) from fault
+
+
+class _Short:
+    """The beginning of a reply's bytes."""
+
+    def __init__(self, stream: Any, seconds: float) -> None:
+        self.stream, self.seconds = stream, seconds
+
+    def __iter__(self) -> Iterator[bytes]:
+        count, end = 0, time.monotonic() + self.seconds
+        for piece in self.stream:
+            yield piece
+            count += len(piece)
+            if count > MOST_OF_A_REFUSAL or time.monotonic() > end:
+                return
+
+    def close(self) -> None:
+        self.stream.close()
 
 
 def adapt(options: dict[str, Any], message: str) -> bool:

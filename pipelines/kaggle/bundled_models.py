@@ -66,12 +66,13 @@ def localise(dataset: Path) -> Needed:
     needed = Needed()
     path = dataset / "judge" / "judge.json"
     described = read_object(path)
+    settings: Any
     with checking(path):
         if described["encoder"] is not None:
             settings = described["encoder"]["params"]
             needed.models[settings["model"]] = Path(settings["models_dir"])
             settings["model"], settings["models_dir"] = name_there(settings["model"]), str(MODELS_DIR)
-        for switch, settings in described["features"].items():
+        for switch, settings in described.get("features", {}).items():
             if isinstance(settings, dict):
                 needed.folders[settings["model"]] = f"features.{switch}"
                 needed.reads(settings["model"], settings)
