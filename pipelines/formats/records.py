@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pipelines.battles.table import UNLABELLED, storable
+from pipelines.formats.chinese_names import chinese_column
 
 IDS = ("id", "question_id", "battle_id", "prompt_id", "uuid")
 """Names that the id has in the files, the first that a row has is taken."""
@@ -128,8 +129,11 @@ def is_missing(value: Any) -> bool:
 
 @lru_cache(maxsize=10_000)
 def canonical(name: str) -> str:
-    """Return a column's name without differences of case, blanks and signs: "Response A" is response_a."""
-    return re.sub(r"[^0-9a-z]+", "_", name[:_MOST_NAME].lower()).strip("_")
+    """Return a column's name without differences of case, blanks and signs, in English where it is Chinese.
+
+    "Response A" is response_a, and so is 回答A.
+    """
+    return chinese_column(name) or re.sub(r"[^0-9a-z]+", "_", name[:_MOST_NAME].lower()).strip("_")
 
 
 def first_of(values: Mapping[str, Any], names: Iterable[str]) -> Any:

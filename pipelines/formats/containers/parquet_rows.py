@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from pipelines.errors import UserError
+from pipelines.formats.containers.arrow_columns import CELL, as_usual, cells, is_known, is_list, sizes
 from pipelines.formats.containers.packed_files import BattleFile, PackedFile
 from pipelines.formats.containers.raw_rows import MOST_ROW, NOT_UTF8, ROW_SIZE, TOO_LONG, RawFile, RawRow
 
@@ -20,8 +20,6 @@ _PIECE = 16_000_000
 """Bytes of cells that are made into Python's objects at a time, and a batch of rows should take in Arrow's form."""
 _MOST_UNFOLDED = 256_000_000
 """Bytes of texts in lists that a row group may unfold to in memory."""
-_CELL = 8
-Sizes = NDArray[np.int64]
 
 
 @contextmanager
@@ -102,8 +100,7 @@ class _File:
         self.names = tuple(self.plain.schema_arrow.names)
         self.chosen = [name for name in self.names if columns is None or name in columns]
         kinds = {each.name: each.type for each in self.plain.schema_arrow}
-        stored = {name: getattr(kind, "storage_type", kind) for name, kind in kinds.items()}  # of an extension type
-        self.unread = {name: str(kind) for name, kind in kinds.items() if not _is_known(stored[name])}
+        self.unread = {name: str(kind) for name, kind in kinds.items() if not is_known(kind)}
         leaves = [schema.column(place) for place in range(len(schema))]
         # Arrow keeps no other kind of value as a dictionary.
         self.texts = {
@@ -161,7 +158,7 @@ def _group(described: Any, chosen: list[str]) -> _Group:
     for place in range(described.num_columns):
         column = described.column(place)
         if column.path_in_schema.partition(".")[0] in chosen:
-            size += max(column.total_uncompressed_size, (column.num_values - described.num_rows) * _CELL, 0)
+            size += max(column.total_uncompressed_size, (column.num_values - described.num_rows) * CELL, 0)
     return _Group(described.num_rows, size)
 
 
@@ -170,10 +167,10 @@ def _longest(column: Any) -> int:
     from pyarrow import types
 
     if types.is_dictionary(column.type):
-        return int(_sizes(column.dictionary).max(initial=0))
+        return int(sizes(column.dictionary).max(initial=0))
     if types.is_struct(column.type):
         return max((_longest(part) for part in column.flatten()), default=0)
-    return _longest(column.values) if _is_list(column.type) else 0
+    return _longest(column.values) if is_list(column.type) else 0
 
 
 def _rows(file: _File, rows_at_once: int) -> Iterator[RawRow]:
@@ -190,112 +187,32 @@ def _records(batch: Any) -> Iterator[tuple[dict[str, Any], str, int]]:
     """Yield the cells of each row by column, what is wrong with the row, and what it unfolds to."""
     columns = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        plain = getattr(column, "storage", column)  # of an extension array
-        if _is_known(plain.type):
-            columns[name] = plain
-    sizes = np.full(batch.num_rows, ROW_SIZE)
+        if is_known(column.type):
+            columns[name] = as_usual(column)
+    held = np.full(batch.num_rows, ROW_SIZE)
     for column in columns.values():
-        sizes += _sizes(column)
-    for start, end in _pieces(sizes.tolist()):
-        if sizes[start] > MOST_ROW:
+        held += sizes(column)
+    for start, end in _pieces(held.tolist()):
+        if held[start] > MOST_ROW:
             yield {}, TOO_LONG, ROW_SIZE
             continue
-        cells = {name: _cells(column.slice(start, end - start)) for name, column in columns.items()}
+        found = {name: cells(column.slice(start, end - start)) for name, column in columns.items()}
         for row in range(end - start):
-            record = {name: found[row] for name, (found, _) in cells.items()}
-            broken = any(row in places for _, places in cells.values())
-            yield record, NOT_UTF8 if broken else "", int(sizes[start + row])
+            record = {name: values[row] for name, (values, _) in found.items()}
+            broken = any(row in places for _, places in found.values())
+            yield record, NOT_UTF8 if broken else "", int(held[start + row])
 
 
-def _pieces(sizes: list[int]) -> Iterator[tuple[int, int]]:
+def _pieces(long: list[int]) -> Iterator[tuple[int, int]]:
     """Cut rows into pieces of up to `_PIECE`; one that is longer than rows may be is a piece of its own."""
     start = held = 0
-    for row, size in enumerate(sizes):
-        if row > start and (held + size > _PIECE or sizes[start] > MOST_ROW or size > MOST_ROW):
+    for row, size in enumerate(long):
+        if row > start and (held + size > _PIECE or long[start] > MOST_ROW or size > MOST_ROW):
             yield start, row
             start, held = row, 0
         held += size
-    if start < len(sizes):
-        yield start, len(sizes)
-
-
-def _is_known(kind: Any) -> bool:
-    """Tell whether a column holds texts, numbers, or lists and structs of them; no battle has any other kind."""
-    from pyarrow import types
-
-    if types.is_dictionary(kind) or _is_list(kind):
-        return _is_known(kind.value_type)
-    if types.is_struct(kind):
-        return all(_is_known(kind.field(place).type) for place in range(kind.num_fields))
-    plain = (types.is_null, types.is_boolean, types.is_integer, types.is_floating)
-    return _is_text(kind) or _is_binary(kind) or any(is_one(kind) for is_one in plain)
-
-
-def _is_text(kind: Any) -> bool:
-    from pyarrow import types
-
-    return bool(types.is_string(kind) or types.is_large_string(kind))
-
-
-def _is_binary(kind: Any) -> bool:
-    from pyarrow import types
-
-    return bool(types.is_binary(kind) or types.is_large_binary(kind))
-
-
-def _is_list(kind: Any) -> bool:
-    from pyarrow import types
-
-    return bool(types.is_list(kind) or types.is_large_list(kind))
-
-
-def _sizes(column: Any) -> Sizes:
-    """Return the bytes of each cell, (n,), as it would unfold."""
-    from pyarrow import compute, types
-
-    kind = column.type
-    if types.is_dictionary(kind):
-        index = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-        return np.append(_sizes(column.dictionary), 0)[index]  # what is null has the last size
-    if _is_text(kind) or _is_binary(kind):
-        lengths = compute.binary_length(column).fill_null(0)
-        return np.asarray(lengths.to_numpy(zero_copy_only=False), dtype=np.int64)
-    if _is_list(kind):
-        ends = np.concatenate([[0], np.cumsum(_sizes(column.values) + _CELL)])
-        return np.diff(ends[column.offsets.to_numpy()])
-    total = np.full(len(column), _CELL)
-    if types.is_struct(kind):
-        for part in column.flatten():
-            total += _sizes(part)
-    return total
-
-
-def _cells(column: Any) -> tuple[list[Any], set[int]]:
-    """Return the cells as Python has them, and those whose bytes are not UTF-8: as U+DC80 to U+DCFF, or None."""
-    try:
-        return column.to_pylist(), set()
-    except UnicodeDecodeError:
-        pass
-    cells: list[Any] = []
-    broken: set[int] = set()
-    for row in range(len(column)):
-        try:
-            cells.append(column[row].as_py())
-        except UnicodeDecodeError:
-            broken.add(row)
-            cells.append(_escaped(column.slice(row, 1)))
-    return cells, broken
-
-
-def _escaped(cell: Any) -> str | None:
-    import pyarrow
-
-    if pyarrow.types.is_dictionary(cell.type):
-        cell = cell.dictionary_decode()
-    if not _is_text(cell.type):
-        return None
-    data: bytes = cell.cast(pyarrow.large_binary())[0].as_py()
-    return data.decode("utf-8", "surrogateescape")
+    if start < len(long):
+        yield start, len(long)
 
 
 _MOST_FOOTER = 64_000_000

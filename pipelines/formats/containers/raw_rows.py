@@ -16,7 +16,8 @@ ROW_SIZE = 64
 """Characters that count for a row besides its texts, so that a billion empty rows are not taken for nothing."""
 TOO_LONG = f"is longer than {MOST_ROW:,} characters"
 NOT_UTF8 = (
-    "holds bytes that are not UTF-8 (of cp1252 or latin-1, as it seems); save the file as UTF-8, in Excel as CSV UTF-8"
+    "holds bytes that are not UTF-8, but of another encoding such as Big5, GBK or cp1252; save the file as UTF-8, in "
+    "Excel as CSV UTF-8"
 )
 
 

@@ -75,7 +75,8 @@ class ChosenRejected(VoteForm):
     def __init__(self, shape: Shape) -> None:
         super().__init__(shape)
         self.pair, self.prompt = pair_columns(shape), _prompt(shape)
-        self.alternatives = any(map(shape.has, _ALTERNATIVES))
+        self.of_rewardbench = any(map(shape.has, _ALTERNATIVES))
+        self.alternatives = self.of_rewardbench or self._are_listed()
 
     def name(self) -> str:
         """Return whose pairs they are, where their columns tell."""
@@ -84,7 +85,7 @@ class ChosenRejected(VoteForm):
             return "HH-RLHF's transcripts"
         if better == "preferred_output":
             return "OpenAI's preference pairs"
-        if shape.has("chosen_model", "rejected_model", "subset") or self.alternatives:
+        if shape.has("chosen_model", "rejected_model", "subset") or self.of_rewardbench:
             return "RewardBench's pairs"
         if shape.has("score_chosen", "score_rejected", "prompt_id"):
             return "UltraFeedback's pairs"
@@ -114,9 +115,20 @@ class ChosenRejected(VoteForm):
             yield _record(sides, f"{name}-{number}" if name and several else name, models, found)
 
     def _alternatives(self, cell: Any) -> list[Any]:
-        """Return the answers of a cell: RewardBench 2 has several."""
+        """Return the answers of a cell: RewardBench 2 and RM-Bench have several."""
         several = nested(cell) if self.alternatives else None
         return several if isinstance(several, list) and _is_list_of_texts(several) else [cell]
+
+    def _are_listed(self) -> bool:
+        """Tell whether there are several better and worse answers to each prompt of one turn, as RM-Bench has them."""
+        if (
+            self.pair is None
+            or self.prompt is None
+            or any(isinstance(nested(cell), list) for cell in self.shape.sample(self.prompt))
+        ):
+            return False
+        cells = [nested(cell) for name in self.pair for cell in self.shape.sample(name)]
+        return bool(cells) and all(_is_list_of_texts(cell) and len(cell) > 1 for cell in cells)
 
     def _names(self) -> tuple[str, str]:
         return self.pair or ("output", "output")

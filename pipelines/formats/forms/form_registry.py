@@ -6,6 +6,7 @@ from typing import Any
 
 from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS
 from pipelines.errors import UserError, shown
+from pipelines.formats.containers.raw_rows import NOT_UTF8, is_utf8
 from pipelines.formats.forms.arena_records import PAIRS, ArenaRecords, Comparia
 from pipelines.formats.forms.argilla import Argilla
 from pipelines.formats.forms.chosen_rejected import ChosenRejected
@@ -92,6 +93,8 @@ def form_of(path: Path, shape: Shape, labelled: bool | None, unread: Mapping[str
 
 def _unknown(path: Path, shape: Shape, labelled: bool | None, unread: Mapping[str, str]) -> str:
     """Say what a file of no known form has, and what is needed."""
+    if not all(map(is_utf8, shape.columns)):
+        return f"{path}, line 1: {NOT_UTF8}."
     lacking = _lacking(shape, labelled)
     odd = {name: kind for name, kind in unread.items() if name in (*TEXT_COLUMNS, *PAIRS[0], *OUTCOMES, "winner")}
     if odd and (any(name in odd for name in lacking) or not lacking):

@@ -96,6 +96,11 @@ class SideColumns(VoteForm):
             raise UserError(f"two pairs of columns can be the answers, {told}; name one by columns.")
         prompt, (first, second) = prompt_column(shape), pairs[0]
         assert prompt is not None
+        if third := _third_answer(shape, first, second):
+            raise UserError(
+                f"has more than two answers, {first}, {second} and {third}; write a row for each pair of them, or name "
+                "two by columns."
+            )
         models = next((pair for pair in _MODELS if shape.has(*pair)), None)
         named = (shape.named[models[0]], shape.named[models[1]]) if models else (None, None)
         marks = any(map(shape.has, OUTCOMES))
@@ -224,6 +229,14 @@ def answer_columns(shape: Shape) -> list[tuple[str, str]]:
     """Return the pairs of columns that can be the answers; Kaggle's alone, where they are there."""
     pairs = [(shape.named[first], shape.named[second]) for first, second in PAIRS if shape.has(first, second)]
     return pairs[:1] if pairs and canonical(pairs[0][0]) == TEXT_COLUMNS[1] else pairs
+
+
+def _third_answer(shape: Shape, first: str, second: str) -> str | None:
+    """Return the column that goes on behind two of answers, where it says anything; None where there is none."""
+    stem, end = canonical(second)[:-1], canonical(second)[-1:]
+    following = {"b": "c", "2": "3", "1": "2"}.get(end)
+    third = None if following is None else shape.named.get(stem + following)
+    return third if third is not None and shape.sample(third) else None
 
 
 def _half_marked(shape: Shape) -> bool:

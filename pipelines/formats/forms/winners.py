@@ -6,6 +6,7 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from pipelines.battles.table import OUTCOMES
+from pipelines.formats.chinese_names import chinese_vote
 from pipelines.formats.records import BadRecordError, NoVoteError, UnknownWinnerError, Vote, is_missing
 
 WINNERS = ("model_a", "model_b", "tie", "tie (bothbad)")
@@ -53,7 +54,9 @@ _GLUED = re.compile(rf"({'|'.join(_NOUNS)})([ab12])")
 _PICTURES = ("So", "Sk", "Mn", "Cf")
 """Kinds of signs such as the hands on the Arena's buttons."""
 _SIGNS = re.compile(r"([ab])\s*(>>|>|=|<|<<)\s*([ab])")
-_ZERO, _ONE = ("0", "0.0", "false", "no"), ("1", "1.0", "true", "yes", "x")
+_ZERO, _ONE = ("0", "false", "no"), ("1", "true", "yes", "x")
+_NO_FRACTION = re.compile(r"(?<=^[01])[.,]0+$")
+"""Of a mark, as spreadsheets write it, some with a decimal comma."""
 
 
 def spelled(value: str, first: Set[str] = frozenset(), second: Set[str] = frozenset()) -> Vote | None:
@@ -63,7 +66,7 @@ def spelled(value: str, first: Set[str] = frozenset(), second: Set[str] = frozen
     ----------
     value : str
         As people and tools write votes: "A", "model_b", "left", "Response 1", "[[A]]", "tie (bothbad)", "A>>B",
-        "B is slightly better".
+        "B is slightly better", 左邊較好.
     first, second : set of str
         Further names of the two answers, in small letters: of their columns and models.
     """
@@ -72,6 +75,9 @@ def spelled(value: str, first: Set[str] = frozenset(), second: Set[str] = frozen
     whole = value.strip().lower()
     if (whole in first) != (whole in second):
         return Vote(int(whole in second))
+    said = chinese_vote(whole)
+    if said is not None:
+        return Vote(*said)
     if whole in _JUDGES_TIE:
         return Vote(2)
     signed = _SIGNS.fullmatch(re.sub(r"[\[\]\s]", "", whole))
@@ -143,7 +149,11 @@ def winner_vote(
         raise NoVoteError(f"has no vote: {column} is empty")
     if base is not None and str(value).strip().removesuffix(".0") in (str(base), str(base + 1)):
         return Vote(int(str(value).strip().removesuffix(".0")) - base)
-    if isinstance(value, list) and len(value) == 1:  # as tools for labelling write a choice
+    if isinstance(value, list):  # as tools for labelling write a choice
+        if not value:
+            raise NoVoteError(f"has no vote: {column} is empty")
+        if len(value) > 1:
+            raise BadRecordError(f"{column} holds {len(value)} votes; write a row for each")
         value = value[0]
     found = spelled(value, first, second) if isinstance(value, str) else None
     if found is None:
@@ -165,7 +175,7 @@ def marked_vote(values: Mapping[str, Any]) -> Vote:
         if name not in values:
             raise BadRecordError(f"is missing the column {name}")
         mark = values[name]
-        text = "" if mark is None else str(mark).strip().lower()
+        text = "" if mark is None else _NO_FRACTION.sub("", str(mark).strip().lower())
         if text in ("", "nan"):
             empty += 1
             marks.append(0)

@@ -95,8 +95,8 @@ def test_cp1252_is_named(tmp_path):
     path.write_bytes(table(";").encode("utf-8").replace("„b“".encode(), b"\x84b\x93"))
     with open_rows(path) as opened:
         assert {row.fault for row in opened.rows} == {
-            "holds bytes that are not UTF-8 (of cp1252 or latin-1, as it seems); save the file as UTF-8, in Excel as "
-            "CSV UTF-8"
+            "holds bytes that are not UTF-8, but of another encoding such as Big5, GBK or cp1252; save the file as "
+            "UTF-8, in Excel as CSV UTF-8"
         }
 
 

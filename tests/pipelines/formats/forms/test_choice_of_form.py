@@ -50,6 +50,42 @@ def test_two_pairs_of_answers_or_two_columns_of_votes_are_refused(tmp_path):
     assert read_form(tmp_path / "c.jsonl", [told])[0]["outcome"].tolist() == [1]
 
 
+def test_a_third_answer_is_not_passed_over(tmp_path):
+    # Catches: rows of three answers read as battles of the first two, or "winner is C" answered by "C means a".
+    for third, names in (("response_c", ("response_a", "response_b")), ("Answer 3", ("Answer 1", "Answer 2"))):
+        row = {"prompt": "p", names[0]: "a", names[1]: "b", third: "c", "winner": "A"}
+        path = write_rows(tmp_path / "a.jsonl", [row])
+        for labelled in (True, False):
+            with pytest.raises(
+                UserError, match=f"more than two answers, {names[0]}, {names[1]} and {third}; write a row"
+            ):
+                read_battles(path, labelled=labelled)
+        chosen = ColumnMapping(response_a=names[0], response_b=third)
+        assert read_battles(path, labelled=False, columns=chosen)[0]["response_b"].tolist() == [("c",)]
+        assert read_form(tmp_path / "b.jsonl", [row | {third: None}])[0]["outcome"].tolist() == [0]
+
+
+def test_several_votes_in_one_cell_are_told_as_such(tmp_path):
+    rows = [{**ROW, "id": str(n), "winner": vote} for n, vote in enumerate([["A"], ["B"], [], ["A", "B", "A"]])]
+    table, bad = read_battles(write_rows(tmp_path / "a.jsonl", rows), labelled=True)
+    assert table["outcome"].tolist() == [0, 1]
+    assert [row.reason for row in bad] == ["has no vote: winner is empty", "winner holds 3 votes; write a row for each"]
+
+
+def test_marks_with_a_decimal_comma_are_marks(tmp_path):
+    marks = {"winner_model_a": "1,0", "winner_model_b": "0,00", "winner_tie": "0.0"}
+    assert read_form(tmp_path / "a.jsonl", [ROW | marks])[0]["outcome"].tolist() == [0]
+
+
+@pytest.mark.parametrize("encoding", ["big5", "gbk"])
+def test_names_of_columns_in_another_encoding_are_told_as_such(tmp_path, encoding):
+    # Catches: "is of no known form; it has" followed by signs that nobody can read.
+    path = tmp_path / "a.csv"
+    path.write_text("id,天空,回答A,回答B\n1,p,a,b\n", encoding=encoding)
+    with pytest.raises(UserError, match=r"a.csv, line 1: holds bytes that are not UTF-8, but .*Big5.*save the file"):
+        read_battles(path, labelled=True)
+
+
 @pytest.mark.parametrize("suffix", ["csv", "json", "jsonl", "parquet"])
 def test_a_file_of_no_known_form_gets_one_sentence(tmp_path, suffix):
     path = write_rows(tmp_path / f"a.{suffix}", [{"frage": "p", "links": "a", "rechts": "b", "sieger": "l"}] * 40)

@@ -325,6 +325,20 @@ def test_several_worse_answers_are_a_vote_each(tmp_path):
     assert all(row[f"response_{'ab'[row['outcome']]}"] == ("good",) for _, row in table.iterrows())
 
 
+def test_rm_benchs_three_styles_of_each_answer_are_answers_and_no_turns(tmp_path):
+    # Catches: three answers to one prompt read as three turns of one answer.
+    better, worse = [f"good{n}" for n in range(3)], [f"bad{n}" for n in range(3)]
+    row = {"id": "7", "prompt": "p", "chosen": better, "rejected": worse, "domain": "chat"}
+    table, _ = read_form(tmp_path / "a.jsonl", [row])
+    sides = [
+        (row[f"response_{'ab'[row['outcome']]}"], row[f"response_{'ba'[row['outcome']]}"])
+        for _, row in table.iterrows()
+    ]
+    assert sides == [((good,), (bad,)) for good in better for bad in worse]
+    turns = {"prompt": ["p", "q"], "chosen": ["a", "b"], "rejected": ["c", "d"]}
+    assert read_form(tmp_path / "b.jsonl", [turns])[0]["prompt"].tolist() == [("p", "q")]
+
+
 def test_sides_are_drawn_and_the_same_whoever_won(tmp_path):
     rows = [{"prompt": f"p{n}", "chosen": f"good{n}", "rejected": f"bad{n}"} for n in range(400)]
     table, _ = read_form(tmp_path / "a.jsonl", rows)
