@@ -176,6 +176,16 @@ def todays_sections(model: type[Section], content: Any, origin: str) -> tuple[An
     return walk(content, model, ""), said
 
 
+_WISHES = {
+    "tuple_type": "must be a list: write [one, two], or each on a line of its own behind a dash",
+    "dict_type": "must be a section: write keys and values under it",
+    "model_type": "must be a section: write keys and values under it",
+    "path_type": "must be a path: write it in quotes",
+    "string_type": "must be a text: write it in quotes",
+}
+"""What people are told in place of the names that Python has for these kinds."""
+
+
 def fault_sentence(fault: ValidationError, origin: str, names: Collection[str], prefix: str = "") -> str:
     """Return one sentence on the first key or value that is not allowed, and how many more there are.
 
@@ -195,7 +205,9 @@ def fault_sentence(fault: ValidationError, origin: str, names: Collection[str], 
         near = difflib.get_close_matches(key, sorted(sections), n=1, cutoff=0.6)
         hint = f"did you mean {near[0]}?" if near else "see --help for the keys there are."
         return f"{origin}: the key {shown(key, 120)} is unknown; {hint}{more}"
-    wish = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "invalid_key":
+        return f"{origin}: {key} is a key that is no text; put it in quotes, or correct it.{more}"
+    wish = _WISHES.get(first["type"], first["msg"].removeprefix("Value error, "))
     wish = f"{wish[:1].lower()}{wish[1:]}"
     if first["type"] == "missing":
         return f"{origin}: {key} is missing; write it there.{more}"

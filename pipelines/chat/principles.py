@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.errors import UserError, shown
+from pipelines.files.plain_yaml import plain_yaml, yaml_fault
 from pipelines.files.saved_files import Name
 
 BUILT_IN = Path(__file__).with_name("principles.yaml")
@@ -77,13 +78,15 @@ def _read(path: Path) -> dict[str, Principle]:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise UserError(f"{path}: has more than {MOST_BYTES:,} bytes; name a YAML file of principles.")
-        held: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        held: Any = plain_yaml(path.read_text(encoding="utf-8"))
     except OSError as fault:
         raise UserError(f"{path}: cannot be read ({fault.strerror}); name a YAML file of principles.") from fault
     except UserError:
         raise
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as fault:
-        raise UserError(f"{path}: is not valid YAML in UTF-8; fix the indentation or the quotes there.") from fault
+    except UnicodeDecodeError as fault:
+        raise UserError(f"{path}: is not UTF-8 text; save it as UTF-8.") from fault
+    except yaml.YAMLError as fault:
+        raise UserError(yaml_fault(fault, str(path))) from fault
     if not isinstance(held, Mapping) or not held or len(held) > MOST:
         raise UserError(f"{path}: must hold 1 to {MOST} principles, a name and its question each (`kind: Which ...?`).")
     found = {}

@@ -106,13 +106,30 @@ def _foreign_file(name: str) -> Path | None:
 @cache
 def _read(path: Path) -> tuple[str, frozenset[str]]:
     """Return a hash of a file's code, and what it imports."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = _parsed(path.read_text(encoding="utf-8"))
     imported = frozenset(_imported(tree))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             # Texts that stand alone: docstrings, and those below an attribute or a constant.
             node.body = [each for each in node.body if not _is_text(each)]
     return hashlib.sha256(ast.dump(tree).encode("utf-8", "surrogatepass")).hexdigest(), imported
+
+
+_ATTEMPTS = 50
+
+
+def _parsed(code: str) -> ast.Module:
+    """Parse code; again where another thread did so meanwhile.
+
+    Python 3.11 counts in one number how deep the trees of all threads are, and raises a SystemError where two are made
+    at once (what collects garbage in between lets another thread on).
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            return ast.parse(code)
+        except SystemError:
+            continue
+    return ast.parse(code)
 
 
 def _imported(tree: ast.Module) -> Iterator[str]:

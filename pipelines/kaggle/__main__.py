@@ -14,6 +14,7 @@ import yaml
 
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_folder, write_json
+from pipelines.files.plain_yaml import plain_yaml
 from pipelines.files.saved_files import DamagedError, checking, read_object
 from pipelines.kaggle.bundled_models import copy_models, localise, localise_params
 from pipelines.kaggle.wheels import PROJECT, download_wheels, installed, installed_wheel, project_wheel
@@ -183,8 +184,8 @@ def _check_names(options: Options) -> None:
 def _train_params(path: Path) -> dict[str, Any]:
     """Return the run's parameters without what belongs to this machine."""
     try:
-        params: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as fault:
+        params: dict[str, Any] = plain_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as fault:
         raise UserError(f"{path}: cannot be read; run stacker.run again.") from fault
     params.pop("dashboard", None)
     for section, keys in (("data", ("dir", "sources")), ("run", ("folder", "cache"))):

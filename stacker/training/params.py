@@ -15,6 +15,7 @@ from pipelines.battles.folds import FoldParams
 from pipelines.battles.sources import DataParams
 from pipelines.errors import UserError, shown
 from pipelines.files.object_storage import CacheFolder
+from pipelines.files.plain_yaml import DEEPEST, RefusedYamlError, plain_yaml, yaml_fault
 from pipelines.settings import MOST_FOLDS, LocalPath, Section, fault_sentence, todays_name, todays_sections
 from pipelines.terminal.cluster.tasks import ClusterAddress
 from stacker.learners.balance import BalanceParams
@@ -25,8 +26,6 @@ from stacker.training.made.params import TrainingParams
 
 LARGEST_SEED = 2**31 - 1 - MOST_FOLDS
 """Learners add the number of a fold to the seed, and their libraries take 32 bits."""
-DEEPEST = 50
-"""Levels of lists and sections inside one another; a file that goes deeper is a mistake."""
 Objective = Literal[
     "log_loss",
     "accuracy",
@@ -180,15 +179,13 @@ def read_params(path: Path, overrides: Sequence[str] = ()) -> Params:
         When the file cannot be read, or a key or value is not allowed; the sentence names the key.
     """
     try:
-        content = _loaded(path.read_text(encoding="utf-8")) or {}
+        content = plain_yaml(path.read_text(encoding="utf-8")) or {}
     except OSError as fault:
         raise UserError(f"{path}: cannot be read ({fault.strerror}); name an existing params.yaml.") from fault
     except UnicodeDecodeError as fault:
         raise UserError(f"{path}: is not UTF-8 text; save it as UTF-8.") from fault
     except yaml.YAMLError as fault:
-        mark = getattr(fault, "problem_mark", None)
-        place = f", line {mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{place}: is not valid YAML; fix the indentation or the quotes there.") from fault
+        raise UserError(yaml_fault(fault, str(path))) from fault
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds {type(content).__name__}, not sections; write `section:` and keys under it.")
     content = _todays(content, str(path))
@@ -265,12 +262,16 @@ def _override(content: dict[str, Any], override: str) -> None:
     if not equals or not name.strip():
         raise UserError(f"--set {override}: has no `=`; write --set section.key=value.")
     try:
-        value = _loaded(text)
+        value = plain_yaml(text)
+    except RefusedYamlError as fault:
+        raise UserError(f"--set {shown(override)}: {fault.what}.") from fault
     except yaml.YAMLError as fault:
         raise UserError(f"--set {override}: the value is not valid YAML; put it in quotes.") from fault
     today, _ = todays_name(Params, name.strip())
     _tell(f"--set {override}", [f"{name.strip()} is now called {today}"] if today != name.strip() else [])
     *sections, key = today.split(".")
+    if len(sections) >= DEEPEST:
+        raise UserError(f"--set {shown(override)}: names {len(sections):,} sections inside one another; correct it.")
     if not all((*sections, key)):
         raise UserError(f"--set {override}: names a key with an empty part; write --set section.key=value.")
     place: Any = content
@@ -293,25 +294,3 @@ def _item(items: list[Any], number: str, override: str) -> Any:
     if not number.isdigit() or int(number) >= len(items):
         raise UserError(f"--set {override}: the list has items 0 to {len(items) - 1}; {number} is none of them.")
     return items[int(number)]
-
-
-def _loaded(text: str) -> Any:
-    """Return what YAML says; a `YAMLError` also where it is nested beyond `DEEPEST` levels, or holds itself."""
-    try:
-        content = yaml.safe_load(text)
-        _check_depth(content, [], set())
-    except (RecursionError, ValueError) as fault:  # a nest too deep for the parser; a date such as 2020-13-45
-        raise yaml.YAMLError(str(fault)) from fault
-    return content
-
-
-def _check_depth(content: Any, above: list[int], seen: set[int]) -> None:
-    inside = content.values() if isinstance(content, dict) else content if isinstance(content, list) else ()
-    if id(content) in above or len(above) > DEEPEST:
-        raise RecursionError(f"more than {DEEPEST} levels of sections and lists inside one another")
-    if inside and id(content) not in seen:
-        seen.add(id(content))
-        above.append(id(content))
-        for each in inside:
-            _check_depth(each, above, seen)
-        above.pop()

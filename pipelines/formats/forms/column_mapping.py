@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError, shown
+from pipelines.files.plain_yaml import plain_yaml
 from pipelines.formats.forms.form_interface import Shape
 from pipelines.formats.records import BadRecordError, canonical, is_missing
 from pipelines.settings import Section
@@ -16,6 +17,7 @@ _SPELLED = {"a": "model_a", "b": "model_b", "tie": "tie", "both_bad": "both_bad"
 _TEXTS = ("prompt", "response_a", "response_b", "conversation_a", "conversation_b", "chosen", "rejected")
 _ABOUT = ("id", "model_a", "model_b", "lang", "annotator", "weight")
 _VOTES = (*OUTCOMES, "winner")
+_TRUTH = {True: ("true", "yes", "on"), False: ("false", "no", "off")}
 _FAMILIES = (
     (("response_a", "response_b"), ("prompt", "response_a", "response_b", *_VOTES)),
     (("conversation_a", "conversation_b"), ("conversation_a", "conversation_b", *_VOTES)),
@@ -51,8 +53,11 @@ class ColumnMapping(Section):
     @field_validator("values", mode="before")
     @classmethod
     def _as_texts(cls, values: Any) -> Any:
-        """YAML reads 1 and true as no texts."""
-        return {_cell(key): value for key, value in values.items()} if isinstance(values, Mapping) else values
+        """YAML reads 1 and true as no texts, and yes, no, on and off as true and false: all of these are meant."""
+        if not isinstance(values, Mapping):
+            return values
+        spelled = {name: value for key, value in values.items() if isinstance(key, bool) for name in _TRUTH[key]}
+        return spelled | {_cell(key): value for key, value in values.items()}
 
     @model_validator(mode="after")
     def _one_each(self) -> "ColumnMapping":
@@ -160,8 +165,8 @@ def _found(row: Mapping[str, Any], column: str) -> tuple[bool, Any]:
 def _object(text: str) -> dict[str, Any]:
     """Return an object that is written as in params.yaml, as sentences suggest it; JSON is a kind of that."""
     try:
-        return {str(key): value for key, value in dict(yaml.safe_load(text)).items()}
-    except (yaml.YAMLError, ValueError, RecursionError) as fault:
+        return {str(key): value for key, value in dict(plain_yaml(text)).items()}
+    except (yaml.YAMLError, ValueError, TypeError) as fault:
         raise UserError(f"--columns {shown(text)}: is no object; write key=column,key=column.") from fault
 
 

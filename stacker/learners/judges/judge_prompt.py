@@ -14,6 +14,7 @@ from pipelines.battles.table import storable
 from pipelines.chat.chat_models import Messages
 from pipelines.chat.chat_reply import ChatReply
 from pipelines.errors import UserError, shown
+from pipelines.files.plain_yaml import plain_yaml, yaml_fault
 from stacker.evaluate.verdicts.verdict_columns import winner_of
 
 BUILT_IN = Path(__file__).with_name("judge_prompt.yaml")
@@ -81,11 +82,13 @@ def read_prompt(path: Path | None = None, principles: bool = False) -> JudgeProm
         if path.stat().st_size > MOST_BYTES:
             raise UserError(f"{path}: has more than {MOST_BYTES:,} bytes; name a file that holds a prompt.")
         text = path.read_text(encoding="utf-8")
-        held: Any = yaml.safe_load(text) if path.suffix.lower() in (".yaml", ".yml") else {"user": text}
+        held: Any = plain_yaml(text) if path.suffix.lower() in (".yaml", ".yml") else {"user": text}
     except OSError as fault:
         raise UserError(f"{path}: cannot be read ({fault.strerror}); name a file that holds a prompt.") from fault
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as fault:
-        raise UserError(f"{path}: is not valid YAML in UTF-8; fix the indentation or the quotes there.") from fault
+    except UnicodeDecodeError as fault:
+        raise UserError(f"{path}: is not UTF-8 text; save it as UTF-8.") from fault
+    except yaml.YAMLError as fault:
+        raise UserError(yaml_fault(fault, str(path))) from fault
     if not isinstance(held, Mapping) or not all(isinstance(value, str) for value in held.values()):
         raise UserError(f"{path}: holds no texts by name; write `user: |` and the template under it.")
     unknown = sorted(set(map(str, held)) - {"system", "user", "question"})

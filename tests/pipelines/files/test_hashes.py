@@ -1,8 +1,10 @@
 """A stored value is of this code: an edit of any file that it depends on changes the key it is kept under."""
 
 import ast
+import gc
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -184,3 +186,29 @@ def test_a_plug_in_counts_with_its_own_file(monkeypatch):
     code_version.cache_clear()
     assert code_of(Own) != before
     code_version.cache_clear()
+
+
+def test_threads_may_take_versions_at_once(tmp_path):
+    # Catches: a SystemError of Python 3.11's parser, as prediction and the preparing of an encoder both parse.
+    (tmp_path / "long.py").write_text("x = [[1, (2, 3)], {4: 5}, f(6)]\n" * 100, encoding="utf-8")
+
+    def parse(depth):
+        if depth:
+            return parse(depth - 1)
+        return {module._read.__wrapped__(tmp_path / "long.py") for _ in range(10)}
+
+    def let_others_on(phase, info):
+        sum(range(200))
+
+    usual, interval = gc.get_threshold(), sys.getswitchinterval()
+    gc.callbacks.append(let_others_on)
+    gc.set_threshold(50, 2, 2)
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(2) as threads:
+            found = list(threads.map(parse, (0, 60)))
+    finally:
+        gc.callbacks.remove(let_others_on)
+        gc.set_threshold(*usual)
+        sys.setswitchinterval(interval)
+    assert found[0] == found[1] and len(found[0]) == 1
