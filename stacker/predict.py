@@ -43,6 +43,7 @@ from stacker.judge.verdict_files import (
     verdict_rows,
     write_part,
 )
+from stacker.learners.stacking.cascade import told_cascade
 from stacker.learners.starter_prior import judge_hash, starter_folder
 
 if TYPE_CHECKING:
@@ -167,6 +168,8 @@ def predict_files(folder: Path, inputs: Sequence[Path], out: Path, options: Opti
     elsewhere = Elsewhere.opened(judge.members, options.outside, options.without)
     elsewhere.asking(options.cache, screen, options.ask_servers)
     judge.cascades = options.cascade
+    if options.cascade and judge.pool.cascade_ is not None:
+        screen.note(told_cascade(judge.pool.cascade_.share, judge.pool.cascade_.keep))
     tasks, threads = tasks_at(options.cluster), options.threads or usable_cores()
     travels, cache = None, None if options.cache is None else block_cache(options.cache / "blocks")
     if tasks.elsewhere:

@@ -155,8 +155,8 @@ class LocalModel:
         self.folder, self.params = Path(params.model), params
         if not (self.folder / CONFIG).is_file():
             raise UserError(
-                f"{params.model}: holds no language model ({CONFIG} is missing); name its folder, or give the base_url "
-                f"of the server that has it."
+                f"{params.model}: holds no language model ({self.folder.absolute() / CONFIG} is missing); name its "
+                f"folder, seen from where the command is run, or give the base_url of the server that has it."
             )
         names = sorted(path for path in self.folder.glob("*") if path.suffix in (".safetensors", ".json", ".jinja"))
         self.most = most_tokens(self.folder)

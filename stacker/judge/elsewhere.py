@@ -113,9 +113,13 @@ class Elsewhere:
         """Read the files; a `UserError` where one cannot be read or the judge has no such learner."""
         from stacker.learners.judges.outside_file import read_outside
 
-        for name in (*(name for name, _ in files), *without):
-            if name not in _language_judges(members) or name in dict(files):
-                _outside_learner(members, name)
+        for name, _ in files:
+            _outside_learner(members, name)
+        known = [*_outside_learners(members), *_language_judges(members)]
+        for name in without:
+            if name not in known:
+                have = f"those that it can go without are {', '.join(known)}" if known else "it has none"
+                raise UserError(f"--without {shown(name)}: the judge has no such learner from elsewhere; {have}.")
         named = {name: read_outside(path) for name, path in files}
         return cls.of_run(members, {**dict.fromkeys(without), **named})
 
@@ -145,11 +149,15 @@ def _language_judges(members: Sequence[Member]) -> dict[str, "LanguageJudge"]:
     return {member.name: member.learner for member in members if isinstance(member.learner, LanguageJudge)}
 
 
-def _outside_learner(members: Sequence[Member], name: str) -> "OutsideLearner":
-    """Return the learner of predictions from outside that has a name; a `UserError` where there is none."""
+def _outside_learners(members: Sequence[Member]) -> dict[str, "OutsideLearner"]:
     from stacker.learners.judges.outside import OutsideLearner
 
-    found = {member.name: member.learner for member in members if isinstance(member.learner, OutsideLearner)}
+    return {member.name: member.learner for member in members if isinstance(member.learner, OutsideLearner)}
+
+
+def _outside_learner(members: Sequence[Member], name: str) -> "OutsideLearner":
+    """Return the learner of predictions from outside that has a name; a `UserError` where there is none."""
+    found = _outside_learners(members)
     if name not in found:
         have = f"its learners from outside are {', '.join(found)}" if found else "it has none"
         raise UserError(f"{shown(name)}: the judge has no learner from outside of this name; {have}.")

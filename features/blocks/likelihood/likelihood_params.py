@@ -42,7 +42,8 @@ class LikelihoodParams(BlockSettings):
         folder = Path(self.model).expanduser()
         if not folder.is_dir():
             raise UserError(
-                f"features.likelihood {self.model}: is no folder; name one that holds a causal language model."
+                f"features.likelihood {self.model}: there is no folder {folder.absolute()}; name one that holds a "
+                f"causal language model, seen from where the command is run."
             )
         return folder
 

@@ -71,6 +71,10 @@ def test_a_saved_judge_asks_once_and_goes_without_where_it_is_told_to(judged, tm
     predict([*call, "--without", "llm"])
     alone = pd.read_csv(tmp_path / "out.csv")
     assert len(server.asked) == before + 24 and not np.allclose(alone["winner_model_a"], asked["winner_model_a"])
+    with pytest.raises(SystemExit):
+        predict([*call, "--without", "lmm"])
+    said = "--without lmm: the judge has no such learner from elsewhere; those that it can go without are llm."
+    assert said in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_cascade_asks_only_about_battles_that_the_others_are_unsure_of(judged, tmp_path, capsys):
@@ -86,6 +90,7 @@ def test_a_cascade_asks_only_about_battles_that_the_others_are_unsure_of(judged,
     free = pd.read_csv(tmp_path / "out.csv")
     before = len(server.asked)
     predict([*call, "--cascade"])
+    assert "Cascade: asking about 50% of the battles keeps 90% of what" in " ".join(capsys.readouterr().out.split())
     found = pd.read_csv(tmp_path / "out.csv")
     unsure = (free.drop(columns="id").max(axis=1) < 0.45).to_numpy()
     assert 0 < unsure.sum() < 12 and len(server.asked) == before + 4 * unsure.sum()
