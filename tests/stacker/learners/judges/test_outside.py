@@ -202,4 +202,4 @@ def test_a_judge_without_its_file_says_so_and_predicts_with_it_or_without(run_wi
     assert "llm: 3 of 6 battles to predict have no prediction from outside" in " ".join(capsys.readouterr().out.split())
     with pytest.raises(SystemExit):
         predict([*call, "--without", "other"])
-    assert "its learners from outside are llm" in capsys.readouterr().err
+    assert "those that it can go without are llm" in capsys.readouterr().err
