@@ -1,11 +1,49 @@
-"""The nodes of a Ray cluster: what they have, and which of them are lost, in a sentence instead of Ray's own lines."""
+"""Which Ray cluster is meant, what its nodes have, and which of them are lost, in sentences instead of Ray's lines."""
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
+
+from pipelines.errors import UserError, shown
+from pipelines.terminal.cluster.tasks import AUTO
 
 LOOK_S = 2.0
 """Seconds after which the nodes, and without a result the head, are looked at again."""
+
+NAMED = "RAY_ADDRESS"
+"""Ray's variable of the environment, which says what "auto" is."""
+
+
+def bound_to(address: str, running: Callable[[], Collection[str]]) -> str:
+    """Return the address that an address of `run.cluster` stands for.
+
+    Ray itself takes the cluster that was started last, or any of those that it finds, without a word.
+
+    Parameters
+    ----------
+    address : str
+        "auto", or an address, which is returned as it is.
+    running : callable
+        Returns the addresses of the heads of all nodes on this machine.
+
+    Raises
+    ------
+    UserError
+        When this machine is a node of several clusters, and `RAY_ADDRESS` names none.
+    """
+    if address != AUTO:
+        return address
+    named = os.environ.get(NAMED) or AUTO
+    if named != AUTO:
+        return named
+    found = sorted(running())
+    if len(found) > 1:
+        raise UserError(
+            f"run.cluster {AUTO}: this machine is a node of {len(found)} clusters ({shown(', '.join(found), 200)}); "
+            f"say which by {NAMED}=HOST:PORT in the environment."
+        )
+    return found[0] if found else AUTO  # where there is none Ray says so
 
 
 class Nodes:

@@ -27,13 +27,14 @@ from typing import Any, TypeVar
 
 import ray
 from ray import exceptions
+from ray._private.services import find_gcs_addresses
 
 from pipelines.errors import AbruptEndError, UserError, shown
 from pipelines.files.atomic_files import atomic_folder, sha256_of
-from pipelines.terminal.cluster.ray_nodes import LOOK_S, Nodes, say_nothing
+from pipelines.terminal.cluster.ray_nodes import LOOK_S, Nodes, bound_to, say_nothing
 from pipelines.terminal.cluster.ray_workers import RayWorkers
 from pipelines.terminal.cluster.shipped_code import shipped_code
-from pipelines.terminal.cluster.tasks import AUTO, CLIENT, Shared, Task, Tasks, Workers
+from pipelines.terminal.cluster.tasks import CLIENT, Shared, Task, Tasks, Workers
 from pipelines.terminal.machine import usable_cores
 
 T = TypeVar("T")
@@ -106,7 +107,8 @@ class RayTasks(Tasks):
     elsewhere = True
 
     def __init__(self, address: str) -> None:
-        self.address = address
+        bound = bound_to(address, find_gcs_addresses)
+        self.address = address if bound == address else f"{address} ({bound})"
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         own = {name: os.environ[name] for name in _THREADS if name in os.environ}
         settings = {"OMP_NUM_THREADS": str(usable_cores()), **own, **_ALSO}
@@ -116,32 +118,31 @@ class RayTasks(Tasks):
         with shipped_code() as folder:
             environment = {"working_dir": str(folder), "env_vars": settings}
             try:
-                ray.init(address, runtime_env=environment, log_to_driver=False, logging_level=logging.ERROR)
+                ray.init(bound, runtime_env=environment, log_to_driver=False, logging_level=logging.ERROR)
             except Exception as fault:  # each of its layers has its own; all of them mean that it is not reached
                 raise UserError(
-                    f"run.cluster {address}: cannot be used ({_first_line(fault)}); check that its head is up, that "
-                    "RAY_AUTH_TOKEN is its token, and that Ray and Python have its versions."
+                    f"run.cluster {self.address}: cannot be used ({_first_line(fault)}); check that its head is up, "
+                    "that RAY_AUTH_TOKEN is its token, and that Ray and Python have its versions."
                 ) from fault
             finally:
                 sys.excepthook = hook
         say_nothing()
         self._lost = False
         self._note: Callable[[str], None] = lambda _: None
-        self._head = None if address.startswith(CLIENT) else str(ray.get_runtime_context().gcs_address)
+        self._head = None if bound.startswith(CLIENT) else str(ray.get_runtime_context().gcs_address)
         self._silent_since: float | None = None
         self._folders: dict[Path, _FolderInStore] = {}
         self._nodes = Nodes(lambda: list(self.reached(ray.nodes)))
         if not self._nodes.cores:
             raise UserError(
-                f"run.cluster {address}: none of its {len(self._nodes)} nodes has a CPU for tasks; add one."
+                f"run.cluster {self.address}: none of its {len(self._nodes)} nodes has a CPU for tasks; add one."
             )
 
     def announce(self, note: Callable[[str], None]) -> None:
         """Say the address, the nodes and their cores, and from now on each node that is lost."""
         self._note = note
         nodes = f"{len(self._nodes)} nodes" if len(self._nodes) != 1 else "1 node"
-        where = "this cluster" if self.address == AUTO else self.address
-        note(f"Cluster: {where}, {nodes}, {self._nodes.cores} cores.")
+        note(f"Cluster: {self.address}, {nodes}, {self._nodes.cores} cores.")
 
     def share(self, value: T) -> Shared[T]:
         """Put a value into the object store."""

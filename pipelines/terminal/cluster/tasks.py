@@ -227,13 +227,13 @@ def tasks_at(address: str | None) -> Tasks:
     Parameters
     ----------
     address : str or None
-        None or "local" is this machine, without Ray; "auto" the cluster that this machine is a node of;
-        "ray://HOST:PORT" any other, by Ray's client.
+        None or "local" is this machine, without Ray; "auto" the cluster that this machine is a node of, or that
+        `RAY_ADDRESS` in the environment names; "ray://HOST:PORT" any other, by Ray's client.
 
     Raises
     ------
     UserError
-        When Ray is not installed, there is no such cluster, or its token or version is another.
+        When Ray is not installed, there is no such cluster, "auto" may be several, or its token or version is another.
     """
     return LocalTasks() if address in (None, LOCAL) else _connected(str(address))
 

@@ -1,5 +1,8 @@
+import pytest
+
+from pipelines.errors import UserError
 from pipelines.terminal.cluster import ray_nodes
-from pipelines.terminal.cluster.ray_nodes import Nodes
+from pipelines.terminal.cluster.ray_nodes import NAMED, Nodes, bound_to
 
 
 def node(name, cores=2, alive=True):
@@ -33,3 +36,29 @@ def test_a_head_that_names_no_node_any_more_leaves_the_cores_as_they_were():
     there.clear()
     nodes.look(now=True)
     assert nodes.cores == 2
+
+
+@pytest.mark.parametrize(
+    ("address", "named", "running", "bound"),
+    [
+        ("ray://head:10001", "10.0.0.9:6379", (), "ray://head:10001"),
+        ("auto", "10.0.0.9:6379", ("10.0.0.1:6379", "10.0.0.2:6379"), "10.0.0.9:6379"),
+        ("auto", "ray://head:10001", (), "ray://head:10001"),
+        ("auto", "auto", ("10.0.0.1:6379",), "10.0.0.1:6379"),
+        ("auto", "", ("10.0.0.1:6379",), "10.0.0.1:6379"),
+        ("auto", None, (), "auto"),
+    ],
+)
+def test_auto_is_what_the_environment_names_or_the_one_cluster_of_this_machine(
+    monkeypatch, address, named, running, bound
+):
+    monkeypatch.delenv(NAMED, raising=False)
+    if named is not None:
+        monkeypatch.setenv(NAMED, named)
+    assert bound_to(address, lambda: running) == bound
+
+
+def test_auto_between_two_clusters_is_refused_in_a_sentence_that_names_them(monkeypatch):
+    monkeypatch.delenv(NAMED, raising=False)
+    with pytest.raises(UserError, match=r"2 clusters \(10.0.0.1:6379, 10.0.0.2:6379\); .*RAY_ADDRESS=HOST:PORT"):
+        bound_to("auto", lambda: {"10.0.0.2:6379", "10.0.0.1:6379"})
