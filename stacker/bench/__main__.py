@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m stacker.bench",
         description="Rows per second, peak memory and growth of each stage, and how much faster it is than calling "
         "the same libraries plainly. Writes bench.json and bench.svg.",
+        epilog="There is no --cluster: figures are those of one processor, against plain calls in the same process. "
+        "What a cluster takes, a run tells itself (run.cluster), and stacker.bench.scale what more battles would.",
     )
     parser.add_argument("--data", type=Path, help="battles to measure on, any format (default: the built-in ones)")
     parser.add_argument("--rows", type=int, nargs="+", default=list(SIZES), help="numbers of battles (%(default)s)")
