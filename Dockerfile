@@ -1,4 +1,6 @@
 # The dashboard in a container: docker build -t two-answers . && docker run -p 5006:5006 -v votes:/data two-answers
+# On x86-64 pip's torch brings gigabytes of CUDA. The image needs none: --build-arg TORCH_INDEX=URL takes torch's CPU build
+# from the index that PyTorch's own page of installation names for it.
 FROM debian:trixie-slim
 
 # hadolint ignore=DL3008
@@ -11,7 +13,11 @@ RUN apt-get update \
 
 WORKDIR /app
 COPY . .
+ARG TORCH_INDEX
+# torch comes first, so that only it and what it needs may come from that index; its build "+cpu" meets the pin.
 RUN python3 -m venv /venv \
+    && /venv/bin/pip install --no-cache-dir --constraint constraints.txt \
+        ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} torch \
     && /venv/bin/pip install --no-cache-dir --constraint constraints.txt ".[all,postgres]"
 
 USER 10001

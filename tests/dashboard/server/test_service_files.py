@@ -47,3 +47,16 @@ def test_the_container_runs_as_nobody_who_matters_and_asks_a_route_that_is_there
     # what holds votes or secrets stays out of the image
     left_out = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
     assert {"*.sqlite*", "*.secret", "runs", "backups", "admins.jsonl"} <= set(left_out)
+
+
+@pytest.mark.parametrize(
+    ("index", "asked"), [("", ""), ("https://torch.example/cpu", " --extra-index-url https://torch.example/cpu")]
+)
+def test_the_container_takes_torch_alone_from_an_index_that_is_given(index: str, asked: str) -> None:
+    (lines,) = re.findall(r"^RUN (python3 -m venv .*?[^\\\\])$", DOCKERFILE, re.MULTILINE | re.DOTALL)
+    installs = lines.replace("python3 -m venv /venv", "true").replace("/venv/bin/pip", "echo")
+    told = subprocess.run(
+        ["sh", "-c", installs], env={"TORCH_INDEX": index}, capture_output=True, text=True, check=True
+    )
+    with_pins = "install --no-cache-dir --constraint constraints.txt"
+    assert told.stdout.splitlines() == [f"{with_pins}{asked} torch", f"{with_pins} .[all,postgres]"]
