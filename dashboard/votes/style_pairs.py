@@ -80,7 +80,7 @@ def pair_chances(votes: Ints) -> PairChances:
     fitted = fit_strengths(
         distinct[:, 0].astype(np.int64), distinct[:, 1].astype(np.int64), distinct[:, 2], count, weight=often
     )
-    covariance = fitted.covariance[:count, :count]
+    covariance = fitted.covariance
     known = LEADER * _chance_to_lead(fitted.values, covariance) + (1 - LEADER) / count
     moved = covariance[:, first] - covariance[:, second]
     expected = logistic(fitted.values[first] - fitted.values[second])

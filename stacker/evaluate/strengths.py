@@ -1,4 +1,4 @@
-"""Bradley-Terry strengths of named models and their intervals, with and without control for features; Kendall's tau."""
+"""Bradley-Terry strengths of named models and their penalised likelihood; Kendall's tau between two orders of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.battles.arrays import Floats, Ints
-from stacker.evaluate.intervals import LEVEL, Groups
 from stacker.evaluate.pair_design import PairDesign, fit_pairs, logistic
 
 
@@ -18,31 +17,18 @@ class Strengths:
     ----------
     values : (count,) float
         Strengths in log-odds; their mean is 0.
-    coefficients : (k,) float
-        Log-odds for one unit of each control.
-    covariance : (count + k, count + k) float
-        Of the strengths, measured from their mean, and of the coefficients behind them.
-    pulls : (count + k,) float
-        Weights of the squared strengths and coefficients that they were fitted with.
+    covariance : (count, count) float
+        Of the strengths, measured from their mean.
     """
 
     values: Floats
-    coefficients: Floats
     covariance: Floats
-    pulls: Floats
 
 
 def fit_strengths(
-    first: Ints,
-    second: Ints,
-    score: Floats,
-    count: int,
-    controls: Floats | None = None,
-    ridge: float = 0.1,
-    control_ridge: float = 1.0,
-    weight: Floats | None = None,
+    first: Ints, second: Ints, score: Floats, count: int, ridge: float = 0.1, weight: Floats | None = None
 ) -> Strengths:
-    """Fit Bradley-Terry strengths, and what the answers' features add, by penalised maximum likelihood.
+    """Fit Bradley-Terry strengths by penalised maximum likelihood.
 
     Parameters
     ----------
@@ -52,12 +38,8 @@ def fit_strengths(
         What the first model got: 1 a win, 0 a loss, .5 a tie, or an expected value between.
     count : int
         Number of models.
-    controls : (n, k) float, optional
-        Features of the first answer less those of the second, in like units; there is no constant, so that no side
-        has an advantage.
-    ridge, control_ridge : float
-        Weights of the squared strengths and of the squared coefficients; they keep a model that won every battle
-        finite, and coefficients of controls that cannot be told apart small.
+    ridge : float
+        Weight of the squared strengths; it keeps a model that won every battle finite.
     weight : (n,) float, optional
         How often each battle counts; once by default.
 
@@ -70,19 +52,15 @@ def fit_strengths(
     """
     from scipy import linalg
 
-    extra = np.zeros((len(score), 0)) if controls is None else np.asarray(controls, dtype=np.float64)
-    k = extra.shape[1]
-    pulls = np.concatenate([np.full(count, ridge), np.full(k, control_ridge)])
     weight = np.ones(len(score)) if weight is None else weight
-    theta, hessian = fit_pairs(PairDesign(first, second, extra, count), weight, weight * score, pulls)
-    from_mean = np.eye(count + k)
-    from_mean[:count, :count] -= 1.0 / max(count, 1)
-    covariance = from_mean @ linalg.solve(hessian, from_mean.T, assume_a="pos")
-    return Strengths(theta[:count] - theta[:count].mean(), theta[count:], covariance, pulls)
+    design = PairDesign(first, second, np.zeros((len(score), 0)), count)
+    strength, hessian = fit_pairs(design, weight, weight * score, np.full(count, ridge))
+    from_mean = np.eye(count) - 1.0 / max(count, 1)
+    return Strengths(strength - strength.mean(), from_mean @ linalg.solve(hessian, from_mean.T, assume_a="pos"))
 
 
 def strengths(first: Ints, second: Ints, score: Floats, count: int, ridge: float = 0.1) -> Floats:
-    """Return the (count,) strengths of `fit_strengths` without controls."""
+    """Return the (count,) strengths of `fit_strengths`."""
     return fit_strengths(first, second, score, count, ridge=ridge).values
 
 
@@ -135,61 +113,6 @@ UNKNOWN = 10.0
 STEPS = 50
 
 
-def strength_intervals(
-    fitted: Strengths,
-    first: Ints,
-    second: Ints,
-    score: Floats,
-    controls: Floats,
-    group: Ints,
-    level: float = LEVEL,
-    weight: Floats | None = None,
-) -> tuple[Floats, Floats]:
-    """Return the lower and the upper ends of strengths and coefficients, (count + k,) each.
-
-    They reach as far as the widest of three: Laplace's approximation; where battles share a group or are weighed, the
-    spread of the groups (the sandwich of White, 1982, by group, with Student's t); and, for a strength with few wins or
-    losses, the profile of the penalised likelihood (Venzon and Moolgavkar, 1988). Laplace's alone is too short for a
-    model that nearly always wins, the profile for one or two votes.
-
-    Parameters
-    ----------
-    fitted : Strengths
-        Of `fit_strengths` on the same n battles.
-    first, second, score, controls : (n,), (n,), (n,) and (n, k)
-        See `fit_strengths`.
-    group : (n,) int
-        Battles of one group (one question) are not independent.
-    level : float
-        Coverage.
-    weight : (n,) float, optional
-        That of `fit_strengths`.
-    """
-    from scipy import stats
-
-    often = np.ones(len(score)) if weight is None else weight
-    count = len(fitted.values)
-    named = np.eye(count)
-    design = PairDesign(first, second, controls, count).dense()
-    centre = np.concatenate([fitted.values, fitted.coefficients])
-    half = stats.norm.isf((1 - level) / 2) * np.sqrt(np.clip(np.diag(fitted.covariance), 0.0, None))
-    groups = Groups.of(group)
-    if len(groups.size) < len(group) or weight is not None:
-        residual = often * (score - logistic(design @ centre))
-        half = np.maximum(half, _by_group(design, residual, fitted.covariance, groups, level))
-    low, high = centre - half, centre + half
-    if len(score) <= MOST_PROFILED:
-        likelihood = Likelihood(design, score, fitted.pulls, often)
-        got, lacked = often * score, often * (1 - score)
-        won = np.bincount(first, got, count) + np.bincount(second, lacked, count)
-        lost = np.bincount(first, lacked, count) + np.bincount(second, got, count)
-        for model in np.flatnonzero(np.minimum(won, lost) < FEW):
-            of = np.concatenate([named[model] - 1 / count, np.zeros(controls.shape[1])])
-            least, most = (likelihood.profiled(of, side, level) for side in (-1.0, 1.0))
-            low[model], high[model] = min(low[model], least), max(high[model], most)
-    return low, high
-
-
 @dataclass(frozen=True)
 class Likelihood:
     """The penalised likelihood of (n, d) rows with (n,) scores and weights; (d,) pulls weigh the squares."""
@@ -235,14 +158,3 @@ class Likelihood:
             most *= 2
         tilt = float(optimize.brentq(excess, 0.0, most, rtol=1e-4))
         return float(of @ self.best(side * tilt * of, start))
-
-
-def _by_group(design: Floats, residual: Floats, covariance: Floats, groups: Groups, level: float) -> Floats:
-    """Return how far the spread of the groups reaches, (count + k,)."""
-    many = len(groups.size)
-    if many < 2:
-        return np.full(design.shape[1], UNKNOWN)
-    totals = np.zeros((many, design.shape[1]))
-    np.add.at(totals, groups.place, residual[:, None] * design)
-    spread = np.sqrt(np.sum((totals @ covariance) ** 2, axis=0) * many / (many - 1))
-    return np.asarray(groups.reach(level) * spread)

@@ -28,7 +28,6 @@ from stacker.evaluate.votes.vote_arrays import VoteArrays
 
 JUDGE, LONGER, PRIOR = "judge", "longer", "class prior"
 PREDICTORS = (JUDGE, LONGER, PRIOR)
-PART_SCORES = ("log_loss", "accuracy", "accuracy_without_ties")
 DRAWS = 400
 """Sets of votes that are drawn to tell what calibration error chance alone makes."""
 

@@ -22,7 +22,7 @@ from stacker.evaluate.votes.weighted_votes import counted
 from stacker.leaderboard.estimates.leverage import without_own_pull
 
 RIDGE, CONTROL_RIDGE = 0.1, 1.0
-"""Weights of the squares, as `fit_strengths` has them."""
+"""Weights of the squared strengths, as `fit_strengths` has it, and of the squared effects."""
 ROUNDS = 2
 """How often the power is tuned: first at the strengths of the votes alone, then at its own."""
 MOST_POWER = 10.0

@@ -126,11 +126,6 @@ class KnownBattles:
         return found
 
 
-def nothing_known(odd: int, even: int) -> KnownBattles:
-    """Return what is known of no battle."""
-    return KnownBattles(np.empty(0, dtype=np.uint64), np.empty((0, odd)), np.empty((0, even)))
-
-
 def _means(values: Floats, place: NDArray[np.int64], many: int) -> Floats:
     count = np.bincount(place, minlength=many)
     sums = [np.bincount(place, values[:, column], many) for column in range(values.shape[1])]

@@ -97,13 +97,12 @@ def test_votes_on_one_question_are_less_than_votes_on_many() -> None:
     assert one["low"].iloc[0] < -5 and one["high"].iloc[0] > 5
 
 
-def test_strengths_without_controls_are_the_old_ones() -> None:
+def test_the_slope_of_the_penalised_likelihood_vanishes_at_the_strengths() -> None:
     first, second = np.array([0, 0, 1, 2, 2]), np.array([1, 2, 2, 0, 1])
     score = np.array([1.0, 0.5, 0.0, 1.0, 0.2])
     fitted = fit_strengths(first, second, score, 3)
     np.testing.assert_allclose(strengths(first, second, score, 3), fitted.values)
     assert abs(fitted.values.sum()) < 1e-12
-    # the slope of the penalised likelihood vanishes at the solution
     gap = fitted.values[first] - fitted.values[second]
     pull = 1 / (1 + np.exp(-gap)) - score
     slope = np.bincount(first, pull, 3) - np.bincount(second, pull, 3) + 0.1 * fitted.values
