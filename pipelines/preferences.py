@@ -33,13 +33,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=RULES,
     )
+    add_pair_arguments(parser)
+    parser.add_argument("--ties", choices=("drop", "both"), default="drop", help="what a tie makes")
+    chosen = parser.parse_args(arguments)
+    run_command(lambda: _export(chosen.battles, chosen.out, chosen.form, chosen.ties, reading_options(chosen)))
+
+
+def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give a parser what every command takes that makes pairs of battles: BATTLES, --out, --form, how they are read."""
     parser.add_argument("battles", nargs="+", type=Path, metavar="BATTLES", help="files that data.sources can name")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON Lines (.jsonl) or parquet")
     parser.add_argument("--form", choices=("conversational", "plain"), default="conversational", help="of the texts")
-    parser.add_argument("--ties", choices=("drop", "both"), default="drop", help="what a tie makes")
     add_reading_arguments(parser)
-    chosen = parser.parse_args(arguments)
-    run_command(lambda: _export(chosen.battles, chosen.out, chosen.form, chosen.ties, reading_options(chosen)))
 
 
 def _export(sources: Sequence[Path], out: Path, form: Form, ties: Ties, reading: ReadingOptions) -> None:
@@ -81,8 +86,7 @@ def export(
     UserError
         When a file cannot be read, `out` has another ending, or there is no pair.
     """
-    suffix = output_suffix(out, "--out", (".jsonl", ".parquet"))
-    check_output(out, sources)
+    check_pairs_file(out, sources)
     read = bad = 0
     pairs: list[dict[str, Any]] = []
     for source in sources:
@@ -92,13 +96,24 @@ def export(
             pairs.extend(pairs_of(battles, form, ties))
     if not pairs:
         raise UserError(f"{sources[0]}: gives no pair of {read:,} battles; name battles with votes for one side.")
+    write_pairs(out, pairs)
+    return read, len(pairs), bad
+
+
+def check_pairs_file(out: Path, sources: Sequence[Path]) -> None:
+    """Check a file that pairs of some sources are to be written to; a `UserError` where it cannot be."""
+    output_suffix(out, "--out", (".jsonl", ".parquet"))
+    check_output(out, sources)
+
+
+def write_pairs(out: Path, pairs: Sequence[dict[str, Any]]) -> None:
+    """Write pairs as parquet or JSON Lines, as the ending says, whole or not at all."""
     with atomic_write(out) as part:
-        if suffix == ".parquet":
-            pd.DataFrame(pairs).to_parquet(part, index=False)
+        if out.suffix.lower() == ".parquet":
+            pd.DataFrame(list(pairs)).to_parquet(part, index=False)
         else:
             with part.open("w", encoding="utf-8", errors="replace", newline="\n") as file:
                 file.writelines(json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs)
-    return read, len(pairs), bad
 
 
 def pairs_of(battles: pd.DataFrame, form: Form = "conversational", ties: Ties = "drop") -> Iterator[dict[str, Any]]:

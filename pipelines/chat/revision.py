@@ -1,12 +1,10 @@
 """Have a generator criticise and revise answers by principles: `python -m pipelines.chat.revision MODEL BATTLES...`."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from pydantic import ValidationError
 
 from pipelines.chat.chat_models import open_model
@@ -15,12 +13,11 @@ from pipelines.chat.principles import Principle, built_in_names, read_principles
 from pipelines.chat.reply_store import ReplyStore
 from pipelines.chat.revising import CUT, EMPTY, LEFT, NOTHING, SAME, Reviser, counted, drafts_of, pairs_table
 from pipelines.errors import UserError
-from pipelines.files.atomic_files import atomic_write
-from pipelines.formats.reading_options import ReadingOptions, add_reading_arguments, reading_options
+from pipelines.formats.reading_options import ReadingOptions, reading_options
 from pipelines.formats.told_reading import read_told
-from pipelines.preferences import Form, pairs_of
+from pipelines.preferences import Form, add_pair_arguments, check_pairs_file, pairs_of, write_pairs
 from pipelines.settings import fault_sentence
-from pipelines.terminal.command_line import Screen, check_output, output_suffix, run_command
+from pipelines.terminal.command_line import Screen, run_command
 
 RULES = """\
 Each answer is criticised by a principle, which is drawn by a hash of its texts, and rewritten so that the critique no
@@ -52,19 +49,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         epilog=RULES,
     )
     parser.add_argument("model", help="folder of a causal model, or the model's name on the server of --base-url")
-    parser.add_argument("battles", nargs="+", type=Path, metavar="BATTLES", help="files that data.sources can name")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON Lines (.jsonl) or parquet")
+    add_pair_arguments(parser)
     parser.add_argument("--principles", nargs="+", default=[], metavar="NAME", help="which (all there are)")
     parser.add_argument("--constitution", type=Path, metavar="FILE", help="a YAML file of principles of your own")
     parser.add_argument("--rounds", type=int, default=1, help="principles an answer is revised by (%(default)s)")
-    parser.add_argument("--form", choices=("conversational", "plain"), default="conversational", help="of the texts")
     parser.add_argument("--replies", type=Path, default=KEPT, metavar="FOLDER", help="keeps replies (%(default)s)")
     parser.add_argument("--base-url", default="", help="of a server of OpenAI's protocol, up to and with /v1")
     parser.add_argument("--api-key-env", default="", help="variable that holds its key")
     for name, (kind, told) in _NUMBERS.items():
         default = _DEFAULTS.get(name, ChatParams.model_fields[name].default)
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default, help=told)
-    add_reading_arguments(parser)
     chosen = parser.parse_args(arguments)
     run_command(lambda: _command(chosen, reading_options(chosen)))
 
@@ -108,8 +102,7 @@ def revise_files(
     UserError
         When a file or the model cannot be used, or most answers are lost.
     """
-    suffix = output_suffix(out, "--out", (".jsonl", ".parquet"))
-    check_output(out, sources)
+    check_pairs_file(out, sources)
     if not 1 <= rounds <= len(principles):
         raise UserError(f"--rounds {rounds}: must be 1 to {len(principles)}, the number of principles.")
     drafts = drafts_of(read_told(sources, reading, screen.note, labelled=False))
@@ -134,21 +127,12 @@ def revise_files(
         raise UserError(
             f"--out {out}: no answer of {len(drafts):,} was revised; name other principles or a larger model."
         )
-    _write(out, suffix, pairs)
+    write_pairs(out, pairs)
     screen.note(
         f"{len(pairs):,} pairs from {len(drafts):,} answers: {out}. No pair: nothing to criticise {counts[NOTHING]:,}, "
         f"same text {counts[SAME]:,}, cut off {counts[CUT]:,}, empty {counts[EMPTY]:,}, not asked for {counts[LEFT]:,}."
     )
     return len(pairs)
-
-
-def _write(out: Path, suffix: str, pairs: list[dict[str, Any]]) -> None:
-    with atomic_write(out) as part:
-        if suffix == ".parquet":
-            pd.DataFrame(pairs).to_parquet(part, index=False)
-        else:
-            with part.open("w", encoding="utf-8", errors="replace", newline="\n") as file:
-                file.writelines(json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs)
 
 
 if __name__ == "__main__":
