@@ -7,13 +7,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from pipelines.errors import UserError, shown
+
+M = TypeVar("M", bound=BaseModel)
 
 MOST_JSON = 4 << 20
 """Bytes of a JSON file that names what a judge has and learnt; a real one takes 30 kB."""
@@ -127,6 +129,13 @@ def read_object(path: Path, most: int = MOST_JSON) -> dict[str, Any]:
         if not isinstance(found, dict):
             raise DamagedError(path, f"holds {type(found).__name__}, not an object")
         return found
+
+
+def read_model(path: Path, kind: type[M], most: int = MOST_JSON) -> M:
+    """Return the object of a JSON file as the model that describes it; errors as those of `read_object`."""
+    stored = read_object(path, most)
+    with checking(path):
+        return kind.model_validate(stored)
 
 
 def _distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from pipelines.battles.arrays import Floats32
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_folder, write_json
 from pipelines.files.hashes import code_version, library_version
-from pipelines.files.saved_files import Saved, checking, read_object
+from pipelines.files.saved_files import Saved, read_model, read_object
 
 LEAST_COSINE = 0.995
 """Mean cosine to the fp32 rows from which int8 is accepted."""
@@ -184,8 +184,7 @@ class Report(Saved):
 
 def read_report(folder: Path) -> dict[str, Any]:
     """Return what is written of an int8 copy, as `Report` has it. Raises a `DamagedError` where it cannot be read."""
-    with checking(folder / REPORT):
-        return Report.model_validate(read_object(folder / REPORT)).model_dump()
+    return read_model(folder / REPORT, Report).model_dump()
 
 
 def versions(kind: Kind) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from pydantic import Field
 from features.pairs import PairMatrix
 from pipelines.battles.arrays import Floats
 from pipelines.files.atomic_files import write_json
-from pipelines.files.saved_files import Names, Number, Saved, checking, read_object
+from pipelines.files.saved_files import Names, Number, Saved, read_model
 from stacker.learners.checks.answer_kinds import AnswerKinds
 from stacker.learners.checks.certain_signs import CertainSigns, unopposed
 from stacker.learners.checks.odd_answers import OddAnswers
@@ -239,9 +239,7 @@ class AnswerChecks:
         DamagedError
             When a file is missing or damaged.
         """
-        path = folder / FILE
-        with checking(path):
-            stored = ChecksFile.model_validate(read_object(path))
+        stored = read_model(folder / FILE, ChecksFile)
         kinds = AnswerKinds.load(folder, stored.names)
         scale = Recalibration(stored.temperature, stored.tie_offset)
         return cls(kinds, LightGBMLearner.load(folder / DERIVED), stored.thresholds, scale, stored.signs, stored.odd)

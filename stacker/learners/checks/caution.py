@@ -20,7 +20,7 @@ from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import prompt_groups
 from pipelines.battles.table import TEXT_COLUMNS, text_of
 from pipelines.files.atomic_files import write_json
-from pipelines.files.saved_files import Number, Saved, checking, read_object
+from pipelines.files.saved_files import Number, Saved, read_model
 from stacker.learners.stacking.pool import margins_and_ties, probabilities_of
 from stacker.learners.stacking.recalibration import Recalibration
 
@@ -119,9 +119,7 @@ class Caution:
         DamagedError
             When the file is missing or damaged.
         """
-        path = folder / FILE
-        with checking(path):
-            stored = CautionFile.model_validate(read_object(path))
+        stored = read_model(folder / FILE, CautionFile)
         return cls(stored.known, stored.kept, stored.slope, Recalibration(stored.temperature, stored.tie_offset))
 
 

@@ -17,7 +17,7 @@ from features.blocks.registry import column_of
 from features.pairs import PairMatrix, parsed
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.files.atomic_files import write_json
-from pipelines.files.saved_files import Names, Number, Saved, checking, read_object
+from pipelines.files.saved_files import Names, Number, Saved, read_model
 from stacker.learners.checks.answer_checks import AnswerChecks, Thresholds
 from stacker.learners.stacking.pool import margins_and_ties, probabilities_of
 from stacker.learners.stacking.recalibration import Recalibration
@@ -220,9 +220,7 @@ class EvenStyle:
         DamagedError
             When the file is missing or damaged.
         """
-        path = folder / FILE
-        with checking(path):
-            stored = EvenStyleFile.model_validate(read_object(path))
+        stored = read_model(folder / FILE, EvenStyleFile)
         return cls(stored.content, stored.relevance, stored.thresholds, stored.temperature)
 
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.errors import UserError
-from pipelines.files.saved_files import Name, checking, read_object
+from pipelines.files.saved_files import Name, read_model
 from stacker.learners.balance import class_shares
 from stacker.learners.judges.known_battles import KnownBattles
 from stacker.learners.judges.leak_signs import leak_signs
@@ -105,10 +105,7 @@ class OutsideLearner:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
-        path = folder / SETTINGS
-        stored = read_object(path)
-        with checking(path):
-            record = OutsideRecord.model_validate(stored)
+        record = read_model(folder / SETTINGS, OutsideRecord)
         found = cls(record.name, KnownBattles.load(folder, 1, 1), record.ties, record.on_missing)
         found.tie_ = record.tie
         return found

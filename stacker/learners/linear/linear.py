@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 from features.pairs import PairMatrix
 from pipelines.battles.arrays import Floats
 from pipelines.battles.folds import grouped_folds
-from pipelines.files.saved_files import Names, Number, Tensors, checking, read_object
+from pipelines.files.saved_files import Names, Number, Tensors, read_model
 from pipelines.settings import Components, InnerFolds, Section, Strengths
 from stacker.learners.balance import BalanceParams, weighted
 from stacker.learners.learner_interface import SETTINGS, Fit, LearnerData, LearnerFile, OnPairs, write_settings
@@ -87,9 +87,7 @@ class LinearLearner(OnPairs):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote; a `DamagedError` where a file is missing or damaged."""
-        path = folder / SETTINGS
-        with checking(path):
-            meta = _Saved.model_validate(read_object(path))
+        meta = read_model(folder / SETTINGS, _Saved)
         stored = Tensors(folder / "linear.safetensors", "odd|even|centre|spread|margin|tie")
         learner = cls(meta.params)
         learner.names_ = meta.names

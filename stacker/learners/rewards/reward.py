@@ -12,7 +12,7 @@ from features.remote_cache import block_cache
 from pipelines.battles.arrays import Floats
 from pipelines.battles.table import text_of
 from pipelines.files.object_storage import AnyFolder
-from pipelines.files.saved_files import Number, checking, read_object
+from pipelines.files.saved_files import Number, read_model
 from pipelines.terminal.command_line import Progress, silent
 from stacker.learners.learner_interface import SETTINGS, Fit, LearnerData, LearnerFile, write_settings
 from stacker.learners.learner_registry import Configured
@@ -129,9 +129,7 @@ class RewardLearner:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote; a `UserError` where the model is not there or has other weights."""
-        path = folder / SETTINGS
-        with checking(path):
-            record = RewardRecord.model_validate(read_object(path))
+        record = read_model(folder / SETTINGS, RewardRecord)
         scores = Scores(record.params)
         found = cls(record.params, lambda: scores)
         found.scale_ = record.scale

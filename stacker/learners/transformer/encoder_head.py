@@ -18,7 +18,7 @@ from pipelines.battles.arrays import Floats, Floats32
 from pipelines.battles.folds import grouped_folds
 from pipelines.battles.table import TEXT_COLUMNS, text_of
 from pipelines.errors import UserError
-from pipelines.files.saved_files import Number, Tensors, checking, read_object
+from pipelines.files.saved_files import Number, Tensors, read_model
 from pipelines.settings import Strengths
 from stacker.learners.balance import BalanceParams
 from stacker.learners.learner_interface import SETTINGS, Fit, LearnerData, LearnerFile, write_settings
@@ -61,11 +61,11 @@ def reads_apart(params: TransformerParams, sha256: str, shared: str | None, bala
     UserError
         When the settings ask for it, and it cannot be.
     """
-    plain = TransformerParams(reads=params.reads)
+    plain, balanced = TransformerParams(reads=params.reads), params.balanced(balance)
     bent = sorted(
         name
         for name in TransformerParams.model_fields
-        if name not in _OF_NO_HEAD and getattr(params.balanced(balance), name) != getattr(plain, name)
+        if name not in _OF_NO_HEAD and getattr(balanced, name) != getattr(plain, name)
     )
     if params.reads == "apart":
         if shared != sha256:
@@ -137,9 +137,7 @@ class EncoderHeadLearner:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote; a `DamagedError` where a file is missing or damaged."""
-        path = folder / SETTINGS
-        with checking(path):
-            meta = _Saved.model_validate(read_object(path))
+        meta = read_model(folder / SETTINGS, _Saved)
         learner = cls(meta.name, TransformerParams(C=meta.C))
         learner.width_, learner.about_ = meta.width, meta.about
         stored = Tensors(folder / FILE, "margin|tie")
