@@ -7,6 +7,7 @@ from typing import Any
 import panel as pn
 from markupsafe import Markup
 
+from dashboard.texts import Say
 from pipelines.terminal.unseen_signs import plain
 from stacker.evaluate.charts import CHARTS
 from stacker.evaluate.html_templates import NONE, environment
@@ -55,6 +56,12 @@ def percent(share: Any) -> str:
 def span(low: Any, high: Any, form: Callable[[Any], str]) -> str:
     """Return an interval, "" where there is none."""
     return "" if low is None or high is None else f"{form(low)} – {form(high)}"
+
+
+def table_words(say: Say, label: str, none: str) -> dict[str, str]:
+    """Return the words of a `Table`: its pager's, and those of the keys `label` (its name) and `none` (no row)."""
+    pager = {word: say(f"history.pager.{word}") for word in ("first", "last", "prev", "next", "pages")}
+    return {**pager, "label": say(label), "none": say(none)}
 
 
 _TEMPLATES = environment(Path(__file__).parents[1] / "pages")

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from dashboard.components import Table
-from dashboard.components.look import macros, note
+from dashboard.components.look import macros, note, table_words
 from dashboard.generators import GENERATORS
 from dashboard.sessions.answer_log import GIVEN_UP, KEPT, Health
 from dashboard.sessions.answer_slots import AnswerSlots
@@ -38,10 +38,9 @@ class PeopleTable:
         self._say, self._zone, self._chosen = say, zone, chosen
         self._rows = pd.DataFrame()
         self._sort, self._descending, self._page = "votes", True, 1
-        words = {word: say(f"history.pager.{word}") for word in ("first", "last", "prev", "next", "pages")}
         self.view = Table(
             columns=[[name, say(f"admin.column.{name}")] for name in COLUMNS],
-            words=words | {"label": say("admin.people"), "none": say("admin.none")},
+            words=table_words(say, "admin.people", "admin.none"),
             opener="person",
             css_classes=["people"],
         )

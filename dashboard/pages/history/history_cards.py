@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from dashboard.components import Table
 from dashboard.components.drawn_texts import noted
-from dashboard.components.look import macros, note, percent, span
+from dashboard.components.look import macros, note, percent, span, table_words
 from dashboard.pages.leaderboard.leaderboard import ADDRESS
 from dashboard.rendering.rendered import Rendered
 from dashboard.sessions.concurrency import Tasks, in_thread
@@ -79,10 +79,9 @@ class VoteTable:
         self._order: list[int] = []
         self._page, self._open = 1, -1
         self._tasks, self._opened = tasks, opened
-        words = {word: say(f"history.pager.{word}") for word in ("first", "last", "prev", "next", "pages")}
         self.view = Table(
             columns=[[name, say(f"history.column.{name}")] for name in COLUMNS],
-            words=words | {"label": say("history.table"), "none": say("history.none_found")},
+            words=table_words(say, "history.table", "history.none_found"),
             opener="question",
             css_classes=["votes"],
         )
