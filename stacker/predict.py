@@ -25,7 +25,7 @@ from pipelines.formats.records import IDS
 from pipelines.formats.row_stream import open_form
 from pipelines.terminal.cluster.tasks import Task, Tasks, add_cluster_argument, tasks_at
 from pipelines.terminal.command_line import Screen, check_output, output_suffix, run_command
-from stacker.judge.any_judge import AskedElsewhere, asked_elsewhere
+from stacker.judge.any_judge import AskedElsewhere, asked_elsewhere, folder_of
 from stacker.judge.elsewhere import Elsewhere, add_elsewhere_arguments, named_files
 from stacker.judge.provenance import read_provenance
 from stacker.judge.verdict_control import HELD_EQUAL, add_control_argument, even_style_for, with_checks
@@ -116,7 +116,7 @@ def judge_and_inputs(paths: Sequence[Path]) -> tuple[Path, Sequence[Path]]:
         return starter_folder(), paths
     if len(paths) < 2:
         raise UserError(f"{paths[0]}: is a judge, and no file of battles is named; add one after it.")
-    return paths[0], paths[1:]
+    return folder_of(paths[0]), paths[1:]
 
 
 def _command(folder: Path, inputs: Sequence[Path], out: Path, options: Options) -> None:

@@ -183,8 +183,22 @@ def write_text(path: Path, text: str, errors: str = "strict") -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write `content` as indented JSON (UTF-8, non-ASCII kept), whole or not at all."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write `content` as indented JSON (UTF-8, non-ASCII kept), whole or not at all.
+
+    Where a text holds what UTF-8 does not have (names of files need not be text), all of it is ASCII with escapes.
+    """
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    if not is_utf8(text):
+        text = json.dumps(content, indent=2, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def is_utf8(text: str) -> bool:
+    """Tell whether UTF-8 has a text, which lone surrogates it has not."""
+    try:
+        return text.isascii() or bool(text.encode("utf-8"))
+    except UnicodeEncodeError:
+        return False
 
 
 def sha256_of(path: Path) -> str:

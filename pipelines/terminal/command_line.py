@@ -1,6 +1,7 @@
 """What commands share: how they end when the user must fix something, arguments for params.yaml, and the screen."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,26 +23,44 @@ USER_ERROR, INTERRUPTED = 2, 130
 def run_command(command: Callable[[], object]) -> None:
     """Run a command's main function; a `UserError` becomes one sentence on standard error and exit status 2.
 
-    So does a library of an extra that is not installed.
+    So does a library of an extra that is not installed. What the terminal's encoding does not have is written as an
+    escape: names of files may be in any script, and in none that is text.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         command()
     except UserError as fault:
-        sys.stderr.write(f"{fault}\n")
+        _tell(f"{harmless(str(fault))}\n")
         if isinstance(fault, AbruptEndError):
-            sys.stdout.flush()
-            sys.stderr.flush()
+            for stream in filter(None, (sys.stdout, sys.stderr)):
+                stream.flush()
             os._exit(USER_ERROR)
         raise SystemExit(USER_ERROR) from None
     except ModuleNotFoundError as fault:
         missing = (fault.name or "").partition(".")[0]
         if missing in ("", "pipelines", "features", "stacker", "dashboard"):
             raise
-        sys.stderr.write(f'{missing}: is not installed; `pip install -e ".[all]"` brings what the commands need.\n')
+        _tell(f'{missing}: is not installed; `pip install -e ".[all]"` brings what the commands need.\n')
         raise SystemExit(USER_ERROR) from None
     except KeyboardInterrupt:
-        sys.stderr.write("Stopped; what was there before is as it was, and the same command resumes where it can.\n")
+        _tell("Stopped; what was there before is as it was, and the same command resumes where it can.\n")
         raise SystemExit(INTERRUPTED) from None
+
+
+def _tell(text: str) -> None:
+    if sys.stderr is not None:  # as where it was closed
+        sys.stderr.write(text)
+
+
+def harmless(text: str) -> str:
+    """Return a text without signs that steer a terminal or hide: those are made visible."""
+    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    from pipelines.terminal.unseen_signs import show_controls  # whose tables take a while to make
+
+    return show_controls(text)
 
 
 def check_output(out: Path, inputs: Iterable[Path]) -> None:
@@ -128,7 +147,14 @@ class Screen:
 
     def note(self, text: str) -> None:
         """Show one line."""
-        self.console.print(text, markup=False)
+        try:
+            self.console.print(harmless(text), markup=False)
+        except BrokenPipeError:
+            raise
+        except OSError as fault:
+            raise UserError(
+                f"the output: cannot be written ({fault.strerror}); make room, or send it elsewhere."
+            ) from fault
 
     def table(self, title: str, rows: Sequence[Sequence[str]]) -> None:
         """Show a table whose first row is its heading and whose first column holds names."""

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from pipelines.errors import UserError
+from pipelines.files.atomic_files import is_utf8
 from pipelines.formats.containers.packed_files import BattleFile
-from pipelines.formats.containers.raw_rows import MOST_ROW, NOT_UTF8, ROW_SIZE, TOO_LONG, RawFile, RawRow, is_utf8
+from pipelines.formats.containers.raw_rows import MOST_ROW, NOT_UTF8, ROW_SIZE, TOO_LONG, RawFile, RawRow
 
 MOST_COLUMNS = 10_000
 _PIECE = 1 << 20

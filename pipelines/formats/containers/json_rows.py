@@ -12,8 +12,9 @@ from itertools import chain, islice
 from typing import Any, BinaryIO
 
 from pipelines.errors import UserError, shown
+from pipelines.files.atomic_files import is_utf8
 from pipelines.formats.containers.packed_files import BattleFile
-from pipelines.formats.containers.raw_rows import MOST_ROW, NOT_UTF8, ROW_SIZE, TOO_LONG, RawRow, is_utf8
+from pipelines.formats.containers.raw_rows import MOST_ROW, NOT_UTF8, ROW_SIZE, TOO_LONG, RawRow
 
 _PIECE = 1 << 18
 """Bytes that are read at a time."""

@@ -74,14 +74,6 @@ class RawFile:
     unread: Mapping[str, str] = field(default_factory=dict)
 
 
-def is_utf8(text: str) -> bool:
-    """Return whether a text that was decoded with surrogate escapes holds none."""
-    try:
-        return text.isascii() or bool(text.encode("utf-8"))
-    except UnicodeEncodeError:
-        return False
-
-
 @dataclass(frozen=True)
 class BadRow:
     """A row of a file that cannot be used, or not as it should be.

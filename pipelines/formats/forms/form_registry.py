@@ -6,7 +6,8 @@ from typing import Any
 
 from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS
 from pipelines.errors import UserError, shown
-from pipelines.formats.containers.raw_rows import NOT_UTF8, is_utf8
+from pipelines.files.atomic_files import is_utf8
+from pipelines.formats.containers.raw_rows import NOT_UTF8
 from pipelines.formats.forms.arena_records import PAIRS, ArenaRecords, Comparia
 from pipelines.formats.forms.argilla import Argilla
 from pipelines.formats.forms.chosen_rejected import ChosenRejected

@@ -281,6 +281,12 @@ def test_json_keeps_every_script_and_refuses_what_json_has_not(tmp_path):
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"問": [1.5, None, True]}
 
 
+def test_json_holds_names_that_are_no_text(tmp_path):
+    # Catches: a file named in bytes that are not UTF-8, whose name ends a command where it is noted.
+    write_json(tmp_path / "a.json", {"inputs": ["\u6295\udcff.csv"]})
+    assert json.loads((tmp_path / "a.json").read_text("utf-8")) == {"inputs": ["\u6295\udcff.csv"]}
+
+
 def test_hash_of_a_known_text(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")  # FIPS 180-2, appendix B.1
     assert sha256_of(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
