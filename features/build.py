@@ -1,6 +1,6 @@
 """Battles in, features out: runs each switched-on block once per distinct text and builds the pair features."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -37,6 +37,8 @@ ENCODER_CHUNK = 1024
 
 READER_CHUNK = 64
 """Answers a language model is given at once, as `ENCODER_CHUNK`."""
+Meanwhile = Callable[[], None] | None
+"""What else there is to do, which an encoder may work beside."""
 
 
 _FIELDS: dict[str, Any] = {key: switch_field(blocks) for key, blocks in switches().items()}
@@ -76,6 +78,7 @@ def build_features(
     threads: int = 1,
     progress: Progress = silent,
     tasks: Tasks | None = None,
+    meanwhile: Meanwhile = None,
 ) -> BattleFeatures:
     """Compute the features of n battles; each row depends on its own texts alone.
 
@@ -95,6 +98,8 @@ def build_features(
         Told the block's name, and the distinct texts done and to do.
     tasks : Tasks or None
         Counts and embeds texts where it works elsewhere than in this process; the rows are the same.
+    meanwhile : callable or None
+        What can be done without these features: when an encoder has begun that goes on by itself.
     """
     found = distinct_texts(battles)
     on = [block for block in BLOCKS.values() if getattr(params, block.switch)]
@@ -107,6 +112,8 @@ def build_features(
     embedding = None
     if seen_by_encoder and encoder_block is not None:
         embedding = _Embedding(work_of(encoder_block, items[TEXT], cache), tasks)
+    if meanwhile is not None:
+        meanwhile()
     with Runner(threads, sum(work.characters for work in works), tasks) as runner:
         todo = [(work.block, work.missing, work.items.texts) for work in works]
         encoding = {block.name for block in on if block.sees == BATTLE}  # its sentences, all of them

@@ -255,9 +255,11 @@ class Judge:
         even_style_for(self.even_style, control)
         found = np.empty((len(battles), 3))
         for start in range(0, len(battles), ROWS_AT_ONCE):
-            part = battles.iloc[rows := slice(start, start + ROWS_AT_ONCE)]
-            begun = {} if self.cascades else begun_by(self.members, self.pool.heard(), part)
-            found[rows] = self.verdicts(data := self.data(part, **of), self.member_probabilities(data, begun), control)
+            rows = slice(start, start + ROWS_AT_ONCE)
+            part = battles if len(battles) <= ROWS_AT_ONCE else battles.iloc[rows]
+            begun, meanwhile = ({}, None) if self.cascades else begun_by(self.members, self.pool.heard(), part)
+            data = self.data(part, **of, meanwhile=meanwhile)
+            found[rows] = self.verdicts(data, self.member_probabilities(data, begun), control)
         return found
 
     def verdicts(self, data: LearnerData, said: Floats, control: Control = None) -> Floats:
@@ -272,11 +274,9 @@ class Judge:
         pooled = self.pool.predict_proba(said)
         return pooled if self.caution is None else self.caution.apply(pooled, data.texts)
 
-    def data(
-        self, battles: pd.DataFrame, *, cache: KeepsRows | None = None, threads: int = 1, progress: Progress = silent
-    ) -> LearnerData:
-        """Return what the learners see of the battles."""
-        return learner_data(battles, self.seen_features, self.encoder, cache, threads, progress)
+    def data(self, battles: pd.DataFrame, **of: Any) -> LearnerData:
+        """Return what the learners see of the battles; `of` is what `learner_data` takes as well."""
+        return learner_data(battles, self.seen_features, self.encoder, **of)
 
     @property
     def seen_features(self) -> FeatureParams:

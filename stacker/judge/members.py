@@ -1,6 +1,6 @@
 """The learners that a judge is made of, and battles as these see them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.blocks.registry import BLOCKS
-from features.build import FeatureParams, build_features
+from features.build import FeatureParams, Meanwhile, build_features
 from features.cache import KeepsRows, code_of
 from features.encoder.embedding import Encoder
 from features.pairs import shared
@@ -17,12 +17,12 @@ from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.errors import UserError
 from pipelines.files.hashes import code_version
 from pipelines.terminal.cluster.tasks import Tasks
-from pipelines.terminal.command_line import Progress
+from pipelines.terminal.command_line import Progress, silent
 from stacker.learners.learner_interface import BeginsVerdicts, Learner, LearnerData
-from stacker.learners.learner_registry import may_be_silent
+from stacker.learners.learner_registry import may_be_silent, reads_alone
 from stacker.learners.stacking.pool import Pool, silent_learners
 
-Begun = Mapping[int, Callable[[], Floats]]
+Begun = dict[int, Callable[[], Floats]]
 """What waits for the probabilities of learners that have begun, by their place."""
 
 
@@ -66,15 +66,31 @@ def said_of(members: Sequence[Member], heard: NDArray[np.bool_], data: LearnerDa
     return said
 
 
-def begun_by(members: Sequence[Member], heard: NDArray[np.bool_], battles: pd.DataFrame) -> Begun:
-    """Have those learners begin, by place, that may do so before features are there."""
-    found: dict[int, Callable[[], Floats]] = {}
+def begun_by(
+    members: Sequence[Member], heard: NDArray[np.bool_], battles: pd.DataFrame
+) -> tuple[Begun, Callable[[], None]]:
+    """Have those learners begin that may do so before features are there.
+
+    Returns
+    -------
+    dict
+        What waits for them, by place.
+    callable
+        Asks those which read texts alone as well, and puts what they say there: for when an encoder has begun.
+    """
+    begun: Begun = {}
     for place, member in enumerate(members):
         if heard[place] and isinstance(member.learner, BeginsVerdicts):
             wait = member.learner.begin(battles)
             if wait is not None:
-                found[place] = wait
-    return found
+                begun[place] = wait
+
+    def ask_readers() -> None:
+        for place, member in enumerate(members):
+            if heard[place] and place not in begun and reads_alone(member.kind):
+                begun[place] = member.learner.predict_proba(texts_alone(battles)).copy
+
+    return begun, ask_readers
 
 
 def cascaded(members: Sequence[Member], pool: Pool, data: LearnerData) -> Floats:
@@ -103,19 +119,20 @@ def cascaded(members: Sequence[Member], pool: Pool, data: LearnerData) -> Floats
 def texts_alone(battles: pd.DataFrame) -> LearnerData:
     """Return what learners see that read texts and nothing else."""
     pairs = shared("", (), np.zeros((len(battles), 0), dtype=np.float32))
-    return LearnerData(battles[list(TEXT_COLUMNS)].reset_index(drop=True), pairs, None)
+    return LearnerData(_texts_of(battles), pairs, None)
 
 
 def learner_data(
     battles: pd.DataFrame,
     features: FeatureParams,
     encoder: Encoder | None,
-    cache: KeepsRows | None,
-    threads: int,
-    progress: Progress,
+    cache: KeepsRows | None = None,
+    threads: int = 1,
+    progress: Progress = silent,
     tasks: Tasks | None = None,
+    meanwhile: Meanwhile = None,
 ) -> LearnerData:
-    """Compute features of battles, here or by `tasks`, and put them next to the texts."""
+    """Compute features of battles, here or by `tasks`, and put them next to the texts; as `build_features` says."""
     built = build_features(
         battles,
         features,
@@ -124,8 +141,15 @@ def learner_data(
         threads=threads,
         progress=progress,
         tasks=tasks,
+        meanwhile=meanwhile,
     )
-    return LearnerData(battles[list(TEXT_COLUMNS)].reset_index(drop=True), built.pairs, built.embeddings)
+    return LearnerData(_texts_of(battles), built.pairs, built.embeddings)
+
+
+def _texts_of(battles: pd.DataFrame) -> pd.DataFrame:
+    """Return the texts of battles alone, their rows numbered; a table that is just that as it is."""
+    plain = battles.index.equals(pd.RangeIndex(len(battles))) and tuple(battles.columns) == TEXT_COLUMNS
+    return battles if plain else battles[list(TEXT_COLUMNS)].reset_index(drop=True)
 
 
 def features_version(features: FeatureParams, encoder: Encoder | None) -> str:

@@ -232,6 +232,11 @@ def may_be_silent(kind: str) -> bool:
     return kind in KINDS and KINDS[kind].optional
 
 
+def reads_alone(kind: str) -> bool:
+    """Return whether learners of a kind see the texts of battles and no features."""
+    return kind in KINDS and KINDS[kind].sees == ("texts",)
+
+
 def load_learner(kind: str, folder: Path) -> Learner:
     """Read a saved learner; a `UserError` where its kind is unknown, or a file is missing or damaged."""
     if kind not in KINDS:
