@@ -115,7 +115,7 @@ def planned(name: str, params: ChatParams, tokens: Mapping[bytes, int], kept: Co
     told += f"{len(left):,} calls, about {sum(left):,} tokens in and at most {written:,} out"
     if params.price_in or params.price_out:
         cost = (sum(left) * params.price_in + written * params.price_out) / 1e6
-        told += f", at most about {cost:,.2f} at the prices given"
+        told += f", at most about {_money(cost)} at the prices given"
     return told + "."
 
 
@@ -123,12 +123,17 @@ def told_spent(name: str, params: ChatParams, spent: Spent) -> str:
     """Return a sentence on what asking took."""
     told = f"{name}: {spent.calls:,} calls, {spent.tokens_in:,} tokens in and {spent.tokens_out:,} out"
     if params.price_in or params.price_out:
-        told += f", {spent.cost(params):,.2f} at the prices given"
+        told += f", {_money(spent.cost(params))} at the prices given"
     if spent.refused:
         told += f"; {spent.refused:,} questions were refused (the first: {spent.first_refusal})"
     if spent.stopped:
         told += f"; stopped by {spent.stopped}: what was answered is kept, a higher limit goes on from there"
     return told + "."
+
+
+def _money(cost: float) -> str:
+    """Return a cost with two decimals, a small one with two figures: a cheap model is not free."""
+    return f"{cost:,.2f}" if cost >= 0.1 or not cost else f"{cost:.2g}"
 
 
 def ask_all(

@@ -156,6 +156,10 @@ def test_a_limit_stops_it_and_a_higher_one_goes_on(server, battles, tmp_path, li
     assert 0 < first <= 12
     asked = ask_judge(params(server, max_missing=0.9), battles, tmp_path)
     assert asked.told["missing"] == 0 and len(server.asked) == 2 * N and asked.told["calls"] == 2 * N - first
+    notes = []
+    ask_judge(params(server, price_in=0.1), battles, tmp_path / "cheap", note=notes.append)
+    for note in notes:  # a cheap model is not told as one that costs nothing
+        assert float(note.split(" at the prices given")[0].split()[-1]) > 0
     priced = ask_judge(params(server, "streams", price_in=1e6, price_out=1.0), battles, tmp_path / "priced")
     assert priced.told["cost"] == pytest.approx(priced.told["tokens_in"] + 1e-6 * 2 * N)
 
