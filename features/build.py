@@ -1,6 +1,6 @@
 """Battles in, features out: runs each switched-on block once per distinct text and builds the pair features."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -24,7 +24,7 @@ from features.blocks.registry import BLOCKS, switch_field, switches
 from features.cache import KeepsRows
 from features.items import ITEMS, Items, Work, distinct_texts, items_seen, store, work_of
 from features.pairs import Embeddings, PairMatrix, answer_pairs, join, shared
-from features.parallel import PAYS_FROM, Chunk, Runner, even_chunks, in_line, in_turn, on_cluster
+from features.parallel import PAYS_FROM, Chunk, Runner, Texts, even_chunks, in_line, in_turn, on_cluster
 from pipelines.battles.arrays import Floats32
 from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.settings import Section
@@ -114,11 +114,10 @@ def build_features(
         embedding = _Embedding(work_of(encoder_block, items[TEXT], cache), tasks)
     if meanwhile is not None:
         meanwhile()
-    with Runner(threads, sum(work.characters for work in works), tasks) as runner:
-        todo = [(work.block, work.missing, work.items.texts) for work in works]
-        encoding = {block.name for block in on if block.sees == BATTLE}  # its sentences, all of them
-        with closing(runner.run(in_line(todo, encoding))) as results:
-            store(works, results, cache, progress)
+    characters = sum(work.characters for work in works)
+    line = in_line(_side_by_side(on, works))
+    with Runner(threads, characters, tasks) as runner, closing(runner.run(line)) as results:
+        store(works, results, cache, progress)
     parts = [shared("", (), np.zeros((len(battles), 0), dtype=np.float32))]  # where every block is off
     for block in on:
         if block.sees == LANGUAGE_MODEL:
@@ -139,6 +138,16 @@ def feature_columns(params: FeatureParams, encoder_block: ComputesRows | None = 
     """Return what `build_features` gives for no battle: the names of the features, and how the swap acts on them."""
     nothing = pd.DataFrame({column: pd.Series(dtype=object) for column in TEXT_COLUMNS})
     return build_features(nothing, params, encoder_block=encoder_block)
+
+
+def _side_by_side(on: Sequence[Block], works: Sequence[Work]) -> Iterator[list[tuple[ComputesRows, list[int], Texts]]]:
+    """Yield what is to be computed, the blocks that see the same items together; those that encode sentences last."""
+    sees = {block.name: block.sees for block in on}
+    groups: dict[str, list[Work]] = {}
+    for work in works:
+        groups.setdefault(sees[work.block.name], []).append(work)
+    for kind in sorted(groups, key=lambda kind: kind == BATTLE):
+        yield [(work.block, work.missing, work.items.texts) for work in groups[kind]]
 
 
 def _of_items(block: ComputesRows, rows: Floats32) -> list[PairMatrix]:

@@ -7,7 +7,7 @@
 import json
 import sys
 from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, zip_longest
@@ -61,23 +61,19 @@ def even_chunks(block: ComputesRows, places: Sequence[int], texts: Texts, size: 
 
 
 def in_line(
-    work: Sequence[tuple[ComputesRows, Sequence[int], Texts]], together: Collection[str]
+    groups: Iterable[Sequence[tuple[ComputesRows, Sequence[int], Texts]]],
 ) -> Iterator[tuple[Chunk, ...]]:
     """Yield the chunks of all blocks in one line, so that no process waits at a block's end.
 
     Parameters
     ----------
-    work : sequence of tuples
-        Blocks with places and texts, as `chunks` takes them.
-    together : collection of str
-        Names of blocks which take most of their time for one and the same thing, such as to encode sentences. Their
-        chunks come last and side by side: what one block has encoded is still there for the next one.
+    groups : iterable of sequences of tuples
+        Blocks with places and texts, as `chunks` takes them. The chunks of a group come side by side: what one block
+        has worked out of a text, such as its sentences, their vectors or its language, is still there for the next one.
     """
-    for each in work:
-        if each[0].name not in together:
-            yield from ((chunk,) for chunk in chunks(*each))
-    for group in zip_longest(*(chunks(*each) for each in work if each[0].name in together)):
-        yield tuple(chunk for chunk in group if chunk is not None)
+    for group in groups:
+        for beside in zip_longest(*(chunks(*each) for each in group)):
+            yield tuple(chunk for chunk in beside if chunk is not None)
 
 
 def in_turn(work: Iterator[Chunk]) -> Iterator[tuple[Chunk, Floats32]]:

@@ -107,7 +107,8 @@ def benchmark(
     -------
     dict
         What bench.json holds: the machine, the versions, and by stage its measurements, the exponent of growth and
-        the ratio to the plain way, both timed on the same battles one after the other.
+        the ratio to the plain way, both timed on the same battles one after the other; where the plain way does only a
+        part of a stage, to that part.
     """
     threads = threads or usable_cores()
     encoder = open_encoder(params.encoder, threads)
@@ -120,7 +121,7 @@ def benchmark(
             ours, _ = stage.prepare(bench, rows)
             measurements.append(measured(ours, rows))
         few = min(plain_rows or stage.plain_rows, sizes[-1])
-        ours, plain = stage.prepare(bench, few)
+        ours, plain = (stage.alike or stage.prepare)(bench, few)
         our_time, plain_time = measured(ours, few), measured(plain, few)
         found.append(
             {

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.blocks.registry import switches
 from features.build import FeatureParams, build_features
 from features.encoder.embedding import Encoder
 from features.fast.textstat_counts import token_table
@@ -22,8 +23,10 @@ from stacker.learners.learner_registry import KINDS
 from stacker.learners.stacking.stack import cross_fitted, fit_stack
 from stacker.training.params import Params
 
-_FEATURES = FeatureParams(embedding=False, instructions=False, integrity=False)
-"""The blocks whose numbers the plain way computes too."""
+_FEATURES = FeatureParams(embedding=False)
+"""The text blocks of a run."""
+_OF_LIBRARIES = {switch: any(block.library for block in blocks) for switch, blocks in switches().items()}
+"""Those of them whose numbers the plain way computes too: readability and tone."""
 
 
 @dataclass
@@ -44,9 +47,9 @@ class Bench:
         """Return the first battles."""
         return self.battles.iloc[:rows]
 
-    def text_features(self, rows: int) -> LearnerData:
+    def text_features(self, rows: int, blocks: FeatureParams = _FEATURES) -> LearnerData:
         """Compute the text features of the first battles, with an empty cache."""
-        built = build_features(self.first(rows), _FEATURES, threads=self.threads)
+        built = build_features(self.first(rows), blocks, threads=self.threads)
         texts = self.first(rows)[list(TEXT_COLUMNS)].reset_index(drop=True)
         return LearnerData(texts, built.pairs, built.embeddings)
 
@@ -90,19 +93,21 @@ class Stage:
         Takes the bench and a number of rows, and returns the project's work and the plain one, ready to be timed.
     plain_rows : int
         The plain way is run on no more rows than this: it takes long.
+    alike : callable or None
+        As `prepare`, where the stage does more than the plain way: what of it the plain way does, too.
     """
 
     name: str
     prepare: Prepare
     plain_rows: int
+    alike: Prepare | None = None
 
 
-def _text(bench: Bench, rows: int) -> tuple[Work, Work]:
-    # The plain way computes sentiment and readability alone, the stage all of its blocks besides.
+def _text(bench: Bench, rows: int, blocks: FeatureParams = _FEATURES) -> tuple[Work, Work]:
     def ours() -> None:
         for known in (token_table, vader, remembered_sentences, looks_english):
             known.cache_clear()  # a measurement must not profit from the words of the one before it
-        bench.text_features(rows)
+        bench.text_features(rows, blocks)
 
     return ours, lambda: plain.text_features(bench.first(rows))
 
@@ -114,7 +119,7 @@ def _encoding(bench: Bench, rows: int) -> tuple[Work, Work]:
     return lambda: bench.encoding(rows), by_libraries
 
 
-def _features(bench: Bench, rows: int) -> tuple[Work, Work]:
+def _features(bench: Bench, rows: int, blocks: FeatureParams | None = None) -> tuple[Work, Work]:
     _, encoded = _encoding(bench, rows)
     settings: dict[str, Any] = {"encoder_block": bench.encoder.block, "threads": bench.threads}
 
@@ -122,7 +127,7 @@ def _features(bench: Bench, rows: int) -> tuple[Work, Work]:
         plain.text_features(bench.first(rows))
         encoded()
 
-    return lambda: build_features(bench.first(rows), bench.params.features, **settings), by_libraries
+    return lambda: build_features(bench.first(rows), blocks or bench.params.features, **settings), by_libraries
 
 
 def _learner(kind: str, by_libraries: Callable[..., None]) -> Prepare:
@@ -157,9 +162,11 @@ def _verdicts(fit: Fit, learners: int = 4) -> Floats:
 
 
 STAGES: tuple[Stage, ...] = (
-    Stage("text features", _text, 5000),
+    Stage("text features", _text, 5000, partial(_text, blocks=FeatureParams(**_OF_LIBRARIES))),
     Stage("encoding", _encoding, 200),
-    Stage("all features", _features, 200),
+    Stage(
+        "all features", _features, 200, partial(_features, blocks=FeatureParams(**_OF_LIBRARIES | {"embedding": True}))
+    ),
     *(Stage(kind, _learner(kind, by_libraries), 1000) for kind, by_libraries in plain.LEARNERS.items()),
     Stage("stack", _stack, 20000),
 )

@@ -1,6 +1,7 @@
 import json
 import time
 from pathlib import Path
+from typing import Any, cast
 from xml.etree import ElementTree
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.encoder.embedding import open_encoder
+from features.blocks.registry import switches
+from features.encoder.embedding import Encoder, open_encoder
 from pipelines.battles.built_in import sample_battles
 from pipelines.terminal.command_line import Screen
 from stacker.bench import plain
@@ -52,6 +54,20 @@ def test_work_is_timed_and_its_memory_seen():
     assert found.added_mb > 50 and found.peak_mb > found.added_mb
     assert found.seconds >= 0.1 and found.cpu_seconds > 0
     assert found.rows_per_second == pytest.approx(50 / found.seconds)
+
+
+def test_a_stage_that_does_more_than_the_plain_way_is_compared_by_what_both_do(monkeypatch: pytest.MonkeyPatch):
+    seen: list[Any] = []
+    monkeypatch.setattr(Bench, "text_features", lambda self, rows, blocks=None: seen.append((rows, blocks)))
+    stage = next(stage for stage in STAGES if stage.name == "text features")
+    battles = sample_battles(10).battles
+    bench = Bench(battles, parse_params({}), cast(Encoder, None), 1)
+    assert stage.alike is not None
+    stage.alike(bench, 10)[0]()
+    stage.prepare(bench, 10)[0]()
+    (_, alike), (_, all_of_them) = seen
+    on = {switch for switch in switches() if getattr(alike, switch)}
+    assert on == {"sentiment", "readability"} < {switch for switch in switches() if getattr(all_of_them, switch)}
 
 
 @pytest.mark.slow
