@@ -58,7 +58,8 @@ class AntisymmetricLogistic:
         decided = np.flatnonzero(outcome < 2)
         # Every other battle is turned round, so that both classes occur whatever the votes; the loss is the same.
         turn = np.where(np.arange(len(decided)) % 2 == 0, 1.0, -1.0)
-        turned = odd[decided] * turn[:, None]
+        turned = odd[decided]
+        turned *= turn[:, None]
         won = (outcome[decided] == 0) == (turn > 0)
         self.margin_strength_, margin = self._fit_one(turned, won, weight[decided], inner[decided])
         self.margin_ = np.zeros(odd.shape[1]) if margin is None else margin.coef_[0].astype(np.float64)
@@ -86,28 +87,35 @@ class AntisymmetricLogistic:
         if unseen is None and (len(label) == 0 or label.all() or not label.any()):
             return self.strengths[0], None
 
-        def fitted(strength: float, chosen: NDArray[np.bool_]) -> Any:
+        def seen(chosen: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.bool_], Floats]:
+            if unseen is None:
+                return rows[chosen], label[chosen], weight[chosen]
+            count = int(chosen.sum())
+            more = np.zeros((count + 2, rows.shape[1]), dtype=rows.dtype)
+            np.compress(chosen, rows, axis=0, out=more[:count])
+            weights = np.append(weight[chosen], [unseen[2], unseen[0] + unseen[1]])
+            return more, np.append(label[chosen], [True, False]), weights
+
+        def fitted(strength: float, some: Floats, of: NDArray[np.bool_], how_much: Floats) -> Any:
             model = LogisticRegression(C=strength, fit_intercept=unseen is not None, max_iter=MAX_ITER, solver="lbfgs")
-            seen, of, how_much = rows[chosen], label[chosen], weight[chosen]
-            if unseen is not None:
-                seen = np.concatenate([seen, np.zeros((2, seen.shape[1]), dtype=seen.dtype)])
-                of = np.append(of, [True, False])
-                how_much = np.append(how_much, [unseen[2], unseen[0] + unseen[1]])
-            return model.fit(seen, of, sample_weight=how_much)
+            return model.fit(some, of, sample_weight=how_much)
 
         best = self.strengths[len(self.strengths) // 2]
         # Not LogisticRegressionCV: to it folds count alike whatever their battles weigh, and it has no `unseen` ones.
         if len(self.strengths) > 1:
             loss = np.zeros(len(self.strengths))
-            for fold in np.unique(inner):
+            folds = np.unique(inner)
+            for fold in folds[:1] if len(label) >= ONE_FOLD_FROM else folds:
                 train = inner != fold
                 if unseen is None and (label[train].all() or not label[train].any()):
                     continue
+                some, held = seen(train), rows[~train]
                 for place, strength in enumerate(self.strengths):
-                    odds = fitted(strength, train).decision_function(rows[~train])
+                    odds = fitted(strength, *some).decision_function(held)
                     loss[place] += weight[~train] @ np.logaddexp(0.0, np.where(label[~train], -odds, odds))
+                del some, held  # room for the next
             best = self.strengths[int(loss.argmin())]
-        return best, fitted(best, np.ones(len(label), dtype=bool))
+        return best, fitted(best, *seen(np.ones(len(label), dtype=bool)))
 
 
 def _logistic(x: Floats) -> Floats:

@@ -7,7 +7,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from features.pairs import PairMatrix
-from pipelines.battles.arrays import Floats
+from pipelines.battles.arrays import Floats, Floats32, Ints
 from pipelines.battles.folds import grouped_folds
 from pipelines.files.saved_files import Names, Number, Tensors, read_model
 from pipelines.settings import Components, InnerFolds, Section, Strengths
@@ -17,6 +17,8 @@ from stacker.learners.linear.antisymmetric import AntisymmetricLogistic
 
 CAP = 5.0
 """Scaled features are cut at this many typical sizes: one answer of 50,000 characters must not rule the verdict."""
+_ROWS, _COLUMNS = 4096, 64
+"""Worked on at once: temporary copies of a full-size set would take a gigabyte."""
 
 
 class LinearParams(Section):
@@ -53,21 +55,25 @@ class LinearLearner(OnPairs):
         self.odd_, self.even_ = odd_and_even(pairs)
         self.centre_ = np.nan_to_num(_nanmean(pairs.values)).astype(np.float64)
         self.centre_[self.odd_] = 0.0
-        spread = np.sqrt(_nanmean((pairs.values - self.centre_) ** 2))
+        spread = np.sqrt(_nanmean(pairs.values, self.centre_))
         self.spread_ = np.where(np.isfinite(spread) & (spread > 1e-9), spread, np.inf)
         inner = grouped_folds(fit.group, fit.outcome, self.params.inner_folds, fit.seed)
-        scaled = self._scaled(pairs)
         weights = weighted(self.balance, fit.outcome, fit.weight)
         self.model_ = AntisymmetricLogistic(self.params.C).fit(
-            scaled[:, self.odd_], scaled[:, self.even_], fit.outcome, weights.rows, inner, weights.unseen
+            self._scaled(pairs, self.odd_),
+            self._scaled(pairs, self.even_),
+            fit.outcome,
+            weights.rows,
+            inner,
+            weights.unseen,
         )
         self.model_.offset_ += weights.correction.tie
         return self
 
     def predict_pairs(self, pairs: PairMatrix) -> Floats:
         """Return what `predict_proba` does, from features among which those that `pairs` gives are found by name."""
-        scaled = self._scaled(pairs.select(self.names_))
-        return self.model_.predict_proba(scaled[:, self.odd_], scaled[:, self.even_])
+        pairs = pairs.select(self.names_)
+        return self.model_.predict_proba(self._scaled(pairs, self.odd_), self._scaled(pairs, self.even_))
 
     def save(self, folder: Path) -> None:
         """Write settings and names as JSON, numbers as safetensors."""
@@ -102,8 +108,16 @@ class LinearLearner(OnPairs):
         learner.load_reducer(folder)
         return learner
 
-    def _scaled(self, pairs: PairMatrix) -> Floats:
-        return np.clip(np.nan_to_num((pairs.values - self.centre_) / self.spread_), -CAP, CAP)
+    def _scaled(self, pairs: PairMatrix, columns: Ints) -> Floats:
+        """Return the scaled columns, (n, len(columns)); a part of the rows at once, without copies of all of them."""
+        scaled = np.empty((len(pairs.values), len(columns)))
+        centre, spread = self.centre_[columns], self.spread_[columns]
+        for start in range(0, len(scaled), _ROWS):
+            part = scaled[start : start + _ROWS]
+            np.subtract(pairs.values[start : start + _ROWS, columns], centre, out=part)
+            part /= spread
+            np.clip(np.nan_to_num(part, copy=False), -CAP, CAP, out=part)
+        return scaled
 
 
 def odd_and_even(pairs: PairMatrix) -> tuple[np.ndarray, np.ndarray]:
@@ -112,8 +126,15 @@ def odd_and_even(pairs: PairMatrix) -> tuple[np.ndarray, np.ndarray]:
     return np.flatnonzero(own & (pairs.sign < 0)), np.flatnonzero(own & (pairs.sign > 0))
 
 
-def _nanmean(values: np.ndarray) -> Floats:
-    known = np.isfinite(values)
-    total = np.where(known, values, 0).sum(axis=0, dtype=np.float64)
-    count = known.sum(axis=0)
-    return np.divide(total, count, out=np.full(values.shape[1], np.nan), where=count > 0)
+def _nanmean(values: Floats32, centre: Floats | None = None) -> Floats:
+    """Return the mean of each column, or of its squared distance from a centre; a few columns at once."""
+    found = np.full(values.shape[1], np.nan)
+    # Parts of even size: a part of one column would be added up in another order.
+    ends = np.linspace(0, values.shape[1], -(-values.shape[1] // _COLUMNS) + 1).astype(int)
+    for columns in map(slice, ends[:-1], ends[1:]):
+        part = values[:, columns] if centre is None else (values[:, columns] - centre[columns]) ** 2
+        known = np.isfinite(part)
+        total = np.where(known, part, 0).sum(axis=0, dtype=np.float64)
+        count = known.sum(axis=0)
+        np.divide(total, count, out=found[columns], where=count > 0)
+    return found

@@ -71,6 +71,28 @@ def test_the_strength_is_chosen_by_inner_folds():
     assert fitted(odd, even, outcome, (0.0001, 1.0)).margin_strength_ == 1.0
 
 
+def test_one_inner_fold_is_enough_where_battles_are_many(monkeypatch: pytest.MonkeyPatch):
+    from sklearn.linear_model import LogisticRegression
+
+    fits: list[int] = []
+    fit = LogisticRegression.fit
+
+    def counted(model: LogisticRegression, rows: np.ndarray, *args: object, **more: object) -> LogisticRegression:
+        fits.append(len(rows))
+        return fit(model, rows, *args, **more)
+
+    monkeypatch.setattr(LogisticRegression, "fit", counted)
+    odd, even, outcome, _ = drawn(300)
+    few = fitted(odd, even, outcome, (0.01, 1.0))
+    assert len(fits) == 2 * (2 * len(np.unique(np.arange(300) % 4)) + 1)
+    fits.clear()
+    monkeypatch.setattr("stacker.learners.linear.antisymmetric.ONE_FOLD_FROM", 50)
+    many = fitted(odd, even, outcome, (0.01, 1.0))
+    assert len(fits) == 2 * (2 + 1)
+    if (few.margin_strength_, few.tie_strength_) == (many.margin_strength_, many.tie_strength_):
+        np.testing.assert_array_equal(many.margin_, few.margin_)
+
+
 def test_a_row_alone_gets_the_very_same_verdict():
     odd, even, outcome, _ = drawn(300)
     model = fitted(odd, even, outcome)
