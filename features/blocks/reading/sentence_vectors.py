@@ -34,6 +34,8 @@ _REMEMBERED = 1024
 another block for those of the same 256 battles after it."""
 _threads = 2
 """Texts that are encoded at once: of a battle two are answers, and a third thread would have the question alone."""
+FEW = 6
+"""Texts, such as those of two battles, whose new tokens are computed together."""
 _ahead: frozenset[str] = frozenset()
 """Texts that were encoded ahead last."""
 _opening, _limiting, _inside = Lock(), Lock(), 0
@@ -62,17 +64,21 @@ class SentenceVectors:
 @lru_cache(maxsize=_REMEMBERED)
 def sentence_vectors(text: str) -> SentenceVectors:
     """Return the vectors of a text's sentences; a text without a letter is one sentence."""
-    text = storable(text)
-    head = text if len(text) <= CHARACTERS else f"{text[: CHARACTERS // 2]}\n{text[-CHARACTERS // 2 :]}"
-    found = list(sentences(head)) or [head[:500] or " "]
-    if len(found) > MOST:
-        found = found[: MOST // 2] + found[-MOST // 2 :]
+    found = _encoded(text)
     with one_blas_thread():
         rows = _encoder().encode(found)
     weights = np.array([len(sentence) for sentence in found], dtype=np.float32)
     weights /= weights.sum()
     whole = weights @ rows
     return SentenceVectors(rows, weights, whole / max(float(np.linalg.norm(whole)), 1e-9))
+
+
+def _encoded(text: str) -> list[str]:
+    """Return the sentences of a text that are encoded."""
+    text = storable(text)
+    head = text if len(text) <= CHARACTERS else f"{text[: CHARACTERS // 2]}\n{text[-CHARACTERS // 2 :]}"
+    found = list(sentences(head)) or [head[:500] or " "]
+    return found[: MOST // 2] + found[-MOST // 2 :] if len(found) > MOST else found
 
 
 def encode_ahead(*columns: Sequence[str]) -> None:
@@ -84,6 +90,9 @@ def encode_ahead(*columns: Sequence[str]) -> None:
     if threads < 2 or len(texts) > _REMEMBERED or texts.keys() <= _ahead:
         return
     longest_first = sorted(texts, key=len, reverse=True)
+    if len(texts) <= FEW:
+        with one_blas_thread():  # short products, for which two threads would wait for each other
+            _encoder().know(chain.from_iterable(map(_encoded, texts)))
     with one_blas_thread(), ThreadPoolExecutor(threads, "sentences") as pool:
         for _ in pool.map(sentence_vectors, longest_first):
             pass

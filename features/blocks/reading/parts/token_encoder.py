@@ -6,7 +6,9 @@ package's `NumpyBackend`, but for the order in which products are added up (3e-7
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from mmap import mmap
 from typing import Any
 
 import numpy as np
@@ -33,13 +35,20 @@ _BUFFERS = 2 + len(_ORDERS) + _WIDE // _NARROW
 
 
 class _Table:
-    """Rows of tokens, `_ROWS` of each; those behind the last token's are zeros, of no token."""
+    """Rows of tokens, `_ROWS` of each; those behind the last token's are zeros, of no token.
+
+    `readers` are the passes that read from it now: rows of tokens that are there stay as they are meanwhile.
+    """
 
     def __init__(self, size: int) -> None:
-        self.rows = np.empty(((size + 1) * _ROWS, _NARROW), dtype=np.float32)
-        self.rows[size * _ROWS :] = 0.0
+        shape = ((size + 1) * _ROWS, _NARROW)
+        # Not by NumPy, which asks for pages of two megabytes: where memory is in pieces the system takes 4 ms to find
+        # one, and tokens come a few at a time.
+        self.rows: Floats32 = np.frombuffer(mmap(-1, 4 * shape[0] * shape[1]), dtype=np.float32).reshape(shape)
         self.size = size
+        self.readers = 0
         self.places: dict[int, int] = {}
+        self.free = list(range(size))[::-1]
         self.uses: dict[int, int] = {}
 
     def take(self, rows: Ints, out: Floats32) -> Floats32:
@@ -47,19 +56,28 @@ class _Table:
         return np.take(self.rows, rows, axis=0, out=out, mode="clip")  # with another mode NumPy fills a copy first
 
     def add(self, tokens: Sequence[int], rows: Mapping[int, Floats32]) -> None:
-        """Append tokens, of each of which `rows` has the (`_ROWS` * 256,) numbers."""
+        """Put tokens in, of each of which `rows` has the (`_ROWS` * 256,) numbers."""
         whole = self.rows.reshape(-1, _ROWS * _NARROW)
-        for place, token in enumerate(tokens, len(self.places)):
+        for token in tokens:
+            self.places[token] = place = self.free.pop()
             whole[place] = rows[token]
-            self.places[token] = place
 
     def renewed(self, wanted: int) -> "_Table":
-        """Return another table with room for `wanted` more tokens, and the half of these that came most often."""
+        """Return a table with room for `wanted` more tokens, and the half of these that came most often.
+
+        It is this one where that is large enough and nobody reads from it.
+        """
         kept = sorted(self.places, key=lambda token: -self.uses.get(token, 0))[: KNOWN // 2]
-        table = _Table(max(KNOWN, len(kept) + wanted))
-        whole = self.rows.reshape(-1, _ROWS * _NARROW)
-        table.add(kept, {token: whole[self.places[token]] for token in kept})
-        table.uses = {token: self.uses.get(token, 0) // 2 for token in kept}
+        uses = {token: self.uses.get(token, 0) // 2 for token in kept}
+        table = self
+        if self.readers or len(kept) + wanted > self.size:
+            table = _Table(max(KNOWN, len(kept) + wanted))
+            whole = self.rows.reshape(-1, _ROWS * _NARROW)
+            table.add(kept, {token: whole[self.places[token]] for token in kept})
+        else:
+            places = {token: self.places[token] for token in kept}
+            self.places, self.free = places, sorted(set(range(self.size)).difference(places.values()), reverse=True)
+        table.uses = uses
         return table
 
 
@@ -82,9 +100,16 @@ class TokenEncoder:
         self._lock = threading.Lock()
         self._own = threading.local()
 
+    def know(self, sentences: Iterable[str]) -> None:
+        """Compute the rows of what is new in the sentences of several texts: in fewer blocks than text by text."""
+        self._known(list(chain.from_iterable(self._tokens(sentences))), read=False)
+
+    def _tokens(self, sentences: Iterable[str]) -> list[list[int]]:
+        return [self._net.sp.encode(text, out_type=int, add_bos=True, add_eos=True) for text in sentences]
+
     def encode(self, sentences: Sequence[str]) -> Floats32:
         """Return (len(sentences), 512) float32 rows of unit length."""
-        tokens = [self._net.sp.encode(text, out_type=int, add_bos=True, add_eos=True) for text in sentences]
+        tokens = self._tokens(sentences)
         out = np.empty((len(tokens), _WIDE), dtype=np.float32)
         first = size = 0
         for place, ids in enumerate(tokens):
@@ -98,8 +123,16 @@ class TokenEncoder:
 
     def _pass(self, group: Sequence[Sequence[int]]) -> Floats32:
         """Return the rows of some sentences, the token ids of each being given."""
-        net = self._net
         table, known = self._known([each for sentence in group for each in sentence])
+        try:
+            return self._rows_of(group, table, known)
+        finally:
+            with self._lock:
+                table.readers -= 1
+
+    def _rows_of(self, group: Sequence[Sequence[int]], table: _Table, known: Ints) -> Floats32:
+        """Return the rows of some sentences, whose tokens stand in these places of a table."""
+        net = self._net
         # Before, between and behind sentences stand places of no token, as many as a convolution reaches beyond.
         lengths = np.array([len(sentence) for sentence in group])
         of = np.repeat(np.arange(len(group)), lengths)
@@ -152,22 +185,23 @@ class TokenEncoder:
         z /= np.sqrt(np.clip(np.einsum("ij,ij->i", z, z), net.eps, None))[:, None]
         return np.asarray(z, dtype=np.float32)
 
-    def _known(self, ids: Sequence[int]) -> tuple[_Table, Ints]:
-        """Return the table that has the rows of all these tokens, and the place of each there."""
+    def _known(self, ids: Sequence[int], read: bool = True) -> tuple[_Table, Ints]:
+        """Return the table that has the rows of all these tokens, and the place of each there; that will be `read`."""
         wanted, rows = list(dict.fromkeys(ids)), dict[int, Floats32]()
         while True:
             with self._lock:
                 table = self._table
                 new = [each for each in wanted if each not in table.places]
                 if rows.keys() >= set(new):
-                    if len(table.places) + len(new) > table.size:
-                        # Another thread may still read the old one, so that stays as it is.
+                    if len(new) > len(table.free):
                         table = self._table = table.renewed(len(wanted))
                         new = [each for each in wanted if each not in table.places]
                     if rows.keys() >= set(new):
                         table.add(new, rows)
-                        for each in ids:
-                            table.uses[each] = table.uses.get(each, 0) + 1
+                        if read:
+                            table.readers += 1
+                            for each in ids:
+                                table.uses[each] = table.uses.get(each, 0) + 1
                         return table, np.array([table.places[each] for each in ids])
             # Outside the lock: two threads work on their texts' new tokens at once, or twice on the same.
             new = [each for each in new if each not in rows]

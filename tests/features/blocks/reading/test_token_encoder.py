@@ -41,6 +41,29 @@ def test_a_text_has_the_same_bits_whatever_was_encoded_before_and_when_the_table
     assert len(full._table.places) <= full._table.size < KNOWN
 
 
+def test_a_full_table_is_renewed_in_place_but_not_under_one_who_reads_from_it(backend, monkeypatch):
+    monkeypatch.setattr(token_encoder, "KNOWN", 40)
+    encoder = TokenEncoder(backend)
+    encoder.encode(SENTENCES[:2])
+    table = encoder._table
+    for sentence in SENTENCES[2:5]:
+        encoder.encode([sentence])
+    assert encoder._table is table and table.readers == 0
+    places, whole = list(table.places.values()), table.rows.reshape(-1, token_encoder._ROWS * token_encoder._NARROW)
+    table.readers, before = 1, whole[places].tobytes()
+    for sentence in SENTENCES[:5]:
+        encoder.encode([sentence])
+    assert encoder._table is not table
+    assert whole[places].tobytes() == before
+
+
+def test_what_is_new_in_several_texts_may_be_computed_together(backend):
+    encoder, alone = TokenEncoder(backend), TokenEncoder(backend)
+    encoder.know(SENTENCES)
+    assert encoder.encode(SENTENCES[1:3]).tobytes() == alone.encode(SENTENCES[1:3]).tobytes()
+    assert encoder._table.readers == alone._table.readers == 0
+
+
 def test_threads_do_not_disturb_each_other(backend, monkeypatch):
     monkeypatch.setattr(token_encoder, "KNOWN", 60)
     texts = [SENTENCES[place:] + SENTENCES[:place] for place in range(len(SENTENCES))] * 4
