@@ -176,6 +176,8 @@ class LocalModel:
         with torch.inference_mode():
             if tops:
                 logits = model(**inputs, logits_to_keep=1).logits[0, -1].float()
+                if bool(logits.isnan().any()):
+                    raise UserError(f"{self.params.model}: its weights give no numbers; get it again.")
                 chances, tokens = torch.log_softmax(logits, dim=-1).topk(TOPS)
                 top: dict[str, float] = {}
                 for token, chance in zip(tokens.tolist(), chances.tolist(), strict=True):

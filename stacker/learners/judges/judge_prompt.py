@@ -26,6 +26,7 @@ WRITTEN = 0.9
 """Probability of what a verdict without probabilities names; how far it is to be believed is learnt from votes."""
 LEAST_LOG = -12.0
 _LABELS = {"a": 0, "b": 1, "c": 2, "tie": 2}
+_AROUND = " \t\r\n*[]().\"'\u0120\u2581"
 _THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
 _LETTER = re.compile(r"(?<![A-Za-z'])(A|B|C|tie|Tie|TIE)(?![A-Za-z'])")
 _NAMED = re.compile(
@@ -144,10 +145,10 @@ def said_of(reply: ChatReply) -> tuple[float, float] | None:
         best = max(top, key=lambda token: top[token], default="")
         sums = [0.0, 0.0, 0.0]
         for token, log in top.items():
-            place = _LABELS.get(token.strip().strip("*[]().\"'").lower())
+            place = _label(token)
             if place is not None:
                 sums[place] += math.exp(min(log, 0.0))
-        if sums[0] + sums[1] > 0.01 or _LABELS.get(best.strip().strip("*[]()").lower()) is not None:
+        if sums[0] + sums[1] > 0.01 or _label(best) is not None:
             least = math.exp(max(min(top.values()), LEAST_LOG))
             a, b, tie = (math.log(max(total, min(least, 1e-3))) for total in sums)
             return a - b, tie - (a + b) / 2
@@ -156,6 +157,11 @@ def said_of(reply: ChatReply) -> tuple[float, float] | None:
         return None
     logs = [math.log(WRITTEN if place == winner else (1 - WRITTEN) / 2) for place in range(3)]
     return logs[0] - logs[1], logs[2] - (logs[0] + logs[1]) / 2
+
+
+def _label(token: str) -> int | None:
+    """Return the outcome that a token names; some servers send the marks that tokenizers write for a space."""
+    return _LABELS.get(token.strip(_AROUND).lower())
 
 
 def written_winner(text: str) -> int | None:

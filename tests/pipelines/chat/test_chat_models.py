@@ -1,4 +1,6 @@
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,6 +51,16 @@ def test_a_question_longer_than_its_context_is_refused_and_no_folder_is_one_sent
         model.ask([{"role": "user", "content": "x" * 300}], tops=True)
     with pytest.raises(UserError, match=r"holds no language model .*config.json is missing.*base_url"):
         open_model(ChatParams(model=str(tmp_path)))
+
+
+def test_weights_that_give_no_numbers_are_one_sentence(folder, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    broken = Path(shutil.copytree(folder, tmp_path / "broken"))
+    weights = {name: value * float("nan") for name, value in load_file(broken / "model.safetensors").items()}
+    save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UserError, match="its weights give no numbers; get it again"):
+        open_model(ChatParams(model=str(broken))).ask(MESSAGES, tops=True)
 
 
 def test_it_judges_in_both_orders_and_swapping_the_sides_mirrors_what_is_known(folder, tmp_path):

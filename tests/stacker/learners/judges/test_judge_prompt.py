@@ -71,6 +71,8 @@ def test_probabilities_are_summed_over_spellings_wherever_the_letter_stands():
     top = {" A": math.log(0.3), "A": math.log(0.3), "B": math.log(0.2), "C": math.log(0.1), "The": math.log(0.1)}
     margin, tie = said_of(ChatReply("[[A]]", ({"[[": -0.01, "Well": -5.0}, top)))
     assert margin == pytest.approx(math.log(3)) and tie == pytest.approx(math.log(0.1) - math.log(0.12) / 2)
+    marked = {"\u0120A": math.log(0.6), "\u2581B": math.log(0.2), "C.": math.log(0.1)}  # a tokenizer's own spaces
+    assert said_of(ChatReply("A", (marked,)))[0] == pytest.approx(math.log(3))
     assert said_of(ChatReply("Well.", ({"Well": -0.1, "So": -3.0},))) is None
     assert said_of(ChatReply("B", ({"Well": -0.1, "So": -3.0},)))[0] < 0  # by what it writes
 
