@@ -7,15 +7,16 @@ has `pairs` and `predict_pairs` (`PairLearner` of `stacker.judge.explain.explana
 `group`.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import create_model
+from pydantic import create_model, model_validator
 
 from pipelines.errors import UserError, shown
 from pipelines.files.hashes import code_version
@@ -165,6 +166,27 @@ SWITCHED = tuple(kind.name for kind in KINDS.values() if kind.settings is not No
 """Kinds that the section `learners` switches on or off, each by a section of its own."""
 
 
+NAMED = ("outside", "judges", "rewards")
+"""Keys of the section `learners` that hold lists of learners with names of their own."""
+TAKEN = ("stack", "uniform", "class prior", "length only")
+"""What tables and files of a run call something else."""
+
+
+class _NamedLearners(Section):
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        """Refuse names that two learners have before anything is read, asked or paid for."""
+        met = Counter(kind for kind in SWITCHED if getattr(self, kind).enabled)
+        for each in (each for key in NAMED for each in getattr(self, key) if each.enabled):
+            name = each.name.casefold()
+            if name in TAKEN:
+                raise ValueError(f"{each.name} is no name for a learner, as tables call something else so")
+            met[name] += 1
+            if met[name] > 1:
+                raise ValueError(f"{each.name} is the name of two learners; give one of them another")
+        return self
+
+
 @cache
 def _loaded(name: str) -> Any:
     module, _, attribute = name.partition(":")
@@ -182,7 +204,7 @@ if TYPE_CHECKING:
 else:
     LearnersParams = create_model(
         "LearnersParams",
-        __base__=Section,
+        __base__=_NamedLearners,
         __doc__="The level-0 learners besides the transformers, by kind.",
         __module__=__name__,
         **{

@@ -9,12 +9,16 @@ from small_runs import small_params, small_run
 from pipelines.battles.arrays import FLIP
 from pipelines.battles.built_in import sample_battles
 from pipelines.errors import UserError
+from stacker.evaluate.results import STACK
 from stacker.judge.judge import Judge
 from stacker.learners.judges.outside import OutsideLearner, OutsideParams, open_outside
 from stacker.learners.judges.outside_file import read_outside
 from stacker.learners.learner_interface import Fit, LearnerData
+from stacker.learners.learner_registry import TAKEN
 from stacker.predict import main as predict
+from stacker.training.cross_fitting import BASELINES
 from stacker.training.estimator import PreferenceStacker
+from stacker.training.params import parse_params
 
 LINEAR = {"lightgbm": {"enabled": False}, "xgboost": {"enabled": False}, "sparse": {"enabled": False}}
 
@@ -124,6 +128,26 @@ def test_wrong_ids_too_few_rows_and_battles_without_ids_are_one_sentence(tmp_pat
     model = PreferenceStacker(learners=["linear"], embedding=False, folds=2, settings={"learners.outside": outside})
     with pytest.raises(ValueError, match="these battles have no ids"):
         model.fit(battles[["prompt", "response_a", "response_b"]], battles["outcome"])
+
+
+@pytest.mark.parametrize(
+    ("learners", "said"),
+    [
+        ({"outside": [{"name": "Linear", "out_of_fold": "x.csv"}]}, "linear is the name of two learners"),
+        ({"outside": [{"name": "stack", "out_of_fold": "x.csv"}]}, "stack is no name for a learner"),
+        ({"judges": [{"name": "class prior", "model": "m"}]}, "class prior is no name for a learner"),
+        (
+            {"outside": [{"name": "llm", "out_of_fold": "x.csv"}], "judges": [{"name": "llm", "model": "m"}]},
+            "llm is the name of two learners; give one of them another",
+        ),
+    ],
+)
+def test_names_that_two_have_are_refused_before_anything_is_asked(learners, said):
+    with pytest.raises(UserError, match=f"learners: {said}"):
+        parse_params({"learners": learners})
+    off = {key: [{**each, "enabled": False} for each in entries] for key, entries in learners.items()}
+    parse_params({"learners": off})
+    assert {*BASELINES, STACK} == set(TAKEN)
 
 
 def outside_params(folder, **entry):
