@@ -202,7 +202,11 @@ def fault_sentence(fault: ValidationError, origin: str, names: Collection[str], 
     more = f" ({fault.error_count() - 1} more keys are wrong)" if fault.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
         sections = {".".join(name.split(".")[:depth]) for name in names for depth in range(1, name.count(".") + 2)}
-        near = difflib.get_close_matches(key, sorted(sections), n=1, cutoff=0.6)
+        listed = re.sub(r"\.\d+(?=\.)", "", key)  # without places in lists
+        near = difflib.get_close_matches(listed, sorted(sections), n=1, cutoff=0.6)
+        place = key.rpartition(".")[0]
+        if near and listed != key and near[0].rpartition(".")[0] == listed.rpartition(".")[0]:
+            near = [f"{place}.{near[0].rpartition('.')[2]}"]
         hint = f"did you mean {near[0]}?" if near else "see --help for the keys there are."
         return f"{origin}: the key {shown(key, 120)} is unknown; {hint}{more}"
     if first["type"] == "invalid_key":

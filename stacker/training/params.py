@@ -1,9 +1,9 @@
 """params.yaml as typed objects: one section a stage, an unknown key refused by name, `--set` overrides."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -202,7 +202,8 @@ def parse_params(content: Mapping[str, Any], origin: str = "parameters") -> Para
     try:
         return Params.model_validate(_todays(content, origin))
     except ValidationError as fault:
-        raise UserError(fault_sentence(fault, origin, [name for name, _ in key_names()])) from fault
+        names = [name for name, _ in key_names()]
+        raise UserError(fault_sentence(fault, origin, [*names, *_names_in_lists()])) from fault
 
 
 def _todays(content: Mapping[str, Any], origin: str) -> dict[str, Any]:
@@ -237,6 +238,17 @@ def key_names(model: type[BaseModel] = Params, prefix: str = "") -> list[tuple[s
         else:
             found.append((f"{prefix}{name}", default))
     return found
+
+
+def _names_in_lists(model: type[BaseModel] = Params, prefix: str = "") -> Iterator[str]:
+    """Yield the dotted names of what stands in lists of sections, without places in them: data.sources.path."""
+    for name, field in model.model_fields.items():
+        kinds = [kind for kind in get_args(field.annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        for kind in kinds if get_origin(field.annotation) is tuple else ():
+            yield from (f"{prefix}{name}.{inner}" for inner, _ in key_names(kind))
+        default = field.get_default(call_default_factory=True)
+        if isinstance(default, BaseModel):
+            yield from _names_in_lists(type(default), f"{prefix}{name}.")
 
 
 def described_keys() -> str:

@@ -73,6 +73,12 @@ def test_an_override_reaches_into_a_list(tmp_path):
 BAD = [
     ("run:\n  sed: 1\n", [], ["run.sed", "unknown", "did you mean run.seed?"]),
     ("learner: {}\n", [], ["learner", "unknown", "did you mean learners?"]),
+    (
+        "learners: {judges: [{name: llm, model: m, temprature: 1}]}\n",
+        [],
+        ["learners.judges.0.temprature", "did you mean learners.judges.0.temperature?"],
+    ),
+    ("data: {sources: [{path: x.csv, wieght: 2}]}\n", [], ["did you mean data.sources.0.weight?"]),
     ("run:\n  seed: one\n", [], ["run.seed", "'one'", "integer"]),
     ("run:\n  threads: -1\n", [], ["run.threads", "-1", "greater than or equal to 0"]),
     ("folds:\n  count: 1\n", [], ["folds.count", "1", "greater than or equal to 2"]),
