@@ -25,6 +25,7 @@ NO_REDIRECT = {"password", "auth_code", "pam"}
 """Panel's providers that take no key and secret; `server.accounts` is the way to have passwords."""
 GENERIC_URLS = ("PANEL_OAUTH_AUTHORIZE_URL", "PANEL_OAUTH_TOKEN_URL")
 EXTRA_PARAMS = "PANEL_OAUTH_EXTRA_PARAMS"
+SESSION_NAMES = ("bokeh-session-id", "bokeh-token")
 NEEDED_EXTRA = {"auth0": "subdomain", "okta": "url"}
 """What Panel must be told of these providers, in the variable `EXTRA_PARAMS`."""
 
@@ -78,7 +79,32 @@ def build_server(services: Services) -> "Server":
         what = "choose another port" if taken else "correct dashboard.server.address"
         raise UserError(f"dashboard.server: cannot listen at {where} ({fault.strerror}); {what}.") from fault
     guard_socket(server, allowed_origins(params.address, int(server.port or 0), params.origins))
+    guard_sessions(server)
     return server
+
+
+def guard_sessions(server: "Server") -> None:
+    """Have the server alone choose what a page's session is called.
+
+    Bokeh takes the name from the address or a header too, and gives whoever names a session that is there the very
+    same: who sends a link with a name could see and do what the person does who opens it.
+    """
+    from bokeh.server.views.session_handler import SessionHandler
+
+    def guarded(handler: Any) -> Any:
+        class Guarded(handler):
+            def prepare(self) -> Any:
+                for name in SESSION_NAMES:
+                    self.request.arguments.pop(name, None)
+                    self.request.headers.pop(name, None)
+                return super().prepare()
+
+        return Guarded
+
+    application: Any = server._tornado
+    for rule in application.wildcard_router.rules:
+        if isinstance(rule.target, type) and issubclass(rule.target, SessionHandler):
+            rule.target = guarded(rule.target)
 
 
 def guard_socket(server: "Server", allowed: Sequence[str]) -> None:

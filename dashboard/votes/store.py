@@ -1,6 +1,5 @@
 """The vote store: battles with the verdict given before the vote, and the votes. A vote that returns is on disk."""
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,11 +13,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from dashboard.votes import database as migrations
 from dashboard.votes.database import address_of, check_is_there, engine_of
 from dashboard.votes.vote_filter import VoteFilter as VoteFilter
+from dashboard.votes.vote_filter import typed_votes
 from dashboard.votes.vote_records import (
     BATTLES,
     DRAWN,
-    JSON_COLUMNS,
-    PAIRED,
     VOTES,
     Battle,
     Choice,
@@ -26,10 +24,11 @@ from dashboard.votes.vote_records import (
     Voted,
     reasons_text,
     remark_text,
+    storable,
 )
 from dashboard.votes.vote_records import AlreadyVoted as AlreadyVoted
 from dashboard.votes.vote_records import StoreFault as StoreFault
-from pipelines.battles.table import TEXT_COLUMNS
+from pipelines.errors import shown
 
 _MAY_DIFFER = ("created_at", "named", *DRAWN)
 """Columns in which a battle that is stored again may be another."""
@@ -241,8 +240,7 @@ class VoteStore:
         """
         with self._reading() as connection:
             result = connection.execute((chosen or VoteFilter()).query())
-            frame = pd.DataFrame(result.all()[::-1], columns=list(result.keys()))
-        return _typed(frame)
+            return typed_votes(pd.DataFrame(result.all()[::-1], columns=list(result.keys())))
 
     def read(self, query: Select[Any] | TextClause) -> Sequence[Row[Any]]:
         """Return the rows of a query on `vote_records.BATTLES` and `VOTES`, or raise a `StoreFault`."""
@@ -252,7 +250,9 @@ class VoteStore:
     def voted(self, origin: str, session: str) -> dict[str, Choice]:
         """Return the votes of a session on the battles of one file, by the battle's `origin_id`: where it left off."""
         query = select(BATTLES.c.origin_id, VOTES.c.choice).join_from(VOTES, BATTLES)
-        query = query.where(BATTLES.c.origin == origin, VOTES.c.session == session, VOTES.c.undone_at.is_(None))
+        query = query.where(
+            BATTLES.c.origin == storable(origin), VOTES.c.session == session, VOTES.c.undone_at.is_(None)
+        )
         with self._reading() as connection:
             return {row.origin_id: row.choice for row in connection.execute(query)}
 
@@ -285,8 +285,13 @@ class VoteStore:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with self._said(), self._engine.connect().execution_options(reads_only=True) as connection:
-            yield connection
+        try:
+            with self._said(), self._engine.connect().execution_options(reads_only=True) as connection:
+                yield connection
+        except (ValueError, TypeError) as fault:  # a row that was changed by hand, or on a damaged disk
+            where, reason = self._engine.url.render_as_string(hide_password=True), shown(str(fault), 200)
+            sentence = f"The vote store {where} holds what cannot be read ({reason}); correct it, or restore a copy."
+            raise StoreFault("unavailable", sentence, url=where, reason=reason) from fault
 
     @contextmanager
     def _said(self) -> Iterator[None]:
@@ -298,15 +303,3 @@ class VoteStore:
             raise StoreFault(
                 "unavailable", f"The vote store {where} did not do it: {reason}.", url=where, reason=reason
             ) from fault
-
-
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    for name in TEXT_COLUMNS:
-        frame[name] = pd.Series([tuple(json.loads(cell)) for cell in frame[name]], index=frame.index, dtype=object)
-    for name in JSON_COLUMNS:
-        frame[name] = pd.Series([json.loads(cell) for cell in frame[name]], index=frame.index, dtype=object)
-    for name in ("created_at", "voted_at", "undone_at"):
-        frame[name] = pd.to_datetime(frame[name], utc=True)
-    for name in ("p_a", "p_b", "p_tie", *DRAWN, *PAIRED):
-        frame[name] = frame[name].astype("float64")
-    return frame

@@ -244,10 +244,10 @@ class Battle:
             "prompt": json.dumps(list(self.prompt)),
             "response_a": json.dumps(list(self.a.response)),
             "response_b": json.dumps(list(self.b.response)),
-            "style_a": _storable(self.a.style),
-            "style_b": _storable(self.b.style),
-            "model_a": _storable(self.a.model),
-            "model_b": _storable(self.b.model),
+            "style_a": storable(self.a.style),
+            "style_b": storable(self.b.style),
+            "model_a": storable(self.a.model),
+            "model_b": storable(self.b.model),
             "settings_a": json.dumps(self.a.settings, sort_keys=True),
             "settings_b": json.dumps(self.b.settings, sort_keys=True),
             "fault_a": self.a.fault,
@@ -255,17 +255,17 @@ class Battle:
             "p_a": p_a,
             "p_b": p_b,
             "p_tie": p_tie,
-            "judge": _storable(self.judge),
-            "asked": _storable(self.asked),
-            "origin": _storable(self.origin),
-            "origin_id": _storable(self.origin_id),
+            "judge": storable(self.judge),
+            "asked": storable(self.asked),
+            "origin": storable(self.origin),
+            "origin_id": storable(self.origin_id),
             "named": sides_named(self.a.response, self.b.response, self.a.model, self.b.model),
             "shown_step": None if self.drawn is None else self.drawn.step,
             "shown_of": None if self.drawn is None else self.drawn.of,
             "shown_chance": None if self.drawn is None else self.drawn.chance,
             "pair_of": None if self.paired is None else self.paired.of,
             "pair_chance": None if self.paired is None else self.paired.chance,
-            "own_prompt": _storable(self.own_prompt),
+            "own_prompt": storable(self.own_prompt),
         }
 
 
@@ -307,14 +307,14 @@ def reasons_text(choice: Choice, named: Iterable[object]) -> str:
 
 def remark_text(remark: str) -> str:
     """Return a reason in a person's own words as it is stored: on one line, cut at `LONGEST_REMARK` characters."""
-    return _storable(" ".join(remark[: 4 * LONGEST_REMARK].split())[:LONGEST_REMARK])
+    return storable(" ".join(remark[: 4 * LONGEST_REMARK].split())[:LONGEST_REMARK])
 
 
 def own_prompt_text(own: str) -> str:
     """Return a system prompt of one's own as it is used and stored, cut at `LONGEST_OWN_PROMPT` characters."""
-    return _storable(own[:LONGEST_OWN_PROMPT].strip())
+    return storable(own[:LONGEST_OWN_PROMPT].strip())
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """Replace what a database text cannot hold: NUL and lone surrogates."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -416,3 +417,40 @@ def test_a_store_written_earlier_opens_and_gives_all_its_votes(saved: Path, tmp_
     # what steps after it have added is empty
     later = {name: None if name in (*DRAWN, *PAIRED) else "" for name in found[0]}
     assert json.loads(json.dumps(found)) == [later | each for each in expected]
+
+
+BROKEN = [
+    ("UPDATE battles SET prompt = 'why?'", "battle one has why? as prompt"),
+    ("UPDATE battles SET response_b = '[1]'", "battle one has [1] as response_b"),
+    ("UPDATE battles SET settings_a = '[]'", "battle one has [] as settings_a"),
+    ("UPDATE votes SET choice = 'c'", "battle one has c as choice"),
+    ("UPDATE votes SET voted_at = 'yesterday'", "yesterday"),
+    ("UPDATE battles SET p_a = 'much'", "much"),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), BROKEN)
+def test_a_row_that_no_program_wrote_is_told_in_a_sentence(tmp_path: Path, change: str, said: str) -> None:
+    # Catches: a page of History, or an export, that ends in a traceback for one row that somebody edited.
+    path = tmp_path / "votes.sqlite"
+    store = VoteStore.open(f"sqlite:///{path}")
+    store.add_battle(battle())
+    store.vote("one", "a", "s")
+    with closing(sqlite3.connect(path)) as by_hand:
+        by_hand.execute("PRAGMA ignore_check_constraints = 1")
+        by_hand.execute(change)
+        by_hand.commit()
+    with pytest.raises(StoreFault, match="holds what cannot be read") as fault:
+        store.votes()
+    assert said in str(fault.value) and fault.value.code == "unavailable"
+    store.close()
+
+
+def test_votes_on_a_file_of_any_name_are_found_again(tmp_path: Path) -> None:
+    # Catches: a file whose name no database can hold, of which every battle is shown again, or none.
+    store = VoteStore.open(f"sqlite:///{tmp_path / 'votes.sqlite'}")
+    name = "votes\0\udcff.csv abc"
+    store.add_battle(battle(origin=name, origin_id="7", source="file"))
+    store.vote("one", "tie", "s")
+    assert store.voted(name, "s") == {"7": "tie"}
+    store.close()
