@@ -13,6 +13,7 @@ from stacker.evaluate.results import COLUMNS
 from stacker.learners.transformer.network.structure import share_read
 from stacker.training.params import Params, dump_params
 from stacker.training.reporting.report_charts import block_title, drawn, refit_name
+from stacker.training.stage_times import REST, WHOLE
 
 PARTS = {
     "scores": "Results against the baselines",
@@ -74,7 +75,14 @@ def report(found: dict[str, Any], battles: pd.DataFrame, params: Params) -> str:
         block_title=block_title,
         refit_name=refit_name,
         share_read=share_read,
+        stages=_stages(found.get("seconds", {})),
     )
+
+
+def _stages(seconds: dict[str, float]) -> list[str]:
+    """Return the stages that took a while, the longest first, then what they leave and the whole run."""
+    took = {stage: each for stage, each in seconds.items() if each >= 0.05}
+    return sorted(took, key=lambda stage: (stage == WHOLE, stage == REST, -took[stage]))
 
 
 def _asking(found: dict[str, Any]) -> dict[str, float]:
