@@ -76,8 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         type=Path,
         nargs="+",
         metavar="PATH",
-        help="the judge folder of a run, or none for the starter judge; then CSV, JSON Lines, JSON or parquet files of "
-        "battles",
+        help="a judge's folder, or the run's that made it, or starter, which none means too; then CSV, JSON Lines, JSON "
+        "or parquet files of battles",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .csv, .jsonl or .parquet file")
     parser.add_argument(
@@ -104,7 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     def command() -> None:
         full = replace(options, reading=reading_options(chosen), outside=named_files(chosen.outside))
-        _command(*judge_and_inputs(chosen.paths), chosen.out, full)
+        folder, inputs = judge_and_inputs(chosen.paths)
+        _command(folder_of(folder), inputs, chosen.out, full)
 
     run_command(command)
 

@@ -22,12 +22,20 @@ class Leaderboards:
     ----------
     neutral : bool
         Whether votes are left out where an answer named its own model.
+    made_up : function
+        Tells whether the votes were made up, which the page then says.
     clock : function
         Seconds on a clock that never goes back.
     """
 
-    def __init__(self, store: VoteStore, neutral: bool = True, clock: Callable[[], float] = monotonic) -> None:
-        self.store, self.neutral, self._clock = store, neutral, clock
+    def __init__(
+        self,
+        store: VoteStore,
+        neutral: bool = True,
+        clock: Callable[[], float] = monotonic,
+        made_up: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.store, self.neutral, self._clock, self._made_up = store, neutral, clock, made_up
         self._kept: dict[tuple[Of, Language], tuple[float, str]] = {}
         self._making = asyncio.Lock()
 
@@ -42,4 +50,5 @@ class Leaderboards:
 
     def _made(self, of: Of, language: Language) -> str:
         votes = with_outcomes(self.store.votes())
-        return leaderboard_page(neutral_only(votes) if self.neutral else votes, of, Texts(language), datetime.now(UTC))
+        shown = neutral_only(votes) if self.neutral else votes
+        return leaderboard_page(shown, of, Texts(language), datetime.now(UTC), self._made_up())

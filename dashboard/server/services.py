@@ -117,7 +117,7 @@ class Services:
         self.slots = AnswerSlots(params.limits.answers_at_once)
         self.offers = Offers()
         self.own_prompts = OwnPrompts()
-        self.leaderboards = Leaderboards(self.store, params.leave_out_named)
+        self.leaderboards = Leaderboards(self.store, params.leave_out_named, made_up=lambda: self.made_up_votes)
         self._secret = b""
         self._seen: dict[str, str] = {}
         cache = (whole or Params()).run.cache

@@ -24,7 +24,7 @@ def rankings(votes: pd.DataFrame, of: Of) -> tuple[Ranking, Ranking]:
     return rank(votes, of), rank(votes, of, differences)
 
 
-def leaderboard_page(votes: pd.DataFrame, of: Of, say: Texts, made: datetime) -> str:
+def leaderboard_page(votes: pd.DataFrame, of: Of, say: Texts, made: datetime, made_up: bool = False) -> str:
     """Return the page as HTML.
 
     Parameters
@@ -35,6 +35,8 @@ def leaderboard_page(votes: pd.DataFrame, of: Of, say: Texts, made: datetime) ->
         What is ranked.
     made : datetime
         When, with its zone.
+    made_up : bool
+        Whether the votes are those of a demonstration, which the page then says.
     """
     voted, held = rankings(votes, of)
     equal = held.rows.set_index("name")
@@ -64,6 +66,7 @@ def leaderboard_page(votes: pd.DataFrame, of: Of, say: Texts, made: datetime) ->
         questions=int(votes["question"].nunique()) if len(votes) else 0,
         rows=rows,
         nothing=say(f"history.no_{of}s"),
+        made_up=made_up,
         apart=voted.rows["group"].nunique() > 1,
         chart=Markup(chart),
         links=_links(of, say),

@@ -169,7 +169,7 @@ class ModelPage:
             "length": trouble or made(lambda: cards.by_length(table, say)),
             "language": trouble or made(lambda: cards.by_language(table, say, say.language_name)),
             "importances": made(lambda: cards.importances(tree_gains(*run.trees()), say)),
-            "written_card": card or "",
+            "written_card": cards.unwrapped(card or ""),
         }
 
     def _made(self, make: Callable[[], str]) -> str:

@@ -1,5 +1,6 @@
 """The cards of the model page as HTML: what a judge is, how good and at what, and what learning from votes brought."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -37,6 +38,13 @@ FEW = 30
 MANY = 1_000
 """Votes below which it is said that more of them teach more."""
 _CARDS, _PROGRESS = macros("model/cards.html"), macros("progress.html")
+_BROKEN_LINE = re.compile(r"(?<=[^\n|])\n[ ]*(?![\s|#>`*+-]|\d+[.)] )")
+"""The end of a line within a paragraph or an item of a list."""
+
+
+def unwrapped(card: str) -> str:
+    """Return a model card in Markdown whose paragraphs are lines: drawn as a chat is, each end of a line would show."""
+    return card if "```" in card else _BROKEN_LINE.sub(" ", card)
 
 
 def facts(about: Mapping[str, Any], trained: str, written: str, say: Texts) -> Markup:

@@ -10,7 +10,7 @@ from page_contexts import Judges, context, on_a_loop, opened, settled
 from dashboard.judges.learning_service import LearningService
 from dashboard.judges.votes_to_learn import LEAST
 from dashboard.pages.model.model import ModelPage
-from dashboard.pages.model.model_cards import facts
+from dashboard.pages.model.model_cards import facts, unwrapped
 from dashboard.texts import LANGUAGES, Texts
 from stacker.training.params import Params
 
@@ -66,3 +66,10 @@ def test_lists_are_joined_as_each_language_does() -> None:
     assert "one（0.50 / 0.40）、two（0.50 / 0.60）" in chinese and "mine（1,200）、yours（3）" in chinese
     assert "符號與用字、排版與用語" in chinese and "python 3.11、numpy 2" in chinese
     assert ", " not in chinese
+
+
+def test_a_card_keeps_its_lists_and_tables_where_its_lines_are_joined() -> None:
+    """Drawn as a chat is, a paragraph would break where its source does."""
+    card = "# A\n\nfirst\nsecond 2.5\n\n- one\n  more\n- two\n1. three\n\n| a |\n| --- |\n| b |\n\nend"
+    assert unwrapped(card) == "# A\n\nfirst second 2.5\n\n- one more\n- two\n1. three\n\n| a |\n| --- |\n| b |\n\nend"
+    assert unwrapped("```\na\nb\n```") == "```\na\nb\n```"

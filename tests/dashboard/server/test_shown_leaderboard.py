@@ -103,5 +103,8 @@ def test_without_votes_it_says_so_and_a_page_is_kept_for_a_while(tmp_path: Path)
 
     asyncio.run(steps())
     page = leaderboard_page(with_outcomes(store.votes()), "style", Texts("zh-Hant"), datetime(2026, 3, 1, tzinfo=UTC))
-    assert "2026-03-01 00:00 UTC" in page
+    assert "2026-03-01 00:00 UTC" in page and Texts("zh-Hant")("leaderboard.made_up") not in page
+    moment[0] += KEPT_S
+    demonstration = Leaderboards(store, clock=lambda: moment[0], made_up=lambda: True)
+    assert say("leaderboard.made_up") in asyncio.run(demonstration.page("style", "en"))
     store.close()

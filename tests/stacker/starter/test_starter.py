@@ -206,6 +206,20 @@ def test_a_judge_without_files_is_told_from_files_without_a_judge(tmp_path, monk
         predict.judge_and_inputs([Path("judge")])
 
 
+def test_the_starter_judge_and_that_of_a_run_go_by_their_names(tmp_path, monkeypatch):
+    """As for the other commands; a folder that is not there ends in a sentence, not in the starter's verdicts."""
+    monkeypatch.chdir(tmp_path)
+    Path("run/judge").mkdir(parents=True)
+    Path("run/judge/judge.json").touch()
+    asked = []
+    monkeypatch.setattr(predict, "_command", lambda folder, *_: asked.append(folder))
+    for named in ("starter", "run"):
+        predict.main([named, "a.csv", "--out", "out.csv"])
+    assert asked == [starter_folder(), Path("run/judge")]
+    with pytest.raises(SystemExit):
+        predict.main(["gone", "a.csv", "--out", "out.csv"])
+
+
 def test_as_a_learner_it_says_what_the_judge_says(tmp_path):
     frame = sample_battles(20, 3).battles
     judge = Judge.load()
