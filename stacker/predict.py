@@ -76,8 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         type=Path,
         nargs="+",
         metavar="PATH",
-        help="a judge's folder, or the run's that made it, or starter, which none means too; then CSV, JSON Lines, JSON "
-        "or parquet files of battles",
+        help="a judge's folder, or that of the run that made it, or starter, as none means too; then CSV, JSON Lines, "
+        "JSON or parquet files of battles",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .csv, .jsonl or .parquet file")
     parser.add_argument(
