@@ -83,13 +83,12 @@ class Style(Block):
         if filled:
             said = [texts[row] for row in filled]
             lowered = [plain(text).strip() for text in said]
-            parts = (
-                count_all(lowered),
-                _counted([(text[:_OPENING], _OPENING_WORDS, False) for text in lowered]),
-                _counted([(text[:_GREETING], None, False) for text in lowered]),
-                _counted([(text[-_ENDING:], _ENDING_WORDS, True) for text in lowered]),
-            )
-            counts = zip(*(part.tolist() for part in parts), strict=True)
+            ends = [
+                *((text[:_OPENING], _OPENING_WORDS, False) for text in lowered),
+                *((text[:_GREETING], None, False) for text in lowered),
+                *((text[-_ENDING:], _ENDING_WORDS, True) for text in lowered),
+            ]
+            counts = zip(*(part.tolist() for part in (count_all(lowered), *np.split(_counted(ends), 3))), strict=True)
             rows[filled] = [
                 _numbers(text, low[-1], *each) for text, low, each in zip(said, lowered, counts, strict=True)
             ]

@@ -7,6 +7,7 @@ that a wrong one costs little on real votes.
 """
 
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -271,5 +272,10 @@ def same_words(pairs: PairMatrix) -> Floats:
 
 def _columns(pairs: PairMatrix, name: str) -> Floats:
     """Return (2, n): a column of either answer."""
-    found = [pairs.names.index(name.format(side)) for side in "AB"]
+    found = pairs.places(_of_sides(name))
     return pairs.values[:, found].T.astype(np.float64)
+
+
+@cache
+def _of_sides(name: str) -> tuple[str, ...]:
+    return tuple(name.format(side) for side in "AB")

@@ -5,6 +5,7 @@ equal. An answer counts as odd by the two signs in which it goes farthest beyond
 other answer of its battle, so that a question for a poem in Latin makes no answer in Latin odd.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated
 
@@ -12,7 +13,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from features.pairs import PairMatrix
-from pipelines.battles.arrays import Floats
+from pipelines.battles.arrays import Floats, Ints
 from pipelines.files.saved_files import Names, Number, Saved
 
 SIGNS = {
@@ -99,11 +100,10 @@ class OddAnswers(Saved):
     def oddness(self, pairs: PairMatrix) -> Floats:
         """Return (2, n): how odd answers A and B of n battles are, in powers of ten."""
         own, apart = _values(pairs, self.names)
-        found = np.empty_like(own)
-        for place in range(len(self.names)):
-            alone = _surprise(own[..., place], self.own[place], self.own_tail[place])
-            next_to = _surprise(apart[..., place], self.apart[place], self.apart_tail[place])
-            found[..., place] = np.minimum(alone, next_to)
+        found = np.minimum(
+            _surprise(own, self.own, self.own_tail),
+            _surprise(apart, self.apart, self.apart_tail),
+        )
         return np.asarray(np.sort(found, axis=-1)[..., -_TOLD:].sum(axis=-1))
 
     def check(self, pairs: PairMatrix) -> None:
@@ -130,19 +130,49 @@ def _values(pairs: PairMatrix, names: tuple[str, ...]) -> tuple[Floats, Floats]:
     return np.stack([a, b]), np.stack([a - b, b - a])
 
 
-def _surprise(values: Floats, edges: tuple[float, ...], tail: float) -> Floats:
-    """Return the negative power of ten of the share of real answers that go as far; of equal edges the least counts."""
-    rising, distinct, levels = _curve(edges)
-    inside = np.interp(values, distinct, levels, left=0.0)
+def _surprise(values: Floats, edges: tuple[tuple[float, ...], ...], tails: tuple[float, ...]) -> Floats:
+    """Return the negative powers of ten of the shares of real answers that go as far; of equal edges the least counts.
+
+    Parameters
+    ----------
+    values : (..., p)
+        How far answers go in p signs.
+    edges, tails : tuples of p
+        As in `OddAnswers`.
+    """
+    curves = _curves(edges)
+    # As np.interp has it, for all signs at once: between two distinct edges on a straight line, at an edge its level.
+    signs = np.arange(len(edges))
+    at = (curves.distinct <= values[..., None]).sum(axis=-1) - 1
+    low, high = np.maximum(at, 0), np.minimum(at + 1, curves.last)
+    x, level = curves.distinct[signs, low], curves.levels[signs, low]
+    width = np.where(high > low, curves.distinct[signs, high] - x, 1.0)
+    slope = (curves.levels[signs, high] - level) / width
+    inside = np.where(at < 0, 0.0, np.where((x == values) | (high == low), level, slope * (values - x) + level))
     # At an edge that many share the least level counts, beyond it the last one of those.
-    last = rising.searchsorted(values, side="left") - 1
+    last = (curves.rising < values[..., None]).sum(axis=-1) - 1
     above = np.where(last >= 0, _LEVELS[np.maximum(last, 0)], 0.0)
-    return np.asarray(np.maximum(inside, above) + np.maximum(values - edges[-1], 0.0) / (tail * np.log(10.0)))
+    farther = np.maximum(values - curves.rising[:, -1], 0.0) / (np.array(tails) * np.log(10.0))
+    return np.asarray(np.maximum(inside, above) + farther)
 
 
-@lru_cache(maxsize=1024)
-def _curve(edges: tuple[float, ...]) -> tuple[Floats, Floats, Floats]:
-    """Return the edges, those that are distinct, and the least level of each of these."""
-    rising = np.array(edges)
-    distinct, first = np.unique(rising, return_index=True)
-    return rising, distinct, _LEVELS[first]
+@dataclass(frozen=True)
+class _Curves:
+    """The (p, k) edges of p signs; those that are distinct, filled up with infinity, their least levels, the last."""
+
+    rising: Floats
+    distinct: Floats
+    levels: Floats
+    last: Ints
+
+
+@lru_cache(maxsize=64)
+def _curves(edges: tuple[tuple[float, ...], ...]) -> _Curves:
+    rising = np.array(edges).reshape(len(edges), len(SHARES))
+    distinct, levels = np.full_like(rising, np.inf), np.zeros_like(rising)
+    last = np.zeros(len(edges), dtype=np.int64)
+    for sign, row in enumerate(rising):
+        known, first = np.unique(row, return_index=True)
+        distinct[sign, : len(known)], levels[sign, : len(known)] = known, _LEVELS[first]
+        last[sign] = len(known) - 1
+    return _Curves(rising, distinct, levels, last)

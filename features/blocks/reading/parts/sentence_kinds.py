@@ -5,8 +5,9 @@ pattern is entered only behind one of its triggers, which are found much faster.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
+from itertools import groupby
 from pathlib import Path
 
 import yaml
@@ -18,7 +19,7 @@ FILES = tuple(Path(__file__).parents[1] / f"{name}.yaml" for name in ("integrity
 @lru_cache(maxsize=_REMEMBERED)
 def filler_phrases(sentence: str) -> int:
     """Count the phrases in a sentence that fit any prompt."""
-    return len(pattern("filler").findall(sentence)) if _triggered("filler", sentence) else 0
+    return len(_pattern_for("filler", sentence).findall(sentence)) if _triggered("filler", sentence) else 0
 
 
 def is_filler(sentence: str) -> bool:
@@ -29,7 +30,7 @@ def is_filler(sentence: str) -> bool:
 @lru_cache(maxsize=_REMEMBERED)
 def is_plea(sentence: str) -> bool:
     """Tell whether a sentence speaks to whoever judges the text."""
-    return _triggered("judge", sentence) and pattern("judge").search(sentence) is not None
+    return _triggered("judge", sentence) and _pattern_for("judge", sentence).search(sentence) is not None
 
 
 def pleas_among(found: Iterable[str]) -> list[str]:
@@ -40,26 +41,43 @@ def pleas_among(found: Iterable[str]) -> list[str]:
 @lru_cache(maxsize=_REMEMBERED)
 def is_claim(sentence: str) -> bool:
     """Tell whether a sentence praises who asks, or the answer itself."""
-    return _triggered("claims", sentence) and pattern("claims").search(sentence) is not None
+    return _triggered("claims", sentence) and _pattern_for("claims", sentence).search(sentence) is not None
 
 
 def _triggered(kind: str, sentence: str) -> bool:
-    for trigger in _triggers(kind):  # a generator for `any` takes twice as long
+    for trigger in _triggers(kind, sentence.isascii()):  # a generator for `any` takes twice as long
         if trigger in sentence:
             return True
     return False
 
 
 @cache
-def _triggers(kind: str) -> tuple[str, ...]:
-    return tuple(_patterns()[f"{kind} triggers"])
+def _triggers(kind: str, plain: bool) -> tuple[str, ...]:
+    found: tuple[str, ...] = tuple(_patterns()[f"{kind} triggers"])
+    return tuple(filter(str.isascii, found)) if plain else found
 
 
 @cache
 def pattern(kind: str) -> re.Pattern[str]:
     """Return the pattern of a kind, of integrity.yaml or substance.yaml."""
     found = _patterns()[kind]
-    return re.compile("|".join(found) if isinstance(found, list) else found)
+    return _joined(found) if isinstance(found, list) else re.compile(found)
+
+
+def _pattern_for(kind: str, sentence: str) -> re.Pattern[str]:
+    """Return what of a pattern a sentence can match: no part with signs beyond ASCII matches one without any."""
+    return _plain_pattern(kind) if sentence.isascii() else pattern(kind)
+
+
+@cache
+def _plain_pattern(kind: str) -> re.Pattern[str]:
+    return _joined([part for part in _patterns()[kind] if part.isascii()])
+
+
+def _joined(parts: Sequence[str]) -> re.Pattern[str]:
+    """Return the pattern of parts in their order; those that begin alike, at a word's edge, share that look."""
+    groups = ("|".join(group) for _, group in groupby(parts, str.isascii))
+    return re.compile("|".join(f"(?:{group})" for group in groups))
 
 
 @cache
