@@ -13,7 +13,7 @@ import numpy as np
 
 from features.blocks.interface import ANSWER, COUNT, FLAG, LOG_COUNT, SCORE, SHARE, Block, Column
 from features.blocks.reading.data_version import data_version
-from features.blocks.reading.parts.sentence_kinds import filler_phrases, pattern, pleas_among
+from features.blocks.reading.parts.sentence_kinds import filler_phrases, pattern, pleas_among, triggered
 from features.blocks.reading.parts.text_parts import HEAD, plain, small_words, spoken
 from features.blocks.reading.parts.word_order import word_order
 from features.text import words
@@ -141,13 +141,14 @@ def _speech(text: str) -> tuple[float, ...]:
     phrases = [(sentence, filler_phrases(sentence)) for sentence in found]
     filled = sum(len(sentence) for sentence, times in phrases if times)
     pleas = pleas_among(found)
-    placeholders = min(len(pattern("placeholders").findall(text.lower())), _MOST)
+    small = text.lower()
+    placeholders = len(pattern("placeholders").findall(small)) if triggered("placeholders", small) else 0
     return (
         filled / total,
         sum(times for _, times in phrases) / count,
         min(len(pleas), _MOST // 2),
         sum(map(len, pleas)) / total,
-        placeholders,
+        min(placeholders, _MOST),
     )
 
 

@@ -19,7 +19,7 @@ FILES = tuple(Path(__file__).parents[1] / f"{name}.yaml" for name in ("integrity
 @lru_cache(maxsize=_REMEMBERED)
 def filler_phrases(sentence: str) -> int:
     """Count the phrases in a sentence that fit any prompt."""
-    return len(_pattern_for("filler", sentence).findall(sentence)) if _triggered("filler", sentence) else 0
+    return len(_pattern_for("filler", sentence).findall(sentence)) if triggered("filler", sentence) else 0
 
 
 def is_filler(sentence: str) -> bool:
@@ -30,7 +30,7 @@ def is_filler(sentence: str) -> bool:
 @lru_cache(maxsize=_REMEMBERED)
 def is_plea(sentence: str) -> bool:
     """Tell whether a sentence speaks to whoever judges the text."""
-    return _triggered("judge", sentence) and _pattern_for("judge", sentence).search(sentence) is not None
+    return triggered("judge", sentence) and _pattern_for("judge", sentence).search(sentence) is not None
 
 
 def pleas_among(found: Iterable[str]) -> list[str]:
@@ -41,10 +41,11 @@ def pleas_among(found: Iterable[str]) -> list[str]:
 @lru_cache(maxsize=_REMEMBERED)
 def is_claim(sentence: str) -> bool:
     """Tell whether a sentence praises who asks, or the answer itself."""
-    return _triggered("claims", sentence) and _pattern_for("claims", sentence).search(sentence) is not None
+    return triggered("claims", sentence) and _pattern_for("claims", sentence).search(sentence) is not None
 
 
-def _triggered(kind: str, sentence: str) -> bool:
+def triggered(kind: str, sentence: str) -> bool:
+    """Tell whether a sentence or a text holds something without which no pattern of a kind matches."""
     for trigger in _triggers(kind, sentence.isascii()):  # a generator for `any` takes twice as long
         if trigger in sentence:
             return True
