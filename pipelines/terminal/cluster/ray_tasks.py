@@ -3,6 +3,9 @@
 Ray does again what a dying process or node had begun. What it cannot do, because the head or this process died, the
 same command does: whoever gives tasks keeps each result on disk as it comes.
 
+Tasks and not Ray Data (2.60), which cannot execute from a client of "ray://", and puts a table from memory into the
+object store whole; stacker/README.md says more.
+
 This project's code travels with the job (`shipped_code`), so that a node needs its dependencies and nothing else. The
 threads of OpenMP and BLAS are set as they are in this process: sums over other numbers of threads differ in their last
 bits, and a tree turns a last bit into another leaf.
