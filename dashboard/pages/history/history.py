@@ -230,7 +230,7 @@ class HistoryPage:
             "time": cards.over_time(judged, say, self.zone),
             "confusion": cards.confusion(judged, say),
             "language": cards.by_group(by_language, say, say("history.by_language"), self.language_name),
-            "style": cards.by_group(by_style, say, say("history.by_style")),
+            "style": cards.by_group(by_style, say, say("history.by_style"), partial(cards.style_title, say=say)),
             "ranking": cards.named(votes, say, self.leave_out_named) + cards.ranking(self._kept(votes), ranked_by, say),
         }
         rows = self._rows(votes)

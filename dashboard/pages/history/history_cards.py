@@ -197,6 +197,11 @@ def by_group(table: pd.DataFrame, say: Say, label: str, names: Callable[[str], s
     return interval_rows(rows, shares(0.0, 1.0), label)
 
 
+def style_title(name: str, say: Say) -> str:
+    """Return what a style is called in the language of the page; "" for a battle without one."""
+    return say.style_name(name) if name and isinstance(say, Texts) else name
+
+
 def confusion(judged: pd.DataFrame, say: Say) -> str:
     """Return the table of what was voted by what the judge called."""
     if judged.empty:
@@ -220,7 +225,8 @@ def ranking(votes: pd.DataFrame, of: Literal["style", "model"], say: Say) -> Mar
         told = f"{say('leaderboard.rank_is', rank=' – '.join(map(str, ends_of_rank)))} · {told}"
         second: Any = tuple(float(equal.loc[row["name"], end]) for end in ("strength", "low", "high"))
         few = row["votes"] < FEW
-        rows.append(Row(row["name"], row["strength"], row["low"], row["high"], told, faint=few, second=second))
+        name = style_title(row["name"], say) if of == "style" else row["name"]
+        rows.append(Row(name, row["strength"], row["low"], row["high"], told, faint=few, second=second))
     axis = fitting([*ends["low"], *ends["high"], 0.0])
     apart = as_voted.rows["group"].nunique() > 1
     chart = interval_rows(rows, axis, say("history.ranking_label"), reference=0.0)
@@ -249,7 +255,8 @@ def details(vote: pd.Series, drawn: Sequence[Rendered], say: Say) -> Markup:
     sides = []
     for side, answer in zip(("a", "b"), answers, strict=True):
         own = say("history.named") if side in vote["named"] else ""
-        names = [one_line(text, 80) for text in (vote[f"style_{side}"], vote[f"model_{side}"], own) if text]
+        style = style_title(vote[f"style_{side}"], say)
+        names = [one_line(text, 80) for text in (style, vote[f"model_{side}"], own) if text]
         sides.append((side, answer, names))
     return _CARDS.details(vote, asked, sides, say)
 

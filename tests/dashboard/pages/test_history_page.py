@@ -32,6 +32,7 @@ def test_the_history_page_filters_and_exports_what_it_shows(
         assert page.body.visible and len(page.table.rows) == 60 and len(page.table.view.rows) == PAGE_ROWS
         assert page.say("history.votes") in page._cards["figures"].object
         assert "<img" not in page._cards["figures"].object
+        assert f">{page.say.style_name('brief')}<" in page._cards["ranking"].object  # in the page's own language
         filters = page.filters
         filters.mine.value = filters.session
         await settled(page)
