@@ -26,7 +26,7 @@ from features.items import ITEMS, Items, Work, distinct_texts, items_seen, store
 from features.pairs import Embeddings, PairMatrix, answer_pairs, join, shared
 from features.parallel import PAYS_FROM, Chunk, Runner, Texts, even_chunks, in_line, in_turn, on_cluster
 from pipelines.battles.arrays import Floats32
-from pipelines.battles.table import TEXT_COLUMNS
+from pipelines.battles.table import TEXT_COLUMNS, texts_of
 from pipelines.settings import Section
 from pipelines.terminal.cluster.tasks import Spreads, Tasks
 from pipelines.terminal.command_line import Progress, silent
@@ -161,10 +161,8 @@ def _of_items(block: ComputesRows, rows: Floats32) -> list[PairMatrix]:
 
 def _of_turns(block: Block, battles: pd.DataFrame) -> list[PairMatrix]:
     """Build the features of a block that sees turns."""
-    prompts = battles["prompt"].tolist()
-    return _of_answers(
-        block, *(block.compute(prompts, battles[side].tolist()) for side in ("response_a", "response_b"))
-    )
+    prompts, *answers = texts_of(battles)
+    return _of_answers(block, *(block.compute(prompts, each) for each in answers))
 
 
 def _of_answers(block: ComputesRows, a: Floats32, b: Floats32) -> list[PairMatrix]:

@@ -20,7 +20,7 @@ from features.blocks.interface import (
 from features.cache import KeepsRows, key_of
 from features.parallel import Chunk, Texts
 from pipelines.battles.arrays import Floats32
-from pipelines.battles.table import TEXT_COLUMNS, text_of
+from pipelines.battles.table import text_of, texts_of
 from pipelines.terminal.command_line import Progress
 
 ITEMS = (TEXT, ANSWER, PROMPT_AND_ANSWER, ANSWER_AND_OTHER, BATTLE, BOTH_ANSWERS, LANGUAGE_MODEL)
@@ -70,8 +70,8 @@ def distinct_texts(battles: pd.DataFrame) -> DistinctTexts:
     """Join the turns of each text and number the distinct texts in the order they are met."""
     place: dict[str, int] = {}
     columns = []
-    for column in TEXT_COLUMNS:
-        places = (place.setdefault(text_of(turns), len(place)) for turns in battles[column])
+    for column in texts_of(battles):
+        places = (place.setdefault(text_of(turns), len(place)) for turns in column)
         columns.append(np.fromiter(places, dtype=np.int64, count=len(battles)))
     texts = list(place)
     return DistinctTexts(texts, [key_of(text) for text in texts], *columns)

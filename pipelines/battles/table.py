@@ -27,6 +27,13 @@ def text_of(turns: tuple[str, ...]) -> str:
     return TURN_BREAK.join(turns)
 
 
+def texts_of(battles: pd.DataFrame) -> list[list[tuple[str, ...]]]:
+    """Return the turns of n prompts, answers A and answers B: three lists of n."""
+    if battles.shape[1] == len(TEXT_COLUMNS) and tuple(battles.columns) == TEXT_COLUMNS:
+        return [list(cells) for cells in battles.to_numpy().T]  # of one battle in a fifth of the time
+    return [battles[name].tolist() for name in TEXT_COLUMNS]
+
+
 def battles_table(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     """Make a battles table.
 

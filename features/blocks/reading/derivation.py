@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import repeat
 from typing import TypeVar
 
 import numpy as np
@@ -87,7 +88,7 @@ class Derivation(Block):
 def _share(own: Counter[Item], against: Counter[Item]) -> float:
     """Return the share of what is counted that the other has too, as often."""
     total = own.total()
-    return (own & against).total() / total if total else 0.0
+    return sum(map(min, own.values(), map(against.get, own, repeat(0)))) / total if total else 0.0
 
 
 def _beyond(own: _Contents, against: _Contents) -> Iterable[float]:

@@ -23,6 +23,8 @@ GRAM = 5
 """Words of a phrase whose repetition counts."""
 _SHORTEST = 12
 """Characters of a sentence whose repetition counts: `Yes.` may come twice."""
+_LONG = 7
+"""Letters of a long word."""
 _FEW_WORDS = 12
 """Words below which a text need not end like a sentence."""
 _MOST = 10
@@ -177,7 +179,7 @@ def _lines(text: str, found: Sequence[str]) -> tuple[float, ...]:
         float(np.log1p(np.median(per_line))),
         broken,
         0.0,
-        sum(len(word) >= 7 for word in found) / len(found),
+        sum(map(_LONG.__le__, map(len, found))) / len(found),
         sum(map(str.islower, starts)) / len(starts) if len(starts) > 2 else 0.0,
         sum(text.count(character) for character in "\ufffd\u200b\x00") / len(text),
     )

@@ -18,7 +18,7 @@ from pydantic import Field
 from features.text import SCRIPTS, script_counts
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.folds import prompt_groups
-from pipelines.battles.table import TEXT_COLUMNS, text_of
+from pipelines.battles.table import text_of, texts_of
 from pipelines.files.atomic_files import write_json
 from pipelines.files.saved_files import Number, Saved, read_model
 from stacker.learners.stacking.pool import margins_and_ties, probabilities_of
@@ -128,9 +128,9 @@ def scripts_of(texts: pd.DataFrame) -> Ints:
 
     The same when the sides are swapped; Latin where there is no letter.
     """
-    columns = (texts[name] for name in TEXT_COLUMNS)
-    heads = [[text_of(turns)[:_HEAD] for turns in row] for row in zip(*columns, strict=True)]
-    return np.array([np.sum([script_counts(head) for head in row], axis=0).argmax() for row in heads], dtype=np.int64)
+    heads = [[text_of(turns)[:_HEAD] for turns in row] for row in zip(*texts_of(texts), strict=True)]
+    counts = ([sum(each) for each in zip(*map(script_counts, row), strict=True)] for row in heads)
+    return np.array([each.index(max(each)) for each in counts], dtype=np.int64)
 
 
 def fit_caution(

@@ -89,7 +89,8 @@ def _ordinals(found: Sequence[str]) -> float:
 
 def _chain(found: Sequence[str]) -> float:
     """Return the share of neighbours with a content word in common, less that of all pairs of sentences."""
-    sets = [frozenset(word for word in plain_words(each) if len(word) > 3) - FUNCTION_WORDS for each in found]
+    known = (frozenset(plain_words(each)) - FUNCTION_WORDS for each in found)
+    sets = [frozenset(word for word in each if len(word) > 3) for each in known]
     vocabulary = {word: place for place, word in enumerate(frozenset().union(*sets))}
     if not vocabulary or len(sets) < 3:
         return 0.0

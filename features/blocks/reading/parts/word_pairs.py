@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from operator import eq
 from pathlib import Path
 
 import numpy as np
@@ -115,7 +116,7 @@ _MOST_NUMBERS = 50_000
 
 def _again(pieces: Sequence[str]) -> float:
     letters = [piece for piece in pieces if piece[0].isalpha()]
-    again = sum(one == then for one, then in zip(letters, letters[1:], strict=False))
+    again = sum(map(eq, letters, letters[1:]))
     return again / max(len(letters) - 1, 1)
 
 
