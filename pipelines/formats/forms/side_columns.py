@@ -104,7 +104,10 @@ class SideColumns(VoteForm):
         models = next((pair for pair in _MODELS if shape.has(*pair)), None)
         named = (shape.named[models[0]], shape.named[models[1]]) if models else (None, None)
         marks = any(map(shape.has, OUTCOMES))
-        return Columns(prompt, first, second, shape.named.get("winner") if marks else _vote_column(shape), marks, named)
+        vote = shape.named.get("winner") if marks else _vote_column(shape)
+        for column in filter(None, (prompt, first, second, vote)):
+            _check_single(shape, column)
+        return Columns(prompt, first, second, vote, marks, named)
 
     def name(self) -> str:
         """Return whose columns they are."""
@@ -237,6 +240,14 @@ def _third_answer(shape: Shape, first: str, second: str) -> str | None:
     following = {"b": "c", "2": "3", "1": "2"}.get(end)
     third = None if following is None else shape.named.get(stem + following)
     return third if third is not None and shape.sample(third) else None
+
+
+def _check_single(shape: Shape, column: str) -> None:
+    """Raise where another column has the same name but for its case and signs, and says something else."""
+    for other in shape.columns:
+        if other != column and canonical(other) == canonical(column):
+            if any(str(row.get(other)) != str(row.get(column)) for row in shape.rows):
+                raise UserError(f"{column} and {other} have one name and say different things; name one by columns.")
 
 
 def _half_marked(shape: Shape) -> bool:

@@ -65,6 +65,15 @@ def test_a_third_answer_is_not_passed_over(tmp_path):
         assert read_form(tmp_path / "b.jsonl", [row | {third: None}])[0]["outcome"].tolist() == [0]
 
 
+def test_two_columns_of_one_name_are_not_guessed_between(tmp_path):
+    # Catches: the votes of a second person, in a column Winner next to winner, passed over unsaid.
+    path = write_rows(tmp_path / "a.csv", [ROW | {"Winner": "A"}])
+    with pytest.raises(UserError, match="winner and Winner have one name and say different things; name one"):
+        read_battles(path, labelled=True)
+    assert read_battles(path, labelled=True, columns=ColumnMapping(winner="Winner"))[0]["outcome"].tolist() == [0]
+    assert read_form(tmp_path / "b.csv", [ROW | {"Winner": "tie"}])[0]["outcome"].tolist() == [2]
+
+
 def test_several_votes_in_one_cell_are_told_as_such(tmp_path):
     rows = [{**ROW, "id": str(n), "winner": vote} for n, vote in enumerate([["A"], ["B"], [], ["A", "B", "A"]])]
     table, bad = read_battles(write_rows(tmp_path / "a.jsonl", rows), labelled=True)
