@@ -32,6 +32,18 @@ def test_every_link_to_a_file_leads_somewhere(document):
             assert (document.parent / target).exists(), target
 
 
+def anchors(path):
+    """Return what the headings of a document are called in addresses, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_link_to_a_heading_finds_it(document):
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", document.read_text(encoding="utf-8")):
+        assert anchor in anchors(document.parent / target if target else document), f"{target}#{anchor}"
+
+
 def blocks(path, language):
     return re.findall(rf"```{language}\n(.*?)\n```", path.read_text(encoding="utf-8"), flags=re.DOTALL)
 
