@@ -21,7 +21,9 @@ from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.errors import UserError
 
 SAMPLE_S = 0.02
-"""Seconds between two looks at the memory."""
+"""Seconds between two looks at the memory, the least."""
+_LOOKING = 0.05
+"""Share of the time that looking may take: it goes through all processes of the machine."""
 MEGABYTE = 1 << 20
 
 
@@ -36,7 +38,8 @@ class Measured:
     seconds : float
         Wall-clock time.
     cpu_seconds : float
-        Processor time of this process and of its children that have ended: on a busy machine the steadier number.
+        Processor time of this process and of its children that have ended, less that of looking at the memory: on a
+        busy machine the steadier number.
     peak_mb : float
         Most resident memory of this process and its children during the work.
     added_mb : float
@@ -62,12 +65,16 @@ class Measured:
 def measured(work: Callable[[], object], rows: int) -> Measured:
     """Do a piece of work and tell what it took."""
     before = resident_mb()
-    peak = [before]
+    peak, looking = [before], [0.0]
     ended = Event()
 
     def watch() -> None:
-        while not ended.wait(SAMPLE_S):
+        pause = SAMPLE_S
+        while not ended.wait(pause):
+            begun = time.perf_counter()
             peak[0] = max(peak[0], resident_mb())
+            pause = max(SAMPLE_S, (time.perf_counter() - begun) / _LOOKING)
+            looking[0] = time.thread_time()
 
     watcher = Thread(target=watch, name="memory", daemon=True)
     watcher.start()
@@ -79,7 +86,7 @@ def measured(work: Callable[[], object], rows: int) -> Measured:
         peak[0] = max(peak[0], resident_mb())
         ended.set()
         watcher.join()
-    return Measured(rows, seconds, processor, peak[0], peak[0] - before)
+    return Measured(rows, seconds, max(processor - looking[0], 0.0), peak[0], peak[0] - before)
 
 
 def resident_mb() -> float:
