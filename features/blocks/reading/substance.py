@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.blocks.chinese.character_pairs import VERSION, share_of_known_pairs
+from features.blocks.chinese.character_pairs import VERSION, known_pairs
 from features.blocks.interface import FLAG, LOG_COUNT, PROMPT_AND_ANSWER, SCORE, SHARE, Block, Column
 from features.blocks.reading.data_version import data_version
 from features.blocks.reading.integrity import is_heading
+from features.blocks.reading.parts.own_words import own_words
 from features.blocks.reading.parts.sentence_kinds import is_claim, is_filler, is_plea, pattern
 from features.blocks.reading.parts.sentence_order import order_of
 from features.blocks.reading.parts.text_parts import HEAD, plain_words, small_words, spoken
@@ -85,6 +86,9 @@ class Substance(Block):
         Column("order of all common words", SCORE),
         Column("words twice in a row", SHARE),
         Column("letters that no word holds", SHARE),
+        Column("log words of its own", LOG_COUNT, length=True),
+        Column("says nothing of its own", FLAG),
+        Column("order of Chinese characters", SCORE),
     )
 
     def compute(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats32:
@@ -92,15 +96,17 @@ class Substance(Block):
         rows = np.zeros((len(answers), len(self.columns)), dtype=np.float32)
         for row, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
             text, asked = answer[:HEAD], prompt[:HEAD]
-            found = spoken(text)
+            found, (together, order) = spoken(text), known_pairs(text[:_SOME])
             rows[row] = (
                 *_beyond_prompt(asked, text, found),
                 *_signs(text),
                 *_hollow(text, found),
                 _script(asked, text),
                 *order_of(found, text),
-                share_of_known_pairs(text[:_SOME]),
+                together,
                 *word_pairs(text),
+                *_own(asked, text, found),
+                order,
             )
         return rows
 
@@ -136,6 +142,12 @@ def _beyond_prompt(prompt: str, text: str, sentences: Sequence[str]) -> tuple[fl
         len(set(first)) / len(first) ** 0.8,
         max(counts.values(), default=0) / len(first),
     )
+
+
+def _own(prompt: str, text: str, sentences: Sequence[str]) -> tuple[float, float]:
+    """Return the words of its own, and whether there are none."""
+    count, nothing = own_words(prompt, text, sentences)
+    return float(np.log1p(count)), nothing
 
 
 def _signs(text: str) -> tuple[float, ...]:

@@ -19,6 +19,7 @@ from pipelines.files.atomic_files import write_json
 from pipelines.files.saved_files import Names, Number, Saved, read_model
 from stacker.learners.checks.answer_kinds import AnswerKinds
 from stacker.learners.checks.certain_signs import CertainSigns, unopposed
+from stacker.learners.checks.doubtful_answers import NOTHING_SAID, SURELY, DoubtfulAnswers, says_nothing, taken_back
 from stacker.learners.checks.odd_answers import OddAnswers
 from stacker.learners.stacking.pool import margins_and_ties, probabilities_of
 from stacker.learners.stacking.recalibration import Recalibration
@@ -31,9 +32,8 @@ SAME = (0.035, 0.035, 0.93)
 """Verdict on two answers of the same words: people called 102 of 108 such pairs a tie."""
 SLOPE = 1.5
 """Log-odds of the verdict for each of a made answer, beyond the threshold."""
-FINDINGS = ("same", "derived", "bad", "off topic")
-"""What checks find: the same words; an answer that is the other with something done to it; a text that is none; an
-answer to another prompt."""
+FINDINGS = ("same", "derived", "bad", "off topic", "nothing")
+"""The same words; the other answer with something done to it; no answer; one to another prompt; nothing of its own."""
 _TOLD = 0.1
 """How sure the word on a derived answer must be to be told, of 1."""
 FARTHEST = 4.0
@@ -58,11 +58,13 @@ class Thresholds(Saved):
     derived : float
         How much the word on derived answers weighs, in log-odds of the verdict.
     doubt : float
-        Log-odds up to which the word on derived answers is not heard: both then count as alike.
+        Log-odds up to which the word on derived answers is not heard.
     surely_bad, surely_off_topic : float or None
         From where on the penalty grows once more: beyond what even one real answer in a thousand shows. None for never.
     sure_cap : float
         By how much it grows at most.
+    nothing : float
+        What an answer that says nothing of its own loses besides, next to one that does, in log-odds.
     """
 
     bad: Number
@@ -74,6 +76,7 @@ class Thresholds(Saved):
     surely_bad: Number | None = None
     surely_off_topic: Number | None = None
     sure_cap: float = Field(0.0, ge=0, le=20)
+    nothing: float = Field(0.0, ge=0, le=20)
 
     def beyond(self, excess: Floats) -> Floats:
         """Return (..., 3): how far answers are beyond where they count as bad, off the topic and odd."""
@@ -91,12 +94,13 @@ def _less(excess: Floats, thresholds: tuple[float | None, ...]) -> Floats:
 
 
 class ChecksFile(Saved):
-    """What checks.json holds; `names` are the features of `AnswerKinds`; judges of before have no `signs` and `odd`."""
+    """What checks.json holds; `names` are the features of `AnswerKinds`; judges of before have fewer of the rest."""
 
     names: Names
     thresholds: Thresholds
     signs: CertainSigns | None = None
     odd: OddAnswers | None = None
+    doubtful: DoubtfulAnswers | None = None
     temperature: float = Field(1.0, gt=0, le=1e6)
     tie_offset: Number = 0.0
 
@@ -119,6 +123,8 @@ class AnswerChecks:
         What speaks against the word of `derived` where that is wrong about tricks that it was never shown.
     odd : OddAnswers or None
         Tells answers such as no real one is.
+    doubtful : DoubtfulAnswers or None
+        Tells answers for which nothing counts that speaks for them.
     """
 
     kinds: AnswerKinds
@@ -127,6 +133,7 @@ class AnswerChecks:
     scale: Recalibration = Recalibration()
     signs: CertainSigns | None = None
     odd: OddAnswers | None = None
+    doubtful: DoubtfulAnswers | None = None
 
     def apply(self, probabilities: Floats, pairs: PairMatrix) -> Floats:
         """Return (n, 3) probabilities in which the checks have had their say; swapping the sides swaps them exactly.
@@ -143,16 +150,21 @@ class AnswerChecks:
         margin, tie = margins_and_ties(probabilities)
         near = made_of_each_other(pairs)
         said = near * self.thresholds.derived * self._derived(pairs, near)
-        penalty = self.penalties(pairs)
+        excess = self.excess(pairs)
+        penalty = self._penalties(excess, pairs)
         # The difference first: swapping the sides then turns the sign of the whole sum, to the last bit.
         gap = self._unopposed_gap(penalty[1] - penalty[0], pairs, near)
-        found = probabilities_of((1 - near) * margin + said + gap, tie)
+        found = probabilities_of(self._less_doubt((1 - near) * margin + said + gap, excess, pairs, near), tie)
         found[same_words(pairs)] = SAME
         return found
 
     def penalties(self, pairs: PairMatrix) -> Floats:
         """Return (2, n): what answer A and answer B of n battles lose, in log-odds of the verdict."""
-        return self.thresholds.penalties(self.excess(pairs))
+        return self._penalties(self.excess(pairs), pairs)
+
+    def _penalties(self, excess: Floats, pairs: PairMatrix) -> Floats:
+        found = self.thresholds.penalties(excess)
+        return found + self.thresholds.nothing * says_nothing(pairs) if self.thresholds.nothing else found
 
     def findings(self, pairs: PairMatrix) -> list[tuple[str, str]]:
         """Return what the checks find in the first battle: keys of `FINDINGS`, and the answer, "A" or "B"."""
@@ -164,8 +176,11 @@ class AnswerChecks:
         said = float(near[0] * self._derived(one, near)[0])
         if abs(said) > _TOLD:
             found.append(("derived", "B" if said > 0 else "A"))
-        for side, beyond in zip("AB", self.thresholds.beyond(self.excess(one))[:, 0], strict=True):
-            if beyond.max() > 0:
+        empty = says_nothing(one)[:, 0] if self.thresholds.nothing else (0, 0)
+        for side, beyond, nothing in zip("AB", self.thresholds.beyond(self.excess(one))[:, 0], empty, strict=True):
+            if nothing:
+                found.append(("nothing", side))
+            elif beyond.max() > 0:
                 found.append((("bad", "off topic", "bad")[int(beyond.argmax())], side))
         return found
 
@@ -201,6 +216,16 @@ class AnswerChecks:
         found[rows] = (1 - near[rows]) * gap[rows] + near[rows] * spoken
         return found
 
+    def _less_doubt(self, margin: Floats, excess: Floats, pairs: PairMatrix, near: Floats) -> Floats:
+        """Return (n,) log-odds less what speaks for doubtful answers, and for those that say nothing of their own."""
+        if self.doubtful is None:
+            return margin
+        doubts = self.doubtful.doubts(excess)
+        if self.thresholds.nothing:
+            doubts = doubts + SURELY * says_nothing(pairs)
+        sides = np.stack([-doubts[0], doubts[1]])
+        return taken_back(margin, np.abs([self._unopposed_gap(side, pairs, near) for side in sides]))
+
     def recalibrated(self, by: Recalibration) -> "AnswerChecks":
         """Return the checks of a judge whose verdicts are recalibrated, the word of the checks included."""
         return replace(self, scale=self.scale.then(by))
@@ -214,6 +239,8 @@ class AnswerChecks:
             When some are not computed.
         """
         pairs.require([*self.kinds.names, *self.derived.names_, *_NEEDED])
+        if self.thresholds.nothing:
+            pairs.require(NOTHING_SAID)
         if self.signs is not None:
             self.signs.check(pairs)
         if self.odd is not None:
@@ -227,7 +254,12 @@ class AnswerChecks:
         self.derived.save(inside)
         scale = {"temperature": self.scale.temperature, "tie_offset": self.scale.tie_offset}
         content = ChecksFile(
-            names=self.kinds.names, thresholds=self.thresholds, signs=self.signs, odd=self.odd, **scale
+            names=self.kinds.names,
+            thresholds=self.thresholds,
+            signs=self.signs,
+            odd=self.odd,
+            doubtful=self.doubtful,
+            **scale,
         )
         write_json(folder / FILE, content.model_dump(mode="json"))
 
@@ -243,7 +275,8 @@ class AnswerChecks:
         stored = read_model(folder / FILE, ChecksFile)
         kinds = AnswerKinds.load(folder, stored.names)
         scale = Recalibration(stored.temperature, stored.tie_offset)
-        return cls(kinds, LightGBMLearner.load(folder / DERIVED), stored.thresholds, scale, stored.signs, stored.odd)
+        derived = LightGBMLearner.load(folder / DERIVED)
+        return cls(kinds, derived, stored.thresholds, scale, stored.signs, stored.odd, stored.doubtful)
 
 
 def heard(margin: Floats, doubt: float) -> Floats:

@@ -67,6 +67,7 @@ WORSE = {
         "ordinals out of order",
         "words twice in a row",
         "letters that no word holds",
+        "says nothing of its own",
     ),
     "coherence": ("sentences off the topic", "later sentences off the topic", "added sentences off the topic"),
     "relevance": ("other questions that it is nearer to",),
@@ -83,6 +84,7 @@ BETTER = {
         "content words that the prompt has not",
         "order of common words",
         "order of all common words",
+        "order of Chinese characters",
     ),
     "coherence": (
         "neighbouring sentences above others",

@@ -177,8 +177,8 @@ class EvenStyle:
         return probabilities_of(self.margins(pairs), margins_and_ties(voted)[1])
 
     def strict(self, checks: AnswerChecks) -> AnswerChecks:
-        """Return the judge's checks as they speak in this verdict."""
-        return replace(checks, thresholds=self.thresholds, scale=Recalibration())
+        """Return the judge's checks as they speak in this verdict: earlier, and of doubtful answers not besides."""
+        return replace(checks, thresholds=self.thresholds, scale=Recalibration(), doubtful=None)
 
     def verdicts(self, voted: Floats, pairs: PairMatrix, checks: AnswerChecks) -> Floats:
         """Return (n, 3) verdicts with style held equal.

@@ -22,6 +22,7 @@ SIGNS = {
     "substance: order of common words": -1.0,
     "substance: order of all common words": -1.0,
     "substance: characters that words hold together": -1.0,
+    "substance: order of Chinese characters": -1.0,
     "substance: phrases of the prompt": 1.0,
     "substance: sentences of the prompt's words": 1.0,
     "substance: empty cells and values": 1.0,
@@ -131,14 +132,20 @@ def _values(pairs: PairMatrix, names: tuple[str, ...]) -> tuple[Floats, Floats]:
 
 
 def _surprise(values: Floats, edges: tuple[tuple[float, ...], ...], tails: tuple[float, ...]) -> Floats:
-    """Return the negative powers of ten of the shares of real answers that go as far; of equal edges the least counts.
+    """Return the negative powers of ten of the shares of real answers that go as far, told by the tails at the end."""
+    farther = np.maximum(values - _curves(edges).rising[:, -1], 0.0) / (np.array(tails) * np.log(10.0))
+    return np.asarray(levels_of(values, edges) + farther)
+
+
+def levels_of(values: Floats, edges: tuple[tuple[float, ...], ...]) -> Floats:
+    """Return the negative powers of ten of the shares of real answers that go as far, up to those of the last edges.
 
     Parameters
     ----------
     values : (..., p)
         How far answers go in p signs.
-    edges, tails : tuples of p
-        As in `OddAnswers`.
+    edges : tuple of p
+        Values that `SHARES` of real answers are beyond; of equal ones the least level counts.
     """
     curves = _curves(edges)
     # As np.interp has it, for all signs at once: between two distinct edges on a straight line, at an edge its level.
@@ -152,8 +159,7 @@ def _surprise(values: Floats, edges: tuple[tuple[float, ...], ...], tails: tuple
     # At an edge that many share the least level counts, beyond it the last one of those.
     last = (curves.rising < values[..., None]).sum(axis=-1) - 1
     above = np.where(last >= 0, _LEVELS[np.maximum(last, 0)], 0.0)
-    farther = np.maximum(values - curves.rising[:, -1], 0.0) / (np.array(tails) * np.log(10.0))
-    return np.asarray(np.maximum(inside, above) + farther)
+    return np.asarray(np.maximum(inside, above))
 
 
 @dataclass(frozen=True)

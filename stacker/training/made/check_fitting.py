@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -19,6 +19,7 @@ from pipelines.battles.table import TEXT_COLUMNS, text_of
 from pipelines.terminal.command_line import Progress, silent
 from stacker.learners.checks.answer_checks import FEATURES, AnswerChecks, Thresholds
 from stacker.learners.checks.answer_kinds import BAD, OFF_TOPIC, REAL, AnswerKinds
+from stacker.learners.checks.doubtful_answers import DoubtfulAnswers
 from stacker.learners.checks.odd_answers import OddAnswers
 from stacker.training.made.derived_fitting import fit_certain_signs, fit_derived
 from stacker.training.made.made_answers import FAMILIES, PARTS
@@ -50,6 +51,11 @@ class CheckSettings:
         Quantiles of these beyond which the penalty of an answer to another prompt, and of a bad text, grows once more.
     sure_cap : float
         By how much it does at most, in log-odds.
+    nothing : float
+        What an answer that says nothing of its own loses, next to one that does, in log-odds.
+    doubtful : float
+        How much is taken at most of what speaks for an answer that few in a hundred real ones are like; it never loses
+        by more than a hair for that.
     doubt : float
         Log-odds up to which the word on an answer that is made of the other is not heard.
     rounds : int
@@ -68,6 +74,8 @@ class CheckSettings:
     sure_bad: float = 0.9993
     sure_cap: float = 1.5
     odd: float = 0.995
+    nothing: float = 0.5
+    doubtful: float = 2.0
     doubt: float = 1.25
     rounds: int = 150
     max_bin: int = 255
@@ -97,9 +105,9 @@ class FittedChecks:
     made: pd.DataFrame
     pairs: PairMatrix
 
-    def thresholds(self, bad: float, off_topic: float, odd: float, cap: float) -> Thresholds:
+    def thresholds(self, bad: float, off_topic: float, odd: float, cap: float, nothing: float) -> Thresholds:
         """Return thresholds at these quantiles of real answers."""
-        return _thresholds(self.excess, self.settings, (bad, off_topic, odd), cap)
+        return _thresholds(self.excess, replace(self.settings, nothing=nothing), (bad, off_topic, odd), cap)
 
 
 @dataclass(frozen=True)
@@ -218,7 +226,9 @@ def checks_of(data: CheckData, settings: CheckSettings, seed: int, threads: int 
     signs, odd = fit_certain_signs(made, of_made, of_real), OddAnswers.of(of_real, did_not_lose(data.outcome))
     excess = excess[did_not_lose(data.outcome)]
     thresholds = _thresholds(excess, settings, (settings.bad, settings.off_topic, settings.odd), settings.cap)
-    return FittedChecks(AnswerChecks(kinds, derived, thresholds, signs=signs, odd=odd), excess, settings, made, of_made)
+    doubtful = DoubtfulAnswers.of(excess, settings.doubtful) if settings.doubtful else None
+    checks = AnswerChecks(kinds, derived, thresholds, signs=signs, odd=odd, doubtful=doubtful)
+    return FittedChecks(checks, excess, settings, made, of_made)
 
 
 def did_not_lose(outcome: Ints) -> NDArray[np.bool_]:
@@ -242,6 +252,7 @@ def _thresholds(
         surely_bad=float(np.quantile(excess[:, 0], settings.sure_bad)),
         surely_off_topic=float(np.quantile(excess[:, 1], settings.sure)),
         sure_cap=settings.sure_cap,
+        nothing=settings.nothing,
     )
 
 

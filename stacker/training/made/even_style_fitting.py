@@ -47,6 +47,8 @@ class EvenStyleSettings:
         Inverse of the penalty on the coefficients of either sum.
     bad, off_topic, odd : float
         Quantiles of real answers beyond which the checks count in this verdict.
+    nothing : float
+        What an answer that says nothing of its own loses in it, in log-odds.
     cap : float
         The largest penalty of the checks, in log-odds. At 4, and quantiles of .98 and .95, few more tricks lost, and
         on Kaggle's votes for a side the checks cost .095 of log loss instead of .025.
@@ -56,9 +58,10 @@ class EvenStyleSettings:
     evenness: float = 0.8
     strength: float = 0.1
     relevance_strength: float = 0.02
-    bad: float = 0.99
-    off_topic: float = 0.985
+    bad: float = 0.992
+    off_topic: float = 0.99
     odd: float = 0.999
+    nothing: float = 1.0
     cap: float = 1.5
 
 
@@ -161,9 +164,8 @@ def even_style_of_pairs(
     )
     own = np.array([of_group[group] for group in fitted.made["group"].tolist()], dtype=np.int64)
     made = Made(fitted.pairs, fitted.made["family"], fitted.made["kind"], own)
-    return fit_even_style(
-        votes, made, settings, fitted.thresholds(settings.bad, settings.off_topic, settings.odd, settings.cap)
-    )
+    thresholds = fitted.thresholds(settings.bad, settings.off_topic, settings.odd, settings.cap, settings.nothing)
+    return fit_even_style(votes, made, settings, thresholds)
 
 
 def fit_even_style(votes: Votes, made: Made, settings: EvenStyleSettings, thresholds: Thresholds) -> EvenStyle:

@@ -23,10 +23,12 @@ class CounterfactualParams(Section):
     trained on: the report says how the checks do on them. `bad`, `off_topic` and `odd` are quantiles of real answers
     that did not lose, beyond which a text counts as bad, as an answer to another prompt, or as such as no real answer
     is, and costs `cap` log-odds at most; beyond the quantile `sure` (`sure_bad` for a bad text) it may cost `sure_cap`
-    more. The word on which of two like answers is made of the other is not heard up to `doubt` log-odds. `rounds` is
-    the number of trees for each kind of answer. `style` adds a second verdict, with style held equal. `shown` made
-    battles of each family tell in the report which tricks win, 0 for none. `submission` is whether the checks have a
-    say in submission.csv too: the tests of a competition hold no made answer.
+    more. `nothing` is what an answer that says nothing of its own costs, next to one that does. Of what speaks for
+    an answer that few real ones are like, `doubtful` log-odds are taken at most, to where it just loses. The word
+    on which of two like answers is made of the other is not heard up to `doubt` log-odds. `rounds` is the number of
+    trees for each kind of answer. `style` adds a second verdict, with style held equal. `shown` made battles of
+    each family tell in the report which tricks win, 0 for none. `submission` is whether the checks have a say in
+    submission.csv too: the tests of a competition hold no made answer.
     """
 
     enabled: bool = True
@@ -42,6 +44,8 @@ class CounterfactualParams(Section):
     sure: float = Field(_USUAL.sure, ge=0.5, le=1)
     sure_bad: float = Field(_USUAL.sure_bad, ge=0.5, le=1)
     sure_cap: float = Field(_USUAL.sure_cap, ge=0, le=20)
+    nothing: float = Field(_USUAL.nothing, ge=0, le=20)
+    doubtful: float = Field(_USUAL.doubtful, ge=0, le=20)
     doubt: float = Field(_USUAL.doubt, ge=0, le=20)
     rounds: int = Field(_USUAL.rounds, ge=1, le=2000)
     style: bool = True
@@ -73,6 +77,8 @@ class CounterfactualParams(Section):
             sure=self.sure,
             sure_bad=self.sure_bad,
             sure_cap=self.sure_cap,
+            nothing=self.nothing,
+            doubtful=self.doubtful,
             doubt=self.doubt,
             rounds=self.rounds,
             max_bin=MAX_BIN,

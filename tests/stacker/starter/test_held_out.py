@@ -15,7 +15,8 @@ def test_each_family_is_asked_about_with_checks_that_know_it_and_with_checks_tha
     found = held_out(votes, CheckSettings(count=16, families=families, real=40, rounds=8))
     assert found["family"].tolist() == list(families)
     for row in found.itertuples():
-        assert len(row.group) == len(row.votes) == len(row.known) == len(row.unknown) > 0
-        assert np.isin(np.concatenate([row.known, row.unknown]), (0, 1)).all()
+        told = [row.votes, row.known, row.unknown, row.style_known, row.style_unknown]
+        assert {len(each) for each in told} == {len(row.group)} and len(row.group) > 0
+        assert np.isin(np.concatenate(told), (0, 1)).all()
     lines = as_table(found).splitlines()
     assert lines[0].startswith("| family | battles |") and len(lines) == 2 + len(families) and "[" in lines[2]

@@ -81,6 +81,11 @@ def _joined(parts: Sequence[str]) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{group})" for group in groups))
 
 
+def listed(kind: str) -> list[str]:
+    """Return the lines of a list in integrity.yaml or substance.yaml."""
+    return list(_patterns()[kind])
+
+
 @cache
 def _patterns() -> dict[str, list[str] | str]:
     found: dict[str, list[str] | str] = {}

@@ -25,6 +25,7 @@ from stacker.learners.checks.answer_checks import (
     same_words,
 )
 from stacker.learners.checks.answer_kinds import FILE as KINDS_FILE
+from stacker.learners.checks.doubtful_answers import says_nothing
 from stacker.learners.stacking.recalibration import Recalibration
 from stacker.training.made.check_fitting import CheckSettings, did_not_lose, fit_checks
 
@@ -38,7 +39,8 @@ CHINESE = (
     "台南的早餐很有名，很多人一早就去排隊。你可以先去吃牛肉湯，再去喝一杯豆漿。"
     "如果還有時間，也可以到市場走走，買一些水果帶回家。"
 )
-PROMPTS = {ANSWER: "How does the heart work when I run?", CHINESE: "請推薦台南的早餐"}
+QUESTION = "How does the heart work when I run?"
+PROMPTS = {ANSWER: QUESTION, CHINESE: "請推薦台南的早餐"}
 
 
 @pytest.fixture(scope="module")
@@ -80,12 +82,25 @@ def test_near_answers_are_told_from_strangers(pairs):
     assert same_words(pairs)[:3].tolist() == [False, True, False]
 
 
+def test_what_says_nothing_of_its_own_loses_to_what_says_something_and_else_nothing_changes(checks):
+    said = [QUESTION, f"You ask the following: {QUESTION} Let us think.", "Sure!", "Blood moves.", ANSWER]
+    rows = [(QUESTION, one, other) for one, other in ((ANSWER, text) for text in said)] + [(QUESTION, "Sure!", "Okay.")]
+    table = pd.DataFrame([[(text,) for text in row] for row in rows], columns=["prompt", "response_a", "response_b"])
+    pairs = build_features(table, PARAMS).pairs
+    assert says_nothing(pairs).tolist() == [[0] * 6, [1, 1, 1, 0, 0, 0]]
+    assert says_nothing(pairs.flip()).tolist() == says_nothing(pairs)[::-1].tolist()
+    without = replace(checks, thresholds=checks.thresholds.model_copy(update={"nothing": 0.0}))
+    lost = checks.penalties(pairs) - without.penalties(pairs)
+    np.testing.assert_allclose(lost, SETTINGS.nothing * says_nothing(pairs), atol=1e-12)
+    assert ("nothing", "B") in checks.findings(pairs) and ("nothing", "B") not in without.findings(pairs)
+
+
 def test_the_same_words_are_a_tie(checks, pairs):
     assert tuple(checks.apply(verdicts(len(pairs)), pairs)[1]) == SAME
 
 
 def test_a_penalty_is_never_more_than_its_cap(checks, pairs):
-    most = checks.thresholds.cap + checks.thresholds.sure_cap
+    most = checks.thresholds.cap + checks.thresholds.sure_cap + checks.thresholds.nothing
     assert checks.penalties(pairs).min() >= 0 and checks.penalties(pairs).max() <= most
 
 
