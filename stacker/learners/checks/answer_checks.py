@@ -18,7 +18,7 @@ from pipelines.battles.arrays import Floats
 from pipelines.files.atomic_files import write_json
 from pipelines.files.saved_files import Names, Number, Saved, read_model
 from stacker.learners.checks.answer_kinds import AnswerKinds
-from stacker.learners.checks.certain_signs import CertainSigns, unopposed
+from stacker.learners.checks.certain_signs import CertainSigns, supported, unopposed
 from stacker.learners.checks.doubtful_answers import NOTHING_SAID, SURELY, DoubtfulAnswers, says_nothing, taken_back
 from stacker.learners.checks.odd_answers import OddAnswers
 from stacker.learners.stacking.pool import margins_and_ties, probabilities_of
@@ -153,7 +153,7 @@ class AnswerChecks:
         excess = self.excess(pairs)
         penalty = self._penalties(excess, pairs)
         # The difference first: swapping the sides then turns the sign of the whole sum, to the last bit.
-        gap = self._unopposed_gap(penalty[1] - penalty[0], pairs, near)
+        gap = self._supported_gap(penalty[1] - penalty[0], pairs, near)
         found = probabilities_of(self._less_doubt((1 - near) * margin + said + gap, excess, pairs, near), tie)
         found[same_words(pairs)] = SAME
         return found
@@ -203,16 +203,16 @@ class AnswerChecks:
             found[rows] = heard(margin, self.thresholds.doubt)
         return found
 
-    def _unopposed_gap(self, gap: Floats, pairs: PairMatrix, near: Floats) -> Floats:
-        """Return (n,) by how much more B is penalised, less where one answer is made of the other and signs oppose it.
+    def _supported_gap(self, gap: Floats, pairs: PairMatrix, near: Floats) -> Floats:
+        """Return (n,) by how much more B is penalised, where one answer is made of the other as far as signs agree.
 
-        What such answers share is no reason to prefer either.
+        What such answers share is no reason to prefer either, and by that alone they look bad or not.
         """
         rows = np.flatnonzero((near > 0) & (gap != 0))
         if self.signs is None or not len(rows):
             return gap
         found = gap.copy()
-        spoken = unopposed(gap[rows], self.signs.margins(pairs.take(rows)))
+        spoken = supported(gap[rows], self.signs.margins(pairs.take(rows)))
         found[rows] = (1 - near[rows]) * gap[rows] + near[rows] * spoken
         return found
 
@@ -224,7 +224,7 @@ class AnswerChecks:
         if self.thresholds.nothing:
             doubts = doubts + SURELY * says_nothing(pairs)
         sides = np.stack([-doubts[0], doubts[1]])
-        return taken_back(margin, np.abs([self._unopposed_gap(side, pairs, near) for side in sides]))
+        return taken_back(margin, np.abs([self._supported_gap(side, pairs, near) for side in sides]))
 
     def recalibrated(self, by: Recalibration) -> "AnswerChecks":
         """Return the checks of a judge whose verdicts are recalibrated, the word of the checks included."""

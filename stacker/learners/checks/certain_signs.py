@@ -190,3 +190,8 @@ def unopposed(margin: Floats, certain: Floats) -> Floats:
     """Return (n,) log-odds of what the signs do not speak against: where they do, nearer to 0, and never beyond it."""
     against = np.maximum(-np.sign(margin) * certain, 0.0)
     return np.asarray(np.sign(margin) * np.maximum(np.abs(margin) - OPPOSED * against, 0.0))
+
+
+def supported(gap: Floats, certain: Floats) -> Floats:
+    """Return (n,) log-odds of what the signs speak for as well: at most `OPPOSED` for each of theirs."""
+    return np.asarray(np.sign(gap) * np.minimum(np.abs(gap), OPPOSED * np.maximum(np.sign(gap) * certain, 0.0)))

@@ -58,7 +58,7 @@ class EvenStyleSettings:
     evenness: float = 0.8
     strength: float = 0.1
     relevance_strength: float = 0.02
-    bad: float = 0.992
+    bad: float = 0.988
     off_topic: float = 0.99
     odd: float = 0.999
     nothing: float = 1.0
