@@ -164,7 +164,11 @@ class AnswerChecks:
 
     def _penalties(self, excess: Floats, pairs: PairMatrix) -> Floats:
         found = self.thresholds.penalties(excess)
-        return found + self.thresholds.nothing * says_nothing(pairs) if self.thresholds.nothing else found
+        if not self.thresholds.nothing:
+            return found
+        nothing = says_nothing(pairs)
+        # Next to one that says nothing an answer may look as if it were far from the question.
+        return np.asarray(found * (1 - nothing[::-1]) + self.thresholds.nothing * nothing)
 
     def findings(self, pairs: PairMatrix) -> list[tuple[str, str]]:
         """Return what the checks find in the first battle: keys of `FINDINGS`, and the answer, "A" or "B"."""
@@ -222,7 +226,8 @@ class AnswerChecks:
             return margin
         doubts = self.doubtful.doubts(excess)
         if self.thresholds.nothing:
-            doubts = doubts + SURELY * says_nothing(pairs)
+            nothing = says_nothing(pairs)
+            doubts = doubts * (1 - nothing[::-1]) + SURELY * nothing
         sides = np.stack([-doubts[0], doubts[1]])
         return taken_back(margin, np.abs([self._supported_gap(side, pairs, near) for side in sides]))
 

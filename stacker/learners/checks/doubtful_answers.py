@@ -67,11 +67,11 @@ class DoubtfulAnswers(Saved):
 
 
 def taken_back(margin: Floats, doubts: Floats) -> Floats:
-    """Return (n,) log-odds of A against B less what the favoured answer is doubted by, (2, n), to `BEYOND` at most.
+    """Return (n,) log-odds of A against B less what the favoured one is doubted by more, (2, n), to `BEYOND` at most.
 
     Swapping the sides turns the sign, to the last bit.
     """
-    doubt = np.where(margin > 0, doubts[0], doubts[1])
+    doubt = np.maximum(np.where(margin > 0, doubts[0] - doubts[1], doubts[1] - doubts[0]), 0.0)
     return np.asarray(np.sign(margin) * np.maximum(np.abs(margin) - doubt, -BEYOND * np.minimum(doubt, 1.0)))
 
 

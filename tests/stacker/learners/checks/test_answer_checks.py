@@ -90,8 +90,10 @@ def test_what_says_nothing_of_its_own_loses_to_what_says_something_and_else_noth
     assert says_nothing(pairs).tolist() == [[0] * 6, [1, 1, 1, 0, 0, 0]]
     assert says_nothing(pairs.flip()).tolist() == says_nothing(pairs)[::-1].tolist()
     without = replace(checks, thresholds=checks.thresholds.model_copy(update={"nothing": 0.0}))
-    lost = checks.penalties(pairs) - without.penalties(pairs)
-    np.testing.assert_allclose(lost, SETTINGS.nothing * says_nothing(pairs), atol=1e-12)
+    nothing, before = says_nothing(pairs), without.penalties(pairs)
+    expected = SETTINGS.nothing * nothing + before * (1 - nothing[::-1])
+    np.testing.assert_allclose(checks.penalties(pairs), expected, atol=1e-12)
+    assert (checks.apply(verdicts(len(pairs)), pairs)[:3, 0] > checks.apply(verdicts(len(pairs)), pairs)[:3, 1]).all()
     assert ("nothing", "B") in checks.findings(pairs) and ("nothing", "B") not in without.findings(pairs)
 
 

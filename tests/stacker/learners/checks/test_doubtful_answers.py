@@ -40,6 +40,10 @@ def test_the_other_side_is_held_to_the_same_to_the_last_bit():
     np.testing.assert_array_equal(taken_back(-margin, doubt[::-1]), -taken_back(margin, doubt))
 
 
+def test_where_both_are_doubted_the_difference_counts():
+    np.testing.assert_allclose(taken_back(np.array([2.0, -2.0]), np.array([[2.0, 2.0], [1.5, 1.5]])), [1.5, -2.0])
+
+
 def test_no_doubt_changes_nothing():
     margin = np.array([-1.0, 0.0, 1e-9, 2.0])
     np.testing.assert_array_equal(taken_back(margin, np.zeros((2, 4))), margin)
