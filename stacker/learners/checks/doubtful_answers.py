@@ -15,7 +15,7 @@ from pipelines.battles.arrays import Floats
 from pipelines.files.saved_files import Number, Saved
 from stacker.learners.checks.odd_answers import SHARES, levels_of
 
-BEGINS, WHOLLY = 1.5, 2.0
+BEGINS, WHOLLY = 1.8, 2.3
 """Powers of ten of the share of real answers that are as bad, from which on an answer is doubtful, and wholly so."""
 APART = 0.5
 """By how many of these it must be worse than the other answer of its battle to be held to be."""
