@@ -1,8 +1,9 @@
 """Answers that are doubtful, and no more than that: what speaks for them then no longer decides.
 
-A penalty costs real votes something wherever it is wrong. Of an answer that a few in a hundred real ones are like, only
-so much is taken as makes it lose by a hair, and nothing where it loses already: that costs next to nothing where it is
-wrong, and a trick that looks good no longer wins. So are answers that say nothing of their own, next to ones that do.
+A penalty costs real votes something wherever it is wrong. Of an answer such as one or two in a hundred real ones are,
+only so much is taken as makes it lose by a hair, and nothing where it loses already: that costs next to nothing where
+it is wrong, and a trick that looks good no longer wins. So are answers that say nothing of their own, next to ones
+that do.
 """
 
 from typing import Annotated

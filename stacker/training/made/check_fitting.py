@@ -54,8 +54,8 @@ class CheckSettings:
     nothing : float
         What an answer that says nothing of its own loses, next to one that does, in log-odds.
     doubtful : float
-        How much is taken at most of what speaks for an answer that few in a hundred real ones are like; it never loses
-        by more than a hair for that.
+        How much is taken at most of what speaks for an answer such as one or two in a hundred real ones are; it
+        never loses by more than a hair for that.
     doubt : float
         Log-odds up to which the word on an answer that is made of the other is not heard.
     rounds : int
