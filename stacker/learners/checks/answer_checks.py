@@ -20,6 +20,13 @@ from pipelines.files.saved_files import Names, Number, Saved, read_model
 from stacker.learners.checks.answer_kinds import AnswerKinds
 from stacker.learners.checks.certain_signs import CertainSigns, supported, unopposed
 from stacker.learners.checks.doubtful_answers import NOTHING_SAID, SURELY, DoubtfulAnswers, says_nothing, taken_back
+from stacker.learners.checks.like_answers import (
+    NEEDED,
+    made_of_each_other,
+    parts_of_the_other,
+    same_words,
+    stands_within,
+)
 from stacker.learners.checks.odd_answers import OddAnswers
 from stacker.learners.stacking.pool import margins_and_ties, probabilities_of
 from stacker.learners.stacking.recalibration import Recalibration
@@ -38,11 +45,6 @@ _TOLD = 0.1
 """How sure the word on a derived answer must be to be told, of 1."""
 FARTHEST = 4.0
 """Log-odds at which the word on a derived answer is cut."""
-
-
-_SIZE, _WHOLE = "integrity: log words in order seen ({})", "derivation: stands whole in the other answer ({})"
-_PHRASES, _WORDS = "derivation: phrases of the other answer ({})", "derivation: words of the other answer ({})"
-_NEEDED = tuple(name.format(side) for name in (_SIZE, _WHOLE, _PHRASES, _WORDS) for side in "AB")
 
 
 class Thresholds(Saved):
@@ -125,6 +127,9 @@ class AnswerChecks:
         Tells answers such as no real one is.
     doubtful : DoubtfulAnswers or None
         Tells answers for which nothing counts that speaks for them.
+    even : bool
+        Whether these are the checks of the verdict with style held equal: there a part of an answer, however short, is
+        not preferred to the whole for what both have.
     """
 
     kinds: AnswerKinds
@@ -134,6 +139,7 @@ class AnswerChecks:
     signs: CertainSigns | None = None
     odd: OddAnswers | None = None
     doubtful: DoubtfulAnswers | None = None
+    even: bool = False
 
     def apply(self, probabilities: Floats, pairs: PairMatrix) -> Floats:
         """Return (n, 3) probabilities in which the checks have had their say; swapping the sides swaps them exactly.
@@ -148,13 +154,14 @@ class AnswerChecks:
         if self.scale != Recalibration():
             return self.scale.apply(replace(self, scale=Recalibration()).apply(self.scale.undone(probabilities), pairs))
         margin, tie = margins_and_ties(probabilities)
-        near = made_of_each_other(pairs)
+        near, within = made_of_each_other(pairs), stands_within(pairs)
         said = near * self.thresholds.derived * self._derived(pairs, near)
         excess = self.excess(pairs)
         penalty = self._penalties(excess, pairs)
         # The difference first: swapping the sides then turns the sign of the whole sum, to the last bit.
-        gap = self._supported_gap(penalty[1] - penalty[0], pairs, near)
-        found = probabilities_of(self._less_doubt((1 - near) * margin + said + gap, excess, pairs, near), tie)
+        gap = self._supported_gap(penalty[1] - penalty[0], pairs, within)
+        margin = (1 - (within if self.even else near)) * margin + said + gap
+        found = probabilities_of(self._less_doubt(margin, excess, pairs), tie)
         found[same_words(pairs)] = SAME
         return found
 
@@ -207,29 +214,29 @@ class AnswerChecks:
             found[rows] = heard(margin, self.thresholds.doubt)
         return found
 
-    def _supported_gap(self, gap: Floats, pairs: PairMatrix, near: Floats) -> Floats:
-        """Return (n,) by how much more B is penalised, where one answer is made of the other as far as signs agree.
+    def _supported_gap(self, gap: Floats, pairs: PairMatrix, within: Floats) -> Floats:
+        """Return (n,) by how much more B is penalised, where one answer stands in the other as far as signs agree.
 
         What such answers share is no reason to prefer either, and by that alone they look bad or not.
         """
-        rows = np.flatnonzero((near > 0) & (gap != 0))
+        rows = np.flatnonzero((within > 0) & (gap != 0))
         if self.signs is None or not len(rows):
             return gap
         found = gap.copy()
         spoken = supported(gap[rows], self.signs.margins(pairs.take(rows)))
-        found[rows] = (1 - near[rows]) * gap[rows] + near[rows] * spoken
+        found[rows] = (1 - within[rows]) * gap[rows] + within[rows] * spoken
         return found
 
-    def _less_doubt(self, margin: Floats, excess: Floats, pairs: PairMatrix, near: Floats) -> Floats:
+    def _less_doubt(self, margin: Floats, excess: Floats, pairs: PairMatrix) -> Floats:
         """Return (n,) log-odds less what speaks for doubtful answers, and for those that say nothing of their own."""
         if self.doubtful is None:
             return margin
-        doubts = self.doubtful.doubts(excess)
+        # An answer is not given up for what is a part of it.
+        doubts = self.doubtful.doubts(excess) * (1 - parts_of_the_other(pairs)[::-1])
         if self.thresholds.nothing:
             nothing = says_nothing(pairs)
             doubts = doubts * (1 - nothing[::-1]) + SURELY * nothing
-        sides = np.stack([-doubts[0], doubts[1]])
-        return taken_back(margin, np.abs([self._supported_gap(side, pairs, near) for side in sides]))
+        return taken_back(margin, doubts)
 
     def recalibrated(self, by: Recalibration) -> "AnswerChecks":
         """Return the checks of a judge whose verdicts are recalibrated, the word of the checks included."""
@@ -243,7 +250,7 @@ class AnswerChecks:
         LackingFeaturesError
             When some are not computed.
         """
-        pairs.require([*self.kinds.names, *self.derived.names_, *_NEEDED])
+        pairs.require([*self.kinds.names, *self.derived.names_, *NEEDED])
         if self.thresholds.nothing:
             pairs.require(NOTHING_SAID)
         if self.signs is not None:
@@ -288,32 +295,3 @@ def heard(margin: Floats, doubt: float) -> Floats:
     """Return (n,) between -1 and 1: log-odds as they count beyond a doubt; what is within it counts for nothing."""
     beyond = np.clip(np.abs(margin) - doubt, 0.0, FARTHEST)
     return np.asarray(np.sign(margin) * np.tanh(beyond))
-
-
-def made_of_each_other(pairs: PairMatrix) -> Floats:
-    """Return (n,) how far one answer is made of the other: 0 in nearly all real battles, 1 where it stands in it whole.
-
-    Answers of fewer than eight words and marks say nothing; of twenty and more all.
-    """
-    phrases, words = _columns(pairs, _PHRASES), _columns(pairs, _WORDS)
-    size = np.expm1(_columns(pairs, _SIZE)).min(axis=0)
-    inside = np.clip((phrases.max(axis=0) - 0.8) / 0.15, 0, 1)
-    alike = np.clip((words.min(axis=0) - 0.9) / 0.08, 0, 1)
-    enough = np.clip((size - 8) / 12, 0, 1)
-    return np.asarray(np.maximum(inside, alike) * enough * (words.max(axis=0) > 0.9))
-
-
-def same_words(pairs: PairMatrix) -> Floats:
-    """Return (n,) bool: whether both answers have the same words in the same order."""
-    return np.asarray(_columns(pairs, _WHOLE).all(axis=0))
-
-
-def _columns(pairs: PairMatrix, name: str) -> Floats:
-    """Return (2, n): a column of either answer."""
-    found = pairs.places(_of_sides(name))
-    return pairs.values[:, found].T.astype(np.float64)
-
-
-@cache
-def _of_sides(name: str) -> tuple[str, ...]:
-    return tuple(name.format(side) for side in "AB")

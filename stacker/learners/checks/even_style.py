@@ -178,7 +178,7 @@ class EvenStyle:
 
     def strict(self, checks: AnswerChecks) -> AnswerChecks:
         """Return the judge's checks as they speak in this verdict: earlier, and of doubtful answers not besides."""
-        return replace(checks, thresholds=self.thresholds, scale=Recalibration(), doubtful=None)
+        return replace(checks, thresholds=self.thresholds, scale=Recalibration(), doubtful=None, even=True)
 
     def verdicts(self, voted: Floats, pairs: PairMatrix, checks: AnswerChecks) -> Floats:
         """Return (n, 3) verdicts with style held equal.

@@ -6,8 +6,8 @@ import pandas as pd
 from features.pairs import PairMatrix, parsed
 from pipelines.battles.arrays import Floats, Ints
 from pipelines.battles.table import TEXT_COLUMNS
-from stacker.learners.checks.answer_checks import made_of_each_other
 from stacker.learners.checks.certain_signs import CertainSigns, cut, directions, signed_differences
+from stacker.learners.checks.like_answers import made_of_each_other
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.trees.boosting import LightGBMParams
 from stacker.learners.trees.lightgbm_trees import LightGBMLearner

@@ -21,11 +21,10 @@ from stacker.learners.checks.answer_checks import (
     AnswerChecks,
     Thresholds,
     heard,
-    made_of_each_other,
-    same_words,
 )
 from stacker.learners.checks.answer_kinds import FILE as KINDS_FILE
 from stacker.learners.checks.doubtful_answers import says_nothing
+from stacker.learners.checks.like_answers import made_of_each_other, parts_of_the_other, same_words
 from stacker.learners.stacking.recalibration import Recalibration
 from stacker.training.made.check_fitting import CheckSettings, did_not_lose, fit_checks
 
@@ -74,6 +73,13 @@ def test_swapping_the_sides_swaps_the_verdict(checks, pairs):
     before = verdicts(len(pairs))
     swapped = checks.apply(before[:, FLIP], pairs.flip())[:, FLIP]
     np.testing.assert_allclose(checks.apply(before, pairs), swapped, rtol=0, atol=1e-12)
+
+
+def test_a_part_is_told_from_the_whole():
+    first = ANSWER[: ANSWER.index(".") + 1]
+    texts = [(ANSWER, first), (ANSWER, "Four chambers"), (ANSWER, "Bread needs flour and water."), (ANSWER, ANSWER)]
+    table = pd.DataFrame([[("q",), (a,), (b,)] for a, b in texts], columns=["prompt", "response_a", "response_b"])
+    np.testing.assert_allclose(parts_of_the_other(build_features(table, PARAMS).pairs), [[0, 0, 0, 1], [1, 1, 0, 1]])
 
 
 def test_near_answers_are_told_from_strangers(pairs):
