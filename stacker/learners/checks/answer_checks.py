@@ -7,7 +7,6 @@ that a wrong one costs little on real votes.
 """
 
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
