@@ -197,7 +197,8 @@ def test_a_judge_without_files_is_told_from_files_without_a_judge(tmp_path, monk
     monkeypatch.chdir(tmp_path)
     Path("judge").mkdir()
     assert predict.judge_and_inputs([Path("judge"), Path("a.csv")]) == (Path("judge"), [Path("a.csv")])
-    assert predict.judge_and_inputs([Path("gone"), Path("a.csv")]) == (Path("gone"), [Path("a.csv")])
+    with pytest.raises(UserError, match="gone: there is no such judge"):
+        predict.judge_and_inputs([Path("gone"), Path("a.csv")])
     assert predict.judge_and_inputs([Path("a.csv"), Path("b.CSV")]) == (
         starter_folder(),
         [Path("a.csv"), Path("b.CSV")],
