@@ -5,6 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from features.pairs import PairMatrix
+from stacker.learners.checks import odd_answers
 from stacker.learners.checks.odd_answers import SHARES, SIGNS, OddAnswers
 
 NAMES = ("substance: words twice in a row", "substance: order of common words", "integrity: filler")
@@ -72,3 +73,20 @@ def test_stored_values_that_do_not_rise_or_are_too_few_are_refused(odd):
     with pytest.raises(ValidationError, match="not as many"):
         OddAnswers.model_validate(odd.model_dump() | {"apart": odd.apart[:-1]})
     assert set(NAMES) <= SIGNS.keys()
+
+
+def test_signs_judged_at_once_are_those_judged_one_by_one():
+    rng = np.random.default_rng(4)
+    edges = [np.sort(rng.normal(size=len(SHARES)).round(1)) for _ in range(6)]  # some of them equal
+    edges.append(np.zeros(len(SHARES)))
+    tails = rng.uniform(0.1, 1.0, size=len(edges))
+    values = np.stack([rng.choice([*each, *rng.normal(size=20)], size=(2, 50)) for each in edges], axis=-1)
+    found = odd_answers._surprise(values, tuple(map(tuple, edges)), tuple(tails))
+    for sign, rising in enumerate(edges):
+        one = values[..., sign]
+        distinct, first = np.unique(rising, return_index=True)
+        inside = np.interp(one, distinct, odd_answers._LEVELS[first], left=0.0)
+        last = rising.searchsorted(one) - 1
+        above = np.where(last >= 0, odd_answers._LEVELS[last], 0.0)
+        beyond = np.maximum(one - rising[-1], 0.0) / (tails[sign] * np.log(10.0))
+        assert found[..., sign].tobytes() == (np.maximum(inside, above) + beyond).tobytes()
