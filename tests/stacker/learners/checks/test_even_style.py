@@ -18,7 +18,9 @@ from stacker.learners.checks.even_style import (
     APART,
     FILE,
     GROUPS,
+    NEAR,
     NEARNESS,
+    WIDTH,
     EvenStyle,
     Weights,
     content_names,
@@ -118,7 +120,9 @@ def test_relevance_counts_by_how_near_the_answers_are(pairs):
     for row, cosine in enumerate((-1.0, 1.0, np.nan)):
         values[row, columns] = cosine
     found = relevance_weight(PairMatrix(values, pairs.names, pairs.partner, pairs.sign))
-    np.testing.assert_allclose(found, [APART, ALIKE, (APART + ALIKE) / 2], atol=1e-2)
+    same = ALIKE + (APART - ALIKE) / (1 + np.exp((1 - NEAR) / WIDTH))
+    np.testing.assert_allclose(found, [APART, same, (APART + ALIKE) / 2], rtol=1e-6)
+    assert ALIKE <= found[1] < found[2] < found[0] <= APART
 
 
 def test_answers_of_like_style_are_of_like_length_and_form():
