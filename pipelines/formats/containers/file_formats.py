@@ -10,7 +10,7 @@ from pipelines.errors import UserError
 from pipelines.formats.containers.csv_rows import csv_file
 from pipelines.formats.containers.excel_rows import excel_file
 from pipelines.formats.containers.json_rows import json_layout, json_lines, json_list
-from pipelines.formats.containers.packed_files import BattleFile, gzip_member, zip_member, zip_names
+from pipelines.formats.containers.packed_files import BattleFile, stream_member, utf16_text, zip_member, zip_names
 from pipelines.formats.containers.parquet_rows import parquet_file
 from pipelines.formats.containers.raw_rows import RawFile
 
@@ -44,29 +44,31 @@ FORMATS = {
 }
 """Every format there is, by name: a new one has a file of its own in this folder and a line here."""
 SUFFIXES = {suffix: name for name, known in FORMATS.items() for suffix in known.suffixes}
-PACKED = (".gz", ".zip")
-"""Endings of archives whose one file of battles is read; gzip's follows that of the file inside."""
+PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+"""Endings of archives whose one file of battles is read; all but zip's follow that of the file inside."""
 _PACKED, _TEXT, _OTHER = (
     "unpack it and name the file inside",
     "save it as UTF-8",
     "write CSV, JSON, JSON Lines or parquet",
 )
-_ZIP, _GZIP = rb"PK(\x03\x04|\x05\x06|\x07\x08)", b"\x1f\x8b"
+_ZIP = rb"PK(\x03\x04|\x05\x06|\x07\x08)"
+_UTF16 = rb"\xff\xfe(?!\x00\x00)|\xfe\xff|(\x00[\x01-\xff]){8}|([\x01-\xff]\x00){8}"
+_BZIP2 = rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"
 _MAGIC: tuple[tuple[str, str, str], ...] = (
     (r"PK(\x03\x04|\x05\x06|\x07\x08)", "a zip archive in an archive", _PACKED),
     (r"\x1f\x8b", "a gzip archive in an archive", _PACKED),
     (r"\x1f[\x9d\xa0]", "a compress archive", _PACKED),
-    (r"\x28\xb5\x2f\xfd", "a zstandard archive", _PACKED),
-    (r"\xfd7zXZ\x00", "an xz archive", _PACKED),
+    (r"\x28\xb5\x2f\xfd", "a zstandard archive in an archive", _PACKED),
+    (r"\xfd7zXZ\x00", "an xz archive in an archive", _PACKED),
     (r"\x5d\x00\x00[\x00-\xff]{2}(\xff{8}|[\x00-\xff]{5}\x00{3})", "an lzma archive", _PACKED),
-    (r"BZh[1-9](1AY&SY|\x17rE8P\x90)", "a bzip2 archive", _PACKED),
+    (r"BZh[1-9](1AY&SY|\x17rE8P\x90)", "a bzip2 archive in an archive", _PACKED),
     (r"7z\xbc\xaf\x27\x1c", "a 7z archive", _PACKED),
     (r"Rar!\x1a\x07", "a rar archive", _PACKED),
     (r"\x04\x22\x4d\x18", "an lz4 archive", _PACKED),
     (r"LZIP\x01", "an lzip archive", _PACKED),
     (r"[\x00-\xff]{257}ustar", "a tar archive", _PACKED),
     (r"\x00\x00\xfe\xff|\xff\xfe\x00\x00|(\x00{3}[\x01-\xff]){4}|([\x01-\xff]\x00{3}){4}", "UTF-32 text", _TEXT),
-    (r"\xff\xfe|\xfe\xff|(\x00[\x01-\xff]){8}|([\x01-\xff]\x00){8}", "UTF-16 text", _TEXT),
+    (r"\xff\xfe|\xfe\xff|(\x00[\x01-\xff]){8}|([\x01-\xff]\x00){8}", "UTF-16 text in an archive", _TEXT),
     (r"\x89PNG\r?\n|\xff\xd8\xff|GIF8[79]a|RIFF[\x00-\xff]{4}WEBP|II\*\x00|MM\x00\*", "a picture", _OTHER),
     (r"%PDF-", "a PDF", _OTHER),
     (r"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file", _OTHER),
@@ -109,10 +111,12 @@ def open_rows(path: Path, rows_at_once: int = 1000, columns: tuple[str, ...] | N
 
 
 def _unpacked(path: Path) -> BattleFile:
-    """Return a path as it is, or the file of battles inside where it is a gzip or zip archive."""
+    """Return a path as it is, or the file of battles inside where it is an archive, or the text in UTF-8."""
     start = _start(path)
-    if start.startswith(_GZIP):
-        return gzip_member(path)
+    if (not start.startswith(b"BZh") or re.match(_BZIP2, start)) and (packed := stream_member(path, start)):
+        return packed
+    if re.match(_UTF16, start):
+        return utf16_text(path, start)
     if re.match(_ZIP, start) and not _is_workbook(path):
         return zip_member(path, tuple(SUFFIXES))
     return path

@@ -1,7 +1,9 @@
-"""A file of battles inside a gzip or zip archive, read in a stream; what it unfolds to is bounded."""
+"""A file of battles that is packed or in UTF-16, read in a stream; what it unfolds to is bounded."""
 
+import bz2
 import gzip
 import io
+import lzma
 import tempfile
 import zipfile
 import zlib
@@ -18,8 +20,13 @@ LEAST_MOST, TIMES = 1_000_000_000, 100
 """Bytes that any archive may unfold to, and how many times its own size. Texts take a third to a tenth when packed."""
 _MOST_NAMED = 4
 _PIECE = 1 << 16
-_BROKEN = (EOFError, OSError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError)
-"""What gzip and zipfile raise about damaged, encrypted or oddly packed files."""
+_XZ_MEMORY = 300_000_000
+"""Bytes that unpacking xz may take; its strongest usual setting takes 65 MiB."""
+_BROKEN = (
+    *(EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, RuntimeError),
+    ValueError,
+)
+"""What those who unpack raise about damaged, encrypted or oddly packed files, and decoders about odd text."""
 
 
 @dataclass(frozen=True)
@@ -105,18 +112,108 @@ def _said(path: Path) -> Iterator[None]:
         yield
     except _BROKEN as fault:
         with path.open("rb") as file:
-            kind = "gzip" if file.read(2) == b"\x1f\x8b" else "zip"
-        raise UserError(f"{path}: is a damaged {kind} archive ({shown(str(fault))}); get or pack it again.") from fault
+            start = file.read(6)
+        kind = next((f"{kind} archive" for magic, kind, *_ in _STREAMS if start.startswith(magic)), "UTF-16 text")
+        kind = "zip archive" if start.startswith(b"PK") else kind
+        raise UserError(f"{path}: is a damaged {kind} ({shown(str(fault))}); get or pack it again.") from fault
 
 
-def gzip_member(path: Path) -> PackedFile:
-    """Return the file that a gzip archive holds; its name is the archive's without the ending."""
-    name = path.name[: -len(path.suffix)] if path.suffix.lower() in (".gz", ".gzip") else path.name
-    return PackedFile(path, name, partial(_gzip_stream, path))
+def stream_member(path: Path, start: bytes) -> PackedFile | None:
+    """Return the file that a gzip, bzip2, xz or zstandard archive holds, or None where it is no such archive.
+
+    Parameters
+    ----------
+    path : Path
+        The archive; the name of the file inside is its own without the ending.
+    start : bytes
+        How the archive begins.
+    """
+    for magic, _, endings, unpack in _STREAMS:
+        if start.startswith(magic):
+            name = path.name[: -len(path.suffix)] if path.suffix.lower() in endings else path.name
+            return PackedFile(path, name, partial(unpack, path))
+    return None
 
 
-def _gzip_stream(path: Path) -> IO[bytes]:
-    return gzip.GzipFile(path, "rb")  # type: ignore[return-value]  # a stream of bytes by all but its type
+def utf16_text(path: Path, start: bytes) -> PackedFile:
+    """Return a text in UTF-16 as a file in UTF-8; where no mark tells the byte order, its first letter does.
+
+    Parameters
+    ----------
+    path : Path
+        The text.
+    start : bytes
+        How it begins.
+    """
+    marked = start.startswith((b"\xff\xfe", b"\xfe\xff"))
+    encoding = "utf-16" if marked else "utf-16-be" if start.startswith(b"\x00") else "utf-16-le"
+    return PackedFile(path, path.name, partial(_Recoded, path, encoding))  # type: ignore[arg-type]
+
+
+class _Recoded:
+    """The bytes that a text would have in UTF-8; half a pair of surrogates costs its row alone."""
+
+    def __init__(self, path: Path, encoding: str) -> None:
+        self._text = path.open(encoding=encoding, errors="surrogatepass", newline="")
+
+    def read(self, most: int) -> bytes:
+        # A character is at most four bytes in UTF-8.
+        return self._text.read(max(most // 4, 1)).encode("utf-8", "surrogatepass")
+
+    def close(self) -> None:
+        self._text.close()
+
+
+class _Xz:
+    """The bytes of an xz archive; unlike `lzma.open` it bounds the memory that the archive may ask for."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self._stream = self._new()
+        self._begun = False
+        self._rest = b""
+
+    def _new(self) -> lzma.LZMADecompressor:
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+
+    def read(self, most: int) -> bytes:
+        while True:
+            if self._stream.eof:
+                # Archives may be joined, with zeros between them.
+                self._rest = (self._stream.unused_data + self._rest).lstrip(b"\x00")
+                self._stream, self._begun = self._new(), False
+            if self._stream.needs_input and not self._rest:
+                self._rest = self._file.read(_PIECE)
+                if not self._rest:
+                    if self._begun:
+                        raise EOFError("it ends too early")
+                    return b""
+                if not self._begun:
+                    self._rest = self._rest.lstrip(b"\x00")
+                    if not self._rest:
+                        continue
+            piece, self._rest = self._stream.decompress(self._rest, most), b""
+            self._begun = True
+            if piece:
+                return piece
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _zstandard(path: Path) -> IO[bytes]:
+    import pyarrow
+
+    return pyarrow.input_stream(str(path), compression="zstd")
+
+
+_STREAMS: tuple[tuple[bytes, str, tuple[str, ...], Callable[[Path], Any]], ...] = (
+    (b"\x1f\x8b", "gzip", (".gz", ".gzip"), lambda path: gzip.GzipFile(path, "rb")),
+    (b"BZh", "bzip2", (".bz2", ".bzip2"), bz2.BZ2File),
+    (b"\xfd7zXZ\x00", "xz", (".xz",), _Xz),
+    (b"\x28\xb5\x2f\xfd", "zstandard", (".zst", ".zstd"), _zstandard),
+)
+"""Archives of one file: how they begin, what they are, their endings, and who unpacks them in a stream."""
 
 
 def zip_member(path: Path, suffixes: tuple[str, ...]) -> PackedFile:

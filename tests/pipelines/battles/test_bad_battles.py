@@ -112,7 +112,7 @@ FILES = [
     ("blank", "a.jsonl", b" \n\n", ["is empty"]),
     ("zip", "a.csv", b"PK\x03\x04abc", ["is a damaged zip archive", "pack it again"]),
     ("gzip", "a.jsonl", b"\x1f\x8babc", ["is a damaged gzip archive", "pack it again"]),
-    ("UTF-16", "a.csv", HEAD.encode("utf-16"), ["is UTF-16", "UTF-8"]),
+    ("UTF-16", "a.csv", HEAD.encode("utf-16")[:-1], ["is a damaged UTF-16 text"]),
     (
         "no prompt",
         "a.csv",

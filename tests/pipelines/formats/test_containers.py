@@ -1,9 +1,11 @@
 """Whatever a file is packed in, the rows are the same; what is no file of battles is named, and bombs are bounded."""
 
+import bz2
 import csv
 import gzip
 import io
 import json
+import lzma
 import sys
 import tracemalloc
 import zipfile
@@ -191,6 +193,43 @@ def test_a_bomb_ends_where_the_bound_is(tmp_path, monkeypatch, by, inside):
     assert "unfolds to more than 1" in said and most < 40e6
 
 
+BY = {
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": lambda data: pyarrow.compress(data, codec="zstd", asbytes=True),
+}
+
+
+@pytest.mark.parametrize("by", BY)
+def test_bzip2_xz_and_zstandard_are_unpacked_and_bounded(tmp_path, monkeypatch, by):
+    plain, path = tmp_path / "a.csv", tmp_path / f"a.csv.{by}"
+    plain.write_text("id,prompt\n" + "".join(f"{row},答{row}\n" for row in range(9_000)), encoding="utf-8")
+    data = BY[by](plain.read_bytes())
+    path.write_bytes(data)
+    assert rows_of(path) == rows_of(plain)
+    if by != "zst":  # joined archives hold what theirs hold, one after the other
+        path.write_bytes(BY[by](b"id\n1\n") + BY[by](b"2\n"))
+        assert rows_of(path) == [{"id": "1"}, {"id": "2"}]
+        path.write_bytes(data[: len(data) // 2])
+        assert "is a damaged" in refused(path)
+    monkeypatch.setattr(packed_files, "LEAST_MOST", 100_000)
+    monkeypatch.setattr(packed_files, "TIMES", 1)
+    path.write_bytes(data)
+    assert "unfolds to more than" in refused(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("suffix", ["txt", "csv", "jsonl"])
+def test_text_in_utf16_is_read_as_excel_saves_it(tmp_path, encoding, suffix):
+    rows = [{"id": str(row), "prompt": f"答 é 😀 {row}"} for row in range(3000)]
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    if suffix != "jsonl":
+        text = "id\tprompt\r\n" + "".join("\t".join(row.values()) + "\r\n" for row in rows)
+    path = tmp_path / f"a.{suffix}"
+    path.write_text(text, encoding=encoding, newline="")
+    assert rows_of(path) == rows
+
+
 def workbook(path, *sheets):
     openpyxl = pytest.importorskip("openpyxl", reason="openpyxl (extra excel) is not installed")
     book = openpyxl.Workbook()
@@ -360,7 +399,7 @@ def test_a_file_that_is_no_text_is_called_what_it_is(tmp_path):
     assert "is an Arrow or feather file" in refused(path)
     for content, said in (
         (b"SQLite format 3\x00" + bytes(50), "is an SQLite database"),
-        (b"\x28\xb5\x2f\xfd" + bytes(50), "is a zstandard archive"),
+        (b"\x28\xb5\x2f\xfd" + bytes(50), "is a damaged zstandard archive"),
         (b"\x93NUMPY\x01\x00v\x00{'descr'", "is no text; write CSV"),
         (b"<!DOCTYPE html><html>", "is a web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "is a pointer of Git LFS"),
