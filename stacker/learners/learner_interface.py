@@ -63,6 +63,11 @@ class SharedWork:
                 self._kept[key] = make(self.texts)
             return self._kept[key]
 
+    def forget(self) -> None:
+        """Give back the memory of what was kept; what is asked for again is worked out again."""
+        with self._lock:
+            self._kept.clear()
+
 
 @dataclass(frozen=True)
 class LearnerData:

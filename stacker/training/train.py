@@ -16,6 +16,7 @@ from pipelines.errors import UserError
 from pipelines.terminal.cluster.tasks import tasks_at
 from pipelines.terminal.command_line import Progress, silent
 from pipelines.terminal.machine import usable_cores
+from pipelines.terminal.processes import release_memory
 from stacker.judge.explain.explanation_baseline import baseline
 from stacker.judge.judge import Judge
 from stacker.judge.members import Member
@@ -303,9 +304,13 @@ def members(
 ) -> list[Member]:
     """Return every learner fitted on all battles, as members of a judge."""
     times = times or StageTimes()
-    found = []
-    for learner in learners:
+    found = {}
+    # Counts of terms take a gigabyte where battles are many: who needs them comes first, so that trees have that room.
+    for learner in sorted(learners, key=lambda each: each.kind != "sparse"):
         with times.of(learner.name):
             fitted, _ = fitted_on_all(learner, prepared.data, prepared.fit, prepared.prints, prepared.store, progress)
-        found.append(Member(learner.name, learner.kind, fitted))
-    return found
+        found[learner.name] = Member(learner.name, learner.kind, fitted)
+        if learner.kind == "sparse" and prepared.data.shared is not None:
+            prepared.data.shared.forget()
+            release_memory()
+    return [found[learner.name] for learner in learners]

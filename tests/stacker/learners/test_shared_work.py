@@ -21,6 +21,8 @@ def test_what_is_shared_is_made_once_by_its_key():
         return len(made)
 
     assert [work.of("a", make), work.of("a", make), work.of("b", make)] == [1, 1, 2]
+    work.forget()
+    assert work.of("a", make) == 3
 
 
 def test_only_fits_on_the_same_rows_share_directions():

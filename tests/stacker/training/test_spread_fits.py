@@ -52,6 +52,19 @@ def test_nothing_is_left_to_fit_here_and_of_what_is_lost_no_more_is_fitted_again
     assert len(again.done) == 1 and seen[-1][1:] == (1, 1)
 
 
+def test_trees_have_the_memory_of_the_counts_of_terms(battles, tmp_path, monkeypatch):
+    params = small_params(tmp_path)
+    prepared, learners = prepare(params, battles), stack_learners(params, [])
+    kept = {}
+
+    def told(stage, done, count):
+        kept[stage, done] = [key for key in prepared.data.shared._kept if key.startswith(("words", "characters"))]
+
+    found = members(learners, prepared, told, StageTimes())
+    assert [member.name for member in found] == [learner.name for learner in learners]
+    assert kept["sparse: all battles", 1] and not kept["lightgbm: all battles", 1]
+
+
 def test_a_fit_that_another_command_is_at_is_left_to_it(battles, tmp_path):
     params = small_params(tmp_path)
     prepared, learners = prepare(params, battles), stack_learners(params, [])[:1]
