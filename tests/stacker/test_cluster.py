@@ -56,8 +56,8 @@ def test_a_worker_and_then_the_head_are_killed_and_all_ends_with_the_bits_of_one
     quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     alone, _ = written(tmp_path / "alone")
     spread, fits = written(tmp_path / "spread", cluster="auto")
-    here = subprocess.Popen([*run, str(alone)], env=os.environ | TRAVELLING, **quiet)
     with two_nodes() as nodes, pytest.MonkeyPatch.context() as patch:
+        here = subprocess.Popen([*run, str(alone)], env=os.environ | TRAVELLING, **quiet)
         patch.setenv("PYTHONPATH", str(ROOT))
         nodes.start("head")
         nodes.start("worker")
