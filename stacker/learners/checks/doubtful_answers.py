@@ -81,6 +81,5 @@ def says_nothing(pairs: PairMatrix) -> Floats:
 
     Of 4,205 real battles that were not learnt from 16 have one; it lost 13 of them, and won none.
     """
-    position = [pairs.names.index(name) for name in NOTHING_SAID]
-    nothing, own = pairs.values[:, position].T.astype(np.float64).reshape(2, 2, len(pairs))
+    nothing, own = pairs.values[:, pairs.places(NOTHING_SAID)].T.astype(np.float64).reshape(2, 2, len(pairs))
     return np.asarray(nothing * np.clip((np.expm1(own) - 1) / (_SAYS_SOMETHING - 1), 0, 1)[::-1])

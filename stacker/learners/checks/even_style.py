@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from features.blocks.registry import column_of
 from features.pairs import PairMatrix, parsed
-from pipelines.battles.arrays import Floats, Ints
+from pipelines.battles.arrays import Floats
 from pipelines.files.atomic_files import write_json
 from pipelines.files.saved_files import Names, Number, Saved, read_model
 from stacker.learners.checks.answer_checks import AnswerChecks, Thresholds
@@ -226,6 +226,6 @@ class EvenStyle:
 
 def relevance_weight(pairs: PairMatrix) -> Floats:
     """Return (n,) how much relevance counts: `APART` where the answers say different things, `ALIKE` where the same."""
-    columns: Ints = np.array([pairs.names.index(name) for name in NEARNESS])
+    columns = pairs.places(NEARNESS)
     cosine = np.clip(np.nan_to_num(pairs.values[:, columns].astype(np.float64), nan=NEAR), -1, 1).mean(axis=1)
     return np.asarray(ALIKE + (APART - ALIKE) / (1 + np.exp(np.clip((cosine - NEAR) / WIDTH, -50, 50))))
