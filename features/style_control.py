@@ -14,7 +14,7 @@ _STYLE = ("headers", "unordered items", "ordered items", "bold spans", "code blo
 
 def style_counts(texts: Sequence[str]) -> Floats:
     """Return (n, 5) numbers of n answers, in the order of `CONTROLS`; the length is counted in words."""
-    from features.blocks.style import Style
+    from features.blocks.style.style import Style
     from features.blocks.surface import Surface
 
     if not texts:

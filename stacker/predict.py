@@ -43,8 +43,8 @@ from stacker.judge.verdict_files import (
     verdict_rows,
     write_part,
 )
+from stacker.learners.judges.starter_prior import judge_hash, starter_folder
 from stacker.learners.stacking.cascade import told_cascade
-from stacker.learners.starter_prior import judge_hash, starter_folder
 
 if TYPE_CHECKING:
     from stacker.judge.judge import Judge

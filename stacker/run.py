@@ -24,9 +24,9 @@ from stacker.judge.judge import Judge
 from stacker.judge.provenance import KEY, trained_on, versions
 from stacker.judge.verdict_control import with_checks
 from stacker.learners.judges.outside import OutsidePredictions
+from stacker.learners.judges.starter_prior import KIND as STARTER
 from stacker.learners.stacking.cascade import told_cascade
 from stacker.learners.stacking.stack import cross_fitted
-from stacker.learners.starter_prior import KIND as STARTER
 from stacker.learners.transformer.network.structure import share_read
 from stacker.training.counterfactuals import checked_out_of_fold, price
 from stacker.training.cross_fitting import BASELINES, out_of_fold_baselines

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from dashboard.components import Reasons
+from dashboard.components.voting import Reasons
 from dashboard.sessions.vote_session import VoteSession
 from dashboard.texts import Say
 from dashboard.votes.vote_records import LONGEST_REMARK, REASONS

@@ -26,7 +26,7 @@ from pipelines.battles.folds import prompt_groups
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import write_json
 from pipelines.terminal.processes import usable_cores
-from stacker.learners.starter_prior import starter_folder
+from stacker.learners.judges.starter_prior import starter_folder
 from stacker.training.params import Params, dump_params
 
 State = Literal["idle", "running", "failed", "stopped", "done"]

@@ -94,8 +94,8 @@ class SavedRun:
         UserError
             When one of them cannot be read.
         """
+        from stacker.learners.judges.judge_record import read_record
         from stacker.learners.learner_registry import KINDS, load_learner
-        from stacker.learners.stacking.judge_record import read_record
 
         record = read_record(self.judge)
         learners: list[Learner] = []

@@ -17,7 +17,7 @@ from features.build import FeatureParams
 from pipelines.battles.sources import DataParams, SourceParams
 from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.errors import UserError
-from stacker.learners.starter_prior import needed_blocks
+from stacker.learners.judges.starter_prior import needed_blocks
 from stacker.training.params import FEW_VOTES_LEARNERS, Params
 
 LEAST = 100

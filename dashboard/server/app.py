@@ -48,7 +48,7 @@ async def _send(connection: Any, turn: Any, message: Any) -> None:
 
 
 _FOLDER = Path(__file__).parents[1] / "components"
-_TEMPLATE = (_FOLDER / "page.html").read_text(encoding="utf-8")
+_TEMPLATE = (_FOLDER / "templates" / "page.html").read_text(encoding="utf-8")
 _SCRIPTS = {
     name: (_FOLDER / "scripts" / f"{name}.js").read_text(encoding="utf-8")
     for name in ("unreachable", "patches", "pages")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from panel.io.server import Server
 
 _log = logging.getLogger(__name__)
-LOGIN = Path(__file__).parents[1] / "components" / "login.html"
+LOGIN = Path(__file__).parents[1] / "components" / "templates" / "login.html"
 NO_REDIRECT = {"password", "auth_code", "pam"}
 """Panel's providers that take no key and secret; `server.accounts` is the way to have passwords."""
 GENERIC_URLS = ("PANEL_OAUTH_AUTHORIZE_URL", "PANEL_OAUTH_TOKEN_URL")

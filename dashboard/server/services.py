@@ -28,7 +28,7 @@ from dashboard.votes.upkeep.upkeep import Upkeep
 from dashboard.votes.vote_records import StoreFault, pseudonym
 from pipelines.errors import UserError
 from pipelines.files.saved_files import DamagedError, read_bytes
-from stacker.learners.starter_prior import starter_folder
+from stacker.learners.judges.starter_prior import starter_folder
 from stacker.training.params import Params, read_params
 
 SHORTEST_SECRET = 32

@@ -11,8 +11,8 @@ from typing import Any, Literal
 import panel as pn
 from tornado.web import decode_signed_value
 
-from dashboard.components import TopBar
 from dashboard.components.look import card_pane, note
+from dashboard.components.top_bar import TopBar
 from dashboard.judges.judge_service import judge_line
 from dashboard.pages.page import Context, Page
 from dashboard.server.addresses import UNKNOWN, counted_as, network_of, reached_from_here_alone

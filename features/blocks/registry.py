@@ -18,7 +18,7 @@ from features.blocks.reading.integrity import Integrity
 from features.blocks.reading.relevance import Relevance
 from features.blocks.reading.substance import Substance
 from features.blocks.sentiment import Sentiment
-from features.blocks.style import Style
+from features.blocks.style.style import Style
 from features.blocks.surface import Surface
 from features.blocks.turns import Turns
 

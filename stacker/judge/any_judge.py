@@ -24,9 +24,9 @@ from stacker.judge.input_texts import battles_of
 from stacker.judge.provenance import read_provenance
 from stacker.judge.verdict_control import HELD_EQUAL, Control, even_style_for, with_checks
 from stacker.judge.verdict_files import Options
+from stacker.learners.judges.judge_record import FILE
+from stacker.learners.judges.starter_prior import starter_folder
 from stacker.learners.learner_registry import may_be_silent
-from stacker.learners.stacking.judge_record import FILE
-from stacker.learners.starter_prior import starter_folder
 
 if TYPE_CHECKING:
     from features.cache import BlockCache

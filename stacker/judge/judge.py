@@ -26,9 +26,9 @@ from stacker.judge.verdict_control import Control, even_style_for
 from stacker.learners.checks.answer_checks import AnswerChecks
 from stacker.learners.checks.caution import Caution
 from stacker.learners.checks.even_style import EvenStyle
+from stacker.learners.judges.starter_prior import starter_folder
 from stacker.learners.learner_interface import LearnerData
 from stacker.learners.stacking.pool import Pool
-from stacker.learners.starter_prior import starter_folder
 
 if TYPE_CHECKING:
     from stacker.judge.explain.explanation import Explanation

@@ -26,9 +26,9 @@ from stacker.learners.checks.caution import FILE as CAUTION
 from stacker.learners.checks.caution import Caution
 from stacker.learners.checks.even_style import BLOCKS, EvenStyle
 from stacker.learners.checks.even_style import FILE as EVEN_STYLE
+from stacker.learners.judges.judge_record import FILE, FORMAT, EncoderRecord, read_record
 from stacker.learners.learner_interface import LearnerData
 from stacker.learners.learner_registry import load_learner
-from stacker.learners.stacking.judge_record import FILE, FORMAT, EncoderRecord, read_record
 from stacker.learners.stacking.pool import Pool
 
 BASELINE = "baseline.safetensors"

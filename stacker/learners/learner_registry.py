@@ -158,7 +158,7 @@ KINDS = {
             group="reward model",
             packages=("torch", "transformers"),
         ),
-        LearnerKind("starter", "stacker.learners.starter_prior:StarterLearner", ("pairs",)),
+        LearnerKind("starter", "stacker.learners.judges.starter_prior:StarterLearner", ("pairs",)),
     )
 }
 """Every kind by its name, in the order of the stack."""

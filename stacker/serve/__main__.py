@@ -14,7 +14,7 @@ from pipelines.errors import UserError
 from pipelines.terminal.command_line import Screen, run_command
 from pipelines.terminal.processes import usable_cores
 from stacker.judge.any_judge import folder_of
-from stacker.learners.starter_prior import starter_folder
+from stacker.learners.judges.starter_prior import starter_folder
 from stacker.serve.judging_queue import JudgingQueue
 from stacker.serve.request_bounds import Limits
 

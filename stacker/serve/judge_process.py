@@ -183,7 +183,7 @@ class Answers:
 
     def _opened(self) -> ServedJudge:
         from stacker.judge.provenance import read_provenance
-        from stacker.learners.starter_prior import judge_hash, starter_folder
+        from stacker.learners.judges.starter_prior import judge_hash, starter_folder
 
         judge = self.judge
         # The first verdict loads what is loaded when it is needed; nobody waits for it yet.

@@ -13,8 +13,8 @@ from pipelines.files.atomic_files import atomic_folder
 from pipelines.files.object_storage import AnyFolder, folder_argument
 from pipelines.terminal.command_line import Screen, run_command
 from pipelines.terminal.processes import usable_cores
-from stacker.learners.stacking.judge_record import FILE as JUDGE
-from stacker.learners.starter_prior import CARD, judge_hash, starter_folder
+from stacker.learners.judges.judge_record import FILE as JUDGE
+from stacker.learners.judges.starter_prior import CARD, judge_hash, starter_folder
 from stacker.starter.card import model_card, score_unseen
 from stacker.starter.starter_fit import StarterSettings, fit_starter
 
@@ -64,7 +64,7 @@ def make_starter(
     Returns
     -------
     str
-        `stacker.learners.starter_prior.judge_hash` of what was written.
+        `stacker.learners.judges.starter_prior.judge_hash` of what was written.
 
     Raises
     ------

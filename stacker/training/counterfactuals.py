@@ -23,7 +23,7 @@ from stacker.judge.members import features_version
 from stacker.learners.checks.answer_checks import FEATURES, AnswerChecks
 from stacker.learners.checks.even_style import FILE as EVEN_STYLE
 from stacker.learners.checks.even_style import EvenStyle
-from stacker.learners.starter_prior import KIND, starter_folder
+from stacker.learners.judges.starter_prior import KIND, starter_folder
 from stacker.training.data_set import Prepared
 from stacker.training.made.check_fitting import CheckData, check_data, checks_of, real_rows
 from stacker.training.made.even_style_fitting import SEEN, EvenStyleSettings, VoteRows, even_style_of_pairs

@@ -26,12 +26,12 @@ from stacker.learners.checks.caution import fit_caution
 from stacker.learners.judges.asked_judge import KIND as LANGUAGE_JUDGE
 from stacker.learners.judges.asked_judge import AskedJudge, ask_judge
 from stacker.learners.judges.outside import OutsidePredictions, open_outside
+from stacker.learners.judges.starter_prior import configured_prior
 from stacker.learners.learner_registry import Configured, configured_learners, may_be_silent
 from stacker.learners.rewards.reward import configured_rewards
 from stacker.learners.stacking.cascade import cascade_curve, chosen_cascade
 from stacker.learners.stacking.pool import silent_learners
 from stacker.learners.stacking.stack import cross_fitted, fit_stack
-from stacker.learners.starter_prior import configured_prior
 from stacker.learners.transformer.chosen import ChosenTransformer, choose_transformers, configured_transformers
 from stacker.learners.transformer.encoder_head import EncoderHeadLearner
 from stacker.learners.transformer.learner import TransformerLearner

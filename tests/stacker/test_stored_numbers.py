@@ -16,7 +16,7 @@ from pipelines.battles.built_in import sample_battles
 from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS
 from pipelines.terminal.command_line import Screen
 from stacker.judge.judge import Judge
-from stacker.learners.starter_prior import starter_folder
+from stacker.learners.judges.starter_prior import starter_folder
 from stacker.predict import Options, predict_files
 from stacker.study.study_log import work
 

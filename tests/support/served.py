@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import uvicorn
 
-from stacker.learners.starter_prior import starter_folder
+from stacker.learners.judges.starter_prior import starter_folder
 from stacker.serve.judging_queue import JudgingQueue
 from stacker.serve.request_bounds import Limits
 from stacker.serve.web_app import web_app

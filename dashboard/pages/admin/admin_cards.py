@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from dashboard.components import Table
 from dashboard.components.look import macros, note, table_words
+from dashboard.components.paged_table import Table
 from dashboard.generators import GENERATORS
 from dashboard.sessions.answer_log import GIVEN_UP, KEPT, Health
 from dashboard.sessions.answer_slots import AnswerSlots

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from markupsafe import Markup
 
-from dashboard.components import AnswerColumn
 from dashboard.components.drawn_texts import draw, not_shown
 from dashboard.components.look import macros, note, percent
+from dashboard.components.voting import AnswerColumn
 from dashboard.rendering.rendered import Rendered, cut, source_of
 from dashboard.sessions.answering import Answer
 from dashboard.sessions.round import Round

@@ -5,10 +5,11 @@ from typing import Any, Literal
 
 import panel as pn
 
-from dashboard.components import Composer, VoteBar
+from dashboard.components.composer import Composer
 from dashboard.components.drawn_texts import draw, noted
 from dashboard.components.look import ASK, COMPARISON, PARTS, HtmlPane
 from dashboard.components.vote_reasons import VoteReasons
+from dashboard.components.voting import VoteBar
 from dashboard.generators import GENERATORS
 from dashboard.generators.generator import Generator, Source
 from dashboard.generators.small_model import answers

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dashboard.components import ModelOffers
+from dashboard.components.composer import ModelOffers
 from dashboard.generators import found_sources
 from dashboard.generators.answer_sources import AnswerSources, found_on, server_sources, tried
 from dashboard.generators.generator import GenerationFault, Source

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from dashboard.components import FurtherQuestion
+from dashboard.components.composer import FurtherQuestion
 from dashboard.components.drawn_texts import draw, noted
 from dashboard.components.look import PARTS, HtmlPane, macros
 from dashboard.pages.page import Context

@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from dashboard.components import AnswerColumn, VoteBar
 from dashboard.components.drawn_texts import draw, not_shown, noted
 from dashboard.components.look import (
     button,
@@ -23,6 +22,7 @@ from dashboard.components.look import (
     sticky,
 )
 from dashboard.components.vote_reasons import VoteReasons
+from dashboard.components.voting import AnswerColumn, VoteBar
 from dashboard.pages.history.history_cards import verdict_line
 from dashboard.rendering.rendered import Rendered
 from dashboard.sessions.battle_files import BattleFile

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from dashboard.components import Table
 from dashboard.components.drawn_texts import noted
 from dashboard.components.look import macros, note, percent, span, table_words
+from dashboard.components.paged_table import Table
 from dashboard.pages.leaderboard.leaderboard import ADDRESS
 from dashboard.rendering.rendered import Rendered
 from dashboard.sessions.concurrency import Tasks, in_thread

@@ -25,7 +25,7 @@ from dashboard.texts import LANGUAGES, Language, Texts
 from pipelines.battles.built_in import SOURCE
 from pipelines.errors import UserError
 from stacker.judge.provenance import KEY, trained_on
-from stacker.learners.starter_prior import starter_folder
+from stacker.learners.judges.starter_prior import starter_folder
 
 Make = Callable[..., Path]
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -34,7 +34,7 @@ from pipelines.errors import UserError
 from pipelines.files.atomic_files import write_json
 from stacker.evaluate import metrics
 from stacker.judge.judge import Judge
-from stacker.learners.starter_prior import starter_folder
+from stacker.learners.judges.starter_prior import starter_folder
 from stacker.training.params import Params, parse_params, read_params
 
 SMALL = {

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.blocks import phrases
-from features.blocks.phrases import KINDS, count_in_words, count_signs, plain, some_words
-from features.blocks.style import Style
+from features.blocks.style import phrases
+from features.blocks.style.phrases import KINDS, count_in_words, count_signs, plain, some_words
+from features.blocks.style.style import Style
 
 ANSWER = """I'm sorry, but as an AI language model I cannot do that.
 

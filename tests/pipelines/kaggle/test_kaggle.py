@@ -23,8 +23,8 @@ from pipelines.errors import UserError
 from pipelines.files.atomic_files import sha256_of
 from pipelines.files.hashes import StoredFile, first_difference
 from pipelines.kaggle.__main__ import BUILTIN_PACKAGE, LACKED, Options, bundle, main
+from pipelines.kaggle.completion import complete
 from pipelines.kaggle.wheels import PROJECT, installed_wheel, project_wheel
-from pipelines.kaggle_submission import complete
 
 REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "kaggle"
 OUTCOMES = ["winner_model_a", "winner_model_b", "winner_tie"]

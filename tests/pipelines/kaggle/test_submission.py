@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import UserError
+from pipelines.kaggle.completion import complete
 from pipelines.kaggle.submission import check_ids, in_sample_order, read_sample_ids, rows_of, write_submission
-from pipelines.kaggle_submission import complete
 
 PRIOR = (0.4, 0.4, 0.2)
 

@@ -10,7 +10,7 @@ from pipelines.battles.built_in import sample_battles
 from pipelines.errors import UserError
 from stacker.judge.any_judge import open_judge
 from stacker.judge.judge import Judge
-from stacker.learners.starter_prior import starter_folder
+from stacker.learners.judges.starter_prior import starter_folder
 
 
 def test_a_folder_and_the_name_of_the_starter_judge_give_its_probabilities(monkeypatch, tmp_path):

@@ -17,7 +17,7 @@ from small_judges import battles, small_judge
 
 import features.build
 import pipelines.files.hashes
-import stacker.learners.stacking.judge_record
+import stacker.learners.judges.judge_record
 from features.blocks.interface import COUNT, TEXT, Block, Column
 from features.blocks.registry import BLOCKS
 from features.build import FeatureParams, feature_columns
@@ -25,7 +25,7 @@ from pipelines.errors import UserError
 from pipelines.files.hashes import hashes_of
 from stacker.judge.judge import Judge
 from stacker.judge.judge_folder import FILE
-from stacker.learners.starter_prior import starter_folder
+from stacker.learners.judges.starter_prior import starter_folder
 
 OLD = Path(__file__).parent / "saved_judges" / "without_hashes"
 KNOWN = json.loads((OLD.parent / "without_hashes.json").read_text(encoding="utf-8"))
@@ -160,7 +160,7 @@ def newer(monkeypatch):
     """Have a version with one more block, and one more column in each block there was."""
     wider = {name: Wider(block) if block.sees == TEXT else block for name, block in BLOCKS.items()}
     monkeypatch.setattr(features.build, "BLOCKS", {"dummy": Dummy(), **wider})
-    monkeypatch.setattr(stacker.learners.stacking.judge_record, "FeatureParams", WithDummy)
+    monkeypatch.setattr(stacker.learners.judges.judge_record, "FeatureParams", WithDummy)
 
 
 def test_new_features_change_no_verdict_of_a_judge_that_was_saved_before(newer):

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from stacker.judge.provenance import read_provenance, trained_on
-from stacker.learners.starter_prior import starter_folder
+from stacker.learners.judges.starter_prior import starter_folder
 
 
 def judge(folder: Path, about: object, results: object = None) -> Path:

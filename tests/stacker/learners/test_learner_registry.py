@@ -39,7 +39,7 @@ def test_a_missing_package_is_named(monkeypatch):
 
 def test_a_judge_of_trees_loads_no_torch():
     code = (
-        "import sys; from stacker import Judge; from stacker.learners.starter_prior import starter_folder; "
+        "import sys; from stacker import Judge; from stacker.learners.judges.starter_prior import starter_folder; "
         "Judge.load(starter_folder()); print(*sorted({'torch', 'transformers', 'xgboost'} & set(sys.modules)))"
     )
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

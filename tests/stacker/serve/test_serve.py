@@ -167,7 +167,7 @@ def test_a_body_that_is_no_json_by_its_type_is_refused(server):
 
 
 def test_health_the_description_and_its_page(server):
-    from stacker.learners.starter_prior import judge_hash, starter_folder
+    from stacker.learners.judges.starter_prior import judge_hash, starter_folder
 
     _, found, _ = ask(server.port, "/health")
     assert (found["status"], found["judge"], found["sha256"]) == ("ok", "starter judge", judge_hash(starter_folder()))

@@ -20,11 +20,11 @@ from pipelines.terminal.command_line import Screen
 from stacker import predict
 from stacker.evaluate import metrics
 from stacker.judge.judge import Judge
+from stacker.learners.judges.starter_prior import CARD, StarterLearner, configured_prior, judge_hash, starter_folder
 from stacker.learners.learner_interface import Fit
 from stacker.learners.linear.linear import LinearParams
 from stacker.learners.stacking.pool import ALIKE, Pool
 from stacker.learners.stacking.stack import StackParams, fit_stack
-from stacker.learners.starter_prior import CARD, StarterLearner, configured_prior, judge_hash, starter_folder
 from stacker.learners.trees.boosting import LightGBMParams
 from stacker.starter.__main__ import make_starter
 from stacker.starter.card import score_unseen

@@ -15,7 +15,7 @@ from pipelines.battles.folds import prompt_groups
 from pipelines.terminal.command_line import silent
 from stacker import Judge
 from stacker.judge.verdict_control import with_checks
-from stacker.learners.starter_prior import judge_hash
+from stacker.learners.judges.starter_prior import judge_hash
 from stacker.training.counterfactuals import Counterfactuals, price
 from stacker.training.params import parse_params
 from stacker.training.run_folder import RunFolder

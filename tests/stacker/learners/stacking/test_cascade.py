@@ -4,9 +4,9 @@ from outside_files import oracle
 
 from pipelines.errors import UserError
 from stacker.judge.members import Member, cascaded
+from stacker.learners.judges.judge_record import PoolRecord
 from stacker.learners.learner_interface import LearnerData
 from stacker.learners.stacking.cascade import ALWAYS, Cascade, cascade_curve, chosen_cascade, told_cascade
-from stacker.learners.stacking.judge_record import PoolRecord
 from stacker.learners.stacking.pool import Pool
 
 N = 3000

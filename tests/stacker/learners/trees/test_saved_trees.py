@@ -10,7 +10,7 @@ import pytest
 from saved_text import with_sizes
 from small_judges import small_judge
 
-from stacker.learners.starter_prior import starter_folder
+from stacker.learners.judges.starter_prior import starter_folder
 from stacker.learners.trees.lightgbm_text import canonical_text
 from stacker.learners.trees.tree_shape import DEEPEST, check_trees
 from stacker.learners.trees.xgboost_model import check_model, parse

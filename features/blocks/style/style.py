@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.blocks.interface import COUNT, FLAG, LOG_COUNT, SCORE, SHARE, TEXT, Block, Column
-from features.blocks.phrases import (
+from features.blocks.style.phrases import (
     KINDS,
     VERSION,
     count_all,

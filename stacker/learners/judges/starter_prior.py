@@ -13,9 +13,9 @@ from features.pairs import LackingFeaturesError, PairMatrix
 from pipelines.battles.arrays import Floats
 from pipelines.errors import UserError, shown
 from pipelines.files.atomic_files import sha256_of
+from stacker.learners.judges.judge_record import JudgeRecord, read_record
 from stacker.learners.learner_interface import Fit, LearnerData
 from stacker.learners.learner_registry import KINDS, Configured
-from stacker.learners.stacking.judge_record import JudgeRecord, read_record
 from stacker.learners.stacking.pool import Pool
 
 KIND = "starter"
@@ -25,7 +25,7 @@ CARD = "MODEL_CARD.md"
 
 def starter_folder() -> Path:
     """Return the folder of the starter judge inside this package, for `Judge.load`."""
-    return Path(__file__).parents[1] / "starter" / "starter_judge"
+    return Path(__file__).parents[2] / "starter" / "starter_judge"
 
 
 def judge_hash(folder: Path) -> str:

@@ -1,6 +1,6 @@
 """The last step on Kaggle: verdicts in the sample's order, every id with probabilities.
 
-`python -m pipelines.kaggle_submission PREDICTED SUBMISSION [--sample FILE] --fallback A B TIE`
+`python -m pipelines.kaggle.completion PREDICTED SUBMISSION [--sample FILE] --fallback A B TIE`
 """
 
 import argparse
@@ -23,7 +23,7 @@ WITH_DECIDED = (*HEADER, "decided")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and write the submission."""
-    parser = argparse.ArgumentParser(prog="python -m pipelines.kaggle_submission", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m pipelines.kaggle.completion", description=__doc__)
     parser.add_argument("predicted", type=Path, help="what stacker.predict wrote, in Kaggle's columns")
     parser.add_argument("submission", type=Path, help="the file to write")
     parser.add_argument("--sample", type=Path, help="sample_submission.csv (default: the ids that were predicted)")
