@@ -14,7 +14,7 @@ from pipelines.formats.reading_options import ReadingOptions, add_reading_argume
 from pipelines.formats.told_reading import Note, read_told
 from pipelines.models.model_loading import load_generator
 from pipelines.preferences import RULES, Form, Ties, pairs_of
-from pipelines.terminal.command_line import check_output, run_command
+from pipelines.terminal.command_line import HelpByParagraphs, check_output, run_command
 
 DPO = "dpo.json"
 EXTRA = "pip install 'preference-stacker[dpo]'"
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m pipelines.dpo",
         description="Fine-tune a causal language model from a local folder on battles with votes (TRL's DPOTrainer).",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpByParagraphs,
         epilog=f"{RULES}\n\nNeeds TRL: {EXTRA}",
     )
     parser.add_argument("model", type=Path, help="folder of a causal model, e.g. got by pipelines.models fetch")

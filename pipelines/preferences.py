@@ -14,7 +14,7 @@ from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_write
 from pipelines.formats.reading import iter_battles
 from pipelines.formats.reading_options import ReadingOptions, add_reading_arguments, reading_options
-from pipelines.terminal.command_line import check_output, output_suffix, run_command
+from pipelines.terminal.command_line import HelpByParagraphs, check_output, output_suffix, run_command
 
 Form = Literal["conversational", "plain"]
 Ties = Literal["drop", "both"]
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m pipelines.preferences",
         description="Write battles with votes as preference pairs for TRL's DPO and reward training.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpByParagraphs,
         epilog=RULES,
     )
     add_pair_arguments(parser)

@@ -16,7 +16,7 @@ from pipelines.battles.sources import Loaded
 from pipelines.files.atomic_files import STALE_S, atomic_write, remove_stale_temp_files, write_json, write_text
 from pipelines.files.object_storage import local_folder
 from pipelines.kaggle.submission import write_submission
-from pipelines.terminal.command_line import Screen, add_params_arguments, run_command, silent
+from pipelines.terminal.command_line import HelpByParagraphs, Screen, add_params_arguments, run_command, silent
 from stacker.evaluate import metrics, results
 from stacker.evaluate.intervals import in_words
 from stacker.judge.elsewhere import Elsewhere
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m stacker.run",
         description="Learn from battles, save a judge, score it out of fold, and predict the test battles.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpByParagraphs,
         epilog=f"Parameters, with their defaults:\n{described_keys()}",
     )
     add_params_arguments(parser, "data.dir=kaggle")

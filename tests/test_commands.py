@@ -51,6 +51,19 @@ def test_every_command_ends_by_the_one_wrapper():
         assert not [each for each in caught if "UserError" in each], name
 
 
+def test_help_fits_a_terminal_of_80_columns(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    wide = []
+    for name in sorted(set(commands()) - CHILDREN):
+        module = import_module(f"{name}.__main__" if (ROOT / name.replace(".", "/") / "__main__.py").exists() else name)
+        with pytest.raises(SystemExit) as ended:
+            module.main(["--help"])
+        said = capsys.readouterr().out
+        assert ended.value.code == 0 and said.startswith("usage: "), name
+        wide += [f"{name}: {line}" for line in said.splitlines() if len(line) > 80]
+    assert not wide
+
+
 REFUSED = [
     ("stacker.run", ["none.yaml"]),
     ("stacker.study", ["none.yaml"]),

@@ -17,7 +17,7 @@ from pipelines.formats.reading_options import ReadingOptions, reading_options
 from pipelines.formats.told_reading import read_told
 from pipelines.preferences import Form, add_pair_arguments, check_pairs_file, pairs_of, write_pairs
 from pipelines.settings import fault_sentence
-from pipelines.terminal.command_line import Screen, run_command
+from pipelines.terminal.command_line import HelpByParagraphs, Screen, run_command
 
 RULES = """\
 Each answer is criticised by a principle, which is drawn by a hash of its texts, and rewritten so that the critique no
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m pipelines.chat.revision",
         description="Have a language model criticise and revise answers by principles, as preference pairs for DPO.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpByParagraphs,
         epilog=RULES,
     )
     parser.add_argument("model", help="folder of a causal model, or the model's name on the server of --base-url")

@@ -44,8 +44,8 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KEY=COLUMN,...",
-        help="which column holds what, as JSON or for example prompt=question,response_a=left,response_b=right,"
-        "winner=choice,values.left=a",
+        help="which column holds what, as JSON or for example prompt=question,response_a=left and so on; "
+        "winner=choice,values.left=a says what its votes mean",
     )
     parser.add_argument(
         "--max-rejected",

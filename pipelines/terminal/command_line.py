@@ -3,7 +3,9 @@
 import argparse
 import io
 import os
+import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +63,22 @@ def harmless(text: str) -> str:
     from pipelines.terminal.unseen_signs import show_controls  # whose tables take a while to make
 
     return show_controls(text)
+
+
+class HelpByParagraphs(argparse.HelpFormatter):
+    """Help whose paragraphs, and rows of an indented table, are as wide as the terminal."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n\n".join(self._filled(part, width) for part in text.strip().split("\n\n"))
+
+    def _filled(self, paragraph: str, width: int) -> str:
+        plain, _, table = paragraph.partition("\n  ")
+        filled = [textwrap.fill(" ".join(plain.split()), width, break_on_hyphens=False)]
+        for row in f"  {table}".splitlines() if table else []:
+            start = re.match(r" *(?:\S+ {2,})?", row)
+            hanging = " " * (len(start[0]) if start else 2)
+            filled.append(textwrap.fill(row, width, subsequent_indent=hanging, break_on_hyphens=False))
+        return "\n".join(filled)
 
 
 def check_output(out: Path, inputs: Iterable[Path]) -> None:

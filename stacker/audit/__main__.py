@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import write_json
 from pipelines.formats.reading_options import ReadingOptions, add_reading_arguments, reading_options
-from pipelines.terminal.command_line import Screen, check_output, output_suffix, run_command
+from pipelines.terminal.command_line import HelpByParagraphs, Screen, check_output, output_suffix, run_command
 from pipelines.terminal.unseen_signs import one_line
 from stacker.judge.verdict_control import Control, add_control_argument
 
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         usage="%(prog)s [options] JUDGE|VERDICTS BATTLES [BATTLES ...]\n"
         "       %(prog)s [options] --export FILE BATTLES [BATTLES ...]",
         description="Find out what moves a judge that should not: length, format, repetition, a plea to be chosen.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpByParagraphs,
         epilog=EPILOG,
     )
     parser.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="the judge, then files of battles")

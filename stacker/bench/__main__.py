@@ -38,8 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "What a cluster takes, a run tells itself (run.cluster), and stacker.bench.scale what more battles would.",
     )
     parser.add_argument("--data", type=Path, help="battles to measure on, any format (default: the built-in ones)")
-    parser.add_argument("--rows", type=int, nargs="+", default=list(SIZES), help="numbers of battles (%(default)s)")
-    parser.add_argument("--stages", nargs="+", choices=NAMES, default=list(NAMES), help="which stages (all)")
+    sizes = ", ".join(map(str, SIZES))
+    parser.add_argument("--rows", type=int, nargs="+", default=list(SIZES), help=f"numbers of battles ({sizes})")
+    parser.add_argument(
+        "--stages", nargs="+", choices=NAMES, default=list(NAMES), metavar="STAGE", help=f"of {', '.join(NAMES)} (all)"
+    )
     parser.add_argument("--plain-rows", type=int, help="most battles for the plain way (by stage, 200 to 20,000)")
     parser.add_argument("--engine", default="auto", help="encoder.engine (%(default)s)")
     parser.add_argument("--precision", default="auto", help="encoder.precision (%(default)s)")

@@ -19,7 +19,7 @@ from pipelines.files.object_storage import AnyFolder, folder_argument
 from pipelines.formats.reading_options import ReadingOptions, add_reading_arguments, reading_options
 from pipelines.formats.told_reading import iter_told
 from pipelines.terminal.cluster.tasks import LocalTasks, Task, Tasks, add_cluster_argument, tasks_at
-from pipelines.terminal.command_line import Screen, check_output, run_command
+from pipelines.terminal.command_line import HelpByParagraphs, Screen, check_output, run_command
 from stacker.judge.any_judge import (
     STARTER,
     AskedElsewhere,
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description="Measure a judge against people's votes: log loss, accuracy, agreement, kappa and calibration, by "
         "source and kind of battle, with intervals; next to the longer answer, the class prior and, where several "
         "people voted on one pair, people themselves.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpByParagraphs,
         epilog=EPILOG,
     )
     parser.add_argument("judge", type=Path, metavar="JUDGE|VERDICTS", help="a saved judge, or a file of verdicts")
