@@ -1,15 +1,24 @@
 """Columns of Arrow as cells: which kinds hold texts, numbers, lists and structs of them, and what a cell unfolds to.
 
-Kinds that say the same in another way are cast to the usual one first: `as_usual`.
+Kinds that say the same in another way are cast to the usual one first: `as_usual`. `rows_of` makes rows of a batch.
 """
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.errors import UserError, shown
+from pipelines.formats.containers.packed_files import BattleFile
+from pipelines.formats.containers.raw_rows import MOST_ROW, NOT_UTF8, ROW_SIZE, TOO_LONG
+
 CELL = 8
 """Bytes that count for a cell besides its text."""
+PIECE = 16_000_000
+"""Bytes of cells that are made into Python's objects at a time, and a batch of rows should take in Arrow's form."""
 Sizes = NDArray[np.int64]
 _EXACT = 18
 """Digits of a decimal that int64 holds whatever they are."""
@@ -148,3 +157,55 @@ def _escaped(cell: Any) -> str | None:
         return None
     data: bytes = cell.cast(pyarrow.large_binary())[0].as_py()
     return data.decode("utf-8", "surrogateescape")
+
+
+def rows_of(batch: Any) -> Iterator[tuple[dict[str, Any], str, int]]:
+    """Yield the cells of each row of a batch by column, what is wrong with the row, and what it unfolds to."""
+    columns = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if is_known(column.type):
+            columns[name] = as_usual(column)
+    held = np.full(batch.num_rows, ROW_SIZE)
+    for column in columns.values():
+        held += sizes(column)
+    for start, end in _pieces(held.tolist()):
+        if held[start] > MOST_ROW:
+            yield {}, TOO_LONG, ROW_SIZE
+            continue
+        found = {name: cells(column.slice(start, end - start)) for name, column in columns.items()}
+        for row in range(end - start):
+            record = {name: values[row] for name, (values, _) in found.items()}
+            broken = any(row in places for _, places in found.values())
+            yield record, NOT_UTF8 if broken else "", int(held[start + row])
+
+
+def _pieces(long: list[int]) -> Iterator[tuple[int, int]]:
+    """Cut rows into pieces of up to `PIECE`; one that is longer than rows may be is a piece of its own."""
+    start = held = 0
+    for row, size in enumerate(long):
+        if row > start and (held + size > PIECE or long[start] > MOST_ROW or size > MOST_ROW):
+            yield start, row
+            start, held = row, 0
+        held += size
+    if start < len(long):
+        yield start, len(long)
+
+
+@contextmanager
+def said_of(path: BattleFile, kind: str) -> Iterator[None]:
+    """Say in one sentence that a file is not of a kind, as "a parquet file", that pyarrow can read."""
+    import pyarrow
+
+    try:
+        yield
+    except (pyarrow.ArrowException, MemoryError, OSError, OverflowError, ValueError) as fault:
+        if isinstance(fault, OSError) and fault.errno is not None:
+            raise
+        raise UserError(f"{path}: is not {kind} that can be read; get or write it again.") from fault
+
+
+def check_columns(path: BattleFile, names: Sequence[str]) -> None:
+    """Raise where a file names a column twice."""
+    name, times = Counter(names).most_common(1)[0] if names else ("", 0)
+    if times > 1:
+        raise UserError(f"{path}: has the column {shown(name, 80)} twice; remove one.")

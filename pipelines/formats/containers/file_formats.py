@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import UserError
+from pipelines.formats.containers.arrow_rows import arrow_file
 from pipelines.formats.containers.csv_rows import csv_file
 from pipelines.formats.containers.excel_rows import excel_file
 from pipelines.formats.containers.json_rows import json_layout, json_lines, json_list
@@ -38,6 +39,7 @@ class Format:
 FORMATS = {
     "csv": Format((".csv", ".tsv", ".tab"), lambda path, *_: csv_file(path)),
     "parquet": Format((".parquet", ".pq"), parquet_file),
+    "arrow": Format((".arrow", ".feather", ".ipc"), lambda path, _, columns: arrow_file(path, columns)),
     "jsonl": Format((".jsonl", ".ndjson"), lambda path, *_: nullcontext(RawFile(None, json_lines(path)))),
     "json": Format((".json",), lambda path, *_: nullcontext(RawFile(None, json_list(path)))),
     "excel": Format((".xlsx", ".xlsm"), lambda path, *_: excel_file(path)),
@@ -53,6 +55,7 @@ _PACKED, _TEXT, _OTHER = (
 )
 _ZIP = rb"PK(\x03\x04|\x05\x06|\x07\x08)"
 _UTF16 = rb"\xff\xfe(?!\x00\x00)|\xfe\xff|(\x00[\x01-\xff]){8}|([\x01-\xff]\x00){8}"
+_ARROW = rb"ARROW1\x00\x00|\xff{4}[\x00-\xff]{3}\x00\x10\x00\x00\x00"
 _BZIP2 = rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"
 _MAGIC: tuple[tuple[str, str, str], ...] = (
     (r"PK(\x03\x04|\x05\x06|\x07\x08)", "a zip archive in an archive", _PACKED),
@@ -68,12 +71,11 @@ _MAGIC: tuple[tuple[str, str, str], ...] = (
     (r"LZIP\x01", "an lzip archive", _PACKED),
     (r"[\x00-\xff]{257}ustar", "a tar archive", _PACKED),
     (r"\x00\x00\xfe\xff|\xff\xfe\x00\x00|(\x00{3}[\x01-\xff]){4}|([\x01-\xff]\x00{3}){4}", "UTF-32 text", _TEXT),
-    (r"\xff\xfe|\xfe\xff|(\x00[\x01-\xff]){8}|([\x01-\xff]\x00){8}", "UTF-16 text in an archive", _TEXT),
     (r"\x89PNG\r?\n|\xff\xd8\xff|GIF8[79]a|RIFF[\x00-\xff]{4}WEBP|II\*\x00|MM\x00\*", "a picture", _OTHER),
     (r"%PDF-", "a PDF", _OTHER),
     (r"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file", _OTHER),
     (r"SQLite format 3\x00", "an SQLite database", _OTHER),
-    (r"ARROW1\x00\x00|FEA1|\xff{4}[\x00-\xff]{3}\x00\x10\x00\x00\x00", "an Arrow or feather file", _OTHER),
+    (r"FEA1", "a feather file of the first version", _OTHER),
     (r"\s*<(!DOCTYPE|html|\?xml)", "a web page or XML", _OTHER),
     (r"version https://git-lfs\.github\.com", "a pointer of Git LFS", "get the file itself by git lfs pull"),
     (r"OBJ[\x01]|Obj\x01", "an Avro file", _OTHER),
@@ -113,13 +115,13 @@ def open_rows(path: Path, rows_at_once: int = 1000, columns: tuple[str, ...] | N
 def _unpacked(path: Path) -> BattleFile:
     """Return a path as it is, or the file of battles inside where it is an archive, or the text in UTF-8."""
     start = _start(path)
+    file: BattleFile = path
     if (not start.startswith(b"BZh") or re.match(_BZIP2, start)) and (packed := stream_member(path, start)):
-        return packed
-    if re.match(_UTF16, start):
-        return utf16_text(path, start)
-    if re.match(_ZIP, start) and not _is_workbook(path):
-        return zip_member(path, tuple(SUFFIXES))
-    return path
+        file = packed
+    elif re.match(_ZIP, start) and not _is_workbook(path):
+        file = zip_member(path, tuple(SUFFIXES))
+    start = start if file is path else _start(file)
+    return utf16_text(file, start) if re.match(_UTF16, start) else file
 
 
 def _is_workbook(path: Path) -> bool:
@@ -175,6 +177,8 @@ def format_of(path: BattleFile) -> str:
     begins = start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if start.startswith(b"PAR1"):
         return "parquet"
+    if re.match(_ARROW, start, re.DOTALL):
+        return "arrow"
     if known in ("json", "jsonl", None) and begins in (b"[", b"{"):
         return "json" if begins == b"[" else json_layout(path)
     if known in ("csv", "excel", None):

@@ -7,6 +7,7 @@ or `"split"`), one battle, or several one after the other.
 import codecs
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any, BinaryIO
@@ -23,7 +24,24 @@ _NUMBER, _IN_NUMBERS = 40, ".eE+-0123456789"
 _SHOWN = 1000
 """Characters of a row that is too long which are kept for the file of rows set aside."""
 _NO_BLANK = re.compile(r"[^ \t\r\n]")
-_DECODER = json.JSONDecoder(strict=False)
+
+
+class _Doubled(dict[str, Any]):
+    """An object that names a key twice, of which JSON's readers keep the last unsaid."""
+
+    key: str
+
+
+def _keys_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    doubled = _Doubled(found)
+    doubled.key = Counter(key for key, _ in pairs).most_common(1)[0][0]
+    return doubled
+
+
+_DECODER = json.JSONDecoder(strict=False, object_pairs_hook=_keys_once)
 
 
 def json_lines(path: BattleFile) -> Iterator[RawRow]:
@@ -56,12 +74,19 @@ def _lines(path: BattleFile) -> Iterator[tuple[bytes, bool]]:
 def _object(line: str) -> tuple[dict[str, Any], str]:
     """Return the object that a line of JSON holds, and what is wrong where it holds none."""
     try:
-        found = json.loads(line, strict=False)
+        found = _DECODER.decode(line.rstrip().removesuffix(","))  # as where the brackets of a list were taken off
     except json.JSONDecodeError as fault:
         return {}, f"is not JSON ({fault.msg} at character {fault.pos + 1})"
     except (ValueError, RecursionError):
         return {}, "is not JSON that can be read"
-    return (found, "") if isinstance(found, dict) else ({}, "is not a JSON object with a battle's keys")
+    return _checked(found)
+
+
+def _checked(found: Any) -> tuple[dict[str, Any], str]:
+    """Return an object, and what is wrong where it is none or names a key twice."""
+    if not isinstance(found, dict):
+        return {}, "is not a JSON object with a battle's keys"
+    return found, f"has the key {shown(found.key)} twice; keep one" if isinstance(found, _Doubled) else ""
 
 
 def json_layout(path: BattleFile) -> str:
@@ -77,6 +102,8 @@ def json_layout(path: BattleFile) -> str:
     second = next(lines, (b"", True))[0].lstrip()
     values, fault = _object(first.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape"))
     if not second:
+        if fault and not _is_jsonl(path):
+            return "json"  # objects one after the other, or a broken one
         wrapped = not fault and _is_of_many(values, path)
         return "json" if wrapped or any(key.lower() in WRAPPERS for key in values) else "jsonl"
     return "jsonl" if not fault or second.startswith(b"{") else "json"
@@ -98,8 +125,11 @@ def json_list(path: BattleFile) -> Iterator[RawRow]:
         text = _Text(path, file)
         begins = text.next()
         if begins == "[":
-            for number, (item, size) in enumerate(_items(text), start=1):
-                yield _row(number, item, size)
+            number = 0
+            while text.next() == "[":  # lists may follow one another, as where files were joined
+                for item, size in _items(text):
+                    number += 1
+                    yield _row(number, item, size)
         elif begins == "{":
             yield from _objects(text)
         else:
@@ -112,7 +142,7 @@ def _items(text: "_Text") -> Iterator[tuple[Any, int]]:
     """Take a list, and yield its items and the characters that each takes."""
     text.take()
     number = 0
-    while number or text.next() != "]":
+    while text.next() != "]":  # a comma behind the last is none of JSON's, and leaves no doubt
         number += 1
         yield text.value(f"row {number}")
         if text.next() != ",":
@@ -222,9 +252,8 @@ def _check_lone(path: BattleFile, record: dict[str, Any]) -> None:
 def _row(number: int, record: Any, size: int) -> RawRow:
     if isinstance(record, dict) and "row_idx" in record and isinstance(record.get("row"), dict):
         record = record["row"]  # as Hugging Face's API has it
-    is_object = isinstance(record, dict)
-    wrong = "" if is_object else "is not a JSON object with a battle's keys"
-    return RawRow("row", number, record if is_object else {}, wrong, lambda: record, ROW_SIZE + size)
+    values, wrong = _checked(record)
+    return RawRow("row", number, values, wrong, lambda: record, ROW_SIZE + size)
 
 
 class _Text:

@@ -135,30 +135,32 @@ def stream_member(path: Path, start: bytes) -> PackedFile | None:
     return None
 
 
-def utf16_text(path: Path, start: bytes) -> PackedFile:
+def utf16_text(file: "BattleFile", start: bytes) -> PackedFile:
     """Return a text in UTF-16 as a file in UTF-8; where no mark tells the byte order, its first letter does.
 
     Parameters
     ----------
-    path : Path
-        The text.
+    file : Path or PackedFile
+        The text; in an archive, too.
     start : bytes
         How it begins.
     """
     marked = start.startswith((b"\xff\xfe", b"\xfe\xff"))
     encoding = "utf-16" if marked else "utf-16-be" if start.startswith(b"\x00") else "utf-16-le"
-    return PackedFile(path, path.name, partial(_Recoded, path, encoding))  # type: ignore[arg-type]
+    path = file.path if isinstance(file, PackedFile) else file
+    return PackedFile(path, file.name, partial(_Recoded, file, encoding))  # type: ignore[arg-type]
 
 
 class _Recoded:
     """The bytes that a text would have in UTF-8; half a pair of surrogates costs its row alone."""
 
-    def __init__(self, path: Path, encoding: str) -> None:
-        self._text = path.open(encoding=encoding, errors="surrogatepass", newline="")
+    def __init__(self, file: "BattleFile", encoding: str) -> None:
+        self._text = file.open(encoding=encoding, errors="surrogatepass", newline="")
 
     def read(self, most: int) -> bytes:
         # A character is at most four bytes in UTF-8.
-        return self._text.read(max(most // 4, 1)).encode("utf-8", "surrogatepass")
+        text: str = self._text.read(max(most // 4, 1))
+        return text.encode("utf-8", "surrogatepass")
 
     def close(self) -> None:
         self._text.close()

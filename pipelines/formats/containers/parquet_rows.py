@@ -7,17 +7,24 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from pipelines.errors import UserError
-from pipelines.formats.containers.arrow_columns import CELL, as_usual, cells, is_known, is_list, sizes
+from pipelines.formats.containers.arrow_columns import (
+    CELL,
+    PIECE,
+    check_columns,
+    is_known,
+    is_list,
+    rows_of,
+    said_of,
+    sizes,
+)
 from pipelines.formats.containers.packed_files import BattleFile, PackedFile
-from pipelines.formats.containers.raw_rows import MOST_ROW, NOT_UTF8, ROW_SIZE, TOO_LONG, RawFile, RawRow
+from pipelines.formats.containers.raw_rows import ROW_SIZE, RawFile, RawRow
 
+_KIND = "a parquet file"
 _BUFFER_BYTES = 1 << 20
-_PIECE = 16_000_000
-"""Bytes of cells that are made into Python's objects at a time, and a batch of rows should take in Arrow's form."""
 _MOST_UNFOLDED = 256_000_000
 """Bytes of texts in lists that a row group may unfold to in memory."""
 
@@ -33,7 +40,7 @@ def parquet_file(path: BattleFile, rows_at_once: int, columns: tuple[str, ...] |
     """
     with ExitStack() as opened:
         disk = opened.enter_context(path.on_disk()) if isinstance(path, PackedFile) else path
-        with _said(path):
+        with said_of(path, _KIND):
             file = opened.enter_context(closing(_File(disk, columns, path)))
         size = sum(group.size for group in file.groups)
         yield RawFile(file.names, _rows(file, rows_at_once), size, file.unread)
@@ -54,24 +61,11 @@ def read_table(path: Path, most: int) -> pd.DataFrame:
     UserError
         When it is not a parquet file that can be read, or can unfold to more.
     """
-    with _said(path), closing(_File(path, None, path)) as file:
+    with said_of(path, _KIND), closing(_File(path, None, path)) as file:
         size = file.unfolds()
         if size > most:
             raise UserError(f"{path}: can unfold to {size:,} bytes, and {most:,} are the most that is read here.")
         return file.plain.read().to_pandas()
-
-
-@contextmanager
-def _said(path: BattleFile) -> Iterator[None]:
-    """Say in one sentence that a file is not parquet."""
-    import pyarrow
-
-    try:
-        yield
-    except (pyarrow.ArrowException, OSError, OverflowError, ValueError) as fault:
-        if isinstance(fault, OSError) and fault.errno is not None:
-            raise
-        raise UserError(f"{path}: is not a parquet file that can be read; get or write it again.") from fault
 
 
 class _Group(NamedTuple):
@@ -98,6 +92,7 @@ class _File:
             raise UserError(f"{named}: has encrypted columns; write it again without encryption.")
         metadata, schema = self.plain.metadata, self.plain.schema
         self.names = tuple(self.plain.schema_arrow.names)
+        check_columns(named, self.names)
         self.chosen = [name for name in self.names if columns is None or name in columns]
         kinds = {each.name: each.type for each in self.plain.schema_arrow}
         self.unread = {name: str(kind) for name, kind in kinds.items() if not is_known(kind)}
@@ -117,11 +112,11 @@ class _File:
         self.coded.close()
 
     def batches(self, number: int, rows_at_once: int) -> Iterator[Any]:
-        """Yield the rows of a row group in batches that take about `_PIECE` bytes."""
+        """Yield the rows of a row group in batches that take about `PIECE` bytes."""
         group = self.groups[number]
         file, longest = self._form(number)
         share = max(group.size // max(group.rows, 1), longest, 1)
-        at_once = max(min(rows_at_once, _PIECE // share), 1)
+        at_once = max(min(rows_at_once, PIECE // share), 1)
         yield from file.iter_batches(at_once, row_groups=[number], columns=self.chosen, use_threads=False)
 
     def unfolds(self) -> int:
@@ -176,43 +171,11 @@ def _longest(column: Any) -> int:
 def _rows(file: _File, rows_at_once: int) -> Iterator[RawRow]:
     number = 0
     for group in range(len(file.groups)):
-        with _said(file.path):
+        with said_of(file.path, _KIND):
             for batch in file.batches(group, rows_at_once):
-                for record, fault, held in _records(batch):
+                for record, fault, held in rows_of(batch):
                     number += 1
                     yield RawRow("row", number, record, fault, partial(dict, record), held)
-
-
-def _records(batch: Any) -> Iterator[tuple[dict[str, Any], str, int]]:
-    """Yield the cells of each row by column, what is wrong with the row, and what it unfolds to."""
-    columns = {}
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        if is_known(column.type):
-            columns[name] = as_usual(column)
-    held = np.full(batch.num_rows, ROW_SIZE)
-    for column in columns.values():
-        held += sizes(column)
-    for start, end in _pieces(held.tolist()):
-        if held[start] > MOST_ROW:
-            yield {}, TOO_LONG, ROW_SIZE
-            continue
-        found = {name: cells(column.slice(start, end - start)) for name, column in columns.items()}
-        for row in range(end - start):
-            record = {name: values[row] for name, (values, _) in found.items()}
-            broken = any(row in places for _, places in found.values())
-            yield record, NOT_UTF8 if broken else "", int(held[start + row])
-
-
-def _pieces(long: list[int]) -> Iterator[tuple[int, int]]:
-    """Cut rows into pieces of up to `_PIECE`; one that is longer than rows may be is a piece of its own."""
-    start = held = 0
-    for row, size in enumerate(long):
-        if row > start and (held + size > _PIECE or long[start] > MOST_ROW or size > MOST_ROW):
-            yield start, row
-            start, held = row, 0
-        held += size
-    if start < len(long):
-        yield start, len(long)
 
 
 _MOST_FOOTER = 64_000_000

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from pipelines.errors import UserError
-from pipelines.formats.containers import csv_rows, json_rows, parquet_rows
+from pipelines.formats.containers import arrow_columns, csv_rows, json_rows, parquet_rows
 from pipelines.formats.containers.file_formats import open_rows
 from pipelines.formats.containers.raw_rows import TOO_LONG
 from pipelines.formats.reading import battle_rows, iter_battles
@@ -30,7 +30,7 @@ RECORD = {"id": 1, "prompt": '["p"]', "response_a": '["a"]', "response_b": '["b"
 @pytest.fixture
 def short(monkeypatch):
     """Let rows be of 1,000 characters, and pieces of 64 bytes."""
-    for module in (csv_rows, json_rows, parquet_rows):
+    for module in (csv_rows, json_rows, arrow_columns):
         monkeypatch.setattr(module, "MOST_ROW", 1000)
     for module in (csv_rows, json_rows):
         monkeypatch.setattr(module, "_PIECE", 64)
