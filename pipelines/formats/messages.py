@@ -23,6 +23,7 @@ ROLES = {
 _ROLE = {name: role for role, names in ROLES.items() for name in names}
 _ROLE_KEYS, _CONTENT_KEYS = ("role", "from", "author", "speaker", "sender"), ("content", "value", "text", "parts")
 _TEXTS = ("text", "input_text", "output_text", "refusal")
+_OBJECT_TEXTS = ("text", "content", "full_text", "response", "answer", "output", "completion", "generation", "value")
 _UNSHOWN = (
     *("thinking", "redacted_thinking", "reasoning", "reasoning_content", "tool_use", "tool_result", "tool_call"),
     *("tool-call", "tool-result", "function_call", "function_response", "server_tool_use", "web_search_tool_result"),
@@ -162,6 +163,12 @@ def content_text(content: Any, number: int) -> str | None:
     if found and all(text is _UNSEEN for text in found):
         return None
     raise BadTurnsError(f"has no text as content of message {number}")
+
+
+def object_text(value: Any) -> str | None:
+    """Return the text of an object that names no speaker, as `{"text": ..., "model": ...}`; None where it has none."""
+    found = (value.get(key) for key in _OBJECT_TEXTS) if isinstance(value, dict) else ()
+    return next((text for text in found if isinstance(text, str)), None)
 
 
 _UNSEEN: Any = object()

@@ -15,8 +15,9 @@ from pipelines.formats.forms.message_lists import (
     is_transcript,
     messages,
     nested,
+    with_input,
 )
-from pipelines.formats.forms.side_columns import answer_columns
+from pipelines.formats.forms.text_columns import answer_columns
 from pipelines.formats.messages import BadTurnsError, messages_of
 from pipelines.formats.records import (
     ANNOTATORS,
@@ -151,9 +152,8 @@ class ChosenRejected(VoteForm):
             return []
         context = asked_so_far(messages(cell, "user", self.shape.text_style(self.prompt)))
         if canonical(self.prompt or "") == "instruction" and len(context) == 1:
-            more = row.get(self.shape.named.get("input", ""))  # Alpaca's: an instruction, and what it is about
-            if isinstance(more, str) and more.strip():
-                context = [{"role": "user", "content": f"{context[0]['content']}\n{more}"}]
+            more = row.get(self.shape.named.get("input", ""))
+            context = [{"role": "user", "content": with_input(context[0]["content"], more)}]
         return [*_earlier(row.get("history")), *context]
 
     def _side(self, context: Messages, cell: Any, name: str) -> Messages:

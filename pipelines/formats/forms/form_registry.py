@@ -17,7 +17,8 @@ from pipelines.formats.forms.graded import AlpacaOutputs, Graded
 from pipelines.formats.forms.label_studio import LabelStudio, LabelStudioTable
 from pipelines.formats.forms.open_webui import OpenWebUI
 from pipelines.formats.forms.prodigy import Prodigy
-from pipelines.formats.forms.side_columns import SideColumns, answer_columns, prompt_column
+from pipelines.formats.forms.side_columns import SideColumns
+from pipelines.formats.forms.text_columns import answer_columns, prompt_column
 from pipelines.formats.records import BadRecordError, Record
 
 FORMS: tuple[type[VoteForm], ...] = (

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from pipelines.errors import UserError
 from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
-from pipelines.formats.forms.message_lists import battle, messages
+from pipelines.formats.forms.message_lists import battle, messages, with_input
 from pipelines.formats.forms.winners import graded_vote
 from pipelines.formats.messages import BadTurnsError
 from pipelines.formats.records import (
@@ -109,13 +109,17 @@ class Graded(VoteForm):
         sides = []
         for name, role in ((layout.prompt, "user"), *((answer, "assistant") for answer in layout.answers)):
             try:
-                sides.append(messages(row.get(name), role, self.shape.text_style(name)))
+                sides.append(messages(self._cell(row, name), role, self.shape.text_style(name)))
             except BadTurnsError as fault:
                 raise BadTurnsError(f"{name} {fault}") from fault
         vote = reading.vote(lambda: layout.vote(layout.column, row.get(layout.column)))
         models = (row.get(layout.models[0]), row.get(layout.models[1]))
         who, lang = first_of(row, ANNOTATORS), first_of(row, LANGUAGES)
         yield record(battle(*sides), vote, id_of(row), models, who, lang)
+
+    def _cell(self, row: Mapping[str, Any], name: str) -> Any:
+        cell = row.get(name)  # AlpacaFarm has AlpacaEval's columns, and what an instruction is about besides
+        return with_input(cell, row.get("input")) if name == "instruction" and isinstance(cell, str) else cell
 
 
 def _layout(shape: Shape, labelled: bool | None) -> Layout | None:

@@ -9,7 +9,7 @@ from typing import Any
 from pipelines.formats.cells import CellStyle, conversation, parse_turns
 from pipelines.formats.messages import BadTurnsError, are_messages
 from pipelines.formats.python_literals import python_value
-from pipelines.formats.records import Texts
+from pipelines.formats.records import Texts, is_missing
 
 Messages = list[dict[str, Any]]
 _SPEAKS = re.compile(r"(?:\A|\n\n)(Human|Assistant): ?")
@@ -95,6 +95,11 @@ def messages(cell: Any, role: str, style: CellStyle = "text") -> Messages:
     if is_empty(cell):
         raise BadTurnsError("is empty")
     return [{"role": role, "content": turn} for turn in parse_turns(cell, style)]
+
+
+def with_input(instruction: str, more: Any) -> str:
+    """Return an instruction and below it what it is about, as Alpaca's columns `instruction` and `input` have them."""
+    return f"{instruction}\n{more}" if isinstance(more, str) and not is_missing(more) else instruction
 
 
 def asked_so_far(context: Sequence[dict[str, Any]]) -> Messages:

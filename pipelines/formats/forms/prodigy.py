@@ -5,7 +5,7 @@ from typing import Any
 
 from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
 from pipelines.formats.forms.message_lists import battle, messages
-from pipelines.formats.forms.side_columns import PROMPTS, answer_columns
+from pipelines.formats.forms.text_columns import PROMPTS, answer_columns
 from pipelines.formats.forms.winners import spelled
 from pipelines.formats.messages import BadTurnsError
 from pipelines.formats.records import NoVoteError, Record, Vote, first_of, id_of, record
