@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipelines.battles.table import TEXT_COLUMNS
 from pipelines.errors import UserError
@@ -47,10 +48,10 @@ def turns_of(text: Any, where: str) -> tuple[str, ...]:
 
 def one_battle(prompt: Any, response_a: Any, response_b: Any) -> pd.DataFrame:
     """Return a table of one battle."""
-    cells = np.empty((1, len(TEXT_COLUMNS)), dtype=object)  # from tuples pandas takes ten times as long
+    cells = np.empty((1, len(TEXT_COLUMNS)), dtype=object)
     for place, (name, text) in enumerate(zip(TEXT_COLUMNS, (prompt, response_a, response_b), strict=True)):
         cells[0, place] = turns_of(text, name)
-    return pd.DataFrame(cells, columns=_COLUMNS, copy=False)
+    return _table_of(cells)
 
 
 def battles_of(frame: Any) -> pd.DataFrame:
@@ -70,33 +71,39 @@ def battles_of(frame: Any) -> pd.DataFrame:
     missing = [name for name in TEXT_COLUMNS if name not in frame.columns]
     if missing:
         raise UserError(f"battles: have no column {missing[0]}; the columns {', '.join(TEXT_COLUMNS)} are needed.")
-    read = {name: _lists(frame[name], _SIDES[name]) for name in TEXT_COLUMNS}
+    given = {name: list(frame[name]) for name in TEXT_COLUMNS}
+    read = {name: _lists(cells, _SIDES[name]) for name, cells in given.items()}
     alike = all(not failed and len(found) == len(frame) for found, failed in read.values())
-    columns = {}
-    for name, (found, failed) in read.items():
-        cells = list(frame[name])
+    battles = np.empty((len(frame), len(TEXT_COLUMNS)), dtype=object)
+    for column, name in enumerate(TEXT_COLUMNS):
+        cells, (found, failed) = given[name], read[name]
         listed = [cell for cell in cells if isinstance(cell, str)]
         if found and (alike or len(listed) >= _ENOUGH) and cell_style(listed) == "turns":
             if failed:
+                row = frame.index[failed[0]]
                 raise UserError(
-                    f"{name}: {len(found):,} texts are lists of turns, but that of row {failed[0]} is none; parse the "
-                    f"lists, or give every text as it is."
+                    f"{name}: {len(found):,} texts are lists of turns, but that of row {row} is none; parse the lists, "
+                    f"or give every text as it is."
                 )
             cells = [found.get(place, cell) for place, cell in enumerate(cells)]
-        columns[name] = pd.Series(
-            [turns_of(cell, f"{name}, row {row}") for row, cell in zip(frame.index, cells, strict=True)], dtype=object
-        )
-    return pd.DataFrame(columns)
+        for place, (row, cell) in enumerate(zip(frame.index, cells, strict=True)):
+            battles[place, column] = turns_of(cell, f"{name}, row {row}")
+    return _table_of(battles)
 
 
-def _lists(column: "pd.Series[Any]", side: Side) -> tuple[dict[int, tuple[str, ...]], list[Any]]:
-    """Return the turns of the texts of a column that are lists, by place, and the rows of those that are none."""
+def _table_of(cells: NDArray[np.object_]) -> pd.DataFrame:
+    """Return a table of (n, 3) tuples of turns: from a list of tuples pandas takes ten times as long."""
+    return pd.DataFrame(cells, columns=_COLUMNS, copy=False)
+
+
+def _lists(cells: Sequence[Any], side: Side) -> tuple[dict[int, tuple[str, ...]], list[int]]:
+    """Return the turns of the texts of a column that are lists, by place, and the places of those that are none."""
     found: dict[int, tuple[str, ...]] = {}
-    failed: list[Any] = []
-    for place, cell in enumerate(column):
+    failed: list[int] = []
+    for place, cell in enumerate(cells):
         if isinstance(cell, str):
             try:
                 found[place] = parse_turns(cell if cell.lstrip()[:1] == "[" else "", side=side)
             except BadTurnsError:
-                failed.append(column.index[place])
+                failed.append(place)
     return found, failed
