@@ -6,6 +6,7 @@ Made for answers that look like some and say nothing, as `integrity` is; it need
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import filterfalse
 from typing import Any
 
 import numpy as np
@@ -124,16 +125,16 @@ def _beyond_prompt(prompt: str, text: str, sentences: Sequence[str]) -> tuple[fl
     new: set[str] = set()
     content: set[str] = set()
     for sentence in sentences:
-        some = [word for word in plain_words(sentence) if word not in FUNCTION_WORDS]
+        some = list(filterfalse(FUNCTION_WORDS.__contains__, plain_words(sentence)))
         total += len(sentence)
-        beyond = [word for word in some if word not in known]
+        beyond = list(filterfalse(known.__contains__, some))
         content.update(some)
         if len(some) >= 2 and len(beyond) <= 0.2 * len(some):
             again += len(sentence)
         elif not (is_plea(sentence) or is_filler(sentence) or is_heading(sentence) or is_claim(sentence)):
             new.update(beyond)
     first = found[:_WORDS]
-    counts = Counter(word for word in first if word not in FUNCTION_WORDS)
+    counts = Counter(filterfalse(FUNCTION_WORDS.__contains__, first))
     return (
         copied,
         again / max(total, 1),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -95,8 +96,8 @@ def _chain(found: Sequence[str]) -> float:
     if not vocabulary or len(sets) < 3:
         return 0.0
     has = np.zeros((len(sets), len(vocabulary)), dtype=np.float32)
-    for row, each in enumerate(sets):
-        has[row, [vocabulary[word] for word in each]] = 1.0
+    places = list(map(vocabulary.__getitem__, chain.from_iterable(sets)))
+    has[np.repeat(np.arange(len(sets)), list(map(len, sets))), places] = 1.0
     shared = (has @ has.T) > 0
     pairs = len(sets) * (len(sets) - 1)
     everywhere = (shared.sum() - np.trace(shared)) / pairs
