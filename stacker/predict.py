@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m stacker.predict",
         usage="%(prog)s [options] [JUDGE] INPUT [INPUT ...] --out FILE",
         description="Predict battles with a saved judge. Nothing is fitted. A command that was stopped resumes; "
-        "rows that cannot be used are set aside, with the reason, in a file beside the output.",
+        "rows that cannot be used are set aside, with the reason, in a file next to the output.",
     )
     parser.add_argument(
         "paths",

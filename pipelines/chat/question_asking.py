@@ -18,7 +18,7 @@ from pipelines.terminal.command_line import Progress, silent
 CHARACTERS_A_TOKEN = 3.5
 """Of English text, about; the server counts for itself, and what it counted is what is told afterwards."""
 FOR_GOOD = {"key_refused", "no_model", "no_key", "no_package", "moved"}
-"""Faults that no later try mends."""
+"""Faults that no later try gets over."""
 OF_ONE = {400, 413, 422}
 """Status of a request that is refused for what it holds: others may be answered."""
 MOST_REFUSED = 20

@@ -83,7 +83,7 @@ def test_files_become_pairs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert read["chosen"].iloc[0][0] == {"content": "x", "role": "assistant"}
 
 
-def test_what_the_user_can_mend_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_the_user_can_fix_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = kaggle_file(tmp_path / "votes.csv")
     with pytest.raises(UserError, match="end it in .jsonl or .parquet"):
         export([source], tmp_path / "pairs.txt")

@@ -1,4 +1,4 @@
-"""TF-IDF of words and phrases of a known vocabulary: scikit-learn's to the bit, which takes a second to be imported."""
+"""TF-IDF of words and phrases of a known vocabulary: bitwise scikit-learn's, which takes a second to be imported."""
 
 from collections.abc import Sequence
 from itertools import chain

@@ -306,7 +306,7 @@ def test_it_ends_when_the_dashboard_does(learning: LearningService, store: VoteS
     assert saved_runs(learning.judges.folder) == []
 
 
-def test_what_the_user_can_mend_is_one_sentence(learning: LearningService, store: VoteStore) -> None:
+def test_what_the_user_can_fix_is_one_sentence(learning: LearningService, store: VoteStore) -> None:
     give_votes(store, LEAST)
     blocked = learning.judges.folder.parent / "a file"
     blocked.write_text("")

@@ -276,7 +276,7 @@ def test_ids_that_were_not_predicted_get_the_fallback(tmp_path: Path):
         complete(tmp_path / "absent.csv", tmp_path / "out.csv", None, (0.4, 0.4, 0.2))
 
 
-def test_what_the_user_can_mend_is_one_sentence(bundled, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_what_the_user_can_fix_is_one_sentence(bundled, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     run, _ = bundled
     for arguments, said in (
         ([str(tmp_path), "--user", "me"], "holds no finished run"),

@@ -140,7 +140,7 @@ def test_the_command_writes_results_and_picture(tmp_path: Path, capsys: pytest.C
         (["--rows", "100", "--stages", "stack", "--judge", "nowhere"], "nowhere"),
     ],
 )
-def test_what_the_user_can_mend_is_one_sentence(arguments, said: str, tmp_path: Path, capsys):
+def test_what_the_user_can_fix_is_one_sentence(arguments, said: str, tmp_path: Path, capsys):
     with pytest.raises(SystemExit) as ended:
         main([*arguments, "--to", str(tmp_path)])
     assert ended.value.code == 2

@@ -1,4 +1,4 @@
-"""Words weighed without scikit-learn: its own numbers, to the bit."""
+"""Words weighed without scikit-learn: bitwise its own numbers."""
 
 import numpy as np
 import pytest
