@@ -16,6 +16,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--demo", action="store_true", help="with made-up votes in a store of their own, to look around"
     )
     chosen = parser.parse_args(arguments)
+    if sys.stdout.isatty():
+        sys.stdout.write("The dashboard starts ...\n")  # a few seconds of imports
     run_command(lambda: _demonstrate(chosen) if chosen.demo else _serve(chosen.params, chosen.overrides))
 
 

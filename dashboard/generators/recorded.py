@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dashboard.generators.generator import Description, GenerationFault, Generator, Notice, StyleParams
 from dashboard.texts.languages import language_of
-from pipelines.models.model_loading import OWN_FILES, SAFE_WEIGHTS
+from pipelines.models.model_loading import OWN_FILES, SAFE_WEIGHTS, quiet
 
 FOLDER = Path(__file__).parent / "answers"
 PIECE = 12
@@ -137,7 +137,8 @@ class _English:
 
         self.entries = chosen
         folder = str(get_model_path())
-        self._model = SentenceTransformer(folder, device="cpu", **OWN_FILES, model_kwargs=SAFE_WEIGHTS)
+        with quiet():
+            self._model = SentenceTransformer(folder, device="cpu", **OWN_FILES, model_kwargs=SAFE_WEIGHTS)
         self._recorded = self._embed([entry["question"] for entry in chosen])
 
     def similarity(self, question: str) -> NDArray[np.float64]:

@@ -136,7 +136,7 @@ def _answers_of(found: Health, say: Texts, zone: str) -> list[str]:
         for code, count in list(found.faults.items())[:3]
     ]
     return [
-        f"{found.model or found.kind}{' (' + say('admin.kind_recorded') + ')' if recorded else ''}",
+        say("admin.recorded", name=found.model or found.kind) if recorded else found.model or found.kind,
         say(f"admin.state.{state}"),
         seconds(found.first),
         NONE if found.speed is None or recorded else f"{found.speed:.1f}",

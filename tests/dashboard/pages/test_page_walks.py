@@ -126,6 +126,9 @@ def test_history(page: Page, site: Site) -> None:
     all_votes = len(site.store.votes())
     assert page.locator(".figures dd").first.inner_text().split()[0] == str(all_votes)
     assert page.locator(".chart.plane").count() == 1 and page.locator(".chart.confusion td.same").count() == 3
+    # at every width: whether the judge agreed, and an arrow of the fields' own colour
+    page.locator('td[data-column="agrees"]').first.wait_for()
+    assert "black" not in page.locator("select").first.evaluate("field => getComputedStyle(field).backgroundImage")
     # sorting by another column, a press opens the row that was pressed
     page.get_by_role("button", name=say("history.column.question"), exact=True).click()
     page.locator('th[data-column="question"][aria-sort="ascending"]').wait_for()
