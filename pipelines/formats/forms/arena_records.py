@@ -6,6 +6,7 @@ from typing import Any
 from pipelines.battles.table import OUTCOMES
 from pipelines.formats.cells import conversation, rescue_turns
 from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
+from pipelines.formats.forms.message_lists import nested
 from pipelines.formats.forms.winners import marked_vote, winner_vote
 from pipelines.formats.messages import BadTurnsError
 from pipelines.formats.records import (
@@ -27,6 +28,7 @@ from pipelines.formats.records import (
 
 PAIRS = (("conversation_a", "conversation_b"), ("messages_a", "messages_b"))
 _OF_THE_ARENA = ("tstamp", "timestamp", "anony", "language", "openai_moderation", "toxic_chat_tag")
+_WHOLE = "full_conversation"
 _COMPARIA = ("chosen_model_name", "both_equal")
 
 
@@ -121,6 +123,41 @@ class ArenaRecords(VoteForm):
                 answered = rescue_turns(row.get(column))
             answers.append(answered)
         return asked, answers[1], answers[0]
+
+
+class FullConversations(ArenaRecords):
+    """The Arena's records with both sides in one column: turns of a user, of model_side_a and of model_side_b."""
+
+    title = "the Arena's full conversations"
+    needs = "full_conversation and winner"
+
+    @classmethod
+    def fits(cls, shape: Shape, labelled: bool | None) -> bool:
+        """Tell whether there is such a column and none for each side, and, where it is asked for, a winner."""
+        return (
+            _WHOLE in shape.columns and super().fits(_with_sides(shape), labelled) and not conversation_columns(shape)
+        )
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__(_with_sides(shape))
+
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns that are read."""
+        return (*(super().columns() or ()), _WHOLE)
+
+    def records(self, row: Mapping[str, Any], reading: RowReading) -> Iterator[Record]:
+        """Yield the battle of a record."""
+        turns = nested(row.get(_WHOLE))
+        turns = [turns] if isinstance(turns, dict) else turns
+        if not isinstance(turns, list) or not all(isinstance(turn, dict) and "user" in turn for turn in turns):
+            raise BadTurnsError(f"{_WHOLE} is no list of turns with user, model_side_a and model_side_b")
+        for column, side in zip(PAIRS[0], ("model_side_a", "model_side_b"), strict=True):
+            row = {**row, column: [said for turn in turns for said in (turn["user"], turn.get(side)) if said]}
+        yield from super().records(row, reading)
+
+
+def _with_sides(shape: Shape) -> Shape:
+    return Shape((*shape.columns, *PAIRS[0]), shape.rows)
 
 
 class Comparia(ArenaRecords):

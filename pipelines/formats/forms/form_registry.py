@@ -8,15 +8,17 @@ from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS
 from pipelines.errors import UserError, shown
 from pipelines.files.atomic_files import is_utf8
 from pipelines.formats.containers.raw_rows import NOT_UTF8
-from pipelines.formats.forms.arena_records import PAIRS, ArenaRecords, Comparia
+from pipelines.formats.forms.arena_records import PAIRS, ArenaRecords, Comparia, FullConversations
 from pipelines.formats.forms.argilla import Argilla
 from pipelines.formats.forms.chosen_rejected import ChosenRejected
 from pipelines.formats.forms.fastchat_log import FastChatLog
 from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
 from pipelines.formats.forms.graded import AlpacaOutputs, Graded
 from pipelines.formats.forms.label_studio import LabelStudio, LabelStudioTable
+from pipelines.formats.forms.oasst_trees import OasstMessages, OasstTrees
 from pipelines.formats.forms.open_webui import OpenWebUI
 from pipelines.formats.forms.prodigy import Prodigy
+from pipelines.formats.forms.ranked_answers import RankedAnswers
 from pipelines.formats.forms.side_columns import SideColumns
 from pipelines.formats.forms.text_columns import answer_columns, prompt_column
 from pipelines.formats.records import BadRecordError, Record
@@ -24,8 +26,12 @@ from pipelines.formats.records import BadRecordError, Record
 FORMS: tuple[type[VoteForm], ...] = (
     SideColumns,
     ArenaRecords,
+    FullConversations,
     Comparia,
     ChosenRejected,
+    RankedAnswers,
+    OasstTrees,
+    OasstMessages,
     Graded,
     FastChatLog,
     OpenWebUI,
@@ -124,5 +130,6 @@ def _lacking(shape: Shape, labelled: bool | None) -> list[str]:
     near = any(map(shape.has, TEXT_COLUMNS)) or any(map(shape.has, OUTCOMES))
     lacking = [name for name in TEXT_COLUMNS if not shape.has(name)] if near else []
     if near and labelled and (any(map(shape.has, OUTCOMES)) or not shape.has("winner")):
-        lacking += [name for name in OUTCOMES if not shape.has(name)]
+        marked = any(map(shape.has, OUTCOMES))
+        lacking += [name for name in OUTCOMES if not shape.has(name)] if marked else ["winner"]
     return lacking
