@@ -42,7 +42,13 @@ _TIE = re.compile(
 )
 _BAD = re.compile(f"{_BOTH}?(?:{_SAME})(?:差|糟)|{_BOTH}(?:不好|差|很差|不行|不佳|糟|糟糕|爛|烂)")
 """好 or 差 alone, without a word for both, says nothing of which answer is meant."""
-_BETTER = "(?:(?:比較|比较|較|较|更)?(?:好|佳)|勝|胜|勝出|胜出|獲勝|获胜|贏|赢)?"
+_MUCH, _SLIGHTLY = "明顯|明显|顯著|显著|遠遠|远远|遠|远|大幅|好得多|好很多", "稍微|稍稍|稍|略微|略|小幅"
+_BETTER = (
+    f"(?:是)?(?:(?P<much>{_MUCH})|(?P<slightly>{_SLIGHTLY}))?(?:地|的)?"
+    "(?:(?:比較|比较|較|较|更|為|为)?(?:好|佳|優|优)|勝|胜|勝出|胜出|獲勝|获胜|贏|赢)?"
+    "(?:(?P<more>很多|得多|許多|许多|多了)|(?P<less>一點點|一点点|一點|一点|一些|些許|些许))?"
+)
+"""How a side is better, and by how much."""
 _VOTES = tuple(
     re.compile(f"(?:選|选|模型)?(?:{_ANSWER})?{_in_brackets(side)}(?:{_ANSWER})?{_BETTER}")
     for side in (_FIRST, _SECOND)
@@ -57,22 +63,26 @@ def chinese_column(name: str) -> str | None:
     return None if plain is None else next((known for pattern, known in _COLUMNS if pattern.fullmatch(plain)), None)
 
 
-def chinese_vote(text: str) -> tuple[int, bool] | None:
-    """Return the outcome that a Chinese vote spells, 0, 1 or 2, and whether both are bad; None for others.
+def chinese_vote(text: str) -> tuple[int, bool, float] | None:
+    """Return the outcome that a Chinese vote spells, 0, 1 or 2, whether both are bad, and its weight; None for others.
 
     Parameters
     ----------
     text : str
-        甲, 回答 B, 左邊較好, 平手, 兩者都差 and the like.
+        甲, 回答 B, 左邊較好, A 好很多, 乙稍好, 平手, 兩者都差 and the like; much better weighs 1.5, slightly .5.
     """
     plain = _plain(text)
     if plain is None:
         return None
     if _BAD.fullmatch(plain):
-        return 2, True
+        return 2, True, 1.0
     if _TIE.fullmatch(plain):
-        return 2, False
-    return next(((side, False) for side, pattern in enumerate(_VOTES) if pattern.fullmatch(plain)), None)
+        return 2, False, 1.0
+    for side, pattern in enumerate(_VOTES):
+        if found := pattern.fullmatch(plain):
+            much, slightly = found["much"] or found["more"], found["slightly"] or found["less"]
+            return None if much and slightly else (side, False, 1.5 if much else 0.5 if slightly else 1.0)
+    return None
 
 
 def _plain(text: str) -> str | None:

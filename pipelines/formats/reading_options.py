@@ -45,7 +45,8 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="KEY=COLUMN,...",
         help="which column holds what, as JSON or for example prompt=question,response_a=left and so on; "
-        "winner=choice,values.left=a says what its votes mean",
+        "winner=choice,values.left=a says what its votes mean, winner=rating,scale=1-5 that they are numbers from A "
+        "to B",
     )
     parser.add_argument(
         "--max-rejected",

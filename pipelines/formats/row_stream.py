@@ -15,9 +15,11 @@ from pipelines.formats.containers.raw_rows import BadRow, RawFile, RawRow
 from pipelines.formats.forms.column_mapping import ColumnMapping
 from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
 from pipelines.formats.forms.form_registry import form_of
+from pipelines.formats.forms.vote_columns import number as as_number
 from pipelines.formats.forms.winners import WINNERS
 from pipelines.formats.records import BadRecordError, Record, UnknownWinnerError, id_of
 
+_NO_VOTE = "has no vote: "
 LOOKED_AT, _MOST_LOOKED_AT = 256, 8_000_000
 """Rows of a file, and characters of them, that tell its form."""
 
@@ -169,17 +171,21 @@ def _records(
         yield None, _bad(path, row, _in_the_files_words(str(fault), columns))
     except UnknownWinnerError as fault:
         column, value = fault.args
+        named = _in_the_files_words(column, columns)
+        meant = f"as in columns: {_suggested(column, value, columns)}"
+        advice = f"write one of {', '.join(WINNERS)}, or say what it means, {meant}"
+        if as_number(value) is not None:
+            advice = f"give columns a scale from A to B, as scale: 1-5, or say what each number means, {meant}"
         raise UserError(
-            f"{path}, {row.unit} {row.place}: {_in_the_files_words(column, columns)} is {shown(value)}, which is "
-            f"unknown; write one of {', '.join(WINNERS)}, or say what it means, as in columns: "
-            f"{_suggested(column, value, columns)}."
+            f"{path}, {row.unit} {row.place}: {named} is {shown(value)}, which is unknown; {advice}."
         ) from fault
 
 
 def _in_the_files_words(text: str, columns: ColumnMapping | None) -> str:
     """Return a sentence that may begin with a column's usual name, with the name that the file has."""
-    first, blank, rest = text.partition(" ")
-    return text if columns is None else f"{columns.named.get(first, first)}{blank}{rest}"
+    begins = _NO_VOTE if text.startswith(_NO_VOTE) else ""
+    first, blank, rest = text.removeprefix(begins).partition(" ")
+    return text if columns is None else f"{begins}{columns.named.get(first, first)}{blank}{rest}"
 
 
 def _suggested(column: str, value: object, columns: ColumnMapping | None) -> str:

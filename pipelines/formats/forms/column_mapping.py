@@ -10,6 +10,9 @@ from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError, shown
 from pipelines.files.plain_yaml import plain_yaml
 from pipelines.formats.forms.form_interface import Shape
+from pipelines.formats.forms.message_lists import nested
+from pipelines.formats.forms.scales import Scale, parse_scale
+from pipelines.formats.forms.vote_columns import number
 from pipelines.formats.records import BadRecordError, canonical, is_missing
 from pipelines.settings import Section
 
@@ -30,8 +33,10 @@ _FAMILIES = (
 class ColumnMapping(Section):
     """The columns of a file by what they hold; what is not named is looked for under its usual name.
 
-    Each names a column, or a key inside one with dots (`data.prompt`). `values` says what the cells of `winner` mean:
-    a (response_a is better), b, tie or both_bad; other cells are read as usual.
+    Each names a column, or with dots a key (`data.prompt`) or a place from 0 (`answers.0.text`) inside one. `values`
+    says what the cells of `winner` mean: a (response_a is better), b, tie or both_bad; other cells are read as usual.
+    `scale` says that they are numbers from one answer to the other: 1-5 where 1 prefers A the most and 5 prefers B, the
+    middle is a tie, and a vote weighs its distance from there; see `scales.Scale`.
     """
 
     prompt: str | None = Field(None, min_length=1, max_length=500)
@@ -49,6 +54,13 @@ class ColumnMapping(Section):
     annotator: str | None = Field(None, min_length=1, max_length=500)
     weight: str | None = Field(None, min_length=1, max_length=500)
     values: dict[str, Literal["a", "b", "tie", "both_bad"]] = Field(default_factory=dict)
+    scale: Scale | None = None
+
+    @field_validator("scale", mode="before")
+    @classmethod
+    def _from_text(cls, scale: Any) -> Any:
+        ends = scale if isinstance(scale, list | tuple) else [scale]
+        return None if scale is None else parse_scale("..".join(map(str, ends)))
 
     @field_validator("values", mode="before")
     @classmethod
@@ -109,13 +121,16 @@ class ColumnMapping(Section):
             there, value = _found(row, column)
             if there:
                 found[key] = value
-        if self.values and "winner" in found:
+        if (self.values or self.scale) and "winner" in found:
             found["winner"] = self._vote(found["winner"])
         return found
 
     def _vote(self, cell: Any) -> Any:
         if is_missing(cell) and _cell(cell) not in self.values:
             return cell
+        if self.scale is not None and _cell(cell) not in self.values and (found := number(cell)) is not None:
+            beyond = f"{_cell(cell)} (beyond the scale)"  # which no reading of a number takes for a vote
+            return self.scale.vote("winner", cell) if self.scale.holds(found) else beyond
         text = _cell(cell)
         lower = {key.strip().lower(): value for key, value in self.values.items()}
         meant = self.values.get(text, lower.get(text.strip().lower()))
@@ -156,9 +171,13 @@ def _found(row: Mapping[str, Any], column: str) -> tuple[bool, Any]:
         return True, row[column]
     value: Any = row
     for part in column.split(".")[:20]:
-        if not isinstance(value, Mapping) or part not in value:
+        value = nested(value)
+        if isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        elif isinstance(value, Mapping) and part in value:
+            value = value[part]
+        else:
             return False, None
-        value = value[part]
     return True, value
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from pipelines.errors import UserError
 from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
 from pipelines.formats.forms.message_lists import battle, messages, with_input
-from pipelines.formats.forms.winners import graded_vote
+from pipelines.formats.forms.scales import Scale
 from pipelines.formats.messages import BadTurnsError
 from pipelines.formats.records import (
     ANNOTATORS,
@@ -31,10 +31,6 @@ class Layout(NamedTuple):
     column: str
     vote: Callable[[str, Any], Vote]
     models: tuple[str, str] = ("", "")
-
-
-def _signed(strongest: float, second_is_positive: bool = True) -> Callable[[str, Any], Vote]:
-    return lambda column, value: graded_vote(column, value, strongest, second_is_positive)
 
 
 def _side(first: str, second: str) -> Callable[[str, Any], Vote]:
@@ -69,9 +65,12 @@ def alpaca_vote(column: str, value: Any) -> Vote:
     return Vote(int(found > 1.5), weight=max(abs(found - 1.5) * 2, 1e-6))
 
 
+_HELPSTEERS = Scale(-3, 3).vote
 LAYOUTS = (
-    Layout("HelpSteer2's preferences", "prompt", ("response_1", "response_2"), "preference_strength", _signed(3)),
-    Layout("HelpSteer3's preferences", "context", ("response1", "response2"), "overall_preference", _signed(3)),
+    Layout(
+        "HelpSteer2's preferences", "prompt", ("response_1", "response_2"), "preference_strength", Scale(-3, 3).vote
+    ),
+    Layout("HelpSteer3's preferences", "context", ("response1", "response2"), "overall_preference", _HELPSTEERS),
     Layout(
         *("AlpacaEval's annotations", "instruction", ("output_1", "output_2"), "preference", alpaca_vote),
         models=("generator_1", "generator_2"),

@@ -1,4 +1,4 @@
-"""How votes are spelled: the winner in one cell, Kaggle's three columns of marks, and grades."""
+"""How votes are spelled: the winner in one cell, or Kaggle's three columns of marks."""
 
 import re
 import unicodedata
@@ -42,14 +42,26 @@ _BAD = {
 }
 _JUDGES_TIE = ("[[c]]", "[[tie]]")
 """As judges are told to write a tie, next to [[A]] and [[B]]."""
-_GRADES = {"much": 1.5, "significantly": 1.5, "clearly": 1.5, "far": 1.5, "": 1.0, "somewhat": 1.0}
-_GRADES |= {"slightly": 0.5, "marginally": 0.5}
-"""Weights of graded votes: their mean weighs as a vote without a grade."""
-_GRADED = re.compile(
-    rf"(?:(?:the )?(?:{'|'.join(_NOUNS)}) )?(a|b|1|2|left|right|first|second) (?:is |was )?(?:a bit |a lot )?"
-    rf"(?:({'|'.join(filter(None, _GRADES))}) )?better(?: than (?:\w+ )?\w+)?"
+_GRADES = {
+    1.5: ("much", "significantly", "clearly", "far", "strongly", "definitely", "greatly", "a lot"),
+    1.0: ("somewhat", "moderately"),
+    0.5: ("slightly", "marginally", "weakly", "a bit", "a little", "barely"),
+}
+"""Weights of graded votes, and the words for them: their mean weighs as a vote without a grade."""
+_WEIGHTS = {word: weight for weight, words in _GRADES.items() for word in words} | {"": 1.0}
+_GRADE, _NOUN = rf"(?P<grade>{'|'.join(filter(None, _WEIGHTS))})", rf"(?:the )?(?:(?:{'|'.join(_NOUNS)}) )?"
+_WHO = rf"{_NOUN}(?P<side>a|b|1|2|left|right|first|second)(?: (?:{'|'.join(_NOUNS)}))?"
+_GRADED = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"{_WHO} (?:is |was )?(?:{_GRADE} )?better(?: than (?:\w+ )?\w+)?",
+        rf"(?:i )?{_GRADE} (?:i )?(?:prefers?|preferred|favou?rs?) {_WHO}",
+        rf"(?:i )?(?:prefers?|preferred|favou?rs?) {_WHO} {_GRADE}",
+        rf"{_WHO} (?:is |was )?{_GRADE}(?: preferred)?",
+        rf"{_GRADE}(?: better)? {_WHO}",
+    )
 )
-_SAYS = re.compile(r"^(?:prefers?|preferred|choose|chose) | (?:wins|won|vote|preferred|is preferred)$")
+_SAYS = re.compile(r"^(?:i )?(?:prefers?|preferred|choose|chose) | (?:wins|won|vote|preferred|is preferred)$")
 _GLUED = re.compile(rf"({'|'.join(_NOUNS)})([ab12])")
 _PICTURES = ("So", "Sk", "Mn", "Cf")
 """Kinds of signs such as the hands on the Arena's buttons."""
@@ -90,9 +102,9 @@ def spelled(value: str, first: Set[str] = frozenset(), second: Set[str] = frozen
         return Vote(2, both_bad=True)
     if plain in _TIES:
         return Vote(2)
-    graded = _GRADED.fullmatch(plain)
+    graded = next(filter(None, (pattern.fullmatch(plain) for pattern in _GRADED)), None)
     if graded:
-        return Vote(int(graded[1] in ("b", "2", "right", "second")), weight=_GRADES[graded[2] or ""])
+        return Vote(int(graded["side"] in ("b", "2", "right", "second")), weight=_WEIGHTS[graded["grade"] or ""])
     return _side(plain)
 
 
@@ -145,6 +157,8 @@ def winner_vote(
     UnknownWinnerError
         When it says something else.
     """
+    if isinstance(value, Vote):  # of a scale, see `column_mapping`
+        return value
     if is_missing(value):
         raise NoVoteError(f"has no vote: {column} is empty")
     if base is not None and str(value).strip().removesuffix(".0") in (str(base), str(base + 1)):
@@ -188,38 +202,3 @@ def marked_vote(values: Mapping[str, Any]) -> Vote:
     if sum(marks) == 0:
         raise NoVoteError(f"has no vote: {'the winner columns are empty' if empty == 3 else 'no winner is marked'}")
     return Vote(marks.index(1))
-
-
-def graded_vote(column: str, value: Any, strongest: float, second_is_positive: bool = True) -> Vote:
-    """Return the vote of a signed grade.
-
-    Parameters
-    ----------
-    column : str
-        Its name, for the sentence.
-    value : Any
-        A number, or a text of one; 0 is a tie.
-    strongest : float
-        The grade of the strongest preference. A vote weighs its grade divided by the mean of the grades 1 to
-        `strongest`, and a tie 1, so that the outcomes keep about their shares.
-    second_is_positive : bool
-        Whether grades above 0 prefer the second answer.
-
-    Raises
-    ------
-    NoVoteError
-        When there is no grade.
-    UnknownWinnerError
-        When it is no number, or beyond `strongest`.
-    """
-    if is_missing(value):
-        raise NoVoteError(f"has no vote: {column} is empty")
-    try:
-        grade = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
-    except ValueError:
-        grade = None
-    if grade is None or not abs(grade) <= strongest:  # of another scale, whose middle may lie elsewhere
-        raise UnknownWinnerError(column, value)
-    if grade == 0:
-        return Vote(2)
-    return Vote(int((grade > 0) == second_is_positive), weight=2 * abs(grade) / (strongest + 1))

@@ -10,7 +10,8 @@ from support.vote_files import BATTLES, expect_battles, read_form, talk, write_r
 from pipelines.errors import UserError
 from pipelines.formats.forms.column_mapping import ColumnMapping, parse_columns
 from pipelines.formats.forms.form_registry import FORMS
-from pipelines.formats.forms.winners import graded_vote, spelled
+from pipelines.formats.forms.scales import Scale
+from pipelines.formats.forms.winners import spelled
 from pipelines.formats.reading import read_battles
 from pipelines.formats.records import Vote
 
@@ -276,9 +277,10 @@ def test_any_text_spells_a_vote_or_none_and_swapping_its_names_swaps_it(text):
         assert found != turned
 
 
-@given(st.floats(-3, 3), st.sampled_from([3.0, 4.0]))
+@given(st.floats(-3, 3), st.sampled_from([3, 4]))
 def test_the_sign_of_a_grade_is_its_side(grade, strongest):
-    vote, turned = graded_vote("g", grade, strongest), graded_vote("g", -grade, strongest)
+    vote, turned = Scale(-strongest, strongest).vote("g", grade), Scale(-strongest, strongest).vote("g", -grade)
+    assert turned == Scale(strongest, -strongest).vote("g", grade)
     assert vote.weight == turned.weight
     assert (vote.outcome, turned.outcome) == ((2, 2) if grade == 0 else (1, 0) if grade > 0 else (0, 1))
 
@@ -313,6 +315,20 @@ def test_grades_of_another_scale_are_refused(tmp_path):
         ("prefer A", Vote(0)),
         ("B preferred", Vote(1)),
         ("Chatbot A", Vote(0)),
+        ("Strongly prefer A", Vote(0, weight=1.5)),
+        ("I slightly prefer the second answer", Vote(1, weight=0.5)),
+        ("Prefer B slightly", Vote(1, weight=0.5)),
+        ("A much better", Vote(0, weight=1.5)),
+        ("Much better: B", Vote(1, weight=1.5)),
+        ("Slightly Response 2", Vote(1, weight=0.5)),
+        ("B (a bit)", Vote(1, weight=0.5)),
+        ("A is a lot better", Vote(0, weight=1.5)),
+        ("I prefer B", Vote(1)),
+        ("Definitely left", Vote(0, weight=1.5)),
+        ("A bit", None),
+        ("a lot", None),
+        ("much better", None),
+        ("slightly", None),
         ("winner", None),
         ("prefer", None),
         ("winner_tie", Vote(2)),
