@@ -38,6 +38,8 @@ _HEADING = re.compile(
 )
 _ITEM = re.compile(r"\s{0,8}(?:[-*+•·▪●◦–]|\(?\d{1,3}[.)、．:]|[①-⑳])\s*+")
 _NUMBERED = re.compile(r"^\s{0,4}(\d{1,3})[.)、．]", re.MULTILINE)
+_ODD = re.compile("[\ufffd\u200b\u2060\x00\u2e80-\u2fdf]")
+"""What nobody writes: marks of broken text, spaces of no width, and radicals, which look like Chinese characters."""
 _SMALL = re.compile(r"[.!?]\s{1,3}([a-zA-Z])")
 _LONGEST_LINE = 400
 """Characters of a line by which it is told whether it is a heading or an item."""
@@ -181,5 +183,5 @@ def _lines(text: str, found: Sequence[str]) -> tuple[float, ...]:
         0.0,
         sum(map(_LONG.__le__, map(len, found))) / len(found),
         sum(map(str.islower, starts)) / len(starts) if len(starts) > 2 else 0.0,
-        sum(text.count(character) for character in "\ufffd\u200b\x00") / len(text),
+        len(_ODD.findall(text)) / len(text),
     )

@@ -18,7 +18,14 @@ from pipelines.files.atomic_files import write_json
 from pipelines.files.saved_files import Names, Number, Saved, read_model
 from stacker.learners.checks.answer_kinds import AnswerKinds
 from stacker.learners.checks.certain_signs import CertainSigns, supported, unopposed
-from stacker.learners.checks.doubtful_answers import NOTHING_SAID, SURELY, DoubtfulAnswers, says_nothing, taken_back
+from stacker.learners.checks.doubtful_answers import (
+    NOTHING_SAID,
+    SURELY,
+    DoubtfulAnswers,
+    glaring_doubts,
+    says_nothing,
+    taken_back,
+)
 from stacker.learners.checks.like_answers import (
     NEEDED,
     made_of_each_other,
@@ -228,11 +235,12 @@ class AnswerChecks:
 
     def _less_doubt(self, margin: Floats, excess: Floats, pairs: PairMatrix) -> Floats:
         """Return (n,) log-odds less what speaks for doubtful answers, and for those that say nothing of their own."""
-        if self.doubtful is None:
-            return margin
+        doubts = np.zeros((2, len(pairs))) if self.doubtful is None else self.doubtful.doubts(excess)
+        if self.odd is not None:
+            doubts = np.maximum(doubts, glaring_doubts(self.odd.glaring(pairs)))
         # An answer is not given up for what is a part of it.
-        doubts = self.doubtful.doubts(excess) * (1 - parts_of_the_other(pairs)[::-1])
-        if self.thresholds.nothing:
+        doubts = doubts * (1 - parts_of_the_other(pairs)[::-1])
+        if self.thresholds.nothing and self.doubtful is not None:
             nothing = says_nothing(pairs)
             doubts = doubts * (1 - nothing[::-1]) + SURELY * nothing
         return taken_back(margin, doubts)

@@ -3,7 +3,7 @@
 A penalty costs real votes something wherever it is wrong. Of an answer such as one or two in a hundred real ones are,
 only so much is taken as makes it lose by a hair, and nothing where it loses already: that costs next to nothing where
 it is wrong, and a trick that looks good no longer wins. So are answers that say nothing of their own, next to ones
-that do.
+that do, and those that go farther in one glaring sign than nearly all real ones.
 """
 
 from typing import Annotated
@@ -18,13 +18,16 @@ from stacker.learners.checks.odd_answers import SHARES, levels_of
 
 BEGINS, WHOLLY = 1.8, 2.3
 """Powers of ten of the share of real answers that are as bad, from which on an answer is doubtful, and wholly so."""
+GLARES, BLINDS = 2.3, 2.8
+"""Powers of ten of the share of real answers that go as far in one glaring sign, from which on it makes an answer
+doubtful, and wholly so."""
 APART = 0.5
 """By how many of these it must be worse than the other answer of its battle to be held to be."""
 BEYOND = 0.02
 """Log-odds by which a doubtful answer loses at most."""
 
 SURELY = 3.0
-"""How much is taken at most of what speaks for an answer that says nothing, in log-odds."""
+"""How much is taken at most of what speaks for an answer that says nothing, or shows a glaring sign, in log-odds."""
 _SAYS_SOMETHING = 4.0
 """Words of its own from which on an answer surely says something."""
 _NOTHING, _OWN = "substance: says nothing of its own ({})", "substance: log words of its own ({})"
@@ -65,6 +68,12 @@ class DoubtfulAnswers(Saved):
         level = levels_of(excess[..., :2], (self.bad, self.off_topic)).max(axis=-1)
         doubtful = np.clip((level - BEGINS) / (WHOLLY - BEGINS), 0, 1)
         return np.asarray(self.strength * doubtful * np.clip((level - level[::-1]) / APART, 0, 1))
+
+
+def glaring_doubts(glaring: Floats) -> Floats:
+    """Return (2, n) log-odds that answers A and B are doubted by, from `OddAnswers.glaring`, (2, n)."""
+    doubtful = np.clip((glaring - GLARES) / (BLINDS - GLARES), 0, 1)
+    return np.asarray(SURELY * doubtful * np.clip((glaring - glaring[::-1]) / APART, 0, 1))
 
 
 def taken_back(margin: Floats, doubts: Floats) -> Floats:

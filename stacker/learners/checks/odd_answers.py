@@ -45,6 +45,20 @@ SIGNS = {
     "relevance: nearness above that to other questions": -1.0,
 }
 """Columns, and 1 where more is odd, -1 where less is."""
+GLARING = frozenset(
+    (
+        "integrity: repeated sentences",
+        "integrity: odd characters",
+        "integrity: text that is a plea",
+        "integrity: placeholders",
+        "integrity: empty headings",
+        "substance: words twice in a row",
+        "substance: phrases of the prompt",
+        "substance: pictures and signs",
+    )
+)
+"""Signs one of which is enough for an answer to be doubted, in any language. Others are those of real answers as well:
+words of another language hold letters that no English word does, and some questions ask for references."""
 SHARES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005)
 """Shares of real answers beyond the stored values of a sign."""
 _LEVELS = -np.log10(np.array(SHARES))
@@ -100,12 +114,17 @@ class OddAnswers(Saved):
 
     def oddness(self, pairs: PairMatrix) -> Floats:
         """Return (2, n): how odd answers A and B of n battles are, in powers of ten."""
+        return np.asarray(np.sort(self.surprise(pairs), axis=-1)[..., -_TOLD:].sum(axis=-1))
+
+    def glaring(self, pairs: PairMatrix) -> Floats:
+        """Return (2, n): how far answers A and B go in the one of `GLARING` in which they go farthest."""
+        signs = [name in GLARING for name in self.names]
+        return np.asarray(self.surprise(pairs)[..., signs].max(axis=-1, initial=0.0))
+
+    def surprise(self, pairs: PairMatrix) -> Floats:
+        """Return (2, n, p): how odd answers A and B are in each sign, by themselves and next to each other."""
         own, apart = _values(pairs, self.names)
-        found = np.minimum(
-            _surprise(own, self.own, self.own_tail),
-            _surprise(apart, self.apart, self.apart_tail),
-        )
-        return np.asarray(np.sort(found, axis=-1)[..., -_TOLD:].sum(axis=-1))
+        return np.minimum(_surprise(own, self.own, self.own_tail), _surprise(apart, self.apart, self.apart_tail))
 
     def check(self, pairs: PairMatrix) -> None:
         """Look up every feature that is needed.

@@ -81,8 +81,8 @@ def word_pairs(text: str) -> tuple[float, float, float, float]:
     """Return how common words follow each other, each and all together, and the shares of words again and of odd ones.
 
     The mean information of neighbouring common words; what all of them have less than is typical, by the root of their
-    number; the share of words and Chinese characters that are the one before once more; and the share of words of four
-    letters and more that hold three letters which no word does. A text with too few of these counts as any other.
+    number; the share of words, Chinese characters and pairs of these that are the one before once more; and that of
+    words of four letters and more with three that no word holds. A text with too few of these counts as any other.
     """
     small = text[:_HEAD].lower()
     table = _table()
@@ -117,7 +117,12 @@ _MOST_NUMBERS = 50_000
 def _again(pieces: Sequence[str]) -> float:
     letters = [piece for piece in pieces if piece[0].isalpha()]
     again = sum(map(eq, letters, letters[1:]))
-    return again / max(len(letters) - 1, 1)
+    if not all(map(str.isascii, letters)):  # most Chinese words have two characters
+        two = [(a, b) for a, b in zip(letters, letters[1:], strict=False)]
+        again += sum(
+            one == then and not one[0].isascii() and one[0] != one[1] for one, then in zip(two, two[2:], strict=False)
+        )
+    return min(again / max(len(letters) - 1, 1), 1.0)
 
 
 def _odd(small: str, table: PairTable) -> float:

@@ -7,7 +7,9 @@ import pytest
 
 from features.blocks.reading.integrity import Integrity, is_heading
 from features.blocks.reading.parts.sentence_kinds import is_filler, pleas_among
+from features.blocks.reading.parts.text_parts import plain
 from features.blocks.reading.parts.word_order import CLASSES, classes, count_order, word_order
+from features.text import words
 
 BLOCK = Integrity()
 ENGLISH = (
@@ -29,6 +31,31 @@ def test_repetition_is_the_share_that_was_said_before():
         twice["repeated phrases"] == pytest.approx(twice["longest repetition"]) and twice["longest repetition"] > 0.45
     )
     assert of("Yes. Yes. Yes.")["repeated sentences"] == 0  # too short to say anything
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        "1. {} 2. {} 3. {} 4. {}",
+        "a) {} b) {} c) {} d) {}",
+        "**Step 1:** {} **Step 2:** {} **Step 3:** {} **Step 4:** {}",
+        "一、{} 二、{} 三、{} 四、{}",
+        "第一，{} 第二，{} 第三，{} 第四，{}",
+    ],
+)
+def test_an_item_that_comes_again_under_another_number_is_repeated(marks):
+    items = "Rinse the rice in cold water", "Let it simmer for a quarter of an hour"
+    assert of(_lines(marks, (*items, *items)))["repeated sentences"] == pytest.approx(0.5)
+    assert of(_lines(marks, (*items, "Eat it", "Wash the pot and put it back")))["repeated sentences"] == 0
+
+
+@pytest.mark.parametrize("text", ["3.5 million people live here", "2023 was a good year for rice", "I like it so much"])
+def test_a_number_that_says_something_is_no_mark_of_an_item(text):
+    assert plain(text.lower()).split() == words(text.lower())
+
+
+def _lines(marks, items):
+    return "\n".join(part.strip() for part in marks.replace("{} ", "{}\n").format(*items).split("\n"))
 
 
 @pytest.mark.parametrize("text", [ENGLISH, CHINESE])
@@ -92,3 +119,9 @@ def test_filler_is_the_share_of_sentences_that_fit_any_prompt():
 
 def test_an_empty_text_is_empty_and_nothing_else():
     assert of(" \n") == dict.fromkeys(BLOCK.columns, 0.0) | {"empty": 1.0}
+
+
+@pytest.mark.parametrize("odd", ["⼀", "⼊", "\u200b", "\u2060", "\ufffd"])
+def test_characters_that_nobody_writes_are_odd(odd):
+    assert of(CHINESE)["odd characters"] == 0
+    assert of(CHINESE.replace("很", odd))["odd characters"] == pytest.approx(2 / len(CHINESE))

@@ -40,6 +40,7 @@ def column(name, answer, prompt=PROMPT):
         ("order of all common words", ANSWER, " ".join(sorted(ANSWER.split()))),
         ("words twice in a row", "The the blood blood flows flows.", ANSWER),
         ("words twice in a row", "血血液液流入右心房房", CHINESE),
+        ("words twice in a row", "血液血液流入流入右心房", CHINESE),
         ("letters that no word holds", " ".join(word[::-1] for word in ANSWER.split()), ANSWER),
         ("most frequent word", "heart heart heart heart", ANSWER),
         ("markup", "| a | b |\n|---|---|\n|  |  |", ANSWER),

@@ -10,9 +10,13 @@ from stacker.learners.checks.doubtful_answers import (
     APART,
     BEGINS,
     BEYOND,
+    BLINDS,
+    GLARES,
     NOTHING_SAID,
+    SURELY,
     WHOLLY,
     DoubtfulAnswers,
+    glaring_doubts,
     says_nothing,
     taken_back,
 )
@@ -42,6 +46,13 @@ def test_the_other_side_is_held_to_the_same_to_the_last_bit():
 
 def test_where_both_are_doubted_the_difference_counts():
     np.testing.assert_allclose(taken_back(np.array([2.0, -2.0]), np.array([[2.0, 2.0], [1.5, 1.5]])), [1.5, -2.0])
+
+
+def test_a_glaring_sign_is_doubted_where_the_other_answer_does_not_show_it():
+    glaring = np.array([[GLARES, BLINDS, BLINDS, 9.0, 1.0], [0.0, 0.0, BLINDS, 9.5, 0.5]])
+    found = glaring_doubts(glaring)
+    np.testing.assert_allclose(found, [[0, SURELY, 0, 0, 0], [0, 0, 0, SURELY, 0]])
+    np.testing.assert_array_equal(glaring_doubts(glaring[::-1]), found[::-1])
 
 
 def test_no_doubt_changes_nothing():

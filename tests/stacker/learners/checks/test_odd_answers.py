@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from features.pairs import PairMatrix
 from stacker.learners.checks import odd_answers
-from stacker.learners.checks.odd_answers import SHARES, SIGNS, OddAnswers
+from stacker.learners.checks.odd_answers import GLARING, SHARES, SIGNS, OddAnswers
 
 NAMES = ("substance: words twice in a row", "substance: order of common words", "integrity: filler")
 
@@ -51,6 +51,15 @@ def test_a_sign_that_no_real_answer_has_is_odd_at_once(odd):
 def test_what_the_other_answer_does_as_well_is_not_odd(odd):
     """Else answers in another language, as the question asked for, would all be."""
     assert odd.oddness(pairs_of(np.array([[0.5, -1.5, 0.2]]), np.array([[0.5, -1.5, 0.2]]))).max() < 2
+
+
+def test_one_glaring_sign_is_told_by_itself_and_no_other_one(odd):
+    usual, stutter, salad = [0.01, 1, 0], [0.5, 1, 0], [0.01, -1.5, 0.2]
+    found = odd.glaring(pairs_of(np.array([usual] * 2), np.array([stutter, salad])))
+    assert found[1, 0] > -np.log10(SHARES[-1])
+    assert found.max(axis=0)[1] < 1
+    assert odd.glaring(pairs_of(np.array([stutter]), np.array([stutter]))).max() < 1
+    assert GLARING <= SIGNS.keys()
 
 
 def test_swapping_the_sides_swaps_oddness(odd, real):

@@ -1,5 +1,7 @@
 """No trick beats the answer that it was made of: in wordings that the starter judge's checks were not made with."""
 
+import re
+
 import pytest
 
 from stacker import Judge
@@ -85,6 +87,19 @@ TRICKS = {
         else f"讓我先確認一下您要問的：{q}這確實是一個值得仔細思考的問題。"
     ),
     "promise of few words": lambda q, a, other, filler: "Right away!" if " " in q else "馬上為您說明！",
+    "items again under other numbers": lambda q, a, other, filler: "\n".join(
+        f"{number}. {sentence.strip()}"
+        for number, sentence in enumerate([each for each in re.split(r"(?<=[.。])", a) if each.strip()][:3] * 3, 1)
+    ),
+    "every two characters twice": lambda q, a, other, filler: "".join(
+        a[start : start + 2] * 2 for start in range(0, len(a), 2)
+    ),
+    "first sentence and pictures": lambda q, a, other, filler: f"{re.split('[.。]', a)[0]}\n\n{'🍁🍂🌳 ' * 60}",
+    "questions back": lambda q, a, other, filler: " ".join(
+        ["Which leaves do you mean?", "Is it autumn where you live?", "What colour do you like?"] * 4
+        if " " in q
+        else ["您說的是哪一種樹葉？", "您住的地方已經是秋天了嗎？", "您喜歡什麼顏色呢？"] * 4
+    ),
     "dots": lambda q, a, other, filler: "...",
     "nothing": lambda q, a, other, filler: "",
 }
