@@ -45,20 +45,21 @@ SIGNS = {
     "relevance: nearness above that to other questions": -1.0,
 }
 """Columns, and 1 where more is odd, -1 where less is."""
-GLARING = frozenset(
-    (
-        "integrity: repeated sentences",
-        "integrity: odd characters",
-        "integrity: text that is a plea",
-        "integrity: placeholders",
-        "integrity: empty headings",
-        "substance: words twice in a row",
-        "substance: phrases of the prompt",
-        "substance: pictures and signs",
-    )
-)
-"""Signs one of which is enough for an answer to be doubted, in any language. Others are those of real answers as well:
-words of another language hold letters that no English word does, and some questions ask for references."""
+GLARING = {
+    "integrity: repeated sentences": 0.0,
+    "integrity: longest repetition": 0.0,
+    "integrity: odd characters": 0.0,
+    "integrity: text that is a plea": 0.0,
+    "integrity: placeholders": 0.3,
+    "substance: words twice in a row": 0.0,
+    "substance: phrases of the prompt": 0.0,
+    "substance: sentences of the prompt's words": 0.0,
+    "substance: pictures and signs": 0.0,
+    "substance: letters that no word holds": 1.3,
+}
+"""Signs one of which is enough for an answer to be doubted, and by how many powers of ten it has to go farther: words
+of other languages and names hold letters that no English word does, and three dots at the end are a placeholder. Other
+signs are those of real answers as well: some have headings alone, and some questions ask for references."""
 SHARES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005)
 """Shares of real answers beyond the stored values of a sign."""
 _LEVELS = -np.log10(np.array(SHARES))
@@ -118,8 +119,8 @@ class OddAnswers(Saved):
 
     def glaring(self, pairs: PairMatrix) -> Floats:
         """Return (2, n): how far answers A and B go in the one of `GLARING` in which they go farthest."""
-        signs = [name in GLARING for name in self.names]
-        return np.asarray(self.surprise(pairs)[..., signs].max(axis=-1, initial=0.0))
+        less = np.array([GLARING.get(name, np.inf) for name in self.names])
+        return np.asarray((self.surprise(pairs) - less).max(axis=-1, initial=0.0))
 
     def surprise(self, pairs: PairMatrix) -> Floats:
         """Return (2, n, p): how odd answers A and B are in each sign, by themselves and next to each other."""

@@ -95,6 +95,9 @@ TRICKS = {
         a[start : start + 2] * 2 for start in range(0, len(a), 2)
     ),
     "first sentence and pictures": lambda q, a, other, filler: f"{re.split('[.。]', a)[0]}\n\n{'🍁🍂🌳 ' * 60}",
+    "letters exchanged": lambda q, a, other, filler: re.sub(
+        r"([a-z])([a-z])([a-z])", r"\2\1\3", re.sub("([一-龥])([一-龥])([一-龥])", r"\2\1\3", a)
+    ),
     "questions back": lambda q, a, other, filler: " ".join(
         ["Which leaves do you mean?", "Is it autumn where you live?", "What colour do you like?"] * 4
         if " " in q
