@@ -210,7 +210,7 @@ def seen(one: Round, say: Texts) -> list[str]:
 def _shares(verdict: Verdict, say: Texts) -> str:
     """Return the three probabilities in one line."""
     named = (("a", verdict.a), ("b", verdict.b), ("tie", verdict.tie))
-    return say("ask.shares", **{name: percent(share) for name, share in named})
+    return say("judge.shares", **{name: percent(share) for name, share in named})
 
 
 def written_by(answer: Answer, say: Texts) -> tuple[str, str]:

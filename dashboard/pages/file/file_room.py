@@ -63,6 +63,7 @@ class FileRoom:
         self.head, self.question, self.outcome = card_pane(), card_pane(), card_pane(visible=False)
         orders = {say(f"file.order_{order}"): order for order in ORDERS}
         self.order = select(say("file.order"), orders, lambda _: ordered(), "order")
+        self.order.max_width = 320
         self.skip_button = button(say("file.skip"), "skip", lambda _: skipped())
         other = button(say("file.other"), "other", lambda _: left())
         self.columns = {side: self._column(side) for side in ("a", "b")}
@@ -73,7 +74,7 @@ class FileRoom:
         )
         self.bar.param.watch(lambda event: pressed(event.new.get("code")), "press")
         self.view = stacked(
-            card_sheet(self.head, in_line(self.order, self.skip_button, other)),
+            card_sheet(self.head, self.order, in_line(self.skip_button, other)),
             card_sheet(self.question),
             self.outcome,
             self.reasons.view,
@@ -125,6 +126,7 @@ class FileRoom:
         self.battle = None
         self.question.object = note(sentence, "nothing first")
         self.line("judging" if finished else "voted", "")
+        self.bar.visible = not finished
 
     def show_outcome(self, battle: Battle, vote: Voted, row: pd.Series | None) -> None:
         """Show a vote next to the judge's verdict, and who answered.
@@ -152,7 +154,8 @@ class FileRoom:
 
     def line(self, stage: str, line: str, warns: bool = False, undo: float = 0.0) -> None:
         """Say something on the vote bar, and set its stage."""
-        self.bar.param.update(stage=stage, line=line, warns=warns, undo_seconds=undo, turn=self.bar.turn + 1)
+        shown = {"stage": stage, "line": line, "warns": warns, "undo_seconds": undo}
+        self.bar.param.update(**shown, visible=True, turn=self.bar.turn + 1)
 
     def _column(self, side: str) -> AnswerColumn:
         name = self.say(f"history.answer_{side}")

@@ -105,7 +105,7 @@ def test_a_battle_seen_before_under_another_judge_keeps_its_first_verdict(
         assert np.isnan((await votes_of(store)).iloc[0]["p_a"])
         assert page.say("history.no_verdict") in page.room.outcome.object
         await press(page, "next")
-        assert page.say("file.finished") in page.room.question.object
+        assert page.say("file.finished") in page.room.question.object and not page.room.bar.visible
 
     on_a_loop(walk(), tmp_path, service.folder)
 
