@@ -189,10 +189,11 @@ def _in_the_files_words(text: str, columns: ColumnMapping | None) -> str:
 
 
 def _suggested(column: str, value: object, columns: ColumnMapping | None) -> str:
-    """Return the mapping that was given, and that a value of the vote means A."""
+    """Return the mapping that was given, and that a value of the vote means A, or what none of them means yet."""
     named, values = ({}, {}) if columns is None else (columns.named, columns.values)
     keys = {"winner": column, **named}
-    meant = ", ".join(f"{_as_yaml(cell, 20)}: {side}" for cell, side in [*values.items(), (value, "a")])
+    side = next((side for side in ("a", "b", "tie") if side not in values.values()), "a")
+    meant = ", ".join(f"{_as_yaml(cell, 20)}: {side}" for cell, side in [*values.items(), (value, side)])
     return f"{{{', '.join(f'{key}: {_as_yaml(name)}' for key, name in keys.items())}, values: {{{meant}}}}}"
 
 

@@ -22,6 +22,11 @@ def is_transcript(text: Any) -> bool:
     return isinstance(text, str) and re.match(r"\s{0,4}Human:", text) is not None
 
 
+def is_asked_transcript(text: Any) -> bool:
+    """Tell whether a text is a talk that ends where the answer begins, as Anthropic's models were prompted."""
+    return is_transcript(text) and str(text).rstrip().endswith("\n\nAssistant:")
+
+
 def transcript(text: str) -> Messages:
     """Return the messages of a transcript; what stands before the first speaker is left out."""
     found = _SPEAKS.split("\n\n" + text.lstrip())

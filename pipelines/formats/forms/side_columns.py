@@ -8,7 +8,7 @@ from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS
 from pipelines.errors import UserError
 from pipelines.formats.cells import parse_turns, rescue_turns
 from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
-from pipelines.formats.forms.message_lists import battle, messages, nested, with_input
+from pipelines.formats.forms.message_lists import battle, is_asked_transcript, messages, nested, with_input
 from pipelines.formats.forms.text_columns import answer_columns, prompt_column, response_columns, third_answer
 from pipelines.formats.forms.vote_columns import (
     number,
@@ -199,7 +199,7 @@ class SideColumns(VoteForm):
     def _texts(self, row: Mapping[str, Any]) -> Texts:
         used = self.used
         cells = {name: self._cell(row, name) for name in (used.prompt, used.first, used.second)}
-        if any(map(are_messages, cells.values())):
+        if any(map(are_messages, cells.values())) or is_asked_transcript(cells[used.prompt]):
             roles = ("user", "assistant", "assistant")
             sides = [
                 _parsed(name, messages, cell, role) for (name, cell), role in zip(cells.items(), roles, strict=True)

@@ -24,6 +24,7 @@ _VOTER = re.compile(
     r"(_(vote|choice|preference|label|winner|verdict))?"
 )
 """Names of a column with one person's votes, where a table has several."""
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d{1,2}\s*")  # three digits may be thousands
 _SCORES = ("score", "rating", "reward", "grade")
 _ENDS = (("_a", "_b"), ("_1", "_2"), ("_0", "_1"), ("a", "b"), ("1", "2"), ("_left", "_right"))
 
@@ -111,6 +112,8 @@ def number(cell: Any) -> float | None:
     """Return the number that a cell holds, None where it holds none, or one without bounds."""
     if isinstance(cell, bool) or not isinstance(cell, str | int | float):
         return None
+    if isinstance(cell, str) and _DECIMAL_COMMA.fullmatch(cell):
+        cell = cell.replace(",", ".")
     try:
         found = float(cell)
     except (ValueError, OverflowError):

@@ -40,6 +40,8 @@ _BAD = {
         "bothbadvote",
     ),
 }
+_NUMBERED_OPTION = re.compile(r"^[+-]?\d{1,2}\s*[-–—:.)=]\s+(?=\D)")
+"""What stands before an option that has a number: of "5 - B is much better" the words are the vote."""
 _JUDGES_TIE = ("[[c]]", "[[tie]]")
 """As judges are told to write a tie, next to [[A]] and [[B]]."""
 _GRADES = {
@@ -84,7 +86,7 @@ def spelled(value: str, first: Set[str] = frozenset(), second: Set[str] = frozen
     """
     if len(value) > _LONGEST:
         return None
-    whole = value.strip().lower()
+    whole = _NUMBERED_OPTION.sub("", value.strip().lower())
     if (whole in first) != (whole in second):
         return Vote(int(whole in second))
     said = chinese_vote(whole)

@@ -41,11 +41,11 @@ def test_of_two_scores_the_higher_wins_and_equal_ones_are_a_tie(tmp_path, names)
 
 def test_scores_that_are_none_cost_their_row(tmp_path):
     row = {"prompt": "p", "response_1": "x", "response_2": "y", "score_1": 1.0}
-    rows = [{**row, "score_2": cell} for cell in (2, None, "high", True)]
+    rows = [{**row, "score_2": cell} for cell in (2, None, "high", True, "1,5", "1,500")]
     table, bad = read_battles(write_rows(tmp_path / "a.jsonl", rows), labelled=True)
-    assert table["outcome"].tolist() == [1]
-    said = ["has no vote: score_2 is empty", "score_2 is high, not a number", "score_2 is true, not a number"]
-    assert [each.reason for each in bad] == said
+    assert table["outcome"].tolist() == [1, 1]
+    said = [f"score_2 is {cell}, not a number" for cell in ("high", "true", "1,500")]
+    assert [each.reason for each in bad] == ["has no vote: score_2 is empty", *said]
 
 
 def test_webgpts_questions_are_objects_and_its_scores_votes(tmp_path):
@@ -134,3 +134,12 @@ def test_a_question_of_a_form_on_the_web_is_the_vote(tmp_path, name):
     rows = [{"Timestamp": "2024/05/01", "Prompt": p, "Response A": a, "Response B": b} for p, a, b, _ in BATTLES]
     rows = voted(rows, name, ("A", "B", "Tie"))
     expect_battles(read_form(tmp_path / "a.csv", rows)[0])
+
+
+def test_a_prompt_as_anthropics_models_were_given_it_is_a_talk(tmp_path):
+    row = {"prompt": "\n\nHuman: q\n\nAssistant: w\n\nHuman: r\n\nAssistant:", "response_a": "x", "response_b": "y"}
+    for suffix in ("csv", "jsonl", "parquet"):
+        table, _ = read_form(tmp_path / f"a.{suffix}", [row | {"winner": "B"}])
+        assert table["prompt"].tolist() == [("q", "r")] and table["response_b"].tolist() == [("w", "y")]
+        table, _ = read_form(tmp_path / f"a.{suffix}", [row | {"prompt": "Human: or robot?", "winner": "B"}])
+        assert table["prompt"].tolist() == [("Human: or robot?",)]
