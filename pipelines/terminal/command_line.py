@@ -175,12 +175,38 @@ class Screen:
             ) from fault
 
     def table(self, title: str, rows: Sequence[Sequence[str]]) -> None:
-        """Show a table whose first row is its heading and whose first column holds names."""
+        """Show a table whose first row is its heading and whose first column holds names.
+
+        On a terminal that it is too wide for it stands in parts below each other, each with the first column.
+        """
         from rich.cells import cell_len
 
         widths = [max(cell_len(row[place]) for row in rows) for place in range(len(rows[0]))]
         self.note(title)
-        for row in rows:
-            first, *others = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
-            numbers = (cell.rstrip().rjust(width) for cell, width in zip(others, widths[1:], strict=True))
-            self.note("  ".join(["", first, *numbers]).rstrip())
+        for part, places in enumerate(self._parts(rows[0], widths)):
+            if part:
+                self.note("")
+            for row in rows:
+                names = row[0] + " " * (widths[0] - cell_len(row[0]))
+                cells = ((widths[place], row[place].rstrip()) for place in places)
+                numbers = (" " * (width - cell_len(cell)) + cell for width, cell in cells)
+                self.note("  ".join(["", names, *numbers]).rstrip())
+
+    def _parts(self, heading: Sequence[str], widths: Sequence[int]) -> list[list[int]]:
+        """Return the places of the columns besides the first, split where a terminal's line is full.
+
+        A column without a heading, such as an interval, stays with the one before it.
+        """
+        together: list[list[int]] = []
+        for place in range(1, len(widths)):
+            if together and not heading[place].strip():
+                together[-1].append(place)
+            else:
+                together.append([place])
+        parts: list[list[int]] = [[]]
+        for group in together:
+            wide = 2 + widths[0] + sum(2 + widths[each] for each in (*parts[-1], *group))
+            if parts[-1] and self.console.is_terminal and wide > self.console.width:
+                parts.append([])
+            parts[-1] += group
+        return parts

@@ -63,3 +63,15 @@ def test_an_output_that_takes_nothing_is_one_sentence():
 def test_what_is_harmless_stays():
     for text in ("plain", "two\nlines\tand a tab", "臺北 é ñ 👍🏿", ""):
         assert harmless(text) == text
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_table_wider_than_the_terminal_stands_in_parts_and_in_a_file_as_it_is(terminal):
+    heading = ["model", *(cell for place in range(6) for cell in (f"rate {place}", ""))]
+    rows = [heading, *([name, *["1.234", "[1.1, 1.3]"] * 6] for name in ("one", "二"))]
+    written = io.StringIO()
+    Screen(Console(file=written, force_terminal=terminal, width=80, soft_wrap=True, highlight=False)).table("T", rows)
+    lines = written.getvalue().splitlines()
+    assert (max(map(len, lines)) <= 80) == terminal
+    assert sum(line.startswith("  model") for line in lines) == (2 if terminal else 1)
+    assert sum(line.count("1.234  [1.1, 1.3]") for line in lines) == 12  # an interval stays with its number
