@@ -51,6 +51,10 @@ class Texts:
         """Return what a style is called: the built-in ones in this language, others as params.yaml names them."""
         return self.entries.get(f"style.{name}", name)
 
+    def form_name(self, title: str) -> str:
+        """Return what a form of votes is called, by its title in English; by that where it has no name here."""
+        return self.entries.get(f"file.form_name.{title}", title)
+
     def group_name(self, name: str) -> str:
         """Return what a group of features is called: as its block says, or as here; else by its own name."""
         return group_name(name, self.language) or self.entries.get(f"group.{name}", name)

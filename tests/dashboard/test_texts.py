@@ -10,6 +10,8 @@ from dashboard.server.shell import PAGES
 from dashboard.texts import LANGUAGES, Language, Texts, best_language
 from dashboard.texts.languages import language_of
 from dashboard.votes.vote_records import CHOICES
+from pipelines.formats.forms.form_registry import FORMS
+from pipelines.formats.forms.graded import LAYOUTS
 from stacker.judge.explain.group_effects import GROUPS
 
 HAN = re.compile("[\u4e00-\u9fff]")
@@ -110,6 +112,14 @@ def test_what_is_promised_of_more_votes_is_no_more_than_was_measured(code: Langu
     chance = {"en": "could be chance", "zh-Hant": "可能只是巧合"}[code]
     assert any(told_apart) or (chance in said and "clear" not in said and "明顯" not in said)
     assert f"{abs(float(rows[-1][1])):.3f}" in said
+
+
+def test_every_form_of_votes_has_a_name_in_chinese() -> None:
+    say = Texts("zh-Hant")
+    titles = {form.title for form in FORMS} | {layout.title for layout in LAYOUTS}
+    assert "the Arena's records" in titles
+    assert not [title for title in titles if say.form_name(title) == title]
+    assert say.form_name("another tool's export") == "another tool's export"
 
 
 def test_made_up_battles_are_called_so_in_chinese_too() -> None:

@@ -86,7 +86,7 @@ class FileRoom:
         """Show the file's name, how far one is through it, how far the judge is, and that some battles are random."""
         parts = [self.say("file.done", done=f"{done.done:,}", total=f"{done.total:,}", share=percent(done.share))]
         if file.form:
-            parts.append(self.say("file.form", form=file.form))
+            parts.append(self.say("file.form", form=self.say.form_name(file.form)))
         if file.left_out:
             parts.append(self.say("file.left_out", count=f"{file.left_out:,}"))
         if verdicts.wanted == 0:
