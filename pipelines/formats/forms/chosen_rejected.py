@@ -8,6 +8,7 @@ from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
 from pipelines.formats.forms.message_lists import (
     Messages,
     asked_so_far,
+    asked_with_input,
     battle,
     chat,
     is_empty,
@@ -15,7 +16,6 @@ from pipelines.formats.forms.message_lists import (
     is_transcript,
     messages,
     nested,
-    with_input,
 )
 from pipelines.formats.forms.text_columns import answer_columns
 from pipelines.formats.messages import BadTurnsError, messages_of
@@ -151,9 +151,8 @@ class ChosenRejected(VoteForm):
         if self.prompt is None or is_empty(cell):
             return []
         context = asked_so_far(messages(cell, "user", self.shape.text_style(self.prompt)))
-        if canonical(self.prompt or "") == "instruction" and len(context) == 1:
-            more = row.get(self.shape.named.get("input", ""))
-            context = [{"role": "user", "content": with_input(context[0]["content"], more)}]
+        if canonical(self.prompt or "") == "instruction":
+            context = asked_with_input(context, row.get(self.shape.named.get("input", "")))
         return [*_earlier(row.get("history")), *context]
 
     def _side(self, context: Messages, cell: Any, name: str) -> Messages:

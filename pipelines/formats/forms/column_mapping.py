@@ -147,11 +147,8 @@ class ColumnMapping(Section):
         value = row.get("weight") if self.weight is not None else None
         if is_missing(value):
             return 1.0
-        try:
-            weight = float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            weight = -1.0
-        if not 0 < weight <= 1e6:
+        weight = number(value)
+        if weight is None or not 0 < weight <= 1e6:
             raise BadRecordError(f"{self.weight} is {shown(value)}, not a weight above 0")
         return weight
 

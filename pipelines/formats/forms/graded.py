@@ -7,6 +7,7 @@ from pipelines.errors import UserError
 from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
 from pipelines.formats.forms.message_lists import battle, messages, with_input
 from pipelines.formats.forms.scales import Scale
+from pipelines.formats.forms.vote_columns import number
 from pipelines.formats.messages import BadTurnsError
 from pipelines.formats.records import (
     ANNOTATORS,
@@ -54,13 +55,10 @@ def alpaca_vote(column: str, value: Any) -> Vote:
     """
     if is_missing(value):
         raise NoVoteError(f"has no vote: {column} is empty")
-    try:
-        found = float(value)
-    except (TypeError, ValueError):
-        raise UnknownWinnerError(column, value) from None
+    found = number(value)
     if found in (0.0, 1.5):
         return Vote(2)
-    if not 1.0 <= found <= 2.0:
+    if found is None or not 1.0 <= found <= 2.0:
         raise UnknownWinnerError(column, value)
     return Vote(int(found > 1.5), weight=max(abs(found - 1.5) * 2, 1e-6))
 

@@ -107,6 +107,12 @@ def with_input(instruction: str, more: Any) -> str:
     return f"{instruction}\n{more}" if isinstance(more, str) and not is_missing(more) else instruction
 
 
+def asked_with_input(context: Messages, more: Any) -> Messages:
+    """Return what was asked, in one message, and below it what it is about; other messages as they are."""
+    text = context[0].get("content") if len(context) == 1 else None
+    return [{**context[0], "content": with_input(text, more)}] if isinstance(text, str) else context
+
+
 def asked_so_far(context: Sequence[dict[str, Any]]) -> Messages:
     """Return the messages before an answer; a transcript may end where the answer begins, by an empty one."""
     context = list(context)

@@ -34,7 +34,8 @@ class OasstTrees(VoteForm):
         while held:
             node, before = held.pop()
             so_far = [*before, _message(node)]
-            replies = [each for each in node.get("replies") or () if isinstance(each, dict)]
+            replies = node.get("replies")
+            replies = [each for each in replies if isinstance(each, dict)] if isinstance(replies, list) else []
             answers = [_answer(each) for each in replies if each.get("role") == "assistant" and not each.get("deleted")]
             ranked = [each for each in answers if each.worth is not None]
             if len(ranked) > 1:

@@ -13,11 +13,11 @@ from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
 from pipelines.formats.forms.message_lists import (
     Messages,
     asked_so_far,
+    asked_with_input,
     battle,
     is_first,
     messages,
     nested,
-    with_input,
 )
 from pipelines.formats.forms.text_columns import answer_columns, prompt_column
 from pipelines.formats.forms.vote_columns import number
@@ -89,9 +89,8 @@ class RankedAnswers(VoteForm):
             context = asked_so_far(messages(row.get(self.prompt), "user", self.shape.text_style(self.prompt)))
         except BadTurnsError as fault:
             raise BadTurnsError(f"{self.prompt} {fault}") from fault
-        if canonical(self.prompt) == "instruction" and len(context) == 1:
-            more = row.get(self.shape.named.get("input", ""))
-            context = [{"role": "user", "content": with_input(context[0]["content"], more)}]
+        if canonical(self.prompt) == "instruction":
+            context = asked_with_input(context, row.get(self.shape.named.get("input", "")))
         return context
 
 
