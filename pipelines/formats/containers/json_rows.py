@@ -23,6 +23,7 @@ _NUMBER, _IN_NUMBERS = 40, ".eE+-0123456789"
 """Characters that the rest of a number takes at most, and those that can be among them."""
 _SHOWN = 1000
 """Characters of a row that is too long which are kept for the file of rows set aside."""
+_COMMA = re.compile(r"\},\s*\Z")
 _NO_BLANK = re.compile(r"[^ \t\r\n]")
 
 
@@ -74,7 +75,7 @@ def _lines(path: BattleFile) -> Iterator[tuple[bytes, bool]]:
 def _object(line: str) -> tuple[dict[str, Any], str]:
     """Return the object that a line of JSON holds, and what is wrong where it holds none."""
     try:
-        found = _DECODER.decode(line.rstrip().removesuffix(","))  # as where the brackets of a list were taken off
+        found = _DECODER.decode(_COMMA.sub("}", line))  # as where the brackets of a list were taken off
     except json.JSONDecodeError as fault:
         return {}, f"is not JSON ({fault.msg} at character {fault.pos + 1})"
     except (ValueError, RecursionError):

@@ -123,7 +123,7 @@ FILES = [
         "unlabelled",
         "a.csv",
         b"id,prompt,response_a,response_b\n",
-        ["is missing the columns winner_model_a, winner_model_b, winner_tie"],
+        ["is missing the column winner; it has id"],
     ),
     ("two marks", "a.csv", HEAD.replace(",winner_tie", "").encode(), ["is missing the column winner_tie"]),
     (
@@ -140,7 +140,12 @@ FILES = [
         json.dumps(FIVE | {"winner": "model_c"}).encode(),
         ["line 1", "winner is model_c", "tie (bothbad)"],
     ),
-    ("number as winner", "a.json", json.dumps([FIVE | {"winner": 1}]).encode(), ["row 1", "winner is 1", "model_a"]),
+    (
+        "number as winner",
+        "a.json",
+        json.dumps([FIVE | {"winner": 1}]).encode(),
+        ["row 1", "winner is 1", "say what each number means"],
+    ),
     ("no parquet", "a.parquet", b"PAR1 but no more", ["is not a parquet file that can be read"]),
     ("text as parquet", "a.parquet", HEAD.encode(), ["is not a parquet file that can be read"]),
     ("broken JSON", "a.json", b'[\n{"id": 5},\n{"id":\n]', ["line 4", "is not JSON", "column 1"]),
