@@ -1,17 +1,21 @@
 """Runs chunks of texts through a block, over cores or a cluster where that pays, and yields the results in order.
 
 `python -m features.parallel` is the process that runs blocks for another one. A request is UTF-8 JSON
-`[block, [text, ...], ...]` with one or two lists of texts; an answer is the float32 rows.
+`[block, [text, ...], ...]` with one list of texts or several; an answer is the float32 rows. An empty request has an
+empty answer, which tells that the process is ready.
 """
 
 import json
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import chain, zip_longest
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Self
 
 import numpy as np
@@ -26,7 +30,9 @@ from pipelines.terminal.processes import WorkerProcess, run_worker
 CHUNK_TEXTS = 256
 CHUNK_CHARACTERS = 1 << 18
 PAYS_FROM = 3_000_000
-"""Characters, over all blocks, from which starting processes (about 0.3 s each) is repaid."""
+"""Characters, over all blocks, from which a cluster is asked."""
+HELP_PAYS_FROM_S = 1.0
+"""Seconds of work that must be left for processes to be started: one takes about .4 s until it can help."""
 
 Texts = tuple[Sequence[str], ...]
 """One list of texts, or two of the same length for a block that compares."""
@@ -86,73 +92,118 @@ def _chunk(block: ComputesRows, places: Sequence[int], texts: Texts) -> Chunk:
     return Chunk(block, places, tuple([column[place] for place in places] for column in texts))
 
 
+class _Group:
+    """Chunks that one process computes one after the other, and their rows once it has; None where it has died."""
+
+    def __init__(self, chunks: tuple[Chunk, ...]) -> None:
+        self.chunks = chunks
+        self.characters = sum(sum(map(len, column)) for chunk in chunks for column in chunk.texts)
+        self.done: Future[list[Floats32] | None] = Future()
+
+
 class Runner:
-    """Runs chunks in this process, or in `threads` others; a context, so that these end with it.
+    """Runs chunks in this process, which other processes help where they are worth their start; or on a cluster.
+
+    A context, so that these processes end with it.
 
     Parameters
     ----------
     threads : int
-        Processes to start; with 1 everything runs here.
+        Processes that may compute at once, this one among them.
     characters : int
-        Characters of all the work that will come, to judge whether processes pay.
+        Characters of all the work that will come.
     tasks : Tasks
         Does the chunks where it does them elsewhere and that pays; no processes are then started here.
     """
 
     def __init__(self, threads: int, characters: int, tasks: Tasks | None = None) -> None:
-        pays = characters >= PAYS_FROM
-        self._tasks = tasks if tasks is not None and tasks.elsewhere and pays else None
-        self._wanted = threads if pays and sys.executable and self._tasks is None else 1
-        self._idle: SimpleQueue[WorkerProcess] = SimpleQueue()
+        self._tasks = tasks if tasks is not None and tasks.elsewhere and characters >= PAYS_FROM else None
+        self._helpers = threads - 1 if sys.executable else 0
+        self._left = characters
+        self._own_groups = self._own_characters = 0
+        self._own_seconds = 0.0
+        self._todo: SimpleQueue[_Group | None] = SimpleQueue()
         self._processes: list[WorkerProcess] = []
+        self._threads: list[Thread] = []
 
     def __enter__(self) -> Self:
-        if self._wanted > 1:
-            self._processes = [WorkerProcess("features.parallel") for _ in range(self._wanted)]
-            for process in self._processes:
-                self._idle.put(process)
         return self
 
     def __exit__(self, *error: object) -> None:
         for process in self._processes:
+            process.kill()  # it holds nothing, and may not even have begun
+            self._todo.put(None)
+        for thread in self._threads:
+            thread.join()
+        for process in self._processes:
             process.close()
 
     def run(self, work: Iterator[tuple[Chunk, ...]]) -> Generator[tuple[Chunk, Floats32], None, None]:
-        """Yield each chunk with its rows, in the order of the work; one process here computes the chunks of a tuple."""
+        """Yield each chunk with its rows, in the order of the work; one process computes the chunks of a tuple."""
         if self._tasks is not None:
             yield from on_cluster(self._tasks, chain.from_iterable(work))
             return
-        if not self._processes:
-            yield from in_turn(chain.from_iterable(work))
-            return
-        asking = ThreadPoolExecutor(len(self._processes))
-        waiting: deque[Future[list[tuple[Chunk, Floats32]]]] = deque()
-        try:
-            for group in work:
-                waiting.append(asking.submit(self._ask, group))
-                if len(waiting) > 4 * len(self._processes):  # so that not all texts lie in messages at once
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
-        finally:
-            asking.shutdown(cancel_futures=True)
+        waiting: deque[_Group] = deque()
+        for chunks in work:
+            waiting.append(_Group(chunks))
+            self._todo.put(waiting[-1])
+            if len(waiting) > 4 * len(self._processes):  # so that not all texts and rows lie here at once
+                yield from self._finished(waiting.popleft())
+        while waiting:
+            yield from self._finished(waiting.popleft())
 
-    def _ask(self, group: Sequence[Chunk]) -> list[tuple[Chunk, Floats32]]:
-        """Have an idle process compute chunks; where the process has died, compute them here."""
-        process = self._idle.get()
-        try:
-            answers = [process.ask(request(chunk.block.name, chunk.texts)) for chunk in group]
-        finally:
-            self._idle.put(process)
-        return [
-            (
-                chunk,
-                chunk.block.compute(*chunk.texts)
-                if answer is None
-                else np.frombuffer(answer, dtype=np.float32).reshape(len(chunk.places), -1),
-            )
-            for chunk, answer in zip(group, answers, strict=True)
-        ]
+    def _finished(self, group: _Group) -> Iterator[tuple[Chunk, Floats32]]:
+        """Compute the oldest groups here until the rows of this one are there."""
+        while not group.done.done():
+            try:
+                oldest = self._todo.get_nowait()
+            except Empty:
+                break
+            assert oldest is not None
+            self._compute(oldest)
+        rows = group.done.result()
+        return zip(group.chunks, _computed_here(group) if rows is None else rows, strict=True)
+
+    def _compute(self, group: _Group) -> None:
+        begun = time.perf_counter()
+        with one_text_at_once() if self._processes else nullcontext():
+            group.done.set_result(_computed_here(group))
+        self._left -= group.characters
+        self._own_groups += 1
+        if self._own_groups > 1:  # the first one reads dictionaries
+            self._own_seconds += time.perf_counter() - begun
+            self._own_characters += group.characters
+            if self._helpers and self._left * self._own_seconds > HELP_PAYS_FROM_S * self._own_characters:
+                self._start_helpers()
+
+    def _start_helpers(self) -> None:
+        helpers, self._helpers = self._helpers, 0
+        for _ in range(helpers):
+            try:
+                process = WorkerProcess("features.parallel")
+            except OSError:
+                return  # without help it takes longer, and nothing else
+            self._processes.append(process)
+            self._threads.append(Thread(target=self._help, args=(process,), name="helper", daemon=True))
+            self._threads[-1].start()
+
+    def _help(self, process: WorkerProcess) -> None:
+        """Have a process compute groups from when it is ready until it has died."""
+        if process.ask(b"") is None:
+            return
+        while (group := self._todo.get()) is not None:
+            rows = []
+            for chunk in group.chunks:
+                answer = process.ask(request(chunk.block.name, chunk.texts))
+                if answer is None:
+                    group.done.set_result(None)
+                    return
+                rows.append(np.frombuffer(answer, dtype=np.float32).reshape(len(chunk.places), -1))
+            group.done.set_result(rows)
+
+
+def _computed_here(group: _Group) -> list[Floats32]:
+    return [chunk.block.compute(*chunk.texts) for chunk in group.chunks]
 
 
 def on_cluster(
@@ -183,6 +234,8 @@ def request(block: str, texts: Sequence[Sequence[str]]) -> bytes:
 
 def answer(message: bytes) -> bytes:
     """Return the numbers that a request asks for."""
+    if not message:
+        return b""
     name, *texts = json.loads(message)
     return computed(name, texts).tobytes()
 

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from pipelines.battles.table import storable, text_of
+from pipelines.battles.table import text_of
+from pipelines.battles.texts import storable
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_write
 from pipelines.formats.reading import iter_battles

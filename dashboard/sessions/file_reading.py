@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from pipelines.battles.table import TEXT_COLUMNS, UNLABELLED, battles_table, storable
+from pipelines.battles.table import TEXT_COLUMNS, UNLABELLED, battles_table
+from pipelines.battles.texts import storable
 from pipelines.errors import UserError
 from pipelines.formats.containers.raw_rows import BadRow
 from pipelines.formats.row_stream import FileSummary, battle_rows

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from features.encoder.engines.engine import Ids
+from pipelines.battles.texts import storable
 from pipelines.errors import UserError
 from pipelines.files.saved_files import DamagedError, read_bytes
 
@@ -42,7 +43,7 @@ class OwnTokens:
     def ids(self, texts: Sequence[str]) -> list[Ids]:
         """As in `Tokens`."""
         found: list[Ids] = self.tokenizer(
-            _readable(texts),
+            list(map(storable, texts)),
             add_special_tokens=False,
             split_special_tokens=True,
             padding=False,
@@ -112,7 +113,7 @@ class SavedTokens:
 
     def ids(self, texts: Sequence[str]) -> list[Ids]:
         """As in `Tokens`."""
-        found = self.tokenizer.encode_batch_fast(_readable(texts), add_special_tokens=False)
+        found = self.tokenizer.encode_batch_fast(list(map(storable, texts)), add_special_tokens=False)
         return [list(each.ids) for each in found]
 
     def pair_frame(self) -> tuple[Ids, Ids, Ids, int]:
@@ -181,8 +182,3 @@ def _find(ids: Ids, part: Ids, start: int) -> int:
         if ids[place : place + len(part)] == part:
             return place
     return start
-
-
-def _readable(texts: Sequence[str]) -> list[str]:
-    """Replace lone surrogates, which no tokenizer takes."""
-    return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipelines.battles.texts import storable
 from pipelines.errors import UserError
 
 OUTCOMES = ("winner_model_a", "winner_model_b", "winner_tie")
@@ -67,11 +68,6 @@ def battles_table(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
         else:
             made[name] = pd.Series([storable(value) for value in values], dtype="str")
     return pd.DataFrame(made)
-
-
-def storable(text: str) -> str:
-    """Return a text without lone surrogates, which string columns, tokenizers and files cannot hold."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def empty_table() -> pd.DataFrame:

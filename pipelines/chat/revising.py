@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from pipelines.battles.table import battles_table, storable, text_of
+from pipelines.battles.table import battles_table, text_of
+from pipelines.battles.texts import storable
 from pipelines.chat.chat_models import ChatModel, Messages
 from pipelines.chat.chat_params import ChatParams
 from pipelines.chat.chat_reply import ChatReply

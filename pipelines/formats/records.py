@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from pipelines.battles.table import UNLABELLED, storable
+from pipelines.battles.table import UNLABELLED
+from pipelines.battles.texts import storable
 from pipelines.formats.chinese_names import chinese_column
 
 IDS = ("id", "question_id", "battle_id", "prompt_id", "uuid")

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from pipelines.battles.arrays import Floats
-from pipelines.battles.table import TEXT_COLUMNS, storable
+from pipelines.battles.table import TEXT_COLUMNS
+from pipelines.battles.texts import storable
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import atomic_write
 from pipelines.terminal.command_line import output_suffix

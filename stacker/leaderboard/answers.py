@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipelines.battles.folds import normalised
-from pipelines.battles.table import storable
+from pipelines.battles.texts import storable
 from pipelines.errors import UserError, shown
 from pipelines.formats.cells import cell_style, conversation, parse_turns
 from pipelines.formats.containers.file_formats import open_rows

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipelines.battles.table import TEXT_COLUMNS, UNLABELLED, battles_table, storable
+from pipelines.battles.table import TEXT_COLUMNS, UNLABELLED, battles_table
+from pipelines.battles.texts import storable
 from pipelines.errors import UserError, shown
 from pipelines.files.atomic_files import atomic_write
 from stacker.leaderboard.answers import Answers

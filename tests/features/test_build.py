@@ -126,7 +126,8 @@ def test_a_second_run_computes_nothing_and_more_rows_only_themselves(tmp_path: P
 
 
 def test_processes_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr("features.parallel.PAYS_FROM", 0)
+    monkeypatch.setattr("features.parallel.HELP_PAYS_FROM_S", -1)
+    monkeypatch.setattr("features.parallel.CHUNK_TEXTS", 5)
     frame = battles(30)
     frame.at[3, "response_a"] = ("lone \ud800 surrogate",)
     steps: list[tuple[str, int, int]] = []

@@ -3,8 +3,8 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from itertools import islice
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from features.blocks.interface import BOTH_ANSWERS, PROMPT_AND_ANSWER, TEXT
 from features.blocks.registry import BLOCKS
 from features.parallel import CHUNK_CHARACTERS, CHUNK_TEXTS, Chunk, Runner, answer, chunks, in_line, request
-from pipelines.terminal.processes import receive, send, serve
+from pipelines.terminal.processes import WorkerProcess, receive, send, serve
 
 SURFACE = BLOCKS["surface"]
 TEXTS = [f"This is the text number {place}, I think. Sorry!" for place in range(900)]
@@ -45,67 +45,94 @@ def test_chunks_hold_every_item_once_in_order_and_are_bounded(lengths, data):
         assert len(chunk.places) == 1 or sum(map(len, chunk.texts[0])) <= CHUNK_CHARACTERS
 
 
-def test_processes_yield_in_order_the_bytes_that_this_process_would(monkeypatch):
-    monkeypatch.setattr("features.parallel.PAYS_FROM", 0)
+def helped(runner: Runner) -> Iterator[tuple[Chunk, ...]]:
+    """Yield chunks one by one; while another process runs, each when one of them has taken the last."""
+    for chunk in all_chunks():
+        while not runner._todo.empty() and not all(process.ended for process in runner._processes):
+            time.sleep(0.01)
+        yield (chunk,)
+
+
+@pytest.fixture
+def helpers_pay(monkeypatch):
+    monkeypatch.setattr("features.parallel.HELP_PAYS_FROM_S", -1)
+
+
+def same_rows(found, expected):
+    for (chunk, rows), each in zip(found, expected, strict=True):
+        assert (chunk.block.name, list(chunk.places)) == (each.block.name, list(each.places))
+        assert rows.tobytes() == each.block.compute(*each.texts).tobytes()
+
+
+def test_processes_yield_in_order_the_bytes_that_this_process_would(helpers_pay):
+    with Runner(3, 1) as runner:
+        same_rows(list(runner.run(helped(runner))), all_chunks())
+        assert len(runner._processes) == 2 and runner._own_groups < len(list(all_chunks())) / 2
+
+
+def test_this_process_computes_while_no_other_is_ready(helpers_pay, monkeypatch):
+    def never(process: WorkerProcess, message: bytes) -> None:
+        process._process.wait()
+
+    monkeypatch.setattr("features.parallel.WorkerProcess.ask", never)
     with Runner(2, 1) as runner:
-        assert len(runner._processes) == 2
-        found = list(runner.run((chunk,) for chunk in all_chunks()))
-    expected = list(all_chunks())
-    assert [(chunk.block.name, list(chunk.places)) for chunk, _ in found] == [
-        (chunk.block.name, list(chunk.places)) for chunk in expected
-    ]
-    for (_, rows), chunk in zip(found, expected, strict=True):
-        assert rows.tobytes() == chunk.block.compute(*chunk.texts).tobytes()
+        same_rows(list(runner.run((chunk,) for chunk in all_chunks())), all_chunks())
+        assert not runner._processes[0].ended
 
 
-def test_a_process_that_dies_costs_time_and_nothing_else(monkeypatch):
-    monkeypatch.setattr("features.parallel.PAYS_FROM", 0)
+def test_a_process_that_dies_costs_time_and_nothing_else(helpers_pay):
     with Runner(2, 1) as runner:
-        work = runner.run((chunk,) for chunk in all_chunks())
-        found = [next(work)]
-        for process in runner._processes:
-            os.kill(process.pid, signal.SIGKILL)
-        found += list(work)
-    for (chunk, rows), expected in zip(found, all_chunks(), strict=True):
-        assert list(chunk.places) == list(expected.places)
-        assert rows.tobytes() == expected.block.compute(*expected.texts).tobytes()
+        results = runner.run(helped(runner))
+        found = [next(results) for _ in range(3)]
+        os.kill(runner._processes[0].pid, signal.SIGKILL)
+        same_rows([*found, *results], all_chunks())
 
 
-def test_no_process_is_left_when_work_is_given_up(monkeypatch):
-    monkeypatch.setattr("features.parallel.PAYS_FROM", 0)
+def test_without_another_process_everything_is_computed_here(helpers_pay, monkeypatch):
+    def refused(*_):
+        raise OSError("no more processes")
+
+    monkeypatch.setattr("features.parallel.WorkerProcess", refused)
+    with Runner(2, 1) as runner:
+        same_rows(list(runner.run((chunk,) for chunk in all_chunks())), all_chunks())
+
+
+def test_no_process_is_left_when_work_is_given_up(helpers_pay):
     with pytest.raises(KeyboardInterrupt), Runner(2, 1) as runner:
+        results = runner.run(helped(runner))
+        list(next(results) for _ in range(3))
         started = list(runner._processes)
-        next(runner.run((chunk,) for chunk in all_chunks()))
         raise KeyboardInterrupt
-    assert all(process.ended for process in started)
+    assert started and all(process.ended for process in started)
 
 
-def test_few_characters_start_no_process():
+def test_a_process_that_is_not_ready_does_not_hold_up_the_end(helpers_pay):
+    with Runner(2, 1) as runner:
+        list(runner.run((chunk,) for chunk in islice(all_chunks(), 3)))
+        begun = time.monotonic()
+    assert runner._processes and time.monotonic() - begun < 0.3
+
+
+def test_what_is_done_within_a_second_starts_no_process():
     with Runner(4, 1000) as runner:
-        assert not runner._processes
-        assert next(runner.run((chunk,) for chunk in all_chunks()))[1].shape == (CHUNK_TEXTS, len(SURFACE.columns))
+        rows = [rows for _, rows in runner.run((chunk,) for chunk in islice(all_chunks(), 3))]
+        assert not runner._processes and rows[0].shape == (CHUNK_TEXTS, len(SURFACE.columns))
 
 
 def test_the_worker_answers_until_its_input_ends():
     asked = io.BytesIO()
+    send(asked, b"")
     send(asked, request("surface", (["lone \ud800", "二"],)))
     send(asked, request("overlap", (["a question", "b"], ["an answer", "b"])))
     asked.seek(0)
     answers = io.BytesIO()
     serve(asked, answers, answer)
     answers.seek(0)
-    first, second = receive(answers), receive(answers)
+    ready, first, second = (receive(answers) for _ in range(3))
+    assert ready == b""
     assert first == SURFACE.compute(["lone \ud800", "二"]).tobytes()
     assert second == BLOCKS["overlap"].compute(["a question", "b"], ["an answer", "b"]).tobytes()
     assert receive(answers) is None
-
-
-def test_two_processes_end_with_their_context_at_once(monkeypatch):
-    monkeypatch.setattr("features.parallel.PAYS_FROM", 0)
-    begun = time.monotonic()
-    with Runner(2, 1) as runner:
-        np.testing.assert_equal(len(list(runner.run(iter(())))), 0)
-    assert time.monotonic() - begun < 20
 
 
 def test_chunks_of_blocks_that_belong_together_are_side_by_side_and_none_is_lost():

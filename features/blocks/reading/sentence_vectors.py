@@ -21,7 +21,7 @@ import numpy as np
 from features.blocks.reading.parts.token_encoder import TokenEncoder
 from features.text import sentences
 from pipelines.battles.arrays import Floats32
-from pipelines.battles.table import storable
+from pipelines.battles.texts import storable
 from pipelines.terminal.machine import usable_cores
 
 WIDTH = 512

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from pipelines.battles.table import storable
+from pipelines.battles.texts import storable
 from pipelines.chat.chat_models import Messages
 from pipelines.chat.chat_reply import ChatReply
 from pipelines.errors import UserError, shown
