@@ -266,7 +266,7 @@ def looks_english(head: str) -> bool:
     """Tell whether the beginning of a text looks English; what was said of the last texts is kept."""
     if dominant_script(head) != SCRIPTS.index("Latin"):
         return False
-    little = [weight for weight in map(_WEIGHT.get, head.lower().split()) if weight]
+    little = list(filter(None, map(_WEIGHT.get, head.lower().split())))
     if little:
         return sum(little) > 0
     return head.isascii() or not any(ord(letter) > 127 for letter in _LETTER.findall(head))

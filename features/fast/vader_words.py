@@ -30,18 +30,17 @@ class Asked:
         self.numbers = {word: number for number, word in enumerate(words, CONTRACTED + 1)}
         self.marks = {word: 2 * self.numbers[word] for word in marked}
         count = 2 * (len(self.numbers) + CONTRACTED + 1)
-        self.valence: Floats = np.zeros(count)
-        self.boost: Floats = np.zeros(count)
-        self.in_lexicon: Flags = np.zeros(count, dtype=np.bool_)
-        self.boosts: Flags = np.zeros(count, dtype=np.bool_)
-        self.negates: Flags = np.zeros(count, dtype=np.bool_)
+
+        def by_code(of_words: Iterable[float], contracted: float = 0) -> Floats:
+            of_numbers = np.array([0.0, 0.0, contracted, *of_words])
+            return np.repeat(of_numbers, 2)
+
+        self.valence = by_code(lexicon.get(word, 0.0) for word in words)
+        self.boost = by_code(boosters.get(word, 0.0) for word in words)
+        self.in_lexicon: Flags = by_code(map(lexicon.__contains__, words)) > 0
+        self.boosts: Flags = by_code(map(boosters.__contains__, words)) > 0
+        self.negates: Flags = by_code((word in negations or "n't" in word for word in words), contracted=1) > 0
         self.capitals: Flags = np.arange(count) % 2 == 1
-        self.negates[2 * CONTRACTED : 2 * CONTRACTED + 2] = True
-        for word, number in self.numbers.items():
-            both = slice(2 * number, 2 * number + 2)
-            self.in_lexicon[both], self.valence[both] = word in lexicon, lexicon.get(word, 0.0)
-            self.boosts[both], self.boost[both] = word in boosters, boosters.get(word, 0.0)
-            self.negates[both] = word in negations or "n't" in word
         # The last two words of each idiom and of each booster of several words: without them none can be there.
         ends = np.array([[self.numbers[word] for word in phrase[-2:]] for phrase in phrases], dtype=np.int64)
         self.first_of_end: Flags = np.zeros(count, dtype=np.bool_)

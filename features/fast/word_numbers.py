@@ -9,11 +9,17 @@ from itertools import repeat
 import numpy as np
 from numpy.typing import NDArray
 
+from features.text import code_points
+
 LONGEST = 40
 """Characters above which a word is not remembered: it will hardly come again."""
 _UNKNOWN = -1
 _BLOCK = 1 << 14
 """Letters walked from at once: bounds the memory for one endless word."""
+_ASCII = 127
+_EDGE = 2
+"""Letters at either end of a word between which Pyphen breaks none, whatever the file of patterns says of that."""
+_NO_PATTERN = ("%", "#", "LEFTHYPHENMIN", "RIGHTHYPHENMIN", "COMPOUNDLEFTHYPHENMIN", "COMPOUNDRIGHTHYPHENMIN")
 
 
 class Remembered(dict[str, int]):
@@ -57,38 +63,29 @@ class Syllables:
     """
 
     def __init__(self) -> None:
-        from pyphen import Pyphen
+        from pyphen import LANGUAGES
 
-        hyphenator = Pyphen(lang="en_US", cache=False)
-        self._left: int = hyphenator.left
-        self._right: int = hyphenator.right
-        patterns: dict[str, tuple[int, Sequence[int]]] = hyphenator.hd.patterns
-        reach = max(offset + len(values) for offset, values in patterns.values())
-        tree: list[dict[str, int]] = [{}, {}]  # node 0 is the end of every walk, node 1 the root
-        said: dict[int, list[int]] = {}
-        for letters, (offset, values) in patterns.items():
-            node = 1
-            for letter in letters:
-                if letter not in tree[node]:
-                    tree[node][letter] = len(tree)
-                    tree.append({})
-                node = tree[node][letter]
-            said[node] = [0] * offset + [int(value) for value in values] + [0] * (reach - offset - len(values))
+        letters, values = patterns_of(LANGUAGES["en_US"].read_text("utf-8"))
         # Letters beyond ASCII in the patterns (é, ligatures) get the codes of control characters; others lead nowhere.
-        beyond = sorted({letter for followers in tree for letter in followers if not letter.isascii()})
-        self._codes = {ord(letter): code for code, letter in enumerate(beyond, 1)}
+        beyond = np.unique(letters[letters > _ASCII])
+        self._codes = {code: place for place, code in enumerate(beyond.tolist(), 1)}
         self._beyond = len(beyond)
-        self._next = np.zeros((len(tree), 128), dtype=np.int32)
-        for node, followers in enumerate(tree):
-            for letter, follower in followers.items():
-                self._next[node, self._codes.get(ord(letter), ord(letter))] = follower
+        letters = np.where(letters > _ASCII, np.searchsorted(beyond, letters) + 1, letters)
         # The control characters whose codes were taken are in no pattern.
         self._codes |= dict.fromkeys(range(1, self._beyond + 1), 0)
-        self._said = np.zeros((len(tree), reach), dtype=np.uint8)
-        self._speaks = np.zeros(len(tree), dtype=np.bool_)
-        for node, row in said.items():
-            self._said[node] = row
-            self._speaks[node] = True
+        nodes = np.ones(len(letters), dtype=np.int64)  # node 0 is the end of every walk, node 1 the root
+        followers, count = [], 2
+        for depth in range(letters.shape[1]):
+            longer = np.flatnonzero(letters[:, depth])
+            steps, which = np.unique(nodes[longer] * (_ASCII + 1) + letters[longer, depth], return_inverse=True)
+            nodes[longer] = count + which
+            followers.append(steps)
+            count += len(steps)
+        self._next = np.zeros((count, _ASCII + 1), dtype=np.int32)
+        self._next.flat[np.concatenate(followers)] = np.arange(2, count)
+        self._said = np.zeros((count, values.shape[1]), dtype=np.uint8)
+        self._said[nodes] = values
+        self._speaks = self._said.any(axis=1)
 
     def of(self, words: Sequence[str]) -> NDArray[np.int64]:
         """Return the syllables of lower-case words, (len(words),), none of which holds a full stop."""
@@ -107,9 +104,9 @@ class Syllables:
             self._walk(letters, breaks, start, min(start + _BLOCK, len(letters)))
         lengths = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
         starts = np.cumsum(lengths + 1) - lengths
-        # A break counts from behind the first `left` letters of a word to before its last `right` letters.
-        first = starts + self._left
-        last = np.maximum(first, starts + lengths - self._right + 1)
+        # A break counts from behind the first letters of a word to before its last ones.
+        first = starts + _EDGE
+        last = np.maximum(first, starts + lengths - _EDGE + 1)
         breaks &= 1
         allowed = np.flatnonzero(breaks)
         return 1 + np.searchsorted(allowed, last) - np.searchsorted(allowed, first)
@@ -130,3 +127,30 @@ class Syllables:
             said = self._said[nodes[speaking]]
             rows, columns = np.nonzero(said)
             np.maximum.at(breaks, places[speaking][rows] + columns, said[rows, columns])
+
+
+def patterns_of(file: str) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Read hyphenation patterns such as `.ad4der`, each a line after the first one, all at once.
+
+    Pyphen takes 50 ms to read them and each process needs them; `HyphDict` is the oracle in the tests.
+
+    Returns
+    -------
+    (n, longest) int64, (n, reach) uint8
+        Code points of each pattern's letters, 0 behind the last, and the values before, between and behind them, of
+        which each pattern has one that is not 0.
+    """
+    lines = [line for line in map(str.strip, file.split("\n")[1:]) if line and not line.startswith(_NO_PATTERN)]
+    signs = code_points("\n".join([*lines, ""])).astype(np.int64)
+    ends = signs == ord("\n")
+    digits = (signs >= ord("0")) & (signs <= ord("9"))
+    row = np.cumsum(ends) - ends
+    before = np.cumsum(~digits) - ~digits - row  # letters before each sign, in all lines
+    depth = before - np.append(0, before[ends])[row]
+    letters = np.zeros((len(lines), depth.max()), dtype=np.int64)
+    values = np.zeros((len(lines), depth.max() + 1), dtype=np.uint8)
+    inside = ~digits & ~ends
+    letters[row[inside], depth[inside]] = signs[inside]
+    values[row[digits], depth[digits]] = signs[digits] - ord("0")
+    some = values.any(axis=1)
+    return letters[some], values[some][:, : 1 + np.flatnonzero(values.any(axis=0))[-1]]

@@ -3,10 +3,10 @@ import string
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyphen import Pyphen
+from pyphen import LANGUAGES, Pyphen
 
 from features.fast.textstat_counts import easy_words
-from features.fast.word_numbers import Syllables
+from features.fast.word_numbers import Syllables, patterns_of
 
 SYLLABLES = Syllables()
 PYPHEN = Pyphen(lang="en_US")
@@ -27,6 +27,14 @@ def by_pyphen(word: str) -> int:
 @settings(max_examples=300, deadline=None)
 def test_words_have_as_many_syllables_as_pyphen_says(words):
     np.testing.assert_array_equal(SYLLABLES.of(words), [by_pyphen(word) for word in words])
+
+
+def test_patterns_are_those_that_pyphen_reads():
+    found = {}
+    for letters, values in zip(*patterns_of(LANGUAGES["en_US"].read_text("utf-8")), strict=True):
+        start = int(np.flatnonzero(values)[0])
+        found["".join(map(chr, letters[letters > 0]))] = start, tuple(np.trim_zeros(values).tolist())
+    assert found == PYPHEN.hd.patterns
 
 
 def test_words_by_hand():
