@@ -152,5 +152,6 @@ def patterns_of(file: str) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     inside = ~digits & ~ends
     letters[row[inside], depth[inside]] = signs[inside]
     values[row[digits], depth[digits]] = signs[digits] - ord("0")
-    some = values.any(axis=1)
-    return letters[some], values[some][:, : 1 + np.flatnonzero(values.any(axis=0))[-1]]
+    some = values.max(axis=1) > 0
+    reach = 1 + int(np.flatnonzero(values.max(axis=0))[-1])
+    return letters[some], values[some, :reach]
