@@ -85,7 +85,7 @@ class Syllables:
         self._next.flat[np.concatenate(followers)] = np.arange(2, count)
         self._said = np.zeros((count, values.shape[1]), dtype=np.uint8)
         self._said[nodes] = values
-        self._speaks = self._said.any(axis=1)
+        self._speaks = self._said.max(axis=1) > 0
 
     def of(self, words: Sequence[str]) -> NDArray[np.int64]:
         """Return the syllables of lower-case words, (len(words),), none of which holds a full stop."""
