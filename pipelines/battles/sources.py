@@ -13,9 +13,9 @@ from pydantic import Field
 from pipelines.battles.built_in import SampleBattles, SampleParams, sample_battles
 from pipelines.battles.table import check
 from pipelines.errors import UserError
+from pipelines.formats.columns.column_mapping import ColumnMapping
 from pipelines.formats.containers.file_formats import PACKED
 from pipelines.formats.containers.raw_rows import BadRow, setting_aside
-from pipelines.formats.forms.column_mapping import ColumnMapping
 from pipelines.formats.reading import OnBadRow, iter_battles, joined, read_battles, stop_at_bad
 from pipelines.formats.reading_options import MAX_REJECTED
 from pipelines.kaggle.submission import check_ids, read_sample_ids, rows_of

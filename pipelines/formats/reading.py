@@ -8,8 +8,8 @@ import pandas as pd
 
 from pipelines.battles.table import COLUMNS, battles_table, check, empty_table
 from pipelines.errors import UserError
+from pipelines.formats.columns.column_mapping import ColumnMapping
 from pipelines.formats.containers.raw_rows import BadRow
-from pipelines.formats.forms.column_mapping import ColumnMapping
 from pipelines.formats.reading_options import MAX_REJECTED
 from pipelines.formats.records import Record
 from pipelines.formats.row_stream import FileSummary, battle_rows

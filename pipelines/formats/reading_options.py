@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.errors import UserError
 
 if TYPE_CHECKING:
-    from pipelines.formats.forms.column_mapping import ColumnMapping
+    from pipelines.formats.columns.column_mapping import ColumnMapping
 
 MAX_REJECTED = 0.5
 """Share of a file's rows that may be lost where nothing else is said."""
@@ -65,7 +65,7 @@ def reading_options(chosen: argparse.Namespace) -> ReadingOptions:
     UserError
         When the columns cannot be read, or the share is none.
     """
-    from pipelines.formats.forms.column_mapping import parse_columns
+    from pipelines.formats.columns.column_mapping import parse_columns
 
     if not 0 <= chosen.max_rejected <= 1:
         raise UserError(f"--max-rejected {chosen.max_rejected}: is not between 0 and 1; give a share of the rows.")

@@ -10,13 +10,13 @@ from pathlib import Path
 from pipelines.battles.table import UNLABELLED
 from pipelines.errors import UserError, shown
 from pipelines.formats.cells import BadTurnsError
+from pipelines.formats.columns.column_mapping import ColumnMapping
+from pipelines.formats.columns.vote_columns import number as as_number
+from pipelines.formats.columns.winners import WINNERS
 from pipelines.formats.containers.file_formats import open_rows
 from pipelines.formats.containers.raw_rows import BadRow, RawFile, RawRow
-from pipelines.formats.forms.column_mapping import ColumnMapping
 from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
 from pipelines.formats.forms.form_registry import form_of
-from pipelines.formats.forms.vote_columns import number as as_number
-from pipelines.formats.forms.winners import WINNERS
 from pipelines.formats.records import BadRecordError, Record, UnknownWinnerError, id_of
 
 _NO_VOTE = "has no vote: "

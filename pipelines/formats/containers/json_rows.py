@@ -4,45 +4,21 @@ JSON is a list of battles, a list inside an object (as Hugging Face's API writes
 or `"split"`), one battle, or several one after the other.
 """
 
-import codecs
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator
 from itertools import chain, islice
-from typing import Any, BinaryIO
+from typing import Any
 
 from pipelines.errors import UserError, shown
 from pipelines.files.atomic_files import is_utf8
+from pipelines.formats.containers.json_stream import DECODER, PIECE, DoubledKeys, JsonText
 from pipelines.formats.containers.packed_files import BattleFile
 from pipelines.formats.containers.raw_rows import MOST_ROW, NOT_UTF8, ROW_SIZE, TOO_LONG, RawRow
 
-_PIECE = 1 << 18
-"""Bytes that are read at a time."""
-_NUMBER, _IN_NUMBERS = 40, ".eE+-0123456789"
-"""Characters that the rest of a number takes at most, and those that can be among them."""
 _SHOWN = 1000
 """Characters of a row that is too long which are kept for the file of rows set aside."""
 _COMMA = re.compile(r"\},\s*\Z")
-_NO_BLANK = re.compile(r"[^ \t\r\n]")
-
-
-class _Doubled(dict[str, Any]):
-    """An object that names a key twice, of which JSON's readers keep the last unsaid."""
-
-    key: str
-
-
-def _keys_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) == len(pairs):
-        return found
-    doubled = _Doubled(found)
-    doubled.key = Counter(key for key, _ in pairs).most_common(1)[0][0]
-    return doubled
-
-
-_DECODER = json.JSONDecoder(strict=False, object_pairs_hook=_keys_once)
 
 
 def json_lines(path: BattleFile) -> Iterator[RawRow]:
@@ -68,14 +44,14 @@ def _lines(path: BattleFile) -> Iterator[tuple[bytes, bool]]:
         while data := file.readline(MOST_ROW + 1):
             whole = len(data) <= MOST_ROW or data.endswith(b"\n")
             yield data, whole
-            while not whole and (data := file.readline(_PIECE)):
+            while not whole and (data := file.readline(PIECE)):
                 whole = data.endswith(b"\n")
 
 
 def _object(line: str) -> tuple[dict[str, Any], str]:
     """Return the object that a line of JSON holds, and what is wrong where it holds none."""
     try:
-        found = _DECODER.decode(_COMMA.sub("}", line))  # as where the brackets of a list were taken off
+        found = DECODER.decode(_COMMA.sub("}", line))  # as where the brackets of a list were taken off
     except json.JSONDecodeError as fault:
         return {}, f"is not JSON ({fault.msg} at character {fault.pos + 1})"
     except (ValueError, RecursionError):
@@ -87,7 +63,7 @@ def _checked(found: Any) -> tuple[dict[str, Any], str]:
     """Return an object, and what is wrong where it is none or names a key twice."""
     if not isinstance(found, dict):
         return {}, "is not a JSON object with a battle's keys"
-    return found, f"has the key {shown(found.key)} twice; keep one" if isinstance(found, _Doubled) else ""
+    return found, f"has the key {shown(found.key)} twice; keep one" if isinstance(found, DoubledKeys) else ""
 
 
 def json_layout(path: BattleFile) -> str:
@@ -123,7 +99,7 @@ def json_list(path: BattleFile) -> Iterator[RawRow]:
         When the file holds something else, or, once the rows before it are out, something that is not JSON.
     """
     with path.open("rb") as file:
-        text = _Text(path, file)
+        text = JsonText(path, file)
         begins = text.next()
         if begins == "[":
             number = 0
@@ -139,7 +115,7 @@ def json_list(path: BattleFile) -> Iterator[RawRow]:
         text.end()
 
 
-def _items(text: "_Text") -> Iterator[tuple[Any, int]]:
+def _items(text: JsonText) -> Iterator[tuple[Any, int]]:
     """Take a list, and yield its items and the characters that each takes."""
     text.take()
     number = 0
@@ -152,7 +128,7 @@ def _items(text: "_Text") -> Iterator[tuple[Any, int]]:
     text.expect("]", "Expecting ',' delimiter")
 
 
-def _objects(text: "_Text") -> Iterator[RawRow]:
+def _objects(text: JsonText) -> Iterator[RawRow]:
     """Yield the rows that lie in an object, or the object and those behind it."""
     record: dict[str, Any] = {}
     held = 0
@@ -186,13 +162,13 @@ def _objects(text: "_Text") -> Iterator[RawRow]:
         yield _row(number, *text.value(f"row {number}"))
 
 
-def _within(text: "_Text", held: int) -> int:
+def _within(text: JsonText, held: int) -> int:
     if held > MOST_ROW:
         raise UserError(f"{text.path}: holds one object that {TOO_LONG}; write a list of battles, each an object.")
     return held
 
 
-def _keys(text: "_Text") -> Iterator[str]:
+def _keys(text: JsonText) -> Iterator[str]:
     """Take an object, and yield its keys; whoever asks takes the value of each."""
     text.take()
     first = True
@@ -255,88 +231,3 @@ def _row(number: int, record: Any, size: int) -> RawRow:
         record = record["row"]  # as Hugging Face's API has it
     values, wrong = _checked(record)
     return RawRow("row", number, values, wrong, lambda: record, ROW_SIZE + size)
-
-
-class _Text:
-    """A JSON file's text, of which one value at a time is held."""
-
-    def __init__(self, path: BattleFile, file: BinaryIO) -> None:
-        self.path, self.file = path, file
-        self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
-        self._text, self._at, self._ended = "", 0, False
-        self._line, self._column = 1, 1  # of what is held
-
-    def next(self) -> str:
-        """Return the next character that is no blank, without taking it; "" at the end of the file."""
-        while True:
-            found = _NO_BLANK.search(self._text, self._at)
-            self._at = found.start() if found else len(self._text)
-            if found:
-                return found[0]
-            if self._ended:
-                return ""
-            self._more(_PIECE)
-
-    def take(self) -> None:
-        """Take the character that `next` returned."""
-        self._at += 1
-
-    def value(self, name: str) -> tuple[Any, int]:
-        """Take a value, and return it and the characters that it takes."""
-        self.next()
-        while True:
-            try:
-                found, end = _DECODER.raw_decode(self._text, self._at)
-            except json.JSONDecodeError as fault:
-                # What is not JSON may be a value of which the rest has not been read.
-                if self._ended:
-                    raise self.broken(fault.msg, fault.pos) from fault
-            except (ValueError, RecursionError) as fault:
-                raise UserError(
-                    f"{self.path}: {name} is not JSON that can be read; write one battle a line as .jsonl."
-                ) from fault
-            else:
-                # A number may go on behind what is held.
-                if self._ended or end + _NUMBER < len(self._text) or self._text[end : end + 1] not in _IN_NUMBERS:
-                    size, self._at = end - self._at, end
-                    return found, size
-            held = len(self._text) - self._at
-            if held > MOST_ROW:
-                raise UserError(f"{self.path}: {name} {TOO_LONG} or is not JSON; write one battle a line as .jsonl.")
-            self._more(max(held, _PIECE))  # doubled, so that each character is looked at twice at most
-
-    def expect(self, sign: str, message: str) -> None:
-        """Take a sign that must come next."""
-        if self.next() != sign:
-            raise self.broken(message)
-        self.take()
-
-    def end(self) -> None:
-        """Check that nothing but blanks is left."""
-        if self.next():
-            raise self.broken("Extra data")
-
-    def _more(self, count: int) -> None:
-        """Let go of what was taken, and read on."""
-        self._line, self._column = self._place(self._at)
-        data = self.file.read(count)
-        try:
-            self._text = self._text[self._at :] + self._decoder.decode(data, final=not data)
-        except UnicodeDecodeError as fault:
-            raise UserError(f"{self.path}: {NOT_UTF8}.") from fault
-        self._at, self._ended = 0, not data
-
-    def _place(self, position: int) -> tuple[int, int]:
-        """Return the line and column of a place in what is held."""
-        breaks = self._text.count("\n", 0, position)
-        if not breaks:
-            return self._line, self._column + position
-        return self._line + breaks, position - self._text.rindex("\n", 0, position)
-
-    def broken(self, message: str, position: int | None = None) -> UserError:
-        """Return what is to be raised about a place in what is held, the present one where none is given."""
-        line, column = self._place(self._at if position is None else position)
-        return UserError(
-            f"{self.path}, line {line}: is not JSON ({message} at column {column}); fix it or write one battle a "
-            f"line as .jsonl."
-        )

@@ -5,9 +5,9 @@ from typing import Any
 
 from pipelines.battles.table import OUTCOMES
 from pipelines.formats.cells import conversation, rescue_turns
+from pipelines.formats.columns.winners import marked_vote, winner_vote
 from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
 from pipelines.formats.forms.message_lists import nested
-from pipelines.formats.forms.winners import marked_vote, winner_vote
 from pipelines.formats.messages import BadTurnsError
 from pipelines.formats.records import (
     ANNOTATORS,

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
+from pipelines.formats.columns.text_columns import answer_columns
 from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
 from pipelines.formats.forms.message_lists import (
     Messages,
@@ -17,7 +18,6 @@ from pipelines.formats.forms.message_lists import (
     messages,
     nested,
 )
-from pipelines.formats.forms.text_columns import answer_columns
 from pipelines.formats.messages import BadTurnsError, messages_of
 from pipelines.formats.records import (
     ANNOTATORS,

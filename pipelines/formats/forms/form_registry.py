@@ -7,6 +7,7 @@ from typing import Any
 from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS
 from pipelines.errors import UserError, shown
 from pipelines.files.atomic_files import is_utf8
+from pipelines.formats.columns.text_columns import answer_columns, prompt_column
 from pipelines.formats.containers.raw_rows import NOT_UTF8
 from pipelines.formats.forms.arena_records import PAIRS, ArenaRecords, Comparia, FullConversations
 from pipelines.formats.forms.argilla import Argilla
@@ -20,7 +21,6 @@ from pipelines.formats.forms.open_webui import OpenWebUI
 from pipelines.formats.forms.prodigy import Prodigy
 from pipelines.formats.forms.ranked_answers import RankedAnswers
 from pipelines.formats.forms.side_columns import SideColumns
-from pipelines.formats.forms.text_columns import answer_columns, prompt_column
 from pipelines.formats.records import BadRecordError, Record
 
 FORMS: tuple[type[VoteForm], ...] = (

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pipelines.errors import UserError
+from pipelines.formats.columns.scales import Scale
+from pipelines.formats.columns.vote_columns import number
 from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
 from pipelines.formats.forms.message_lists import battle, messages, with_input
-from pipelines.formats.forms.scales import Scale
-from pipelines.formats.forms.vote_columns import number
 from pipelines.formats.messages import BadTurnsError
 from pipelines.formats.records import (
     ANNOTATORS,

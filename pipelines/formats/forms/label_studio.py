@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipelines.formats.columns.text_columns import answer_columns, prompt_column
+from pipelines.formats.columns.vote_columns import VOTES
+from pipelines.formats.columns.winners import spelled, winner_vote
 from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
 from pipelines.formats.forms.message_lists import battle, messages, nested
-from pipelines.formats.forms.text_columns import answer_columns, prompt_column
-from pipelines.formats.forms.vote_columns import VOTES
-from pipelines.formats.forms.winners import spelled, winner_vote
 from pipelines.formats.messages import BadTurnsError
 from pipelines.formats.records import NoVoteError, Record, Texts, Vote, id_of, is_missing, record
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipelines.errors import UserError
+from pipelines.formats.columns.vote_columns import number
 from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
 from pipelines.formats.forms.message_lists import Messages, nested
 from pipelines.formats.forms.ranked_answers import Answer, pairs_of
-from pipelines.formats.forms.vote_columns import number
 from pipelines.formats.messages import BadTurnsError
 from pipelines.formats.records import Record, name_of
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipelines.formats.columns.text_columns import PROMPTS, answer_columns
+from pipelines.formats.columns.winners import spelled
 from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
 from pipelines.formats.forms.message_lists import battle, messages
-from pipelines.formats.forms.text_columns import PROMPTS, answer_columns
-from pipelines.formats.forms.winners import spelled
 from pipelines.formats.messages import BadTurnsError
 from pipelines.formats.records import NoVoteError, Record, Vote, first_of, id_of, record
 

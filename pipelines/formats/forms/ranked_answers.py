@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import Any, NamedTuple
 
+from pipelines.formats.columns.text_columns import answer_columns, prompt_column
+from pipelines.formats.columns.vote_columns import number
 from pipelines.formats.forms.chosen_rejected import pair_columns
 from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
 from pipelines.formats.forms.message_lists import (
@@ -19,8 +21,6 @@ from pipelines.formats.forms.message_lists import (
     messages,
     nested,
 )
-from pipelines.formats.forms.text_columns import answer_columns, prompt_column
-from pipelines.formats.forms.vote_columns import number
 from pipelines.formats.messages import BadTurnsError, object_text
 from pipelines.formats.records import LANGUAGES, NoVoteError, Record, Vote, canonical, first_of, id_of, record
 

@@ -7,10 +7,8 @@ from typing import Any, NamedTuple
 from pipelines.battles.table import OUTCOMES, TEXT_COLUMNS
 from pipelines.errors import UserError
 from pipelines.formats.cells import parse_turns, rescue_turns
-from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
-from pipelines.formats.forms.message_lists import battle, is_asked_transcript, messages, nested, with_input
-from pipelines.formats.forms.text_columns import answer_columns, prompt_column, response_columns, third_answer
-from pipelines.formats.forms.vote_columns import (
+from pipelines.formats.columns.text_columns import answer_columns, prompt_column, response_columns, third_answer
+from pipelines.formats.columns.vote_columns import (
     number,
     score_columns,
     score_vote,
@@ -18,7 +16,9 @@ from pipelines.formats.forms.vote_columns import (
     vote_columns,
     voter_columns,
 )
-from pipelines.formats.forms.winners import marked_vote, spelled, winner_vote
+from pipelines.formats.columns.winners import marked_vote, spelled, winner_vote
+from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
+from pipelines.formats.forms.message_lists import battle, is_asked_transcript, messages, nested, with_input
 from pipelines.formats.messages import BadTurnsError, are_messages, object_text
 from pipelines.formats.records import (
     ANNOTATORS,

@@ -13,7 +13,7 @@ from typing import Any
 
 from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError, shown
-from pipelines.formats.forms.winners import spelled
+from pipelines.formats.columns.winners import spelled
 from pipelines.formats.records import IDS
 
 PROBABILITIES, WINNERS, SCORES, LOGITS = "probabilities", "winners", "scores", "logits"

@@ -7,7 +7,7 @@ import yaml
 
 from pipelines.errors import UserError
 from pipelines.files.plain_yaml import LONGEST, plain_yaml, yaml_fault
-from pipelines.formats.forms.column_mapping import ColumnMapping, parse_columns
+from pipelines.formats.columns.column_mapping import ColumnMapping, parse_columns
 
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)

@@ -16,7 +16,7 @@ import pyarrow
 import pytest
 
 from pipelines.errors import UserError
-from pipelines.formats.containers import excel_rows, json_rows, packed_files
+from pipelines.formats.containers import excel_rows, json_stream, packed_files
 from pipelines.formats.containers.file_formats import open_rows
 
 NAMES = ["id", "prompt", "response_a", "response_b", "winner"]
@@ -338,7 +338,7 @@ WRAPPED = {
 @pytest.mark.parametrize("indent", [None, 1])
 @pytest.mark.parametrize("suffix", ["json", "jsonl", "txt"])
 def test_rows_are_found_where_they_lie_in_an_object(tmp_path, monkeypatch, name, indent, suffix):
-    monkeypatch.setattr(json_rows, "_PIECE", 50)
+    monkeypatch.setattr(json_stream, "PIECE", 50)
     path = tmp_path / f"a.{suffix}"
     path.write_text(json.dumps(WRAPPED[name], indent=indent), encoding="utf-8")
     assert rows_of(path) == RECORDS

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from pipelines.errors import UserError
-from pipelines.formats.containers import arrow_columns, csv_rows, json_rows, parquet_rows
+from pipelines.formats.containers import arrow_columns, csv_rows, json_rows, json_stream, parquet_rows
 from pipelines.formats.containers.file_formats import open_rows
 from pipelines.formats.containers.raw_rows import TOO_LONG
 from pipelines.formats.reading import battle_rows, iter_battles
@@ -30,10 +30,11 @@ RECORD = {"id": 1, "prompt": '["p"]', "response_a": '["a"]', "response_b": '["b"
 @pytest.fixture
 def short(monkeypatch):
     """Let rows be of 1,000 characters, and pieces of 64 bytes."""
-    for module in (csv_rows, json_rows, arrow_columns):
+    for module in (csv_rows, json_rows, json_stream, arrow_columns):
         monkeypatch.setattr(module, "MOST_ROW", 1000)
-    for module in (csv_rows, json_rows):
-        monkeypatch.setattr(module, "_PIECE", 64)
+    monkeypatch.setattr(csv_rows, "_PIECE", 64)
+    for module in (json_rows, json_stream):
+        monkeypatch.setattr(module, "PIECE", 64)
 
 
 def written(path, text):
@@ -127,7 +128,7 @@ ITEM = st.recursive(
 @given(st.lists(ITEM, max_size=5), st.sampled_from([None, 1]), st.integers(1, 9), st.booleans())
 def test_a_json_list_is_read_in_pieces_as_it_is_whole(tmp_path, monkeypatch, items, indent, piece, ascii):
     with monkeypatch.context() as patched:
-        patched.setattr(json_rows, "_PIECE", piece)
+        patched.setattr(json_stream, "PIECE", piece)
         path = written(tmp_path / "a.json", json.dumps(items, indent=indent, ensure_ascii=ascii))
         assert [row.raw() for row in json_rows.json_list(path)] == items
 
@@ -145,7 +146,7 @@ def test_what_is_no_json_is_found_where_it_is(tmp_path, monkeypatch, items, data
     else:
         return
     with monkeypatch.context() as patched:
-        patched.setattr(json_rows, "_PIECE", 7)
+        patched.setattr(json_stream, "PIECE", 7)
         with pytest.raises(UserError) as found:
             list(json_rows.json_list(written(tmp_path / "a.json", broken)))
     assert wanted in str(found.value)

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from support.vote_files import BATTLES, expect_battles, read_form, talk, write_rows
 
 from pipelines.errors import UserError
-from pipelines.formats.forms.column_mapping import ColumnMapping, parse_columns
+from pipelines.formats.columns.column_mapping import ColumnMapping, parse_columns
+from pipelines.formats.columns.scales import Scale
+from pipelines.formats.columns.winners import spelled
 from pipelines.formats.forms.form_registry import FORMS
-from pipelines.formats.forms.scales import Scale
-from pipelines.formats.forms.winners import spelled
 from pipelines.formats.reading import read_battles
 from pipelines.formats.records import Vote
 

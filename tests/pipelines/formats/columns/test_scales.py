@@ -5,8 +5,8 @@ import yaml
 from support.vote_files import write_rows
 
 from pipelines.errors import UserError
-from pipelines.formats.forms.column_mapping import ColumnMapping, parse_columns
-from pipelines.formats.forms.scales import Scale, parse_scale
+from pipelines.formats.columns.column_mapping import ColumnMapping, parse_columns
+from pipelines.formats.columns.scales import Scale, parse_scale
 from pipelines.formats.reading import read_battles
 from pipelines.formats.reading_options import ReadingOptions
 from pipelines.formats.records import Vote

@@ -6,8 +6,8 @@ from typing import Any
 
 from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError, shown
+from pipelines.formats.columns.winners import spelled
 from pipelines.formats.forms.form_interface import Shape
-from pipelines.formats.forms.winners import spelled
 from pipelines.formats.records import BadRecordError, NoVoteError, Vote, canonical, is_missing
 
 VOTES = (

@@ -3,7 +3,7 @@
 import re
 from typing import Any, NamedTuple
 
-from pipelines.formats.forms.vote_columns import number
+from pipelines.formats.columns.vote_columns import number
 from pipelines.formats.records import NoVoteError, UnknownWinnerError, Vote, is_missing
 
 _SCALE = re.compile(r"\s*([+-]?\d{1,4})\s*(?:-|–|—|~|:|\.{2,3}|…|to)\s*([+-]?\d{1,4})\s*")

@@ -9,10 +9,10 @@ from pydantic import Field, field_validator, model_validator
 from pipelines.battles.table import OUTCOMES
 from pipelines.errors import UserError, shown
 from pipelines.files.plain_yaml import plain_yaml
+from pipelines.formats.columns.scales import Scale, parse_scale
+from pipelines.formats.columns.vote_columns import number
 from pipelines.formats.forms.form_interface import Shape
 from pipelines.formats.forms.message_lists import nested
-from pipelines.formats.forms.scales import Scale, parse_scale
-from pipelines.formats.forms.vote_columns import number
 from pipelines.formats.records import BadRecordError, canonical, is_missing
 from pipelines.settings import Section
 
