@@ -247,7 +247,7 @@ def test_fifty_clients_that_pause_between_verdicts_wait_less_than_four_times_as_
     """Ninety-five of a hundred of them, against the same share of one client's that asks alone, in the same run.
 
     They pause so long that together they ask half of what one process can do: a second each where a verdict takes .01.
-    Fifty clients that never pause are bound by the cores instead: what a verdict costs then stands in RESULTS.md.
+    Fifty clients that never pause are bound by the cores instead: what a verdict costs then stands in SPEED.md.
     """
     asked = bodies(50)
     with served(processes=2) as found:
