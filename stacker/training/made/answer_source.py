@@ -1,5 +1,6 @@
 """What bad answers are made of, and how their makers take texts apart and put them together."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from random import Random
 
 import yaml
 
-from features.text import is_chinese
+from features.text import FUNCTION_WORDS, is_chinese, words
 
 MOST = 12_000
 """Characters of an answer from which others are made; longer ones are left alone."""
@@ -60,6 +61,21 @@ def some(kind: str, text: str, random: Random, low: int, high: int) -> str:
     """Return between `low` and `high` of the texts of a kind, in the language of a text."""
     known = listed(kind, text)
     return space(text).join(random.sample(list(known), min(random.randint(low, high), len(known))))
+
+
+_LITTLE_CHINESE = re.compile(
+    r"[^\u4e00-\u9fff]+|[的了是在有我你您他她它和與与或也都就請请嗎吗呢什麼么怎樣样如何為为這这那個个一不會会能可以要把被讓让給给到從从]+"
+)
+
+
+def content_words(text: str) -> list[str]:
+    """Return the different words of a text that name something; of Chinese, runs of two to four characters."""
+    if is_chinese(text):
+        runs = (run for run in _LITTLE_CHINESE.split(text[:600]) if len(run) > 1)
+        found = [run[start : start + 4] for run in runs for start in range(0, len(run) - 1, 4)]
+    else:
+        found = [word for word in words(text[:1500]) if len(word) > 2 and word.lower() not in FUNCTION_WORDS]
+    return list(dict.fromkeys(found))
 
 
 def pieces(text: str) -> list[str]:

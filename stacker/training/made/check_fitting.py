@@ -64,7 +64,7 @@ class CheckSettings:
         How many values of a feature these can tell apart.
     """
 
-    count: int = 700
+    count: int = 900
     families: tuple[str, ...] = tuple(FAMILIES)
     real: int = 2500
     bad: float = 0.998

@@ -1,12 +1,22 @@
 """Bad answers that real ones are taken apart for: cut, with gaps, and with words or sentences out of their places."""
 
+import re
 from collections.abc import Callable
 from random import Random
 
-from features.text import is_chinese, sentence_list
+from features.text import FUNCTION_WORDS, is_chinese, sentence_list
 from stacker.training.made.answer_source import Source, pieces, space
 
 _STOPS = " .!?。！？\n"
+_LITTLE_CHINESE = frozenset("的了是在也都就而及之於于把被讓让給给嗎吗呢吧著着過过地得和與与或對对從从將将會会能可")
+_ALIKE = dict(
+    zip(
+        "aceiopsxyABCEHIKMOPTXYgnuv己未土日人大天白田木王力千牛今住候折晴情在做他們们時时間间說说話话",
+        "асеіорѕхуАВСЕНІКМОРТХҮɡոսѵ已末士曰入太夭自由本玉刀干午令往侯拆睛清再作她門门寺吋問问悅锐活舌",
+        strict=True,
+    )
+)
+"""Signs, and others that look like them: of the Cyrillic alphabet and Armenian, and characters a stroke apart."""
 
 
 def _long_enough(text: str, chinese: int, other: int) -> bool:
@@ -82,6 +92,29 @@ def starts_alone(source: Source, random: Random) -> str | None:
         words = pieces(sentence)
         starts.append(between.join(words[: max(1, int(len(words) * random.uniform(0.3, 0.7)))]))
     return random.choice((" ", ". ", "\n", "... ")).join(starts)
+
+
+def little_words_missing(source: Source, random: Random) -> str | None:
+    """Leave out most of the little words that hold a sentence together."""
+    share = random.uniform(0.6, 1.0)
+    little = _LITTLE_CHINESE if is_chinese(source.answer) else FUNCTION_WORDS
+    return _each(source, lambda piece: "" if piece.lower() in little and random.random() < share else piece)
+
+
+def marks_missing(source: Source, random: Random) -> str | None:
+    """Leave out what ends sentences and parts of them, and the ends of lines."""
+    if len(sentence_list(source.answer)) < 3:
+        return None
+    found = " ".join(re.sub(r"[^\w\s'’]|_", " ", source.answer).split())
+    return found.lower() if random.random() < 0.5 else found
+
+
+def look_alikes(source: Source, random: Random) -> str | None:
+    """Write letters of other alphabets, and other characters, that look alike."""
+    share = random.uniform(0.2, 1.0)
+    signs = [_ALIKE.get(sign, sign) if random.random() < share else sign for sign in source.answer]
+    changed = sum(one != before for one, before in zip(signs, source.answer, strict=True))
+    return "".join(signs) if changed > 5 and changed > 0.03 * len(signs) else None
 
 
 def neighbours_exchanged(source: Source, random: Random) -> str | None:

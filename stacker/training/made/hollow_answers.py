@@ -1,9 +1,10 @@
-"""Bad answers that look like answers and hold nothing: headings, tables, praise, signs, the prompt said again."""
+"""Bad answers that look like answers and hold nothing: headings, tables, praise, signs."""
 
+from collections.abc import Sequence
 from random import Random
 
 from features.text import is_chinese, sentence_list
-from stacker.training.made.answer_source import Source, listed, pieces, some, space
+from stacker.training.made.answer_source import Source, content_words, listed, some, space
 
 _EMPTY = ("", " ", "...", ".", "N/A", "-", "…", "Okay.", "\n", "Yes.", "OK", "?", "null", "好的。", "無", "TODO")
 _PICTURES = "😀🎉🔥✨🚀💯👍🌟❤️😂🙌💡✅⭐🥳🎯📌🏆👏🤩"
@@ -172,11 +173,16 @@ def announcement(source: Source, random: Random) -> str | None:
 
 
 def citations_alone(source: Source, random: Random) -> str | None:
-    """Cite, and say nothing."""
-    return citations_of(random)
+    """Cite, and say nothing; half of the time works that are called as the prompt's matter is."""
+    known = content_words(source.prompt)
+    if len(known) < 2 or random.random() < 0.5:
+        return citations_of(random)
+    forms = listed("titles", source.prompt)
+    titles = [random.choice(forms).format(*random.sample(known, 2)) for _ in range(random.randint(3, 9))]
+    return citations_of(random, titles)
 
 
-def citations_of(random: Random) -> str:
+def citations_of(random: Random, titles: Sequence[str] = _TITLES) -> str:
     """Return references to works that nobody wrote, all in one of the usual styles."""
     style = random.choice(_STYLES)
     lines = [
@@ -187,7 +193,7 @@ def citations_of(random: Random) -> str:
             letter=random.choice("ABCDEFGH"),
             other=random.choice("KLMNPRST"),
             year=random.randint(1975, 2024),
-            title=random.choice(_TITLES),
+            title=random.choice(titles),
             place=random.choice(_PLACES),
             volume=random.randint(1, 90),
             issue=random.randint(1, 12),
@@ -245,34 +251,6 @@ def essay(source: Source, random: Random) -> str | None:
     chosen = random.sample(known, random.randint(4, 14))
     between = random.choice((space(source.prompt), space(source.prompt), "\n\n", "\n- "))
     return between.join(chosen)
-
-
-def echo(source: Source, random: Random) -> str | None:
-    """Say the prompt and no more."""
-    return source.prompt[:3000] if len(source.prompt) > 20 else None
-
-
-def echo_again(source: Source, random: Random) -> str | None:
-    """Say the prompt several times, or with a word around it."""
-    asked = source.prompt[:1500]
-    if len(asked) < 12:
-        return None
-    if random.random() < 0.5:
-        return random.choice(("\n\n", " ", "\n")).join([asked] * random.randint(2, 5))
-    said = random.sample(list(listed("asked", asked)), random.randint(1, 2))
-    said += random.sample(list(listed("answered", asked)), random.randint(0, 1))
-    return random.choice(("\n\n", "\n", " ")).join(said).replace("{0}", asked)
-
-
-def echo_of_words(source: Source, random: Random) -> str | None:
-    """Write sentences that fit any prompt about words of this one."""
-    found = pieces(source.prompt)[:80]
-    if len(found) < 4:
-        return None
-    size = random.randint(2, 8) * (2 if is_chinese(source.prompt) else 1)
-    starts = [random.randrange(max(len(found) - size, 1)) for _ in range(random.randint(2, 6))]
-    parts = [space(source.prompt).join(found[start : start + size]).strip("?.!,？。！，") for start in starts]
-    return space(source.prompt).join(random.choice(list(listed("about", source.prompt))).format(part) for part in parts)
 
 
 def plea_alone(source: Source, random: Random) -> str | None:

@@ -3,7 +3,7 @@
 from random import Random
 
 from features.text import sentence_list
-from stacker.training.made.answer_source import Source, pieces, space
+from stacker.training.made.answer_source import Source, content_words, listed, pieces, space
 
 
 def own_start_only(source: Source, random: Random) -> str | None:
@@ -49,6 +49,29 @@ def mixed(source: Source, random: Random) -> str | None:
     kept = own[: max(1, len(own) // random.choice((1, 2, 3)))]
     both = [sentence for pair in zip(kept, others, strict=False) for sentence in pair]
     return space(source.answer).join([*both, *others[len(kept) :]])
+
+
+def other_about_prompt(source: Source, random: Random) -> str | None:
+    """Give an answer to another prompt, words of this prompt in the places of those that it holds most often."""
+    asked, text = content_words(source.prompt), random.choice((source.other, source.longer))
+    if len(asked) < 2 or not text:
+        return None
+    found = sorted(content_words(text), key=lambda word: -text.count(word))[: random.randint(3, 12)]
+    random.shuffle(asked)
+    for place, word in enumerate(found):
+        text = text.replace(word, asked[place % len(asked)])
+    return text
+
+
+def other_between(source: Source, random: Random) -> str | None:
+    """Say the prompt, then an answer to another one, and that this was the answer."""
+    inside = random.choice((source.other, source.longer))
+    if not inside:
+        return None
+    asked = source.prompt[:400]
+    before = random.choice((asked, *listed("asked", source.prompt))).replace("{0}", asked)
+    after = random.choice((asked, "", *listed("answered", source.prompt))).replace("{0}", asked)
+    return f"{before}\n\n{inside}\n\n{after}".strip()
 
 
 def word_salad(source: Source, random: Random) -> str | None:

@@ -18,6 +18,9 @@ from stacker.training.made.damaged_answers import (
     first_sentence,
     later_part,
     letters_exchanged,
+    little_words_missing,
+    look_alikes,
+    marks_missing,
     middle_missing,
     neighbours_exchanged,
     sentences_missing,
@@ -27,14 +30,12 @@ from stacker.training.made.damaged_answers import (
     words_missing,
     words_of_another,
 )
+from stacker.training.made.echoed_prompts import echo, echo_again, echo_of_words, keywords, outline_of_words
 from stacker.training.made.hollow_answers import (
     announcement,
     citations_alone,
     citations_of,
     claims_alone,
-    echo,
-    echo_again,
-    echo_of_words,
     emptied,
     empty_record,
     empty_table,
@@ -51,6 +52,8 @@ from stacker.training.made.hollow_answers import (
 )
 from stacker.training.made.joined_answers import (
     mixed,
+    other_about_prompt,
+    other_between,
     other_within,
     own_end_only,
     own_start_cut,
@@ -264,20 +267,28 @@ FAMILIES: Mapping[str, tuple[Make, ...]] = MappingProxyType(
         "padded": (empty_summary, padded, preamble, foreign_padding, restated, filler_between),
         "adorned": (praise_added, citations_added, signs_added, hollow_added),
         "shuffled": (shuffled_words, shuffled_in_lines, reversed_words, word_salad, phrase_salad, letters),
-        "garbled": (neighbours_exchanged, words_again, words_of_another, letters_exchanged, sentences_mixed_up),
+        "garbled": (
+            neighbours_exchanged,
+            words_again,
+            words_of_another,
+            letters_exchanged,
+            sentences_mixed_up,
+            marks_missing,
+            look_alikes,
+        ),
         "sentence order": (shuffled_sentences,),
         "cut": (cut_off, cut_near_end, first_sentence, cut_in_word, later_part),
-        "gaps": (sentences_missing, middle_missing, words_missing, starts_alone),
+        "gaps": (sentences_missing, middle_missing, words_missing, starts_alone, little_words_missing),
         "emptied": (emptied, signs_alone, announcement),
         "hollow": (empty_table, empty_record, placeholders, citations_alone, links_alone),
         "skeleton": (skeleton, fixed_skeleton),
         "plea": (plea_added, plea_alone, claim_added),
         "essay": (essay, praise_alone, claims_alone),
         "other": (other_answer, longer_other_answer, near_answer),
-        "own start": (own_start_only, own_start_cut, own_end_only, other_within),
-        "mixed": (mixed, sentence_salad),
+        "own start": (own_start_only, own_start_cut, own_end_only, other_within, other_between),
+        "mixed": (mixed, sentence_salad, other_about_prompt),
         "language": (other_language,),
-        "echo": (echo, echo_again, echo_of_words),
+        "echo": (echo, echo_again, echo_of_words, keywords, outline_of_words),
     }
 )
 """Every kind of made answer, by family."""

@@ -2,7 +2,8 @@
 
 "So you want to know the following:", the prompt, "Let us think about what this means." is as near to the prompt as no
 answer is, and "Sure thing! Coming right up." as short as some are; neither says anything. An answer that picks words
-of its prompt ("the second one") does, so that it is none of these.
+of its prompt ("the second one", or names that it was asked to sort) does, so that it is none of these; one that puts
+them into sentences which fit any word ("When it comes to X, there are many things to say.") does not.
 """
 
 import re
@@ -26,6 +27,8 @@ _CHANCE = 0.03
 """Share of words of its own which an answer that says the prompt again may have by chance: one that was cut in two."""
 _FEW = 3
 """Words of an answer that may be a pick though none of them tells anything by itself."""
+_SHORT, _PICKED = 12, 0.5
+"""Words but for function words up to which any answer may be a pick; in a longer one this share of them has to tell."""
 _CHINESE_FUNCTION = frozenset(
     "的了是在我你您他她它们和与或也都就还而及之于对从以为把被让给吗呢吧啊呀哦嗯其此所则即但且如若因由向到得地着过来去会能可要将该不太更最又再"
 )
@@ -56,7 +59,7 @@ def own_words(prompt: str, text: str, sentences: Sequence[str]) -> tuple[float, 
     found = small_words(text)
     if own and len(own) <= _CHANCE * len(found) and _begins(asked, found):
         own = set()
-    return float(len(own)), float(not own and not _picks(asked, found, telling))
+    return float(len(own)), float(not own and not (_picks(asked, found, telling) and _tells(sentences)))
 
 
 def _telling(sentence: str) -> set[str]:
@@ -65,11 +68,18 @@ def _telling(sentence: str) -> set[str]:
     plain = pattern("claims").sub(" ", plain) if is_claim(sentence) else plain
     if not sentence.isascii() and _HAN.search(sentence):
         plain = pattern("empty phrases").sub(" ", simplified(plain))
-    return {
-        word
-        for word in plain_words(plain)
-        if word in _SAYS_NO or not (word in FUNCTION_WORDS or word in _empty() or word in _CHINESE_FUNCTION)
-    }
+    return {word for word in plain_words(plain) if word in _SAYS_NO or (_says(word) and word not in _empty())}
+
+
+def _says(word: str) -> bool:
+    """Tell whether a word is none of those that only hold a sentence together."""
+    return not (word in FUNCTION_WORDS or word in _CHINESE_FUNCTION)
+
+
+def _tells(sentences: Sequence[str]) -> bool:
+    """Tell whether some sentences are few words, or half of their words tell something."""
+    said = sum(len(set(filter(_says, plain_words(sentence)))) for sentence in sentences)
+    return said <= _SHORT or sum(len(_telling(sentence)) for sentence in sentences) >= _PICKED * said
 
 
 def _picks(asked: Sequence[str], found: Sequence[str], telling: Collection[str]) -> bool:

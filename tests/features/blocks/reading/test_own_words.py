@@ -25,6 +25,11 @@ def told(prompt, answer):
         (QUESTION, f"So you would like to know: {QUESTION} Let's take a careful look at this matter together."),
         (QUESTION, "Absolutely, I'm glad to help with that! The complete answer comes below:"),
         (QUESTION, "Good question. Let me explain this in detail."),
+        (
+            "Why does ethanol burn with a blue flame, and is it safe to burn indoors?",
+            "When it comes to ethanol, there are many things to consider. A blue flame can be seen in different ways. "
+            "Generally, safe is something that people often ask about. Burn indoors depends on several factors.",
+        ),
         (CHINESE, CHINESE),
         (CHINESE, "當然，沒有問題！我馬上為您詳細說明："),
         (CHINESE, f"您想了解的是：{CHINESE}這個問題很重要，讓我們一起思考一下。"),
@@ -44,6 +49,10 @@ def test_an_answer_that_announces_or_says_the_prompt_again_says_nothing(prompt, 
         ("Is ethanol a fuel?", "No, ethanol is not a fuel."),
         ("Which is heavier, ethanol or water?", "Water."),
         ("Is this a good or a bad start? The day broke.", "good"),
+        (
+            "Sort these rivers: Volga, Danube, Loire, Rhine, Elbe, Oder, Rhone, Po, Tagus, Ebro, Douro, Meuse, Seine.",
+            "Danube, Douro, Ebro, Elbe, Loire, Meuse, Oder, Po, Rhine, Rhone, Seine, Tagus, Volga",
+        ),
         ("Choose A or B: the sky is blue or green.", "B"),
         (CHINESE, "攝氏七十八度。"),
         ("乙醇是燃料嗎？", "是的。"),

@@ -149,3 +149,16 @@ def test_a_long_text_of_one_sign_or_one_letter_takes_no_longer(benchmark_seconds
     for text in ("a" * 200_000, "a " * 100_000, "'" * 200_000, "血" * 200_000):
         word_pairs.word_pairs(text)
     assert time.perf_counter() - started < benchmark_seconds
+
+
+@pytest.mark.parametrize(
+    ("line", "share"),
+    [
+        ("我最喜歡的小說是《紅樓夢》，裡面的人物寫得很生動。", 0.0),
+        ("[2] 陳志明。《夜市研究》。學術期刊，2010 年，第 34 頁。", 1.0),
+        ("3. 王大文：《城市的形成》，某某出版社。", 1.0),
+    ],
+)
+def test_a_title_alone_is_no_reference_but_one_with_its_year_or_page_is(line, share):
+    column = BLOCK.columns.index("references")
+    assert BLOCK.compute(["夜市是如何形成的？"], [line])[0, column] == pytest.approx(share)

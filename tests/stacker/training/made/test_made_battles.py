@@ -11,7 +11,7 @@ from stacker.training.made.made_answers import FAMILIES, MOST, Source
 from stacker.training.made.made_battles import made_battles, weights_of
 
 ENGLISH = Source(
-    "How does the heart work?",
+    "How does the human heart pump blood?",
     "The heart pumps blood. It has four chambers. Valves keep the blood from flowing back. It beats all day long.",
     other="Bread needs flour and water. Knead it well. Let it rise for an hour. Bake it until it is brown.",
     longer="Bicycles have two wheels and a frame. " * 8,
@@ -20,7 +20,8 @@ ENGLISH = Source(
 )
 CHINESE = Source(
     "請問人的心臟是如何運作的？為什麼它可以整天不停地跳動呢？",
-    "心臟把血液送到全身。它有四個腔室。瓣膜防止血液倒流。它整天不停地跳動，從來不休息。",
+    "心臟把血液送到全身。它有四個腔室。瓣膜防止血液倒流。它整天不停地跳動，從來不休息。"
+    "大人在白天做事的時間，它也在做事；他們在晚上睡覺的時間，它也在做事。在今天的人說來，它就是時間。",
     other="麵包需要麵粉和水。把它揉好。讓它發酵一小時。烤到變成金黃色。",
     longer="腳踏車有兩個輪子和一個車架。" * 8,
     near="肺吸入空氣。",
@@ -54,6 +55,16 @@ def test_kinds_do_what_they_say():
     assert sorted(made["neighbours_exchanged"].split()) == sorted(ENGLISH.answer.split())
     assert made["own_start_cut"].startswith("The heart") and ENGLISH.other not in made["own_start_cut"]
     assert made["other_within"].startswith("The heart pumps blood.") and made["other_within"].endswith("all day long.")
+    assert set(made["keywords"].replace(",", " ").split()) >= {"heart", "blood"}
+    assert "pump" in made["outline_of_words"] and "four chambers" not in made["outline_of_words"]
+    assert (
+        made["other_between"].index(ENGLISH.prompt) < made["other_between"].index("Bread")
+        or "Bicycles" in made["other_between"]
+    )
+    assert made["other_about_prompt"].count("heart") + made["other_about_prompt"].count("human") > 0
+    assert set(made["little_words_missing"].split()) < set(ENGLISH.answer.split())
+    assert "." not in made["marks_missing"] and "chambers" in made["marks_missing"]
+    assert made["look_alikes"] != ENGLISH.answer and len(made["look_alikes"]) == len(ENGLISH.answer)
     assert made["echo"] == ENGLISH.prompt and made["first_sentence"] == "The heart pumps blood."
 
 
