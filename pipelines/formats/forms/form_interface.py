@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
+from pipelines.errors import UserError
 from pipelines.formats.cells import BadTurnsError, CellStyle, cell_style
 from pipelines.formats.records import Record, Texts, Vote, canonical, is_missing, vote_of
 
@@ -138,3 +139,29 @@ class VoteForm(ABC):
     def name(self) -> str:
         """Return what this file's form is called on the screen; the title where all such files are called alike."""
         return self.title
+
+
+class NoBattles(VoteForm):
+    """A form that is known and holds no battle, so that its files are refused by name.
+
+    Attributes
+    ----------
+    instead : str
+        What such a file holds, and which one to name instead.
+    """
+
+    instead: ClassVar[str]
+
+    def name(self) -> str:
+        """Refuse the file.
+
+        Raises
+        ------
+        UserError
+            Always; a part of a sentence about the file.
+        """
+        raise UserError(f"is {self.title}, {self.instead}")
+
+    def records(self, row: Mapping[str, Any], reading: RowReading) -> Iterator[Record]:
+        """Yield nothing."""
+        return iter(())

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from pipelines.errors import UserError
 from pipelines.formats.columns.scales import Scale
 from pipelines.formats.columns.vote_columns import number
-from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
+from pipelines.formats.forms.form_interface import NoBattles, RowReading, Shape, VoteForm
 from pipelines.formats.forms.message_lists import battle, messages, with_input
 from pipelines.formats.messages import BadTurnsError
 from pipelines.formats.records import (
@@ -129,33 +128,20 @@ def _layout(shape: Shape, labelled: bool | None) -> Layout | None:
     return None
 
 
-class AlpacaOutputs(VoteForm):
+class AlpacaOutputs(NoBattles):
     """AlpacaEval's outputs of one model: answers that nobody compared."""
 
     title = "AlpacaEval's outputs"
     needs = "instruction, output and generator"
+    instead = (
+        "answers of one model that nobody compared; name its annotations.json, which has output_1, output_2 and "
+        "preference"
+    )
 
     @classmethod
     def fits(cls, shape: Shape, labelled: bool | None) -> bool:
         """Tell whether there are instructions, outputs and who made them."""
         return shape.has("instruction", "output", "generator") and not any(map(_is_list, shape.sample("output")))
-
-    def name(self) -> str:
-        """Refuse the file: it holds no battle.
-
-        Raises
-        ------
-        UserError
-            Always; a part of a sentence about the file.
-        """
-        raise UserError(
-            "is AlpacaEval's outputs, answers of one model that nobody compared; name its annotations.json, which has "
-            "output_1, output_2 and preference"
-        )
-
-    def records(self, row: Mapping[str, Any], reading: RowReading) -> Iterator[Record]:
-        """Yield nothing."""
-        return iter(())
 
 
 def _is_list(cell: Any) -> bool:

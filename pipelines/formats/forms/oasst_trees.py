@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipelines.errors import UserError
 from pipelines.formats.columns.vote_columns import number
-from pipelines.formats.forms.form_interface import RowReading, Shape, VoteForm
+from pipelines.formats.forms.form_interface import NoBattles, RowReading, Shape, VoteForm
 from pipelines.formats.forms.message_lists import Messages, nested
 from pipelines.formats.forms.ranked_answers import Answer, pairs_of
 from pipelines.formats.messages import BadTurnsError
@@ -55,30 +54,17 @@ def _answer(node: Mapping[str, Any]) -> Answer:
     return Answer(_message(node)["content"], None if rank is None else -rank, node.get("model_name"))
 
 
-class OasstMessages(VoteForm):
+class OasstMessages(NoBattles):
     """OpenAssistant's messages, one a row, whose trees lie in many rows."""
 
     title = "OpenAssistant's messages"
     needs = "message_id, parent_id and message_tree_id"
+    instead = (
+        "one a row; name its file of trees, which ends in .trees.jsonl.gz and has the ranked replies to each message "
+        "together"
+    )
 
     @classmethod
     def fits(cls, shape: Shape, labelled: bool | None) -> bool:
         """Tell whether rows are messages of trees."""
         return shape.has("message_id", "parent_id", "message_tree_id")
-
-    def name(self) -> str:
-        """Refuse the file: no row of it is a battle.
-
-        Raises
-        ------
-        UserError
-            Always; a part of a sentence about the file.
-        """
-        raise UserError(
-            "is OpenAssistant's messages, one a row; name its file of trees, which ends in .trees.jsonl.gz and has the "
-            "ranked replies to each message together"
-        )
-
-    def records(self, row: Mapping[str, Any], reading: RowReading) -> Iterator[Record]:
-        """Yield nothing."""
-        return iter(())
