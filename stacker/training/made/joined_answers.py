@@ -3,7 +3,7 @@
 from random import Random
 
 from features.text import sentence_list
-from stacker.training.made.answer_source import Source, content_words, listed, pieces, space
+from stacker.training.made.answer_source import Source, listed, pieces, space
 
 
 def own_start_only(source: Source, random: Random) -> str | None:
@@ -49,18 +49,6 @@ def mixed(source: Source, random: Random) -> str | None:
     kept = own[: max(1, len(own) // random.choice((1, 2, 3)))]
     both = [sentence for pair in zip(kept, others, strict=False) for sentence in pair]
     return space(source.answer).join([*both, *others[len(kept) :]])
-
-
-def other_about_prompt(source: Source, random: Random) -> str | None:
-    """Give an answer to another prompt, words of this prompt in the places of those that it holds most often."""
-    asked, text = content_words(source.prompt), random.choice((source.other, source.longer))
-    if len(asked) < 2 or not text:
-        return None
-    found = sorted(content_words(text), key=lambda word: -text.count(word))[: random.randint(3, 12)]
-    random.shuffle(asked)
-    for place, word in enumerate(found):
-        text = text.replace(word, asked[place % len(asked)])
-    return text
 
 
 def other_between(source: Source, random: Random) -> str | None:

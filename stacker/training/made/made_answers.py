@@ -30,7 +30,7 @@ from stacker.training.made.damaged_answers import (
     words_missing,
     words_of_another,
 )
-from stacker.training.made.echoed_prompts import echo, echo_again, echo_of_words, keywords, outline_of_words
+from stacker.training.made.echoed_prompts import echo, echo_again, echo_of_words
 from stacker.training.made.hollow_answers import (
     announcement,
     citations_alone,
@@ -52,7 +52,6 @@ from stacker.training.made.hollow_answers import (
 )
 from stacker.training.made.joined_answers import (
     mixed,
-    other_about_prompt,
     other_between,
     other_within,
     own_end_only,
@@ -286,9 +285,9 @@ FAMILIES: Mapping[str, tuple[Make, ...]] = MappingProxyType(
         "essay": (essay, praise_alone, claims_alone),
         "other": (other_answer, longer_other_answer, near_answer),
         "own start": (own_start_only, own_start_cut, own_end_only, other_within, other_between),
-        "mixed": (mixed, sentence_salad, other_about_prompt),
+        "mixed": (mixed, sentence_salad),
         "language": (other_language,),
-        "echo": (echo, echo_again, echo_of_words, keywords, outline_of_words),
+        "echo": (echo, echo_again, echo_of_words),
     }
 )
 """Every kind of made answer, by family."""

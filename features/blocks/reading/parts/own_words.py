@@ -2,8 +2,8 @@
 
 "So you want to know the following:", the prompt, "Let us think about what this means." is as near to the prompt as no
 answer is, and "Sure thing! Coming right up." as short as some are; neither says anything. An answer that picks words
-of its prompt ("the second one", or names that it was asked to sort) does, so that it is none of these; one that puts
-them into sentences which fit any word ("When it comes to X, there are many things to say.") does not.
+of its prompt ("the second one", or sentences that it was asked for) does, so that it is none of these; one that puts
+its words into sentences which fit any ("When it comes to X, there are many things to say."), or lists them, does not.
 """
 
 import re
@@ -29,6 +29,8 @@ _FEW = 3
 """Words of an answer that may be a pick though none of them tells anything by itself."""
 _SHORT, _PICKED = 12, 0.5
 """Words but for function words up to which any answer may be a pick; in a longer one this share of them has to tell."""
+_KEPT = 0.2
+"""Share of neighbouring words that such a longer one has to have from its prompt: whoever takes sentences has more."""
 _CHINESE_FUNCTION = frozenset(
     "的了是在我你您他她它们和与或也都就还而及之于对从以为把被让给吗呢吧啊呀哦嗯其此所则即但且如若因由向到得地着过来去会能可要将该不太更最又再"
 )
@@ -59,7 +61,7 @@ def own_words(prompt: str, text: str, sentences: Sequence[str]) -> tuple[float, 
     found = small_words(text)
     if own and len(own) <= _CHANCE * len(found) and _begins(asked, found):
         own = set()
-    return float(len(own)), float(not own and not (_picks(asked, found, telling) and _tells(sentences)))
+    return float(len(own)), float(not own and not (_picks(asked, found, telling) and _tells(asked, found, sentences)))
 
 
 def _telling(sentence: str) -> set[str]:
@@ -76,10 +78,15 @@ def _says(word: str) -> bool:
     return not (word in FUNCTION_WORDS or word in _CHINESE_FUNCTION)
 
 
-def _tells(sentences: Sequence[str]) -> bool:
-    """Tell whether some sentences are few words, or half of their words tell something."""
+def _tells(asked: Sequence[str], found: Sequence[str], sentences: Sequence[str]) -> bool:
+    """Tell whether some sentences are few words, or half of their words tell something, and stand as in the prompt."""
     said = sum(len(set(filter(_says, plain_words(sentence)))) for sentence in sentences)
-    return said <= _SHORT or sum(len(_telling(sentence)) for sentence in sentences) >= _PICKED * said
+    if said <= _SHORT:
+        return True
+    theirs = set(zip(asked, asked[1:], strict=False))
+    kept = sum(map(theirs.__contains__, zip(found, found[1:], strict=False)))
+    told = sum(len(_telling(sentence)) for sentence in sentences)
+    return told >= _PICKED * said and kept >= _KEPT * (len(found) - 1)
 
 
 def _picks(asked: Sequence[str], found: Sequence[str], telling: Collection[str]) -> bool:

@@ -30,6 +30,10 @@ def told(prompt, answer):
             "When it comes to ethanol, there are many things to consider. A blue flame can be seen in different ways. "
             "Generally, safe is something that people often ask about. Burn indoors depends on several factors.",
         ),
+        (
+            "Why does ethanol burn with a blue flame, and which metals turn the flame of burning alcohol green or red?",
+            "Keywords: metals, flame, ethanol, green, burn, alcohol, turn, red, blue, burning, flame, green, metals",
+        ),
         (CHINESE, CHINESE),
         (CHINESE, "當然，沒有問題！我馬上為您詳細說明："),
         (CHINESE, f"您想了解的是：{CHINESE}這個問題很重要，讓我們一起思考一下。"),
@@ -50,8 +54,9 @@ def test_an_answer_that_announces_or_says_the_prompt_again_says_nothing(prompt, 
         ("Which is heavier, ethanol or water?", "Water."),
         ("Is this a good or a bad start? The day broke.", "good"),
         (
-            "Sort these rivers: Volga, Danube, Loire, Rhine, Elbe, Oder, Rhone, Po, Tagus, Ebro, Douro, Meuse, Seine.",
-            "Danube, Douro, Ebro, Elbe, Loire, Meuse, Oder, Po, Rhine, Rhone, Seine, Tagus, Volga",
+            "Which of these rivers flow into the Atlantic? Volga, Danube, Loire, Rhone, Po, Tagus, Douro, Ebro, "
+            "Guadiana, Garonne, Sella, Nalon, Mino, Lima, Vouga, Mondego",
+            "Loire, Tagus, Douro, Guadiana, Garonne, Sella, Nalon, Mino, Lima, Vouga, Mondego",
         ),
         ("Choose A or B: the sky is blue or green.", "B"),
         (CHINESE, "攝氏七十八度。"),

@@ -55,13 +55,10 @@ def test_kinds_do_what_they_say():
     assert sorted(made["neighbours_exchanged"].split()) == sorted(ENGLISH.answer.split())
     assert made["own_start_cut"].startswith("The heart") and ENGLISH.other not in made["own_start_cut"]
     assert made["other_within"].startswith("The heart pumps blood.") and made["other_within"].endswith("all day long.")
-    assert set(made["keywords"].replace(",", " ").split()) >= {"heart", "blood"}
-    assert "pump" in made["outline_of_words"] and "four chambers" not in made["outline_of_words"]
     assert (
         made["other_between"].index(ENGLISH.prompt) < made["other_between"].index("Bread")
         or "Bicycles" in made["other_between"]
     )
-    assert made["other_about_prompt"].count("heart") + made["other_about_prompt"].count("human") > 0
     assert set(made["little_words_missing"].split()) < set(ENGLISH.answer.split())
     assert "." not in made["marks_missing"] and "chambers" in made["marks_missing"]
     assert made["look_alikes"] != ENGLISH.answer and len(made["look_alikes"]) == len(ENGLISH.answer)
