@@ -31,10 +31,10 @@ def told(prompt, answer):
             "Generally, safe is something that people often ask about. Burn indoors depends on several factors.",
         ),
         (
-            "Why does ethanol burn with a blue flame, and which metals or salts turn the flame of burning alcohol green, "
-            "purple or red in laboratories and fireworks?",
-            "Keywords: metals, flame, ethanol, green, burn, alcohol, turn, fireworks, red, blue, burning, salts, purple, "
-            "laboratories, flame, metals",
+            "Why does ethanol burn with a blue flame, and which metals or salts turn the flame of burning alcohol "
+            "green, purple or red in laboratories and fireworks?",
+            "Keywords: metals, flame, ethanol, green, burn, alcohol, turn, fireworks, red, blue, burning, salts, "
+            "purple, laboratories, flame, metals",
         ),
         (CHINESE, CHINESE),
         (CHINESE, "當然，沒有問題！我馬上為您詳細說明："),
