@@ -28,9 +28,9 @@ GROUPS = (RELEVANCE, INSTRUCTIONS, INTEGRITY)
 """What the margin consists of."""
 FARTHEST = 4.0
 """Root mean squares at which a difference is cut, so that one odd text does not decide."""
-NEAR, WIDTH = 0.75, 0.1
+NEAR, WIDTH = 0.85, 0.02
 """Cosine of the two answers at which relevance is between its two weights, and how sharply it goes over."""
-APART, ALIKE = 2.0, 0.25
+APART, ALIKE = 1.75, 0.25
 """Weight of relevance where the answers say different things, and where they say the same, in spreads of the rest."""
 BLOCKS = ("style", "turns")
 """Blocks that it sees besides those that the checks see."""
