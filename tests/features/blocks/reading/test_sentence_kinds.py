@@ -43,7 +43,7 @@ def test_a_text_without_a_trigger_has_no_placeholder():
 
 
 def test_lines_cite_as_the_whole_pattern_says():
-    lines = [line for text in sentences("references", 6000) for line in text.split("\n")]
+    lines = [line for text in sentences("references", 24000) for line in text.split("\n")]
     expected = [pattern("references").match(line) is not None for line in lines]
     assert [cites(line) for line in lines] == expected
     assert 100 < sum(expected) < len(lines) - 100
