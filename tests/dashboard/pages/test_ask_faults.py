@@ -20,8 +20,10 @@ WATCH = """() => { const find = root => { for (const each of root.querySelectorA
 
 @contextmanager
 def talking(server: TalkingServer, folder: Path, one: str, two: str, **more: Any) -> Iterator[RunningDashboard]:
-    style = {"generator": "openai", "base_url": server.url, "stall_seconds": 3, "total_seconds": 30}
-    styles = {"a": style | {"name": "one", "model": one}, "b": style | {"name": "two", "model": two}}
+    style = {"generator": "openai", "base_url": server.url, "total_seconds": 30}
+    # Who talks is not to be told for being slow where other work is about.
+    stall = {model: {"model": model, "stall_seconds": 15 if model == "talks" else 3} for model in (one, two)}
+    styles = {"a": style | {"name": "one"} | stall[one], "b": style | {"name": "two"} | stall[two]}
     with RunningDashboard({"styles": styles} | more, folder) as running:
         yield running
 

@@ -44,14 +44,16 @@ def test_work_is_timed_and_its_memory_seen():
     held: list[np.ndarray] = []
 
     def work() -> None:
-        held.append(np.ones(64 << 17))  # 64 MB
+        held.append(
+            np.ones(256 << 17)
+        )  # 256 MB: other threads and processes of these tests may give some back meanwhile
         until = time.perf_counter() + 0.1
         while time.perf_counter() < until:
             pass
         held.clear()
 
     found = measured(work, 50)
-    assert found.added_mb > 50 and found.peak_mb > found.added_mb
+    assert found.added_mb > 150 and found.peak_mb > found.added_mb
     assert found.seconds >= 0.1 and found.cpu_seconds > 0
     assert found.rows_per_second == pytest.approx(50 / found.seconds)
 
