@@ -189,6 +189,8 @@ _WISHES = {
 def fault_sentence(fault: ValidationError, origin: str, names: Collection[str], prefix: str = "") -> str:
     """Return one sentence on the first key or value that is not allowed, and how many more there are.
 
+    A key that is missing is told last: an unknown one, mistyped, may have been meant by it.
+
     Parameters
     ----------
     names : collection of str
@@ -196,10 +198,12 @@ def fault_sentence(fault: ValidationError, origin: str, names: Collection[str], 
     prefix : str
         Dotted name of the section that was checked, with a full stop behind it; "" for the whole file.
     """
-    first = fault.errors(include_url=False)[0]
+    errors = fault.errors(include_url=False)
+    first = next((error for error in errors if error["type"] != "missing"), errors[0])
     key = prefix + ".".join(str(part) for part in first["loc"])
     key = key.removesuffix(".") or "the file"
-    more = f" ({fault.error_count() - 1} more keys are wrong)" if fault.error_count() > 1 else ""
+    others = len(errors) - 1
+    more = f" ({others} more {'key is' if others == 1 else 'keys are'} wrong)" if others else ""
     if first["type"] == "extra_forbidden":
         sections = {".".join(name.split(".")[:depth]) for name in names for depth in range(1, name.count(".") + 2)}
         listed = re.sub(r"\.\d+(?=\.)", "", key)  # without places in lists

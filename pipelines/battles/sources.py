@@ -2,13 +2,14 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from pipelines.battles.built_in import SampleBattles, SampleParams, sample_battles
 from pipelines.battles.table import check
@@ -30,13 +31,23 @@ _TOLD = 3
 class SourceParams(Section):
     """One file of battles with votes, how much one of them counts, and what it is called (the file's name else).
 
-    `columns` says which of its columns holds what, where the names are not the usual ones.
+    `columns` says which of its columns holds what, where the names are not the usual ones. A path alone is one, too.
     """
 
     path: LocalPath
     weight: float = Field(1.0, gt=0, le=1e6)
     name: str = Field("", max_length=200)
     columns: ColumnMapping | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_path(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str | Path) else value
+
+
+def _listed(value: Any) -> Any:
+    """Return one source as a list of one."""
+    return [value] if isinstance(value, str | Path | Mapping) else value
 
 
 class DataParams(Section):
@@ -49,7 +60,7 @@ class DataParams(Section):
     """
 
     dir: LocalPath | None = None
-    sources: tuple[SourceParams, ...] = ()
+    sources: Annotated[tuple[SourceParams, ...], BeforeValidator(_listed)] = ()
     on_bad_row: OnBadRow = "quarantine"
     max_rejected: float = Field(MAX_REJECTED, ge=0, le=1)
     max_rows: int | None = Field(None, ge=1)

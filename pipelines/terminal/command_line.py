@@ -87,6 +87,13 @@ def check_output(out: Path, inputs: Iterable[Path]) -> None:
         raise UserError(f"{out}: is one of the inputs, and would be lost; name another for the output.")
 
 
+def check_output_file(out: Path, inputs: Iterable[Path]) -> None:
+    """Raise a `UserError` where `check_output` does, or a folder is named for a file; before any work is done."""
+    check_output(out, inputs)
+    if out.is_dir():
+        raise UserError(f"{out}: is a folder; name a file for the output.")
+
+
 def output_suffix(out: Path, option: str, suffixes: Sequence[str]) -> str:
     """Return an output's suffix in small letters; raise a `UserError` that names the option where it is another."""
     suffix = out.suffix.lower()

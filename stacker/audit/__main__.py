@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from pipelines.errors import UserError
 from pipelines.files.atomic_files import write_json
 from pipelines.formats.reading_options import ReadingOptions, add_reading_arguments, reading_options
-from pipelines.terminal.command_line import HelpByParagraphs, Screen, check_output, output_suffix, run_command
+from pipelines.terminal.command_line import HelpByParagraphs, Screen, check_output_file, output_suffix, run_command
 from pipelines.terminal.unseen_signs import one_line
 from stacker.judge.verdict_control import Control, add_control_argument
 
@@ -121,7 +121,7 @@ def _command(paths: Sequence[Path], options: Options) -> None:
 
     screen = Screen()
     for out in filter(None, (options.export, options.json, options.page)):
-        check_output(out, paths)
+        check_output_file(out, paths)
     if options.rows is not None and options.rows < 0:
         raise UserError(f"--rows {options.rows}: is below 0; give a number of battles, or 0 for all.")
     if options.seed < 0:

@@ -19,7 +19,7 @@ from pipelines.files.object_storage import AnyFolder, folder_argument
 from pipelines.formats.reading_options import ReadingOptions, add_reading_arguments, reading_options
 from pipelines.formats.told_reading import iter_told
 from pipelines.terminal.cluster.tasks import LocalTasks, Task, Tasks, add_cluster_argument, tasks_at
-from pipelines.terminal.command_line import HelpByParagraphs, Screen, check_output, run_command
+from pipelines.terminal.command_line import HelpByParagraphs, Screen, check_output_file, run_command
 from stacker.judge.any_judge import (
     STARTER,
     AskedElsewhere,
@@ -167,9 +167,9 @@ def evaluate_files(judge: Path, files: Sequence[Path], options: Options, screen:
 
     for out in (options.json, options.page):
         if out is not None:
-            check_output(out, [judge, *files])
+            check_output_file(out, [judge, *files])
     if options.json is not None and options.page is not None:
-        check_output(options.page, [options.json])
+        check_output_file(options.page, [options.json])
     _check_files(judge, files)
     cache = None if options.cache is None else block_cache(options.cache / "blocks")
     asked = open_judge(

@@ -131,6 +131,13 @@ def test_votes_of_several_people_on_one_id_share_its_verdict(here, capsys):
     assert found["ceiling"]["one_other"]["judge"]["value"] == pytest.approx(2 / 3)
 
 
+@pytest.mark.parametrize("option", ["--page", "--json"])
+def test_a_folder_in_place_of_an_output_is_refused_before_anything_is_judged(here, capsys, option):
+    votes_file(here / "votes.csv")
+    (here / "out").mkdir()
+    assert "out: is a folder; name a file" in refused(["starter", "votes.csv", option, "out"], capsys)
+
+
 def test_a_file_named_twice_is_refused(here, capsys):
     votes_file(here / "votes.csv")
     assert "is named twice, as votes; name it once" in refused(["starter", "votes.csv", "./votes.csv"], capsys)

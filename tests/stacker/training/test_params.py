@@ -64,6 +64,12 @@ def test_an_override_wins_over_the_file(tmp_path, override, key, value):
     assert getattr(params.run, key) == value
 
 
+@pytest.mark.parametrize("named", ["a.csv", "[a.csv]", "{path: a.csv}", "[{path: a.csv}]"])
+def test_a_source_may_be_a_path_alone(tmp_path, named):
+    params = read_params(written(tmp_path, ""), [f"data.sources={named}"])
+    assert [(source.path.name, source.weight) for source in params.data.sources] == [("a.csv", 1.0)]
+
+
 def test_an_override_reaches_into_a_list(tmp_path):
     path = written(tmp_path, "data:\n  sources:\n    - path: a.csv\n    - path: b.csv\n")
     params = read_params(path, ["data.sources.1.weight=0.5"])
@@ -87,7 +93,12 @@ BAD = [
     ("- a\n- b\n", [], ["holds list", "section:"]),
     ("run: [\n", [], ["line", "not valid YAML"]),
     ("run: {seed: 1}\nfolds: {}\nrun: {seed: 2}\n", [], ["line 3: the key run stands there twice"]),
-    ("data:\n  sources: a.csv\n", [], ["data.sources", "must be a list"]),
+    ("data:\n  sources: 3\n", [], ["data.sources", "must be a list"]),
+    (
+        "data: {sources: [{paht: x.csv}]}\n",
+        [],
+        ["data.sources.0.paht is unknown", "did you mean data.sources.0.path?", "1 more key is wrong"],
+    ),
     ("folds: 3\n", [], ["folds is 3", "must be a section"]),
     ("run: {folder: no}\n", [], ["run.folder is False", "must be a path: write it in quotes"]),
     ("yes: 1\n", [], ["a key that is no text"]),
